@@ -1,0 +1,116 @@
+// Opens the port, and closes it without losing what runs.
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe } from './about.ts';
+import { buildApp } from './app.ts';
+import type { Config } from './config.ts';
+import { createLifecycle, type Lifecycle } from './lifecycle.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import { type Problem, rawProblem, sendProblem } from './problem.ts';
+
+export interface Service {
+  readonly port: number;
+  /** Resolves once nothing is open; false if something had to be cut off. */
+  stop(): Promise<boolean>;
+}
+
+const SWEEP_MS = 50;
+
+/** What the parser's error codes mean to a client; any other is a plain 400. */
+const TOO_SLOW: Problem = { status: 408, detail: 'The request took too long to arrive' };
+const TOO_LARGE: Problem = { status: 431, detail: 'The header is too large' };
+const MALFORMED: Problem = { status: 400, detail: 'The request is not well-formed HTTP' };
+const REFUSALS: Readonly<Record<string, Problem>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: TOO_SLOW,
+  HPE_HEADER_OVERFLOW: TOO_LARGE,
+};
+/** The client left in the middle of its request. */
+const GONE = new Set(['ECONNRESET', 'HPE_INVALID_EOF_STATE']);
+
+export async function serve(config: Config, log: Log): Promise<Service> {
+  const lifecycle = createLifecycle();
+  const { app, metrics } = buildApp({
+    about: describe(config.deployment),
+    log,
+    bodyLimit: config.bodyLimit,
+    lifecycle,
+    checks: { accepting: () => server.listening, logging: log.healthy },
+  });
+  const server = createServer(
+    {
+      maxHeaderSize: config.headerLimit,
+      requestTimeout: config.requestTimeoutMs,
+      headersTimeout: config.requestTimeoutMs,
+      keepAliveTimeout: config.keepAliveTimeoutMs,
+      connectionsCheckingInterval: Math.min(config.requestTimeoutMs, 5000),
+    },
+    app,
+  );
+  server.on('clientError', refuse(log, metrics, lifecycle));
+  const unused = trackUnused(server);
+
+  server.listen(config.port, config.host);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+
+  return {
+    port,
+    async stop() {
+      lifecycle.draining = true;
+      await delay(config.drainDelayMs);
+      const closed = once(server, 'close');
+      server.close();
+      // A connection becomes idle when its last answer is out, and some never send anything: look again until all are gone.
+      const sweep = setInterval(() => {
+        server.closeIdleConnections();
+        for (const socket of unused()) socket.destroy();
+      }, SWEEP_MS);
+      const limit = new AbortController();
+      const inTime = await Promise.race([
+        closed.then(() => true),
+        delay(config.shutdownTimeoutMs, false, { signal: limit.signal }),
+      ]);
+      limit.abort();
+      clearInterval(sweep);
+      server.closeAllConnections();
+      await closed;
+      return inTime;
+    },
+  };
+}
+
+/** Connections that have not sent a byte: Node does not count them as idle. */
+function trackUnused(server: Server): () => Socket[] {
+  const open = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  return () => [...open].filter((socket) => socket.bytesRead === 0);
+}
+
+/** Answers what never became a request, or stopped on its way to be one. */
+function refuse(log: Log, metrics: Metrics, lifecycle: Lifecycle) {
+  return (error: NodeJS.ErrnoException, socket: Duplex): void => {
+    const code = error.code ?? '';
+    const problem = REFUSALS[code] ?? MALFORMED;
+    const owed = [...lifecycle.inFlight].find((res) => res.socket === socket);
+    if (owed !== undefined && problem === TOO_SLOW && !owed.headersSent) {
+      owed.setHeader('Connection', 'close');
+      sendProblem(owed, problem);
+    } else if (owed !== undefined || GONE.has(code) || !socket.writable) {
+      // Nobody is there to be told, or they would take it for the answer they wait for.
+      socket.destroy();
+    } else {
+      const id = randomUUID();
+      metrics.refused(problem.status);
+      log.info('refused', { request_id: id, status: problem.status, code });
+      socket.end(rawProblem(problem, id));
+    }
+  };
+}
