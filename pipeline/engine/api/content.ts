@@ -1,0 +1,133 @@
+// Folders and files, wherever their content is: in memory or in a stack of layers.
+import { EngineError } from '../errors.ts';
+import type { Session } from '../session.ts';
+import { EMPTY_STACK, onTop, type Stack } from '../store/layers.ts';
+import { type DirNode, digest, emptyDir, type FileNode, find, type Node } from '../store/tree.ts';
+import { readBytes } from '../store/host.ts';
+import type { Content } from '../values.ts';
+
+const missing = (path: string) => new EngineError(`${path.replace(/^\/+/, '') || '/'}: no such file or directory`);
+
+export async function treeOf(session: Session, content: Content): Promise<DirNode> {
+  if ('tree' in content) return content.tree;
+  await requireFolder(session, content);
+  return session.layers.treeAt(content.stack, content.path);
+}
+
+export async function digestOf(session: Session, content: Content): Promise<string> {
+  return 'tree' in content ? digest(content.tree) : session.layers.digestAt(content.stack, content.path);
+}
+
+/** Layers that show this content at their root. */
+export async function stackOf(session: Session, content: Content): Promise<Stack> {
+  if ('tree' in content) return onTop(EMPTY_STACK, await session.layers.layerOf(content.tree));
+  if (content.path === '/') return content.stack;
+  return onTop(EMPTY_STACK, await session.layers.layerOf(await treeOf(session, content)));
+}
+
+/** Folders to mount over each other, from the bottom up; nothing is copied where that can be helped. */
+export async function lowerFolders(session: Session, content: Content): Promise<string[]> {
+  if ('tree' in content) return [session.store.layerPath(await session.layers.layerOf(content.tree))];
+  const folders = await session.layers.lowerFolders(content.stack, content.path);
+  return folders.length > 0 ? folders : [session.store.layerPath(await session.layers.layerOf(emptyDir()))];
+}
+
+/** The folder at a path of another. */
+export async function subfolder(session: Session, content: Content, path: string): Promise<Content> {
+  if ('tree' in content) {
+    const node = find(content.tree, path);
+    if (node === undefined) throw missing(path);
+    if (node.kind !== 'dir') throw new EngineError(`${path}: not a directory`);
+    return { tree: node };
+  }
+  const place = `${content.path}/${path}`;
+  const real = await session.layers.realPath(content.stack, place);
+  const result = { stack: content.stack, path: real };
+  await requireFolder(session, result, path);
+  return result;
+}
+
+async function requireFolder(session: Session, { stack, path }: Extract<Content, { path: string }>, asked = path): Promise<void> {
+  const located = await session.layers.locate(stack, path);
+  if (located === undefined && path !== '/') throw missing(asked);
+  if (located !== undefined && !located.stats.isDirectory()) throw new EngineError(`${asked}: not a directory`);
+}
+
+export async function fileIn(session: Session, content: Content, path: string): Promise<FileNode> {
+  if ('tree' in content) {
+    const node = find(content.tree, path);
+    if (node === undefined) throw missing(path);
+    if (node.kind !== 'file') throw new EngineError(`${path}: not a regular file`);
+    return node;
+  }
+  const located = await session.layers.locate(content.stack, `${content.path}/${path}`);
+  if (located === undefined) throw missing(path);
+  if (!located.stats.isFile()) throw new EngineError(`${path}: not a regular file`);
+  return session.layers.fileAt(located);
+}
+
+export interface Status {
+  readonly type: 'DIRECTORY' | 'REGULAR' | 'SYMLINK' | 'UNKNOWN';
+  readonly size: number;
+  readonly permissions: number;
+}
+
+/** What is at a path, or undefined. */
+export async function statusOf(session: Session, content: Content, path: string, follow: boolean): Promise<Status | undefined> {
+  if ('tree' in content) {
+    const node = find(content.tree, path, { follow });
+    return node === undefined ? undefined : { type: TYPES[node.kind], size: node.kind === 'file' ? node.size : 0, permissions: node.mode };
+  }
+  const located = await session.layers.locate(content.stack, `${content.path}/${path}`, { follow });
+  if (located === undefined) return undefined;
+  const { stats } = located;
+  const type = stats.isDirectory() ? 'DIRECTORY' : stats.isFile() ? 'REGULAR' : stats.isSymbolicLink() ? 'SYMLINK' : 'UNKNOWN';
+  return { type, size: stats.size, permissions: stats.mode & 0o7777 };
+}
+
+const TYPES = { dir: 'DIRECTORY', file: 'REGULAR', link: 'SYMLINK' } as const satisfies Record<Node['kind'], Status['type']>;
+
+/** Numeric ids for `user`, `user:group`, by name or number, as the file system's own lists have them. */
+export async function ownerIn(session: Session, content: Content, owner: string): Promise<{ uid: number; gid: number }> {
+  const [user = '', group] = owner.split(':');
+  const account = await accountOf(session, content, user);
+  if (group === undefined) return { uid: account.uid, gid: account.gid };
+  return { uid: account.uid, gid: await groupOf(session, content, group) };
+}
+
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+  readonly name: string;
+}
+
+export async function accountOf(session: Session, content: Content, user: string): Promise<Account> {
+  const isNumber = /^\d+$/.test(user);
+  for (const [name, , uid, gid, , home] of await table(session, content, '/etc/passwd')) {
+    if (isNumber ? uid === user : name === user) return { uid: Number(uid), gid: Number(gid), home: home || '/', name: name as string };
+  }
+  if (isNumber) return { uid: Number(user), gid: user === '0' ? 0 : 0, home: user === '0' ? '/root' : '/', name: '' };
+  if (user === '' || user === 'root') return { uid: 0, gid: 0, home: '/root', name: 'root' };
+  throw new EngineError(`unable to find user ${user}: no matching entries in passwd file`);
+}
+
+export async function groupOf(session: Session, content: Content, group: string): Promise<number> {
+  if (/^\d+$/.test(group)) return Number(group);
+  for (const [name, , gid] of await table(session, content, '/etc/group')) if (name === group) return Number(gid);
+  throw new EngineError(`unable to find group ${group}: no matching entries in group file`);
+}
+
+/** The groups that list a user as a member. */
+export async function supplementaryGroups(session: Session, content: Content, user: string): Promise<number[]> {
+  if (user === '') return [];
+  const rows = await table(session, content, '/etc/group');
+  return rows.filter(([, , , members]) => members?.split(',').includes(user)).map(([, , gid]) => Number(gid));
+}
+
+async function table(session: Session, content: Content, path: string): Promise<string[][]> {
+  const status = await statusOf(session, content, path, true);
+  if (status?.type !== 'REGULAR') return [];
+  const text = (await readBytes((await fileIn(session, content, path)).bytes)).toString();
+  return text.split('\n').filter(Boolean).map((line) => line.split(':'));
+}

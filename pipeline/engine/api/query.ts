@@ -1,0 +1,181 @@
+// Runs a GraphQL request against the session: checks it against the schema, then hands each field to its resolver.
+import { buildSchema, type DocumentNode, execute, GraphQLError, type GraphQLFieldResolver, type GraphQLObjectType, getNamedType, isInterfaceType, isObjectType, NoUnusedFragmentsRule, parse, ProvidedRequiredArgumentsRule, ScalarLeafsRule, type ValidationContext, ValuesOfCorrectTypeRule, validate, VariablesInAllowedPositionRule } from 'graphql';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { EngineError, ExecError, notSupported } from '../errors.ts';
+import type { Session } from '../session.ts';
+import { readHostFile, readHostFolder } from '../store/host.ts';
+import { keyOf, sha256 } from '../store/store.ts';
+import type { Filter } from '../store/patterns.ts';
+import { CacheVolumeValue, ChangesetValue, ContainerValue, DirectoryValue, FactValue, FileValue, GitRefValue, GitRepositoryValue, HostValue, lazy, ready, SecretValue, Value } from '../values.ts';
+import { containerFields, HOST_PLATFORM, newContainer } from './container.ts';
+import { directoryFields, fileFields, newDirectory, newFile } from './directory.ts';
+import { changesetFields, gitRefFields, gitRepositoryFields } from './git.ts';
+import type { Resolvers } from './resolvers.ts';
+import { SCHEMA } from './schema.ts';
+
+/** The version of the API, as the SDK asks for it. */
+export const API_VERSION = 'v0.21.8';
+
+class QueryRoot extends Value {
+  override id = 'query';
+}
+
+const queryFields: Resolvers<QueryRoot> = {
+  node: (_, { id }: { id: string }, session) => session.node(id) ?? null,
+  version: () => API_VERSION,
+  defaultPlatform: () => HOST_PLATFORM,
+  container: (_, { platform }: { platform?: string }) => newContainer(platform),
+  directory: newDirectory,
+  file: (_, args: Parameters<typeof newFile>[0]) => newFile(args),
+  host: () => new HostValue(),
+  cacheVolume: (_, { key, ...scope }: { key: string }) => new CacheVolumeValue(Object.keys(scope).length === 0 ? key : keyOf({ key, ...scope })),
+  secret: (_, { uri }: { uri: string }, session) => new SecretValue(uri, uri, lazy(async () => remember(session, readSecret(uri, session.workdir)))),
+  setSecret: (_, { name, plaintext }: { name: string; plaintext: string }, session) =>
+    new SecretValue(name, `set://${name}`, ready(remember(session, plaintext))),
+};
+
+function remember(session: Session, plaintext: string): string {
+  session.addSecret(plaintext);
+  return plaintext;
+}
+
+function readSecret(uri: string, workdir: string): string {
+  const [, scheme, rest = ''] = /^([a-z]+):\/\/(.*)$/s.exec(uri) ?? [];
+  if (scheme === 'env') {
+    const value = process.env[rest];
+    if (value === undefined) throw new EngineError(`secret env var not found: ${rest}`, `set ${rest}`);
+    return value;
+  }
+  if (scheme === 'file') {
+    try {
+      return readFileSync(resolve(workdir, rest.replace(/^~(?=\/)/, process.env.HOME ?? '~')), 'utf8');
+    } catch (error) {
+      throw new EngineError(`secret file cannot be read: ${rest}`, undefined, { cause: error });
+    }
+  }
+  throw notSupported(`secrets from ${uri.split(':')[0]}:// (env:// and file:// are)`);
+}
+
+const hostFields: Resolvers<HostValue> = {
+  directory: (_, { path, noCache: __, ...filter }: Filter & { path: string; noCache?: boolean }, session) => {
+    const folder = resolve(session.workdir, path);
+    const isWhole = !filter.include?.length && !filter.exclude?.length && !filter.gitignore;
+    return new DirectoryValue(lazy(async () => ({ tree: await readHostFolder(folder, filter, session.store) })), isWhole ? folder : undefined);
+  },
+  file: (_, { path }: { path: string }, session) => {
+    const file = resolve(session.workdir, path);
+    return new FileValue(file.slice(file.lastIndexOf('/') + 1), lazy(() => readHostFileOf(file, session)));
+  },
+};
+
+async function readHostFileOf(path: string, session: Session) {
+  try {
+    return await readHostFile(path, session.store);
+  } catch (error) {
+    throw new EngineError(`no such file on the host: ${path}`, undefined, { cause: error });
+  }
+}
+
+const secretFields: Resolvers<SecretValue> = {
+  name: (self) => self.name,
+  uri: (self) => self.uri,
+  plaintext: (self) => self.plaintext(),
+};
+
+const FIELDS: Record<string, Resolvers<never>> = {
+  Query: queryFields,
+  Container: containerFields,
+  Directory: directoryFields,
+  File: fileFields,
+  Host: hostFields,
+  GitRepository: gitRepositoryFields,
+  GitRef: gitRefFields,
+  Changeset: changesetFields,
+  Secret: secretFields,
+  CacheVolume: {},
+};
+
+const TYPE_NAMES = new Map<unknown, string>([
+  [ContainerValue, 'Container'],
+  [DirectoryValue, 'Directory'],
+  [FileValue, 'File'],
+  [HostValue, 'Host'],
+  [GitRepositoryValue, 'GitRepository'],
+  [GitRefValue, 'GitRef'],
+  [ChangesetValue, 'Changeset'],
+  [SecretValue, 'Secret'],
+  [CacheVolumeValue, 'CacheVolume'],
+]);
+
+const schema = buildSchema(SCHEMA, { assumeValidSDL: true, noLocation: true });
+for (const type of Object.values(schema.getTypeMap())) {
+  if (isInterfaceType(type)) type.resolveType = (value) => (value instanceof FactValue ? value.type : TYPE_NAMES.get((value as Value).constructor));
+  if (isObjectType(type) && !type.name.startsWith('__')) addResolvers(type);
+}
+
+function addResolvers(type: GraphQLObjectType): void {
+  const resolvers = FIELDS[type.name];
+  for (const field of Object.values(type.getFields())) {
+    const resolver = resolvers?.[field.name];
+    const returnsObject = isObjectType(getNamedType(field.type));
+    field.resolve = resolverFor(type.name, field.name, returnsObject, resolver as Resolvers<Value>[string] | undefined);
+  }
+}
+
+function resolverFor(type: string, field: string, returnsObject: boolean, resolver: Resolvers<Value>[string] | undefined): GraphQLFieldResolver<Value, Session> {
+  if (resolver === undefined) return (self) => (field === 'id' ? self.id : (self as FactValue).fields[field]);
+  if (!returnsObject || field === 'node') return (self, args, session) => resolver(self, args, session);
+  // An object is known by its recipe: the same field of the same object with the same arguments is the same object.
+  return (self, args, session) => {
+    const recipe = JSON.stringify([self.id, type, field, args, args.noCache === true ? Math.random() : 0]);
+    const made = session.intern(recipe, () => resolver(self, args, session));
+    if (!(made instanceof Promise)) return made;
+    return made.then((items: Value[]) => items.map((item, index) => session.adopt(item, sha256(`${self.id} ${field} ${index}`))));
+  };
+}
+
+/** Refuses a field or argument that the schema does not have, by name and before anything runs. */
+function SupportedFieldsRule(context: ValidationContext) {
+  return {
+    Field(node: { name: { value: string } }) {
+      const type = context.getParentType();
+      if (type && !context.getFieldDef()) context.reportError(new GraphQLError(notSupported(`${type.name}.${node.name.value}`).message));
+    },
+    Argument(node: { name: { value: string } }) {
+      const field = context.getFieldDef();
+      if (field && !context.getArgument()) {
+        context.reportError(new GraphQLError(notSupported(`${context.getParentType()?.name}.${field.name}(${node.name.value})`).message));
+      }
+    },
+  };
+}
+
+const RULES = [SupportedFieldsRule, ProvidedRequiredArgumentsRule, ScalarLeafsRule, ValuesOfCorrectTypeRule, NoUnusedFragmentsRule, VariablesInAllowedPositionRule];
+
+export interface GraphQLAnswer {
+  readonly data?: unknown;
+  readonly errors?: readonly { message: string; path?: unknown; extensions?: unknown }[];
+}
+
+/** Answers one request. Never throws: every fault is an entry of `errors`. */
+export async function answer(session: Session, request: { query: string; variables?: Record<string, unknown> }): Promise<GraphQLAnswer> {
+  let document: DocumentNode;
+  try {
+    document = parse(request.query, { noLocation: true });
+  } catch (error) {
+    return { errors: [{ message: (error as Error).message }] };
+  }
+  const faults = validate(schema, document, RULES);
+  if (faults.length > 0) return { errors: faults.map(({ message }) => ({ message })) };
+  const result = await execute({ schema, document, rootValue: new QueryRoot(), contextValue: session, variableValues: request.variables ?? {} });
+  if (result.errors === undefined) return { data: result.data };
+  return { data: result.data ?? null, errors: result.errors.map(asError) };
+}
+
+function asError(error: GraphQLError) {
+  const { originalError, path } = error;
+  if (originalError instanceof ExecError) return { message: error.message, path, extensions: originalError.extensions };
+  if (!(originalError instanceof EngineError) && originalError?.stack) process.stderr.write(`${originalError.stack}\n`);
+  return { message: error.message, path };
+}

@@ -1,0 +1,54 @@
+// The errors of the embedded engine: what a caller sees of them is a message, a way out, and for a failed command its facts.
+
+/** A fault that a person or a client can act on: one sentence and, where there is a way out, a hint. */
+export class EngineError extends Error {
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string, options?: ErrorOptions) {
+    super(hint === undefined ? message : `${message}; ${hint}`, options);
+    this.name = 'EngineError';
+    this.hint = hint;
+  }
+}
+
+/** The machine lacks something that the engine cannot run without. Ends the program with exit code 3. */
+export class EnvironmentError extends EngineError {}
+
+export interface ExecFailure {
+  command: string[];
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Longest output that an error carries, in bytes; a real engine cuts at the same place. */
+const ERROR_OUTPUT_BYTES = 102_400;
+
+/** A command that ended as it was not expected to. Becomes the SDK's `ExecError`. */
+export class ExecError extends EngineError {
+  readonly extensions: Record<string, unknown>;
+
+  constructor(failure: ExecFailure, message = `exit code: ${failure.exitCode}`) {
+    super(message);
+    this.name = 'ExecError';
+    this.extensions = {
+      _type: 'EXEC_ERROR',
+      cmd: failure.command,
+      exitCode: failure.exitCode,
+      stdout: asErrorOutput(failure.stdout),
+      stderr: asErrorOutput(failure.stderr),
+    };
+  }
+}
+
+/** Keeps the end of an output, which is where the reason stands, without its last newline. */
+function asErrorOutput(text: string): string {
+  const bytes = Buffer.from(text);
+  const kept = bytes.length > ERROR_OUTPUT_BYTES ? bytes.subarray(bytes.length - ERROR_OUTPUT_BYTES).toString() : text;
+  return kept.replace(/\n$/, '');
+}
+
+/** Refuses a part of Dagger's API that this engine does not have, with the way out. */
+export function notSupported(what: string): EngineError {
+  return new EngineError(`not in the embedded engine: ${what}`, 'use --engine dagger');
+}

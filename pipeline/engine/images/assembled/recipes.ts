@@ -1,0 +1,141 @@
+// The recipes: which images can be assembled, from which lock, by which steps. A new one is an entry here and in wants.ts.
+import type { RunConfig } from '../../../src/oci/types.ts';
+import { type Lock, parseLock } from './lock-file.ts';
+import distrolessLock from './locks/distroless-nodejs24-debian13.json' with { type: 'json' };
+import nodeLock from './locks/node-24-bookworm-slim.json' with { type: 'json' };
+import * as steps from './steps.ts';
+
+export type LayerRecipe = { title: string; steps: steps.Step[] };
+
+export type Recipe = {
+  /** The image this stands in for, as it is pinned. */
+  reference: string;
+  digest: string;
+  lock: Lock;
+  /** Each stands alone, so that images share what they have in common. */
+  layers: LayerRecipe[];
+  config: RunConfig;
+};
+
+const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const NPM = 'usr/local/lib/node_modules/npm';
+
+const utc: steps.Step[] = [
+  steps.link('etc/localtime', '/usr/share/zoneinfo/Etc/UTC'),
+  steps.write('etc/timezone', 'Etc/UTC\n'),
+];
+
+/** What the maintainer scripts of Debian's essential packages do to a fresh root. */
+const essentialSetup: steps.Step[] = [
+  steps.link('var/run', '/run'),
+  steps.folder('run/lock', { mode: 0o1777 }),
+  steps.link('var/lock', '/run/lock'),
+  steps.copy('usr/share/base-files/profile', 'etc/profile'),
+  steps.copy('usr/share/base-files/dot.bashrc', 'root/.bashrc'),
+  steps.copy('usr/share/base-files/dot.profile', 'root/.profile'),
+  steps.copy('usr/share/libc-bin/nsswitch.conf', 'etc/nsswitch.conf'),
+  steps.write('etc/shells', '/bin/sh\n/usr/bin/sh\n/bin/bash\n/usr/bin/bash\n/bin/dash\n/usr/bin/dash\n'),
+  ...alternative('usr/bin/awk', '/usr/bin/mawk'),
+  ...alternative('usr/bin/nawk', '/usr/bin/mawk'),
+  ...alternative('usr/bin/pager', '/bin/more'),
+  ...alternative('usr/bin/which', '/usr/bin/which.debianutils'),
+  ...alternative('usr/sbin/rmt', '/usr/sbin/rmt-tar'),
+  steps.write('var/lib/dpkg/info/format', '1\n'),
+  steps.write('var/lib/dpkg/available', ''),
+];
+
+/** As update-alternatives links them. */
+function alternative(path: string, program: string): steps.Step[] {
+  const choice = `etc/alternatives/${path.replace(/.*\//, '')}`;
+  return [steps.link(path, `/${choice}`), steps.link(choice, program)];
+}
+
+const distrolessAccounts: steps.Step[] = [
+  steps.write(
+    'etc/passwd',
+    'root:x:0:0:root:/root:/sbin/nologin\n' +
+      'nobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\n' +
+      'nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n',
+  ),
+  steps.write('etc/group', 'root:x:0:\nnobody:x:65534:\ntty:x:5:\nstaff:x:50:\nnonroot:x:65532:\n'),
+  steps.folder('home/nonroot', { mode: 0o700, uid: 65532, gid: 65532 }),
+  steps.write('etc/nsswitch.conf', 'passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n'),
+];
+
+export const RECIPES: readonly Recipe[] = [
+  {
+    reference: 'node:24.21.0-bookworm-slim',
+    digest: 'sha256:0e0ff40c39bc087845bfb27465a0df4ea419520094bc35842ff83dd8cbe6f9b6',
+    lock: parseLock(nodeLock),
+    layers: [
+      {
+        title: 'Debian 12',
+        steps: [
+          steps.unpackDebian({ keep: steps.slim, status: 'file' }),
+          ...essentialSetup,
+          ...utc,
+          steps.certificateBundle,
+          steps.accounts([{ name: 'node', uid: 1000, home: '/home/node', shell: '/bin/bash' }]),
+        ],
+      },
+      {
+        title: 'Node 24',
+        // Headers are left out: without a compiler, as in the real image, nothing can use them.
+        steps: [
+          steps.unpackNpm('node-linux-{cpu}', { 'bin/node': 'usr/local/bin/node', LICENSE: 'usr/local/LICENSE' }),
+          steps.link('usr/local/bin/nodejs', '/usr/local/bin/node'),
+        ],
+      },
+      {
+        title: 'npm',
+        steps: [
+          steps.unpackNpm('npm', { './': `${NPM}/` }, /^(docs|man)\//),
+          steps.link('usr/local/bin/npm', '../lib/node_modules/npm/bin/npm-cli.js'),
+          steps.link('usr/local/bin/npx', '../lib/node_modules/npm/bin/npx-cli.js'),
+        ],
+      },
+    ],
+    config: { Env: [PATH, 'NODE_VERSION=24.21.0'], Cmd: ['node'] },
+  },
+  {
+    reference: 'gcr.io/distroless/nodejs24-debian13:nonroot',
+    digest: 'sha256:9eeb7f5887d0e239e78264b06f7f11d2e14be534050481803a9e4728fcdd278e',
+    lock: parseLock(distrolessLock),
+    layers: [
+      {
+        title: 'Debian 13, no shell',
+        steps: [
+          steps.unpackDebian({ keep: steps.slim, status: 'folder' }),
+          steps.certificateBundle,
+          steps.remove('usr/share/ca-certificates', 'usr/sbin/update-ca-certificates', 'etc/ca-certificates.conf'),
+          steps.remove('etc/ca-certificates', 'etc/update-motd.d'),
+          steps.link('etc/localtime', '/usr/share/zoneinfo/Etc/UTC'),
+          ...distrolessAccounts,
+        ],
+      },
+      {
+        title: 'Node 24',
+        steps: [steps.unpackNpm('node-linux-{cpu}', { 'bin/node': 'nodejs/bin/node', LICENSE: 'nodejs/LICENSE' })],
+      },
+    ],
+    config: {
+      User: '65532',
+      WorkingDir: '/home/nonroot',
+      Env: [PATH, 'SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt'],
+      Entrypoint: ['/nodejs/bin/node'],
+    },
+  },
+];
+
+/** The recipe for `name[:tag][@digest]`. A digest, where given, decides alone about the version. */
+export function findRecipe(reference: string): Recipe | undefined {
+  const [tagged = '', digest] = reference
+    .replace(/^(index\.)?docker\.io\//, '')
+    .replace(/^library\//, '')
+    .split('@');
+  const nameOf = (text: string) => text.replace(/:[^:/]*$/, '');
+  return RECIPES.find((recipe) => {
+    if (digest === undefined) return recipe.reference === tagged;
+    return recipe.digest === digest && nameOf(recipe.reference) === nameOf(tagged);
+  });
+}

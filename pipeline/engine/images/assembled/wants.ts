@@ -1,0 +1,56 @@
+// What each recipe wants to be locked: names, where a lock has versions. lock.ts turns one into the other.
+
+export type Wants = {
+  debian: {
+    suite: 'bookworm' | 'trixie';
+    /** All that Debian marks Essential, besides the packages named. */
+    essential: boolean;
+    packages: readonly string[];
+    /** Whether dependencies are followed. */
+    dependencies: boolean;
+    /** Left out though something depends on it, with the reason. */
+    without: Readonly<Record<string, string>>;
+  };
+  /** `{cpu}` becomes x64 or arm64. */
+  npm: readonly { name: string; version: string }[];
+  pypi: readonly { name: string; version: string }[];
+};
+
+const NODE = { name: 'node-linux-{cpu}', version: '24.21.0' } as const;
+
+export const WANTS = {
+  'node-24-bookworm-slim': {
+    debian: {
+      suite: 'bookworm',
+      essential: true,
+      // Where packages ask for any awk, or for either proof of a merged /usr, these are what Debian's own images have.
+      packages: ['mawk', 'usr-is-merged', 'ca-certificates', 'libatomic1', 'libstdc++6', 'tzdata'],
+      dependencies: true,
+      without: {
+        openssl: 'only the maintainer script of ca-certificates calls it, and the bundle is made here',
+        libssl3: 'comes with openssl only',
+      },
+    },
+    // npm 11.19.0 is the one inside Node 24.21.0, by Node's change log.
+    npm: [NODE, { name: 'npm', version: '11.19.0' }],
+    pypi: [],
+  },
+  'distroless-nodejs24-debian13': {
+    debian: {
+      suite: 'trixie',
+      essential: false,
+      // The lists of static, base and cc in distroless' own build, in this order.
+      packages: [
+        ...['base-files', 'netbase', 'tzdata', 'tzdata-legacy', 'media-types', 'ca-certificates'],
+        ...['libc6', 'libssl3t64', 'libzstd1', 'zlib1g'],
+        ...['libgomp1', 'libstdc++6', 'libgcc-s1', 'gcc-14-base'],
+      ],
+      dependencies: false,
+      without: {},
+    },
+    npm: [NODE],
+    pypi: [],
+  },
+} as const satisfies Record<string, Wants>;
+
+export type RecipeName = keyof typeof WANTS;

@@ -1,0 +1,180 @@
+// Takes an image of an OCI layout or archive into the store: its documents and blobs as they are, its layers unpacked.
+import { createReadStream, createWriteStream, rmSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { digestOfStream } from '../../src/oci/digest.ts';
+import { type Base, type BlobSource, type Descriptor, type ImageConfig, openLayout, verifyChain } from '../../src/oci/layout.ts';
+import { readTar } from '../../src/oci/tar.ts';
+import { EngineError } from '../errors.ts';
+import type { Session } from '../session.ts';
+import type { Stack } from '../store/layers.ts';
+import { sha256 } from '../store/store.ts';
+import type { FileNode } from '../store/tree.ts';
+import { type ContainerState, type ImageSettings, lazy, type Port } from '../values.ts';
+
+/** What the store remembers of an image: enough to run it and to write it out again byte for byte. */
+export interface ImageRecord {
+  /** What a pin names: an index or a manifest. */
+  readonly top: Descriptor;
+  readonly manifest: Descriptor;
+  /** Config first, then layers. */
+  readonly blobs: readonly Descriptor[];
+  readonly config: ImageConfig;
+  readonly platform: string;
+  /** How the image was assembled, when it is not the pinned one. */
+  readonly standIn?: string;
+  readonly importedAt: number;
+}
+
+/** Copies the documents and blobs of a checked image into the store. */
+export async function keepImage(session: Session, source: BlobSource, base: Base, top: Descriptor, platform: string): Promise<ImageRecord> {
+  const blobs = [base.manifest.config, ...base.layers];
+  for (const descriptor of [top, base.descriptor, ...blobs]) await keepBlob(session, source, descriptor);
+  return {
+    top,
+    manifest: base.descriptor,
+    blobs,
+    config: base.config,
+    platform,
+    importedAt: Date.now(),
+    ...(base.standIn === undefined ? {} : { standIn: base.standIn }),
+  };
+}
+
+async function keepBlob({ store }: Session, source: BlobSource, { digest }: Descriptor): Promise<void> {
+  if (store.hasBlob(digest)) return;
+  const aside = store.scratch('blob');
+  await pipeline(Readable.from(source.stream(digest)), createWriteStream(aside));
+  await store.adoptBlob(aside, digest);
+}
+
+export const chainId = (diffIds: readonly string[]) => sha256(`chain ${diffIds.join(' ')}`).slice(0, 40);
+
+/** The image's file system; its layers are unpacked where they aren't yet. */
+export async function imageStack(session: Session, image: ImageRecord): Promise<Stack> {
+  const diffIds = image.config.rootfs.diff_ids;
+  const layers: string[] = [];
+  for (const [index, diffId] of diffIds.entries()) {
+    const id = chainId(diffIds.slice(0, index + 1));
+    const descriptor = image.blobs[index + 1] as Descriptor;
+    if (!session.store.hasLayer(id)) await session.once(`unpack ${id}`, () => unpack(session, id, descriptor, diffId, layers));
+    layers.push(id);
+  }
+  return { layers, key: sha256(`image ${diffIds.join(' ')}`) };
+}
+
+async function unpack(session: Session, id: string, descriptor: Descriptor, diffId: string, below: readonly string[]): Promise<void> {
+  const { unpackLayer } = await import('./unpack.ts');
+  const { store } = session;
+  const folder = store.scratchFolder('unpack');
+  const bytes = decompressed(store.blobPath(descriptor.digest), descriptor.mediaType);
+  const [hashed, read] = tee(bytes);
+  const actual = digestOfStream(hashed);
+  actual.catch(() => {}); // the unpacking tells of the same fault
+  await unpackLayer(readTar(read), `${folder}/fs`, {
+    shift: session.idShift,
+    below: below.map((layer) => store.layerPath(layer)),
+    whiteout: (path) => session.mounts.whiteout(path),
+  });
+  const { digest } = await actual;
+  if (digest !== diffId) {
+    rmSync(folder, { recursive: true, force: true });
+    throw new EngineError(`layer ${descriptor.digest} unpacks to ${digest}, its image says ${diffId}`, 'the image is damaged');
+  }
+  await store.keep('layer-blobs', id, { descriptor, diffId });
+  store.commitLayer(id, folder);
+}
+
+function decompressed(path: string, mediaType: string): AsyncIterable<Buffer> {
+  const file = createReadStream(path, { highWaterMark: 1 << 18 });
+  if (mediaType.endsWith('zstd')) throw new EngineError('the image has a zstd layer', 'take one with gzip layers');
+  if (!mediaType.endsWith('gzip')) return file;
+  const gunzip = createGunzip({ chunkSize: 1 << 18 });
+  file.on('error', (error) => gunzip.destroy(error));
+  return file.pipe(gunzip);
+}
+
+/** Two readers of one stream: the first sees each chunk as the second takes it. */
+function tee(source: AsyncIterable<Buffer>): [AsyncIterable<Buffer>, AsyncIterable<Buffer>] {
+  const hashed = new Readable({ read() {}, highWaterMark: 1 << 22 });
+  async function* read() {
+    try {
+      for await (const chunk of source) {
+        hashed.push(chunk);
+        yield chunk;
+      }
+      hashed.push(null);
+    } catch (error) {
+      hashed.destroy(error as Error);
+      throw error;
+    }
+  }
+  return [hashed, read()];
+}
+
+/** The start of a container from an image. */
+export function imageState(session: Session, image: ImageRecord, imageRef?: string): ContainerState {
+  return {
+    platform: image.platform,
+    settings: settingsOf(image.config),
+    rootfs: lazy(() => imageStack(session, image)),
+    mounts: [],
+    secretVariables: new Map(),
+    original: image,
+    ...(imageRef === undefined ? {} : { imageRef }),
+  };
+}
+
+function settingsOf({ config = {} }: ImageConfig): ImageSettings {
+  const { Healthcheck, StopSignal, Volumes, Shell } = config;
+  return {
+    env: new Map((config.Env ?? []).map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)])),
+    user: config.User ?? '',
+    workdir: config.WorkingDir ?? '',
+    entrypoint: config.Entrypoint ?? [],
+    cmd: config.Cmd ?? [],
+    labels: new Map(Object.entries(config.Labels ?? {})),
+    ports: Object.keys(config.ExposedPorts ?? {}).map(portOf),
+    annotations: new Map(),
+    other: Object.fromEntries(Object.entries({ Healthcheck, StopSignal, Volumes, Shell }).filter(([, value]) => value)),
+  };
+}
+
+function portOf(text: string): Port {
+  const [port, protocol] = text.split('/');
+  return { port: Number(port), protocol: protocol === 'udp' ? 'UDP' : 'TCP', description: null, experimentalSkipHealthcheck: false };
+}
+
+/** `Container.import`: an OCI archive, as a file of any origin. */
+export async function importArchive(session: Session, file: FileNode, platform: string): Promise<ContainerState> {
+  const key = `${file.hash}-${platform.replaceAll('/', '-')}`;
+  const image = await session.once(`import ${key}`, async () => {
+    const known = session.store.record<ImageRecord>('archives', key);
+    if (known?.blobs.every(({ digest }) => session.store.hasBlob(digest))) return known;
+    const made = await readArchive(session, file, platform);
+    await session.store.keep('archives', key, made);
+    return made;
+  });
+  const { original, ...state } = imageState(session, image);
+  return original === undefined ? state : { ...state, original };
+}
+
+async function readArchive(session: Session, file: FileNode, platform: string): Promise<ImageRecord> {
+  const path = 'path' in file.bytes ? file.bytes.path : await spill(session, file.bytes.data);
+  const source = await openLayout(path);
+  try {
+    const [top] = await source.entries();
+    if (top === undefined) throw new EngineError('the archive holds no image');
+    const chain = await verifyChain(source, top.digest, platform);
+    return await keepImage(session, source, chain, top, platform);
+  } finally {
+    await source.close();
+  }
+}
+
+async function spill(session: Session, data: Buffer): Promise<string> {
+  const path = session.store.scratch('archive');
+  await pipeline(Readable.from([data]), createWriteStream(path));
+  return path;
+}

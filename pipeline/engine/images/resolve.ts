@@ -1,0 +1,99 @@
+// Finds the image that a reference means: in the store, in a folder of archives, at a mirror or registry, or assembled from packages.
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { OciError } from '../../src/oci/errors.ts';
+import { type Descriptor, openLayout, readBase } from '../../src/oci/layout.ts';
+import { pullToLayout } from '../../src/oci/pull.ts';
+import { formatReference, parseReference, type Reference, RegistryClient } from '../../src/oci/registry.ts';
+import { EngineError } from '../errors.ts';
+import type { Session } from '../session.ts';
+import type { ContainerState } from '../values.ts';
+import { assembleImage, hasRecipe } from './assembled/index.ts';
+import { type ImageRecord, imageState, keepImage } from './import.ts';
+
+/** How long a stand-in serves before a registry is asked again for the image itself. */
+const STAND_IN_MS = 24 * 60 * 60 * 1000;
+
+export async function resolveImage(session: Session, address: string, platform: string): Promise<ContainerState> {
+  const reference = parse(address);
+  const key = `${encodeURIComponent(formatReference(reference))}-${platform.replaceAll('/', '-')}`;
+  const image = await session.once(`image ${key}`, async () => {
+    const known = fromStore(session, key);
+    if (known !== undefined) return known;
+    const found = (await fromFolder(session, reference, platform)) ?? (await fromRegistry(session, reference, platform));
+    await session.store.keep('images', key, found);
+    return found;
+  });
+  if (image.standIn !== undefined) session.progress({ kind: 'stand-in', reference: address, standIn: image.standIn });
+  return imageState(session, image, formatReference({ ...reference, digest: image.top.digest }));
+}
+
+function parse(address: string): Reference {
+  try {
+    return parseReference(address);
+  } catch (error) {
+    throw new EngineError((error as Error).message, undefined, { cause: error });
+  }
+}
+
+function fromStore(session: Session, key: string): ImageRecord | undefined {
+  const known = session.store.record<ImageRecord>('images', key);
+  if (known === undefined || !known.blobs.every(({ digest }) => session.store.hasBlob(digest))) return undefined;
+  const isFresh = known.standIn === undefined || session.options.offline || Date.now() - known.importedAt < STAND_IN_MS;
+  return isFresh ? known : undefined;
+}
+
+/** `--images`: a folder with an archive for each pin. */
+async function fromFolder(session: Session, reference: Reference, platform: string): Promise<ImageRecord | undefined> {
+  const { images } = session.options;
+  if (images === undefined || reference.digest === undefined) return undefined;
+  const archives = existsSync(images) ? readdirSync(images).filter((name) => name.endsWith('.tar')) : [];
+  for (const name of archives.sort()) {
+    const found = await fromLayout(session, join(images, name), reference.digest, platform, reference);
+    if (found !== undefined) return found;
+  }
+  throw new EngineError(`no archive in ${images} holds ${formatReference(reference)}`, 'write it with `npx tsx pipeline/ci.ts images --output DIR` where there is a network');
+}
+
+async function fromLayout(session: Session, path: string, pin: string, platform: string, reference?: Reference): Promise<ImageRecord | undefined> {
+  const source = await openLayout(path);
+  try {
+    const isPinned = (await source.sizeOf(pin)) !== undefined;
+    const entries = await source.entries();
+    // A stand-in is told apart by the name that its archive gives it: any would do for `readBase`.
+    if (!isPinned && reference !== undefined && !entries.some(({ annotations }) => annotations?.['org.opencontainers.image.ref.name'] === formatReference(reference))) return undefined;
+    const base = await readBase(source, pin, platform);
+    const top: Descriptor = isPinned ? { mediaType: base.descriptor.mediaType, digest: pin, size: (await source.sizeOf(pin)) as number } : base.descriptor;
+    return await keepImage(session, source, base, top, platform);
+  } finally {
+    await source.close();
+  }
+}
+
+async function fromRegistry(session: Session, reference: Reference, platform: string): Promise<ImageRecord> {
+  const folder = session.store.scratch('pull');
+  try {
+    if (session.options.offline) throw new OciError('UNREACHABLE', 'the network is off', 'run `npx tsx pipeline/ci.ts warm` with a network first');
+    const client = new RegistryClient({ mirrors: session.options.mirrors, credentials: session.options.credentials, attempts: 2 });
+    const top = await pullToLayout(client, reference, folder, { platforms: [platform] });
+    return (await fromLayout(session, folder, top.digest, platform)) as ImageRecord;
+  } catch (error) {
+    const unreachable = error instanceof OciError && error.code === 'UNREACHABLE';
+    if (!unreachable || reference.digest === undefined || !hasRecipe(reference.digest)) {
+      throw new EngineError(`cannot have ${formatReference(reference)}: ${(error as Error).message}`, (error as OciError).hint, { cause: error });
+    }
+    return assembled(session, reference.digest, platform);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function assembled(session: Session, pin: string, platform: string): Promise<ImageRecord> {
+  const layout = session.store.scratchFolder('assembled');
+  try {
+    await assembleImage(pin, platform, { destination: layout, cache: session.packageCache, offline: session.options.offline, log: session.log });
+    return (await fromLayout(session, layout, pin, platform)) as ImageRecord;
+  } finally {
+    rmSync(layout, { recursive: true, force: true });
+  }
+}

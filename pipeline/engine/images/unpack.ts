@@ -1,0 +1,86 @@
+// Unpacks a layer's tar into a folder, as overlayfs wants it. Nothing in the tar can reach outside that folder.
+import { createWriteStream } from 'node:fs';
+import { chmodSync, lchownSync, linkSync, lstatSync, lutimesSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { EngineError } from '../errors.ts';
+import type { TarEntry } from '../../src/oci/tar.ts';
+import { resolveInside } from '../store/layers.ts';
+
+const WHITEOUT = '.wh.';
+const OPAQUE = '.wh..wh..opq';
+
+export interface UnpackOptions {
+  /** Added to every owner. */
+  readonly shift: number;
+  /** Folders of the layers below, for whiteouts of whole folders. */
+  readonly below: readonly string[];
+  readonly whiteout: (path: string) => Promise<void>;
+}
+
+export async function unpackLayer(entries: AsyncIterable<TarEntry>, root: string, options: UnpackOptions): Promise<void> {
+  mkdirSync(root, { recursive: true });
+  chmodSync(root, 0o755);
+  lchownSync(root, options.shift, options.shift);
+  const folders: TarEntry[] = [];
+  for await (const entry of entries) {
+    const path = target(root, entry.path);
+    const name = basename(entry.path);
+    if (name === OPAQUE) await hideBelow(root, dirname(path), options);
+    else if (name.startsWith(WHITEOUT)) await options.whiteout(join(dirname(path), name.slice(WHITEOUT.length)));
+    else {
+      await writeEntry(entry, path, root, options.shift);
+      if (entry.type === 'directory') folders.push(entry);
+    }
+  }
+  // Last, because writing into a folder changes its time, and may need permissions that it will not have.
+  for (const entry of folders.reverse()) setAttributes(entry, target(root, entry.path), options.shift);
+}
+
+/** Where an entry goes: below the root, whatever links and dots its path holds. */
+function target(root: string, path: string): string {
+  const parent = join(root, resolveInside(root, dirname(`/${path}`), true, true) ?? '/');
+  mkdirSync(parent, { recursive: true });
+  const name = basename(`/${path}`);
+  if (name === '..' || path.split('/').includes('..')) throw new EngineError(`the layer holds a path that climbs: ${path}`);
+  return name === '' || name === '.' ? parent : join(parent, name);
+}
+
+async function writeEntry(entry: TarEntry, path: string, root: string, shift: number): Promise<void> {
+  const existing = path === root ? undefined : lstatSync(path, { throwIfNoEntry: false });
+  if (existing !== undefined && !(existing.isDirectory() && entry.type === 'directory')) rmSync(path, { recursive: true, force: true });
+  switch (entry.type) {
+    case 'directory':
+      mkdirSync(path, { recursive: true });
+      return;
+    case 'symlink':
+      symlinkSync(entry.linkpath, path);
+      break;
+    case 'link': {
+      const source = resolveInside(root, entry.linkpath, false);
+      if (source === undefined || !lstatSync(join(root, source)).isFile()) throw new EngineError(`the layer links ${entry.path} to ${entry.linkpath}, which is not a file in it`);
+      linkSync(join(root, source), path);
+      return;
+    }
+    case 'file':
+      await pipeline(Readable.from(entry.content), createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+      break;
+    default:
+      return; // device nodes and pipes: a step gets its devices from the runtime
+  }
+  setAttributes(entry, path, shift);
+}
+
+function setAttributes(entry: TarEntry, path: string, shift: number): void {
+  lchownSync(path, entry.uid + shift, entry.gid + shift);
+  if (entry.type !== 'symlink') chmodSync(path, entry.mode & 0o7777);
+  lutimesSync(path, entry.mtime, entry.mtime);
+}
+
+/** An opaque folder hides all that lower layers have in it: said name by name, since Node cannot set the attribute. */
+async function hideBelow(root: string, folder: string, { below, whiteout }: UnpackOptions): Promise<void> {
+  const place = folder.slice(root.length);
+  const names = new Set(below.flatMap((layer) => (lstatSync(join(layer, place), { throwIfNoEntry: false })?.isDirectory() ? readdirSync(join(layer, place)) : [])));
+  for (const name of names) if (lstatSync(join(folder, name), { throwIfNoEntry: false }) === undefined) await whiteout(join(folder, name));
+}

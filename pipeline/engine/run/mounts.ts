@@ -1,0 +1,54 @@
+// Mounts of the session. They live in mount namespaces of the engine's own and vanish with it, however it ends.
+import { execFile } from 'node:child_process';
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Where a session keeps what need not outlive it: a tmpfs over a folder that every Linux has, seen by the engine alone. */
+export const SESSION_FOLDER = '/dev/shm';
+
+export class Mounts {
+  readonly #links = new Map<string, string>();
+  #counter = 0;
+
+  /** Prepares the session's folder. The engine must already be in a mount namespace of its own. */
+  static async start(): Promise<Mounts> {
+    await run('mount', ['-t', 'tmpfs', '-o', 'mode=0711,nosuid,nodev', 'drydock', SESSION_FOLDER]);
+    // What is mounted here later is to be seen by the namespace that steps start from, too.
+    await run('mount', ['--make-shared', SESSION_FOLDER]);
+    for (const folder of ['l', 'v', 'j', 'n', 'runc']) mkdirSync(join(SESSION_FOLDER, folder), { mode: 0o711 });
+    return new Mounts();
+  }
+
+  /** A short name for a layer, because the options of a mount must fit in a page. Relative to `folder`. */
+  short(path: string): string {
+    const known = this.#links.get(path);
+    if (known !== undefined) return known;
+    const name = this.#links.size.toString(36);
+    symlinkSync(path, join(this.folder, name));
+    this.#links.set(path, name);
+    return name;
+  }
+
+  /** The folder that short names are relative to: mount from there. */
+  readonly folder = join(SESSION_FOLDER, 'l');
+
+  /** The `lowerdir` option for folders given from the bottom up. */
+  lowerdir(folders: readonly string[]): string {
+    return folders.map((folder) => this.short(folder)).reverse().join(':');
+  }
+
+  async readOnly(folders: readonly string[]): Promise<string> {
+    const target = join(SESSION_FOLDER, 'v', String(this.#counter++));
+    mkdirSync(target);
+    await run('mount', ['-t', 'overlay', 'overlay', '-o', `ro,lowerdir=${this.lowerdir(folders)}`, target], { cwd: this.folder });
+    return target;
+  }
+
+  /** Marks a path as deleted, the way overlayfs reads it. */
+  async whiteout(path: string): Promise<void> {
+    await run('mknod', [path, 'c', '0', '0']);
+  }
+}

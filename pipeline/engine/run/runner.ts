@@ -1,0 +1,260 @@
+// Runs steps: an overlay of layers, an OCI runtime, and what came of it. All processes are in a PID namespace that ends with the engine.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, chmodSync, chownSync, closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { EnvironmentError } from '../errors.ts';
+import { type Mounts, SESSION_FOLDER } from './mounts.ts';
+import { Scrubber } from './scrubber.ts';
+import { type BindMount, type Identity, runtimeSpec } from './spec.ts';
+
+/** A mount of a step: a folder that keeps its changes in a layer of its own, one shared with other steps, or a file. */
+export type StepMount =
+  | { readonly kind: 'overlay'; readonly path: string; readonly lowers: readonly string[]; readonly upper: string; readonly subpath?: string }
+  | { readonly kind: 'bind'; readonly path: string; readonly source: string; readonly readOnly?: boolean }
+  | { readonly kind: 'data'; readonly path: string; readonly data: Buffer; readonly mode: number; readonly uid: number; readonly gid: number }
+  | { readonly kind: 'tmpfs'; readonly path: string; readonly size?: number };
+
+export interface StepRequest {
+  readonly args: readonly string[];
+  readonly env: ReadonlyMap<string, string>;
+  readonly cwd: string;
+  readonly identity: Identity;
+  /** Folders of the root file system, from the bottom up. */
+  readonly lowers: readonly string[];
+  /** Folder that takes the changes; `fs` is made in it. */
+  readonly upper: string;
+  readonly mounts: readonly StepMount[];
+  readonly stdin?: string;
+  readonly secrets: Iterable<string>;
+  /** Folder that takes the files `stdout`, `stderr` and `combined`. */
+  readonly outputs: string;
+  readonly hostname: string;
+  readonly network?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface StepOutcome {
+  readonly exitCode: number;
+  /** Whether a signal ended the step. */
+  readonly signalled: boolean;
+  /** Why the command could not even be started. */
+  readonly startError?: string;
+}
+
+const INIT_PROGRAM = 'tini-static';
+
+export class Runner {
+  readonly #mounts: Mounts;
+  readonly #shift: number;
+  readonly #holder: ChildProcess;
+  readonly #holderPid: number;
+  readonly #init: string;
+  #counter = 0;
+
+  private constructor(mounts: Mounts, shift: number, holder: ChildProcess, holderPid: number, init: string) {
+    this.#mounts = mounts;
+    this.#shift = shift;
+    this.#holder = holder;
+    this.#holderPid = holderPid;
+    this.#init = init;
+  }
+
+  /** Starts the PID namespace that all steps live in. Its first process is killed by the kernel when the engine dies. */
+  static async start(mounts: Mounts, shift: number): Promise<Runner> {
+    const script = 'echo ready; exec sleep infinity';
+    const holder = spawn(
+      'setpriv',
+      ['--pdeathsig', 'KILL', 'unshare', '--pid', '--fork', '--kill-child', '--mount', '--propagation', 'slave', '--mount-proc', 'sh', '-c', script],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    const stdout = holder.stdout;
+    if (stdout === null) throw new Error('no output of the PID namespace holder');
+    const [line] = await Promise.race([once(stdout, 'data'), once(holder, 'exit').then(() => [''])]);
+    if (!String(line).includes('ready')) throw new EnvironmentError('this machine does not let the engine make namespaces', 'run it as root');
+    const [child] = readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim().split(' ');
+    return new Runner(mounts, shift, holder, Number(child), findProgram(INIT_PROGRAM));
+  }
+
+  /** Ends every step that still runs, and waits until the namespace is gone. */
+  async close(): Promise<void> {
+    const gone = this.#holder.exitCode === null && this.#holder.signalCode === null ? once(this.#holder, 'exit') : undefined;
+    try {
+      process.kill(this.#holderPid, 'SIGKILL');
+    } catch {
+      this.#holder.kill('SIGKILL');
+    }
+    await gone;
+  }
+
+  async run(request: StepRequest): Promise<StepOutcome> {
+    const id = `drydock-${process.pid}-${this.#counter++}`;
+    const bundle = join(SESSION_FOLDER, 'j', id);
+    mkdirSync(join(bundle, 'rootfs'), { recursive: true, mode: 0o711 });
+    mkdirSync(join(bundle, 'work'), { mode: 0o711 });
+    try {
+      const script = this.#prepare(id, bundle, request);
+      const outcome = await this.#execute(id, bundle, script, request);
+      this.#removeMountPoints(request);
+      for (const { upper } of [request, ...request.mounts.filter((mount) => mount.kind === 'overlay')]) rmSync(join(upper, 'work'), { recursive: true, force: true });
+      return outcome;
+    } finally {
+      rmSync(bundle, { recursive: true, force: true });
+    }
+  }
+
+  /** Writes the bundle; gives the shell script that mounts its file systems and becomes the runtime. */
+  #prepare(id: string, bundle: string, request: StepRequest): string {
+    const commands = [this.#overlay(request.lowers, request.upper, join(bundle, 'rootfs'))];
+    const binds: BindMount[] = [];
+    if (request.network !== undefined) {
+      // The kernel lets only the owner of a network namespace mount its sysfs, and the step is not the owner of this one.
+      mkdirSync(join(bundle, 'sys'));
+      commands.push(`mount -t sysfs -o ro,nosuid,nodev,noexec sysfs ${join(bundle, 'sys')}`);
+    }
+    const tmpfs: { destination: string; size?: number }[] = [];
+    for (const [index, mount] of request.mounts.entries()) {
+      const source = join(bundle, `m${index}`);
+      if (mount.kind === 'bind') binds.push({ destination: mount.path, source: mount.source, readOnly: mount.readOnly ?? false });
+      else if (mount.kind === 'tmpfs') tmpfs.push({ destination: mount.path, ...(mount.size ? { size: mount.size } : {}) });
+      else if (mount.kind === 'data') {
+        writeFileSync(source, mount.data, { mode: 0o600 });
+        chownSync(source, mount.uid + this.#shift, mount.gid + this.#shift);
+        chmodSync(source, mount.mode);
+        binds.push({ destination: mount.path, source, readOnly: true });
+      } else {
+        mkdirSync(source, { mode: 0o711 });
+        commands.push(this.#overlay(mount.lowers, mount.upper, source));
+        binds.push({ destination: mount.path, source: join(source, mount.subpath ?? '') });
+      }
+    }
+    const spec = runtimeSpec(
+      {
+        args: request.args,
+        env: [...request.env].map(([name, value]) => `${name}=${value}`),
+        cwd: request.cwd,
+        identity: request.identity,
+        hostname: request.hostname,
+        rootfs: join(bundle, 'rootfs'),
+        binds,
+        tmpfs,
+        cgroup: `/drydock/${id}`,
+        shift: this.#shift,
+        ...(request.network === undefined ? {} : { sys: join(bundle, 'sys') }),
+      },
+      this.#init,
+    );
+    writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
+    const runtime = ['runc', '--root', join(SESSION_FOLDER, 'runc'), '--log', join(bundle, 'runc.log'), '--log-format', 'json', 'run', '--bundle', bundle, id];
+    return [...commands, `exec ${runtime.join(' ')}`].join(' && ');
+  }
+
+  #overlay(lowers: readonly string[], upper: string, target: string): string {
+    const fs = join(upper, 'fs');
+    mkdirSync(join(upper, 'work'), { recursive: true });
+    mkdirSync(fs, { recursive: true });
+    copyRootAttributes(lowers.at(-1), fs, this.#shift);
+    const [upperName, workName] = [this.#mounts.short(fs), this.#mounts.short(join(upper, 'work'))];
+    return `mount -t overlay overlay -o lowerdir=${this.#mounts.lowerdir(lowers)},upperdir=${upperName},workdir=${workName} ${target}`;
+  }
+
+  async #execute(id: string, bundle: string, script: string, request: StepRequest): Promise<StepOutcome> {
+    const child = spawn(
+      'nsenter',
+      ['--target', String(this.#holderPid), '--pid', '--mount', ...(request.network ? [`--net=${request.network}`] : []), `--wdns=${this.#mounts.folder}`, 'unshare', '--mount', '--propagation', 'private', 'sh', '-c', script],
+      { cwd: this.#mounts.folder, stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env.PATH ?? '' } },
+    );
+    const abort = () => this.#kill(id);
+    request.signal?.addEventListener('abort', abort);
+    child.stdin?.on('error', () => {}); // a step need not read what it is given
+    child.stdin?.end(request.stdin ?? '');
+    const outputs = new Outputs(request.outputs, request.secrets);
+    child.stdout?.on('data', (chunk: Buffer) => outputs.write('stdout', chunk));
+    child.stderr?.on('data', (chunk: Buffer) => outputs.write('stderr', chunk));
+    const [code] = (await once(child, 'close')) as [number | null];
+    request.signal?.removeEventListener('abort', abort);
+    outputs.close();
+    const startError = runtimeError(join(bundle, 'runc.log'));
+    const exitCode = code ?? 137;
+    return { exitCode, signalled: exitCode > 128 && exitCode <= 128 + 64, ...(startError ? { startError } : {}) };
+  }
+
+  #kill(id: string): void {
+    spawn('nsenter', ['--target', String(this.#holderPid), '--pid', '--mount', 'runc', '--root', join(SESSION_FOLDER, 'runc'), 'kill', id, 'KILL'], { stdio: 'ignore' });
+  }
+
+  /** The runtime makes empty files and folders to mount on; those that were not there before must not end up in a layer. */
+  #removeMountPoints({ mounts, lowers, upper }: StepRequest): void {
+    for (const { path } of mounts) {
+      for (let place = path; place !== '/' && place !== '.'; place = dirname(place)) {
+        if (lowers.some((lower) => existsSync(join(lower, place))) || !removeEmpty(join(upper, 'fs', place))) break;
+      }
+    }
+  }
+}
+
+function removeEmpty(path: string): boolean {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats?.isDirectory() && readdirSync(path).length === 0) rmdirSync(path);
+  else if (stats?.isFile() && stats.size === 0) unlinkSync(path);
+  else return false;
+  return true;
+}
+
+/** The top folder of a new layer hides the attributes of the root below it, so it takes them over. */
+function copyRootAttributes(below: string | undefined, fs: string, shift: number): void {
+  const stats = below === undefined ? undefined : lstatSync(below);
+  chownSync(fs, stats?.uid ?? shift, stats?.gid ?? shift);
+  chmodSync(fs, (stats?.mode ?? 0o755) & 0o7777);
+}
+
+/** What the runtime says of a command that it could not start. */
+function runtimeError(log: string): string | undefined {
+  if (!existsSync(log)) return undefined;
+  for (const line of readFileSync(log, 'utf8').split('\n').filter(Boolean)) {
+    const entry = JSON.parse(line) as { level: string; msg: string };
+    if (entry.level === 'error' || entry.level === 'fatal') return entry.msg;
+  }
+  return undefined;
+}
+
+/** Keeps what a step says: each stream by itself, and both in the order of arrival. */
+class Outputs {
+  readonly #files: Record<'stdout' | 'stderr' | 'combined', number>;
+  readonly #scrubbers: Record<'stdout' | 'stderr', Scrubber>;
+
+  constructor(folder: string, secrets: Iterable<string>) {
+    const open = (name: string) => openSync(join(folder, name), 'w', 0o600);
+    const values = [...secrets];
+    this.#files = { stdout: open('stdout'), stderr: open('stderr'), combined: open('combined') };
+    this.#scrubbers = { stdout: new Scrubber(values), stderr: new Scrubber(values) };
+  }
+
+  write(stream: 'stdout' | 'stderr', chunk: Buffer): void {
+    this.#append(stream, this.#scrubbers[stream].push(chunk));
+  }
+
+  #append(stream: 'stdout' | 'stderr', bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    writeSync(this.#files[stream], bytes);
+    writeSync(this.#files.combined, bytes);
+  }
+
+  close(): void {
+    for (const stream of ['stdout', 'stderr'] as const) this.#append(stream, this.#scrubbers[stream].flush());
+    for (const file of Object.values(this.#files)) closeSync(file);
+  }
+}
+
+export function findProgram(name: string): string {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/bin'];
+  for (const folder of folders) {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return join(folder, name);
+    } catch {
+      // not in this folder
+    }
+  }
+  throw new EnvironmentError(`the program ${name} is missing`, 'on Debian and Ubuntu: apt-get install runc tini passt iproute2 nftables uidmap');
+}

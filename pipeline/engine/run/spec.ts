@@ -1,0 +1,135 @@
+// The OCI runtime specification of a step: what Docker gives an unprivileged container, and a user namespace besides.
+import { SECCOMP } from './seccomp.ts';
+
+/** Ids in a container are these further up on the host, so that its root is nobody there. */
+export const ID_COUNT = 65_536;
+
+const CAPABILITIES = [
+  'CAP_CHOWN',
+  'CAP_DAC_OVERRIDE',
+  'CAP_FSETID',
+  'CAP_FOWNER',
+  'CAP_MKNOD',
+  'CAP_NET_RAW',
+  'CAP_SETGID',
+  'CAP_SETUID',
+  'CAP_SETFCAP',
+  'CAP_SETPCAP',
+  'CAP_NET_BIND_SERVICE',
+  'CAP_SYS_CHROOT',
+  'CAP_KILL',
+  'CAP_AUDIT_WRITE',
+];
+
+const MASKED_PATHS = [
+  '/proc/asound',
+  '/proc/acpi',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/sys/firmware',
+  '/sys/devices/virtual/powercap',
+];
+const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+
+export interface BindMount {
+  readonly destination: string;
+  readonly source: string;
+  readonly readOnly?: boolean;
+}
+
+export interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+}
+
+export interface Step {
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly identity: Identity;
+  readonly hostname: string;
+  readonly rootfs: string;
+  readonly binds: readonly BindMount[];
+  readonly tmpfs: readonly { destination: string; size?: number }[];
+  /** The sysfs of the network namespace that the runtime is started in; without it the step gets a fresh one with nothing but loopback. */
+  readonly sys?: string;
+  readonly cgroup: string;
+  readonly shift: number;
+}
+
+/** Where the first process of a step is found inside it; in /dev, so that no layer ever holds it. */
+const INIT = '/dev/.init';
+
+export function runtimeSpec(step: Step, init: string): object {
+  const capabilities = { bounding: CAPABILITIES, effective: CAPABILITIES, permitted: CAPABILITIES };
+  const ids = [{ containerID: 0, hostID: step.shift, size: ID_COUNT }];
+  return {
+    ociVersion: '1.0.2',
+    process: {
+      terminal: false,
+      user: { uid: step.identity.uid, gid: step.identity.gid, additionalGids: step.identity.groups },
+      args: [INIT, '-s', '--', ...step.args],
+      env: step.env,
+      cwd: step.cwd,
+      capabilities: step.identity.uid === 0 ? capabilities : { bounding: CAPABILITIES },
+      noNewPrivileges: true,
+    },
+    root: { path: step.rootfs },
+    hostname: step.hostname,
+    mounts: [
+      ...systemMounts(step.sys),
+      { destination: INIT, type: 'bind', source: init, options: ['bind', 'ro', 'nosuid', 'nodev'] },
+      ...step.tmpfs.map(({ destination, size }) => ({
+        destination,
+        type: 'tmpfs',
+        source: 'tmpfs',
+        options: ['nosuid', 'nodev', 'mode=1777', ...(size ? [`size=${size}`] : [])],
+      })),
+      ...step.binds.map(({ destination, source, readOnly }) => ({
+        destination,
+        type: 'bind',
+        source,
+        options: ['rbind', 'nodev', readOnly ? 'ro' : 'rw'],
+      })),
+    ],
+    linux: {
+      namespaces: [
+        ...['pid', 'mount', 'ipc', 'uts', 'user'].map((type) => ({ type })),
+        ...(step.sys === undefined ? [{ type: 'network' }] : []),
+      ],
+      uidMappings: ids,
+      gidMappings: ids,
+      cgroupsPath: step.cgroup,
+      resources: { pids: { limit: 8192 } },
+      maskedPaths: MASKED_PATHS,
+      readonlyPaths: READONLY_PATHS,
+      seccomp: SECCOMP,
+    },
+  };
+}
+
+function systemMounts(sys: string | undefined): object[] {
+  const quiet = ['nosuid', 'noexec', 'nodev'];
+  return [
+    { destination: '/proc', type: 'proc', source: 'proc', options: quiet },
+    { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
+    {
+      destination: '/dev/pts',
+      type: 'devpts',
+      source: 'devpts',
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+    },
+    { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: [...quiet, 'mode=1777', 'size=65536k'] },
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: quiet },
+    sys === undefined
+      ? { destination: '/sys', type: 'sysfs', source: 'sysfs', options: [...quiet, 'ro'] }
+      : { destination: '/sys', type: 'bind', source: sys, options: ['rbind', ...quiet, 'ro'] },
+  ];
+}

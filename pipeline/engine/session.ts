@@ -1,0 +1,173 @@
+// One session: what a client made so far, and everything that the making needs. Ends without leaving a process or a mount.
+import { createHmac, randomBytes } from 'node:crypto';
+import { existsSync, lchownSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Credentials } from '../src/oci/registry.ts';
+import { EngineError } from './errors.ts';
+import { Mounts } from './run/mounts.ts';
+import { Network, type StepNetwork } from './run/network.ts';
+import { Runner } from './run/runner.ts';
+import { Layers } from './store/layers.ts';
+import { cacheFolder, sha256, Store } from './store/store.ts';
+import type { Mount, Value } from './values.ts';
+
+export interface SessionOptions {
+  readonly workdir: string;
+  readonly offline: boolean;
+  /** Folder of OCI archives that takes the place of every registry. */
+  readonly images?: string;
+  readonly mirrors: Readonly<Record<string, readonly string[]>>;
+  readonly credentials: (registry: string) => Credentials | undefined;
+}
+
+/** What a session tells of its steps, one JSON object a line on standard error. */
+export type Progress =
+  | { readonly kind: 'started' | 'cached'; readonly key: string; readonly args: readonly string[] }
+  | { readonly kind: 'ended'; readonly key: string; readonly args: readonly string[]; readonly exitCode: number }
+  | { readonly kind: 'stand-in'; readonly reference: string; readonly standIn: string };
+
+/** Ids of containers are this much higher on the host when the engine is root; without root the kernel maps them. */
+const ROOT_SHIFT = 1_879_048_192;
+
+/** Where programs look for certificates on Debian, Alpine, Fedora and openSUSE. */
+const HOST_BUNDLES = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt', '/etc/ssl/ca-bundle.pem'];
+const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((name) => [name, name.toLowerCase()]);
+
+export class Session {
+  readonly options: SessionOptions;
+  readonly store: Store;
+  readonly mounts: Mounts;
+  readonly layers: Layers;
+  readonly runner: Runner;
+  readonly idShift: number;
+  readonly #network: Network | undefined;
+  readonly #values = new Map<string, Value>();
+  readonly #running = new Map<string, Promise<unknown>>();
+  readonly #secrets = new Set<string>();
+  readonly #salt = randomBytes(32);
+  readonly #abort = new AbortController();
+
+  private constructor(options: SessionOptions, store: Store, mounts: Mounts, runner: Runner, network: Network | undefined, shift: number) {
+    this.options = options;
+    this.store = store;
+    this.mounts = mounts;
+    this.runner = runner;
+    this.#network = network;
+    this.idShift = shift;
+    this.layers = new Layers(store, mounts, shift);
+  }
+
+  static async start(options: SessionOptions): Promise<Session> {
+    const shift = process.getuid?.() === 0 && !process.env.DRYDOCK_ROOTLESS ? ROOT_SHIFT : 0;
+    const store = new Store();
+    const mounts = await Mounts.start();
+    const runner = await Runner.start(mounts, shift);
+    return new Session(options, store, mounts, runner, options.offline ? undefined : new Network(), shift);
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort();
+    await this.runner.close();
+    await this.#network?.close();
+    this.store.close();
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get workdir(): string {
+    return this.options.workdir;
+  }
+
+  /** Where packages for assembled images are kept. */
+  get packageCache(): string {
+    return join(cacheFolder(), 'packages');
+  }
+
+  readonly log = (line: string): void => {
+    process.stderr.write(`${line}\n`);
+  };
+
+  progress(event: Progress): void {
+    if (process.env.DRYDOCK_EVENTS === 'json') process.stderr.write(`${JSON.stringify(event)}\n`);
+  }
+
+  /** The same work under one name runs once, however many ask for it at the same time. */
+  once<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const running = this.#running.get(name) as Promise<T> | undefined;
+    if (running !== undefined) return running;
+    const started = work().finally(() => this.#running.delete(name));
+    this.#running.set(name, started);
+    return started;
+  }
+
+  /** The object of an id, made by an earlier request. */
+  load<T extends Value>(id: string, type: abstract new (...args: never[]) => T): T {
+    const value = this.#values.get(id);
+    if (value instanceof type) return value;
+    throw new EngineError(value === undefined ? `no object has the id ${id}` : `the object ${id} is not a ${type.name.replace('Value', '')}`);
+  }
+
+  node(id: string): Value | undefined {
+    return this.#values.get(id);
+  }
+
+  /** The object that a recipe means: made the first time, the same one ever after. */
+  intern(recipe: string, make: () => unknown): unknown {
+    const id = createHmac('sha256', this.#salt).update(recipe).digest('hex');
+    const known = this.#values.get(id);
+    return known ?? this.adopt(make(), id);
+  }
+
+  adopt<T>(value: T, id: string): T {
+    const object = value as Value;
+    if (object.id === '') object.id = id;
+    this.#values.set(id, object);
+    return value;
+  }
+
+  /** Remembers a secret's value, so that it is taken out of every output. */
+  addSecret(value: string): void {
+    this.#secrets.add(value);
+  }
+
+  secretValues(): Iterable<string> {
+    return this.#secrets;
+  }
+
+  network(): Promise<StepNetwork | undefined> {
+    return this.#network?.lease() ?? Promise.resolve(undefined);
+  }
+
+  /** Variables of the host that a step gets without them being part of its key: proxies, and where its own certificates are. */
+  stepEnvironment(): [string, string][] {
+    const variables: [string, string][] = [];
+    if (!this.options.offline) for (const name of PROXY_VARIABLES) if (process.env[name]) variables.push([name, process.env[name]]);
+    if (this.hostCertificates() !== undefined) variables.push(['NODE_EXTRA_CA_CERTS', '/etc/ssl/certs/ca-certificates.crt']);
+    return variables;
+  }
+
+  /** The host's bundle of certificates, when it holds any that a public image can't know. */
+  hostCertificates(): Buffer | undefined {
+    this.#certificates ??= { bundle: readHostCertificates() };
+    return this.#certificates.bundle;
+  }
+  #certificates: { bundle: Buffer | undefined } | undefined;
+
+  /** The folder of a cache volume, filled from its source and given to its owner when it is new. */
+  async cacheVolume({ volume }: Extract<Mount, { kind: 'cache' }>, owner: { uid: number; gid: number }): Promise<string> {
+    const folder = this.store.volumePath(sha256(volume.key));
+    if (!existsSync(folder)) {
+      mkdirSync(folder, { recursive: true });
+      lchownSync(folder, owner.uid + this.idShift, owner.gid + this.idShift);
+    }
+    return folder;
+  }
+}
+
+function readHostCertificates(): Buffer | undefined {
+  const named = process.env.NODE_EXTRA_CA_CERTS || process.env.SSL_CERT_FILE;
+  const bundle = [named, ...HOST_BUNDLES].find((path) => path !== undefined && existsSync(path));
+  return bundle === undefined ? undefined : readFileSync(bundle);
+}

@@ -1,0 +1,299 @@
+// File systems as stacks of layers: trees laid out on disk, stacks mounted for reading, and read back as trees.
+import { createHash } from 'node:crypto';
+import { chmodSync, copyFileSync, lchownSync, linkSync, lstatSync, lutimesSync, mkdirSync, readdirSync, readFileSync, readlinkSync, type Stats, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Mounts } from '../run/mounts.ts';
+import { type Store, digestOfFile, sha256 } from './store.ts';
+import { type Attributes, type Bytes, DEFAULT_DIR, type DirNode, digest, dirNode, emptyDir, type FileNode, type Node, segments } from './tree.ts';
+
+/** Layers from the bottom up, and a key that stands for their content. */
+export interface Stack {
+  readonly layers: readonly string[];
+  readonly key: string;
+}
+
+export const EMPTY_STACK: Stack = { layers: [], key: 'empty' };
+
+/** A stack with one more layer on top. */
+export const onTop = (below: Stack, layer: string, key = layer): Stack => ({
+  layers: [...below.layers, layer],
+  key: sha256(`${below.key} ${key}`),
+});
+
+/** A place in a stack: what is there, and where its bytes can be read. */
+export interface Located {
+  readonly path: string;
+  readonly stats: Stats;
+}
+
+const FILES_PER_TURN = 400;
+
+export class Layers {
+  readonly store: Store;
+  readonly #mounts: Mounts;
+  /** What is added to an owner's id on disk, so that root in a container is nobody on the host. */
+  readonly #shift: number;
+  readonly #inFlight = new Map<string, Promise<string>>();
+  readonly #views = new Map<string, Promise<string>>();
+  readonly #digests = new Map<string, Promise<string>>();
+  readonly #trees = new Map<string, Promise<DirNode>>();
+
+  constructor(store: Store, mounts: Mounts, shift: number) {
+    this.store = store;
+    this.#mounts = mounts;
+    this.#shift = shift;
+  }
+
+  /** A layer that holds just this tree. */
+  layerOf(tree: DirNode): Promise<string> {
+    const id = digest(tree).slice(0, 40);
+    const running = this.#inFlight.get(id);
+    if (running !== undefined) return running;
+    const work = this.#layOut(id, tree).finally(() => this.#inFlight.delete(id));
+    this.#inFlight.set(id, work);
+    return work;
+  }
+
+  async #layOut(id: string, tree: DirNode): Promise<string> {
+    if (this.store.hasLayer(id)) return id;
+    const folder = this.store.scratchFolder('layer');
+    await this.#writeFolder(tree, join(folder, 'fs'), { files: 0 });
+    this.store.commitLayer(id, folder);
+    return id;
+  }
+
+  async #writeFolder(dir: DirNode, path: string, progress: { files: number }): Promise<void> {
+    mkdirSync(path, { recursive: true });
+    for (const [name, node] of dir.children) {
+      const target = join(path, name);
+      if (node.kind === 'dir') await this.#writeFolder(node, target, progress);
+      else this.#writeLeaf(node, target);
+      if (++progress.files % FILES_PER_TURN === 0) await nextTurn();
+    }
+    this.#setAttributes(dir, path);
+  }
+
+  #writeLeaf(node: Exclude<Node, DirNode>, target: string): void {
+    if (node.kind === 'link') symlinkSync(node.target, target);
+    else if (this.#link(node, target)) return;
+    else if ('data' in node.bytes) writeFileSync(target, node.bytes.data);
+    else copyFileSync(node.bytes.path, target);
+    this.#setAttributes(node, target);
+  }
+
+  /** A file of another layer is shared, not copied, when owner, permissions and time are the same too. */
+  #link(node: FileNode, target: string): boolean {
+    if (!('path' in node.bytes) || !node.bytes.path.startsWith(this.store.layers)) return false;
+    const stats = lstatSync(node.bytes.path);
+    const same =
+      (stats.mode & 0o7777) === node.mode && stats.uid === node.uid + this.#shift && stats.gid === node.gid + this.#shift && Math.floor(stats.mtimeMs / 1000) === node.mtime;
+    if (same) linkSync(node.bytes.path, target);
+    return same;
+  }
+
+  #setAttributes(node: Node, path: string): void {
+    lchownSync(path, node.uid + this.#shift, node.gid + this.#shift);
+    if (node.kind !== 'link') chmodSync(path, node.mode);
+    lutimesSync(path, node.mtime, node.mtime);
+  }
+
+  /** A folder in which the whole stack can be read. Mounted once a session, in the engine's own mount namespace. */
+  view(stack: Stack): Promise<string> {
+    const known = this.#views.get(stack.key);
+    if (known !== undefined) return known;
+    const made = this.#makeView(stack);
+    this.#views.set(stack.key, made);
+    made.catch(() => this.#views.delete(stack.key));
+    return made;
+  }
+
+  async #makeView({ layers }: Stack): Promise<string> {
+    if (layers.length === 1) return this.store.layerPath(layers[0] as string);
+    if (layers.length === 0) return this.store.layerPath(await this.layerOf(emptyDir()));
+    return this.#mounts.readOnly(layers.map((id) => this.store.layerPath(id)));
+  }
+
+  /** What a path means in a stack, symbolic links followed inside it, also in the last place unless told otherwise. */
+  async locate(stack: Stack, path: string, { follow = true } = {}): Promise<Located | undefined> {
+    const root = await this.view(stack);
+    const real = resolveInside(root, path, follow);
+    return real === undefined ? undefined : locatedAt(join(root, real));
+  }
+
+  /** The path without symbolic links that `path` stands for; parts that don't exist are kept as they are. */
+  async realPath(stack: Stack, path: string): Promise<string> {
+    return resolveInside(await this.view(stack), path, true, true) as string;
+  }
+
+  attributes(stats: Stats): Attributes {
+    return {
+      mode: stats.mode & 0o7777,
+      uid: Math.max(0, stats.uid - this.#shift),
+      gid: Math.max(0, stats.gid - this.#shift),
+      mtime: Math.floor(stats.mtimeMs / 1000),
+    };
+  }
+
+  /** The content digest of a folder of a stack; remembered on disk, since a stack never changes. */
+  digestAt(stack: Stack, path: string): Promise<string> {
+    const key = sha256(`${stack.key} ${path}`);
+    const known = this.#digests.get(key);
+    if (known !== undefined) return known;
+    const made = this.#digestAt(key, stack, path);
+    this.#digests.set(key, made);
+    made.catch(() => this.#digests.delete(key));
+    return made;
+  }
+
+  async #digestAt(key: string, stack: Stack, path: string): Promise<string> {
+    const recorded = this.store.record<{ digest: string }>('digests', key);
+    if (recorded !== undefined) return recorded.digest;
+    const result = digest(await this.treeAt(stack, path));
+    await this.store.keep('digests', key, { digest: result });
+    return result;
+  }
+
+  /** A folder of a stack as a tree, read once a session. */
+  treeAt(stack: Stack, path: string): Promise<DirNode> {
+    const key = `${stack.key} ${path}`;
+    const known = this.#trees.get(key);
+    if (known !== undefined) return known;
+    const made = this.#treeAt(stack, path);
+    this.#trees.set(key, made);
+    made.catch(() => this.#trees.delete(key));
+    return made;
+  }
+
+  async #treeAt(stack: Stack, path: string): Promise<DirNode> {
+    // Read from the one layer that holds it where that is so: files can then be linked from there.
+    const sole = this.soleFolder(stack, path);
+    const folder = sole ?? (await this.locate(stack, path))?.path;
+    if (folder === undefined) throw new Error(`no such directory: ${path}`);
+    return (await this.#read(folder, { files: 0 })) as DirNode;
+  }
+
+  async #read(path: string, progress: { files: number }): Promise<Node | undefined> {
+    const stats = lstatSync(path);
+    const attributes = this.attributes(stats);
+    if (++progress.files % FILES_PER_TURN === 0) await nextTurn();
+    if (stats.isSymbolicLink()) return { kind: 'link', ...attributes, mode: 0o777, target: readlinkSync(path) };
+    if (stats.isFile()) return this.fileAt({ path, stats });
+    if (!stats.isDirectory()) return undefined; // whiteouts, sockets, devices
+    const children = new Map<string, Node>();
+    for (const name of readdirSync(path)) {
+      const child = await this.#read(join(path, name), progress);
+      if (child !== undefined) children.set(name, child);
+    }
+    return dirNode(attributes, children);
+  }
+
+  async fileAt({ path, stats }: Located): Promise<FileNode> {
+    const hash = stats.size > 1 << 20 ? (await digestOfFile(path)).slice(7) : createHash('sha256').update(readFileSync(path)).digest('hex');
+    return { kind: 'file', ...this.attributes(stats), size: stats.size, bytes: { path }, hash };
+  }
+
+  /** The folder of the only layer that has anything at `path`, if there is just one and no link leads there. */
+  soleFolder(stack: Stack, path: string): string | undefined {
+    const found: string[] = [];
+    for (const id of stack.layers.toReversed()) {
+      const kind = kindIn(this.store.layerPath(id), segments(path));
+      if (kind === 'dir') found.push(join(this.store.layerPath(id), path));
+      else if (kind === 'other') break;
+      if (found.length > 1) return undefined;
+    }
+    return found[0];
+  }
+
+  /** Layers whose stack shows the folder at `path` of a stack as its root: to be mounted without copying. */
+  async lowerFolders(stack: Stack, path: string): Promise<string[]> {
+    if (segments(path).length === 0) return stack.layers.map((id) => this.store.layerPath(id));
+    const sole = this.soleFolder(stack, path);
+    if (sole !== undefined) return [sole];
+    return [this.store.layerPath(await this.layerOf(await this.treeAt(stack, path)))];
+  }
+
+  /** A layer that puts `node` at `path` of a stack, the folders on the way as they are there. */
+  async putLayer(stack: Stack, path: string, node: Node): Promise<string> {
+    const real = segments(await this.realPath(stack, dirname(`/${segments(path).join('/')}`)));
+    const isRoot = segments(path).length === 0;
+    const root = await this.view(stack);
+    let tree: Node = isRoot ? node : dirNode(await this.#folderAttributes(root, real), new Map([[basename(path), node]]));
+    if (!isRoot) {
+      for (let depth = real.length; depth > 0; depth--) {
+        const parent = await this.#folderAttributes(root, real.slice(0, depth - 1));
+        tree = dirNode(parent, new Map([[real[depth - 1] as string, tree]]));
+      }
+    }
+    return this.layerOf(tree as DirNode);
+  }
+
+  async #folderAttributes(root: string, names: string[]): Promise<Attributes> {
+    const located = locatedAt(join(root, ...names));
+    return located?.stats.isDirectory() ? this.attributes(located.stats) : DEFAULT_DIR;
+  }
+
+  /** A layer that hides what is at `path`; undefined when nothing is there. */
+  async removeLayer(stack: Stack, path: string): Promise<string | undefined> {
+    const located = await this.locate(stack, path, { follow: false });
+    if (located === undefined) return undefined;
+    const real = segments(await this.realPath(stack, dirname(`/${segments(path).join('/')}`)));
+    const id = sha256(`without ${stack.key} ${real.join('/')}/${basename(path)}`).slice(0, 40);
+    if (this.store.hasLayer(id)) return id;
+    const folder = this.store.scratchFolder('layer');
+    const root = await this.view(stack);
+    for (let depth = 0; depth <= real.length; depth++) {
+      const made = join(folder, 'fs', ...real.slice(0, depth));
+      mkdirSync(made);
+      this.#setAttributes(emptyDir(await this.#folderAttributes(root, real.slice(0, depth))), made);
+    }
+    await this.#mounts.whiteout(join(folder, 'fs', ...real, basename(path)));
+    this.store.commitLayer(id, folder);
+    return id;
+  }
+}
+
+/** The attributes of bytes that are about to be put somewhere. */
+export type { Bytes };
+
+function locatedAt(path: string): Located | undefined {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  return stats === undefined ? undefined : { path, stats };
+}
+
+/** What a layer itself says about a path: a folder, something that hides what is below, or nothing. */
+function kindIn(root: string, names: string[]): 'dir' | 'other' | 'absent' {
+  for (let depth = 1; depth <= names.length; depth++) {
+    const stats = lstatSync(join(root, ...names.slice(0, depth)), { throwIfNoEntry: false });
+    if (stats === undefined) return 'absent';
+    if (!stats.isDirectory()) return 'other';
+  }
+  return 'dir';
+}
+
+/** Follows symbolic links as if `root` were `/`. Gives the path below root, or undefined where nothing is (unless `partial`). */
+export function resolveInside(root: string, path: string, follow: boolean, partial = false): string | undefined {
+  let done: string[] = [];
+  let todo = path.split('/');
+  let hops = 0;
+  while (todo.length > 0) {
+    const name = todo.shift() as string;
+    if (name === '' || name === '.') continue;
+    if (name === '..') {
+      done.pop();
+      continue;
+    }
+    const stats = lstatSync(join(root, ...done, name), { throwIfNoEntry: false });
+    if (stats === undefined) {
+      if (!partial) return undefined;
+    } else if (stats.isSymbolicLink() && (follow || todo.length > 0)) {
+      if (++hops > 40) return undefined;
+      const target = readlinkSync(join(root, ...done, name));
+      if (target.startsWith('/')) done = [];
+      todo = [...target.split('/'), ...todo];
+      continue;
+    }
+    done.push(name);
+  }
+  return `/${done.join('/')}`;
+}

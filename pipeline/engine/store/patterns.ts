@@ -1,0 +1,151 @@
+// Which paths a pattern means: include and exclude lists as Docker's .dockerignore reads them, globs, and .gitignore files.
+import ignore from 'ignore';
+import { type DirNode, dirNode, type Node } from './tree.ts';
+
+/** Turns a pattern with `*`, `?`, `[…]` and `**` into one that matches whole paths. */
+export function patternToRegExp(pattern: string): RegExp {
+  let source = '';
+  for (let at = 0; at < pattern.length; at++) {
+    const char = pattern[at] as string;
+    if (char === '*' && pattern[at + 1] === '*') {
+      const isWholeSegment = pattern[at + 2] === '/';
+      source += isWholeSegment ? '(?:.*/)?' : '.*';
+      at += isWholeSegment ? 2 : 1;
+    } else if (char === '*') source += '[^/]*';
+    else if (char === '?') source += '[^/]';
+    else if (char === '[') {
+      const end = pattern.indexOf(']', at + 2);
+      if (end < 0) source += '\\[';
+      else {
+        source += `[${pattern.slice(at + 1, end).replace(/^[!^]/, '^').replaceAll('\\', '\\\\')}]`;
+        at = end;
+      }
+    } else if (char === '{') {
+      const end = pattern.indexOf('}', at);
+      if (end < 0) source += '\\{';
+      else {
+        const choices = pattern.slice(at + 1, end).split(',');
+        source += `(?:${choices.map((choice) => patternToRegExp(choice).source.slice(1, -1)).join('|')})`;
+        at = end;
+      }
+    } else if (char === '\\' && at + 1 < pattern.length) source += escape(pattern[++at] as string);
+    else source += escape(char);
+  }
+  return new RegExp(`^${source}$`, 's');
+}
+
+const escape = (char: string) => char.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+
+interface Rule {
+  readonly negated: boolean;
+  readonly expression: RegExp;
+}
+
+/** A list of rules of which the last that fits decides; a rule that fits a folder fits all below it. */
+export class Patterns {
+  readonly #rules: Rule[];
+
+  constructor(patterns: readonly string[]) {
+    this.#rules = patterns
+      .map((pattern) => pattern.trim())
+      .filter((pattern) => pattern !== '' && pattern !== '!')
+      .map((pattern) => {
+        const negated = pattern.startsWith('!');
+        const path = (negated ? pattern.slice(1) : pattern).replace(/^(\.?\/)+|\/+$/g, '');
+        return { negated, expression: patternToRegExp(path === '.' ? '**' : path) };
+      });
+  }
+
+  get isEmpty(): boolean {
+    return this.#rules.length === 0;
+  }
+
+  /** Whether a later rule takes something back, so that a folder that fits may still hold what does not. */
+  get hasExceptions(): boolean {
+    return this.#rules.some((rule) => rule.negated);
+  }
+
+  matches(path: string): boolean {
+    const names = path.split('/');
+    const prefixes = names.map((_, index) => names.slice(0, index + 1).join('/'));
+    let matched = false;
+    for (const rule of this.#rules) {
+      if (rule.negated === matched && prefixes.some((prefix) => rule.expression.test(prefix))) matched = !rule.negated;
+    }
+    return matched;
+  }
+}
+
+export interface Filter {
+  readonly include?: readonly string[] | undefined;
+  readonly exclude?: readonly string[] | undefined;
+  readonly gitignore?: boolean | undefined;
+}
+
+/** Decides, path by path and folders before their content, what a filter lets through. */
+export class PathFilter {
+  readonly #include: Patterns;
+  readonly #exclude: Patterns;
+  readonly #gitignores: { folder: string; rules: ReturnType<typeof ignore> }[] = [];
+  readonly readsGitignore: boolean;
+
+  constructor({ include = [], exclude = [], gitignore = false }: Filter) {
+    this.#include = new Patterns(include);
+    this.#exclude = new Patterns(exclude);
+    this.readsGitignore = gitignore;
+  }
+
+  /** Takes over the rules of the .gitignore file of `folder` ("" for the root, else "a/b/"). */
+  addGitignore(folder: string, text: string): void {
+    this.#gitignores.push({ folder, rules: ignore().add(text) });
+  }
+
+  keepsFile(path: string): boolean {
+    if (!this.#include.isEmpty && !this.#include.matches(path)) return false;
+    return !this.#exclude.matches(path) && !this.#isGitignored(path);
+  }
+
+  /** Whether a folder may be passed over whole. */
+  skipsFolder(path: string): boolean {
+    if (this.#isGitignored(`${path}/`)) return true;
+    return this.#exclude.matches(path) && !this.#exclude.hasExceptions;
+  }
+
+  /** Whether a folder stays for its own sake, be it empty. */
+  keepsFolder(path: string): boolean {
+    if (!this.#include.isEmpty && !this.#include.matches(path)) return false;
+    return !this.#exclude.matches(path) && !this.#isGitignored(`${path}/`);
+  }
+
+  #isGitignored(path: string): boolean {
+    let ignored = false;
+    for (const { folder, rules } of this.#gitignores) {
+      if (!path.startsWith(folder) || path.length === folder.length) continue;
+      const answer = rules.test(path.slice(folder.length));
+      if (answer.ignored) ignored = true;
+      else if (answer.unignored) ignored = false;
+    }
+    return ignored;
+  }
+}
+
+/** The part of a tree that a filter lets through. */
+export async function filterTree(root: DirNode, filter: Filter, read: (node: Node) => Promise<Buffer>): Promise<DirNode> {
+  const paths = new PathFilter(filter);
+  const filterDir = async (dir: DirNode, prefix: string): Promise<DirNode> => {
+    const gitignore = paths.readsGitignore ? dir.children.get('.gitignore') : undefined;
+    if (gitignore?.kind === 'file') paths.addGitignore(prefix, (await read(gitignore)).toString());
+    const children = new Map<string, Node>();
+    for (const [name, node] of dir.children) {
+      const path = prefix + name;
+      if (node.kind !== 'dir') {
+        if (paths.keepsFile(path)) children.set(name, node);
+      } else if (!paths.skipsFolder(path)) {
+        const kept = await filterDir(node, `${path}/`);
+        if (kept.children.size > 0 || paths.keepsFolder(path)) children.set(name, kept);
+      }
+    }
+    return dirNode(dir, children);
+  };
+  return filterDir(root, '');
+}

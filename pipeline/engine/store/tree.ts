@@ -1,0 +1,160 @@
+// A folder as data: an immutable tree of nodes, digested by content. Holds no open file and starts nothing.
+import { createHash } from 'node:crypto';
+import { EngineError } from '../errors.ts';
+
+/** Who may do what with a node. `mode` holds the permission bits only; ids are those that a container sees. */
+export interface Attributes {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Seconds since 1970; not part of any digest. */
+  readonly mtime: number;
+}
+
+/** Where a file's bytes are: in memory, or in a file that nobody changes any more. */
+export type Bytes = { readonly data: Buffer } | { readonly path: string };
+
+export interface FileNode extends Attributes {
+  readonly kind: 'file';
+  readonly size: number;
+  readonly bytes: Bytes;
+  /** sha256 of the content, as hex. */
+  readonly hash: string;
+}
+export interface LinkNode extends Attributes {
+  readonly kind: 'link';
+  readonly target: string;
+}
+export interface DirNode extends Attributes {
+  readonly kind: 'dir';
+  readonly children: ReadonlyMap<string, Node>;
+}
+export type Node = FileNode | LinkNode | DirNode;
+
+export const DEFAULT_DIR: Attributes = { mode: 0o755, uid: 0, gid: 0, mtime: 0 };
+export const emptyDir = (attributes: Attributes = DEFAULT_DIR): DirNode => dirNode(attributes, new Map());
+
+export function dirNode({ mode, uid, gid, mtime }: Attributes, children: ReadonlyMap<string, Node>): DirNode {
+  return { kind: 'dir', mode, uid, gid, mtime, children };
+}
+
+export function fileNode(data: Buffer, attributes: Partial<Attributes> = {}): FileNode {
+  const hash = createHash('sha256').update(data).digest('hex');
+  return { kind: 'file', mode: 0o644, uid: 0, gid: 0, mtime: 0, ...attributes, size: data.length, bytes: { data }, hash };
+}
+
+/** The names that lead to a path: `/a//b/./c/../d` is `a`, `b`, `d`. */
+export function segments(path: string): string[] {
+  const names: string[] = [];
+  for (const name of path.split('/')) {
+    if (name === '..') names.pop();
+    else if (name !== '' && name !== '.') names.push(name);
+  }
+  return names;
+}
+
+/** The node at a path; symbolic links are followed except, unless asked for, in the last place. */
+export function find(root: DirNode, path: string, { follow = true } = {}): Node | undefined {
+  return walkTo(root, segments(path), follow, 0);
+}
+
+function walkTo(root: DirNode, names: string[], follow: boolean, hops: number): Node | undefined {
+  let node: Node = root;
+  for (const [index, name] of names.entries()) {
+    if (node.kind !== 'dir') return undefined;
+    const child: Node | undefined = node.children.get(name);
+    if (child === undefined) return undefined;
+    const isLast = index === names.length - 1;
+    if (child.kind === 'link' && (follow || !isLast)) {
+      if (hops > 40) throw new EngineError(`too many symbolic links at ${names.join('/')}`);
+      const base = child.target.startsWith('/') ? '' : names.slice(0, index).join('/');
+      return walkTo(root, segments([base, child.target, ...names.slice(index + 1)].join('/')), follow, hops + 1);
+    }
+    node = child;
+  }
+  return node;
+}
+
+/** The tree with `node` put at `path`; missing folders on the way are made. Folders merge, all else replaces. */
+export function put(root: DirNode, path: string, node: Node, parents: Attributes = DEFAULT_DIR): DirNode {
+  const names = segments(path);
+  if (names.length === 0) {
+    if (node.kind !== 'dir') throw new EngineError('a folder cannot be replaced by a file at /');
+    return merge(root, node);
+  }
+  return putAt(root, names, node, parents);
+}
+
+function putAt(dir: DirNode, names: string[], node: Node, parents: Attributes): DirNode {
+  const [name, ...rest] = names as [string, ...string[]];
+  const old = dir.children.get(name);
+  const children = new Map(dir.children);
+  if (rest.length > 0) children.set(name, putAt(old?.kind === 'dir' ? old : emptyDir(parents), rest, node, parents));
+  else children.set(name, old?.kind === 'dir' && node.kind === 'dir' ? merge(old, node) : node);
+  return dirNode(dir, children);
+}
+
+function merge(below: DirNode, above: DirNode): DirNode {
+  if (below.children.size === 0) return above;
+  const children = new Map(below.children);
+  for (const [name, node] of above.children) {
+    const old = children.get(name);
+    children.set(name, old?.kind === 'dir' && node.kind === 'dir' ? merge(old, node) : node);
+  }
+  return dirNode(above, children);
+}
+
+/** The tree without what is at `path`; the same tree where nothing is there. */
+export function without(root: DirNode, path: string): DirNode {
+  const names = segments(path);
+  const [name, ...rest] = names;
+  if (name === undefined) return emptyDir(root);
+  const child = root.children.get(name);
+  if (child === undefined || (rest.length > 0 && child.kind !== 'dir')) return root;
+  const children = new Map(root.children);
+  if (rest.length === 0) children.delete(name);
+  else children.set(name, without(child as DirNode, rest.join('/')));
+  return dirNode(root, children);
+}
+
+/** Every path below a folder in sorted order, folders with a trailing slash, each before what it holds. */
+export function* paths(dir: DirNode, prefix = ''): Generator<[path: string, node: Node]> {
+  for (const name of [...dir.children.keys()].sort()) {
+    const node = dir.children.get(name) as Node;
+    yield [node.kind === 'dir' ? `${prefix}${name}/` : prefix + name, node];
+    if (node.kind === 'dir') yield* paths(node, `${prefix}${name}/`);
+  }
+}
+
+/** A copy in which every node went through `change`; children first. */
+export function map(node: Node, change: (attributes: Attributes) => Attributes): Node {
+  const changed = { ...node, ...change(node) };
+  if (changed.kind !== 'dir') return changed;
+  return dirNode(changed, new Map([...changed.children].map(([name, child]) => [name, map(child, change)])));
+}
+
+const digests = new WeakMap<Node, string>();
+
+/** sha256 over names, kinds, permissions, owners and contents; times are left out. */
+export function digest(node: Node): string {
+  const known = digests.get(node);
+  if (known !== undefined) return known;
+  const hash = createHash('sha256').update(`${node.kind} ${node.mode.toString(8)} ${node.uid} ${node.gid}\0`);
+  if (node.kind === 'file') hash.update(node.hash);
+  else if (node.kind === 'link') hash.update(node.target);
+  else for (const name of [...node.children.keys()].sort()) hash.update(`${name}\0${digest(node.children.get(name) as Node)}\0`);
+  const result = hash.digest('hex');
+  digests.set(node, result);
+  return result;
+}
+
+/** What `after` has that `before` has not, or has otherwise. */
+export function difference(before: DirNode, after: DirNode): DirNode {
+  const children = new Map<string, Node>();
+  for (const [name, node] of after.children) {
+    const old = before.children.get(name);
+    if (old !== undefined && digest(old) === digest(node)) continue;
+    children.set(name, old?.kind === 'dir' && node.kind === 'dir' ? difference(old, node) : node);
+  }
+  return dirNode(after, children);
+}

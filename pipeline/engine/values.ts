@@ -1,0 +1,207 @@
+// The objects that clients hold: immutable, and only recipes until a leaf is asked for.
+import type { ImageRecord } from './images/import.ts';
+import type { Stack } from './store/layers.ts';
+import type { DirNode, FileNode } from './store/tree.ts';
+
+/** Something that is made when first asked for, and once. A failure is not remembered: asking again tries again. */
+export type Lazy<T> = () => Promise<T>;
+
+export function lazy<T>(make: () => Promise<T>): Lazy<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    if (made === undefined) {
+      made = make();
+      made.catch(() => {
+        made = undefined;
+      });
+    }
+    return made;
+  };
+}
+
+export const ready = <T>(value: T): Lazy<T> => lazy(async () => value);
+
+/** Every object that has an `id`: a hash of how it came about. */
+export abstract class Value {
+  /** Set once, when the object is handed to a client. */
+  id = '';
+}
+
+/** A folder's content: in memory, or a place in a file system that was built. */
+export type Content = { readonly tree: DirNode } | { readonly stack: Stack; readonly path: string };
+
+export class DirectoryValue extends Value {
+  readonly content: Lazy<Content>;
+  /** Where on the host it was taken from, whole. */
+  readonly hostPath: string | undefined;
+
+  constructor(content: Lazy<Content>, hostPath?: string) {
+    super();
+    this.content = content;
+    this.hostPath = hostPath;
+  }
+}
+
+export class FileValue extends Value {
+  readonly name: string;
+  readonly node: Lazy<FileNode>;
+
+  constructor(name: string, node: Lazy<FileNode>) {
+    super();
+    this.name = name;
+    this.node = node;
+  }
+}
+
+export class SecretValue extends Value {
+  readonly name: string;
+  readonly uri: string;
+  readonly plaintext: Lazy<string>;
+
+  constructor(name: string, uri: string, plaintext: Lazy<string>) {
+    super();
+    this.name = name;
+    this.uri = uri;
+    this.plaintext = plaintext;
+  }
+}
+
+export class CacheVolumeValue extends Value {
+  readonly key: string;
+
+  constructor(key: string) {
+    super();
+    this.key = key;
+  }
+}
+
+export interface Port {
+  readonly port: number;
+  readonly protocol: 'TCP' | 'UDP';
+  readonly description: string | null;
+  readonly experimentalSkipHealthcheck: boolean;
+}
+
+/** What an image says about how it is to be run, in Docker's words where they are the field's. */
+export interface ImageSettings {
+  readonly env: ReadonlyMap<string, string>;
+  readonly user: string;
+  readonly workdir: string;
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  readonly labels: ReadonlyMap<string, string>;
+  readonly ports: readonly Port[];
+  readonly annotations: ReadonlyMap<string, string>;
+  /** Settings that are carried along as they are: Healthcheck, StopSignal, Volumes. */
+  readonly other: Readonly<Record<string, unknown>>;
+}
+
+export const NO_SETTINGS: ImageSettings = {
+  env: new Map(),
+  user: '',
+  workdir: '',
+  entrypoint: [],
+  cmd: [],
+  labels: new Map(),
+  ports: [],
+  annotations: new Map(),
+  other: {},
+};
+
+export type Mount =
+  | { readonly kind: 'directory'; readonly path: string; readonly content: Lazy<Content>; readonly readOnly: boolean }
+  | { readonly kind: 'file'; readonly path: string; readonly content: Lazy<Content>; readonly name: string }
+  | { readonly kind: 'cache'; readonly path: string; readonly volume: CacheVolumeValue; readonly source?: DirectoryValue; readonly owner: string }
+  | { readonly kind: 'secret'; readonly path: string; readonly secret: SecretValue; readonly owner: string; readonly mode: number }
+  | { readonly kind: 'temp'; readonly path: string; readonly size?: number };
+
+/** What a command left behind. Paths are of files in the store. */
+export interface ExecOutcome {
+  readonly exitCode: number;
+  readonly outputs: string;
+  readonly rootfs: Stack;
+  readonly mounts: ReadonlyMap<string, Content>;
+}
+
+export interface ContainerState {
+  readonly platform: string;
+  readonly settings: ImageSettings;
+  readonly rootfs: Lazy<Stack>;
+  readonly mounts: readonly Mount[];
+  readonly secretVariables: ReadonlyMap<string, SecretValue>;
+  readonly exec?: Lazy<ExecOutcome>;
+  readonly imageRef?: string;
+  /** The archive that an untouched image came as, bytes and digests kept. */
+  readonly original?: ImageRecord;
+}
+
+export class ContainerValue extends Value {
+  readonly state: Lazy<ContainerState>;
+
+  constructor(state: Lazy<ContainerState>) {
+    super();
+    this.state = state;
+  }
+
+  /** The same container with some of its state otherwise; worked out when asked for. */
+  with(change: (state: ContainerState) => Promise<Partial<ContainerState>> | Partial<ContainerState>): ContainerValue {
+    return new ContainerValue(
+      lazy(async () => {
+        const { original: _, ...state } = await this.state();
+        return { ...state, ...(await change(state)) };
+      }),
+    );
+  }
+
+  withSettings(change: (settings: ImageSettings) => Partial<ImageSettings>): ContainerValue {
+    return this.with(({ settings }) => ({ settings: { ...settings, ...change(settings) } }));
+  }
+}
+
+/** Facts without behaviour: an environment variable, a port, a label, a file's status. */
+export class FactValue extends Value {
+  readonly type: 'EnvVariable' | 'Port' | 'Label' | 'Stat';
+  readonly fields: Readonly<Record<string, unknown>>;
+
+  constructor(type: FactValue['type'], fields: Readonly<Record<string, unknown>>) {
+    super();
+    this.type = type;
+    this.fields = fields;
+  }
+}
+
+export class HostValue extends Value {}
+
+export class GitRepositoryValue extends Value {
+  readonly directory: DirectoryValue;
+
+  constructor(directory: DirectoryValue) {
+    super();
+    this.directory = directory;
+  }
+}
+
+export class GitRefValue extends Value {
+  readonly repository: GitRepositoryValue;
+  readonly name: string;
+
+  constructor(repository: GitRepositoryValue, name: string) {
+    super();
+    this.repository = repository;
+    this.name = name;
+  }
+}
+
+/** What turns one folder into another. */
+export class ChangesetValue extends Value {
+  readonly before: DirectoryValue;
+  readonly after: DirectoryValue;
+  readonly paths: Lazy<{ added: string[]; modified: string[]; removed: string[] }>;
+
+  constructor(before: DirectoryValue, after: DirectoryValue, paths: ChangesetValue['paths']) {
+    super();
+    this.before = before;
+    this.after = after;
+    this.paths = paths;
+  }
+}
