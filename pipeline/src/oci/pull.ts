@@ -1,0 +1,55 @@
+// Pulls an image, for one platform or all, from a registry into an OCI layout folder, bytes unchanged.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDigest, verifyBytes } from './digest.ts';
+import { isIndexDocument, parseIndex, parseManifest, pickPlatform } from './layout.ts';
+import { type Document, formatReference, type Reference, type RegistryClient } from './registry.ts';
+import type { Descriptor } from './types.ts';
+
+export type PullOptions = {
+  /** Only these; all that the index lists when absent. */
+  platforms?: readonly string[];
+};
+
+/** Fill a layout folder with the image; returns the descriptor of what the reference names. Finished blobs are kept. */
+export async function pullToLayout(
+  client: RegistryClient,
+  reference: Reference,
+  folder: string,
+  options: PullOptions = {},
+): Promise<Descriptor> {
+  const blobs = join(folder, 'blobs', 'sha256');
+  await mkdir(blobs, { recursive: true });
+  const save = async (document: Document) => await writeFile(join(blobs, document.digest.slice(7)), document.bytes);
+
+  const top = await client.manifest(reference);
+  await save(top);
+  const where = formatReference(reference);
+  const manifests: Document[] = [];
+  if (isIndexDocument(top.bytes, where)) {
+    for (const entry of wantedEntries(top, where, options.platforms)) {
+      const manifest = await client.manifest({ ...reference, digest: entry.digest });
+      verifyBytes(manifest.bytes, entry, where);
+      await save(manifest);
+      manifests.push(manifest);
+    }
+  } else manifests.push(top);
+
+  const wanted = new Map<string, Descriptor>();
+  for (const manifest of manifests) {
+    const { config, layers } = parseManifest(manifest.bytes, where);
+    for (const blob of [config, ...layers]) if (isDigest(blob.digest)) wanted.set(blob.digest, blob);
+  }
+  for (const blob of wanted.values()) await client.blobToFile(reference, blob, join(blobs, blob.digest.slice(7)));
+
+  const descriptor: Descriptor = { mediaType: top.mediaType, digest: top.digest, size: top.size };
+  await writeFile(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [descriptor] }));
+  await writeFile(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+  return descriptor;
+}
+
+function wantedEntries(top: Document, where: string, platforms: readonly string[] | undefined): Descriptor[] {
+  const index = parseIndex(top.bytes, where);
+  if (platforms === undefined) return index.manifests;
+  return platforms.map((platform) => pickPlatform(index, platform, where));
+}

@@ -1,0 +1,524 @@
+// Pulls from image registries over fetch: tokens, mirrors, retries and redirects; every byte is checked by its digest.
+import { open, rm } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Challenge, parseChallenges } from './challenge.ts';
+import type { Credentials } from './credentials.ts';
+import { digestFault, digestOf, type Expected, isDigest, verified } from './digest.ts';
+import { OciError, type OciErrorCode, reasonOf } from './errors.ts';
+import { isIndexDocument, MAX_DOCUMENT, parseManifest } from './layout.ts';
+import { formatReference, type Reference } from './reference.ts';
+import { MEDIA } from './types.ts';
+
+export { type Credentials, dockerCredentials } from './credentials.ts';
+export { formatReference, parsePin, parseReference, type Reference } from './reference.ts';
+
+/** Where to look before the registry itself: `docker.io` → [`mirror.example/hub`]. A scheme may be given. */
+export type Mirrors = Readonly<Record<string, readonly string[]>>;
+
+export type RegistryOptions = {
+  mirrors?: Mirrors;
+  /** Looks up credentials by registry host (`docker.io`, `mirror.example`); `dockerCredentials` fits in. */
+  credentials?: (registry: string) => Credentials | undefined;
+  /** Hosts (with their port) that may be spoken to in plain http. Loopback addresses always may. */
+  plainHttp?: readonly string[];
+  /** How often a request is made at most. Default: 4. */
+  attempts?: number;
+  /** The longest wait that a registry can ask for before its answer counts as a refusal. Default: 30 s. */
+  maxWaitMs?: number;
+  /** How long a registry may be silent, before it answers or in the middle of an answer. Default: 60 s. */
+  silenceMs?: number;
+  /** The wait between attempts; a test puts its own here. */
+  wait?: (ms: number) => Promise<void>;
+};
+
+/** A manifest or index as the registry holds it; the bytes hash to the digest. */
+export type Document = { bytes: Buffer; mediaType: string; digest: string; size: number };
+
+/** Which rights a token is asked for. Pushing will want `pull,push`. */
+type Actions = 'pull' | 'pull,push';
+
+/** One host that may have the repository: a mirror or the registry itself. */
+type Endpoint = { host: string; base: string; repository: string };
+
+/** A request to an endpoint, below `/v2/<repository>/`. Pushing adds bodies and other methods here. */
+type Call = { method: 'GET' | 'HEAD'; path: string; accept?: string; actions: Actions };
+
+const ACCEPT = [MEDIA.index, MEDIA.manifest, MEDIA.dockerIndex, MEDIA.dockerManifest].join(', ');
+const MAX_REDIRECTS = 5;
+const FIRST_WAIT_MS = 500;
+const NO_TAG = 'latest';
+
+/** Speaks to registries, and remembers their tokens as long as it lives. */
+export class RegistryClient {
+  readonly #options: RegistryOptions;
+  /** By endpoint, repository and actions: a token is good for nothing else. */
+  readonly #authorizations = new Map<string, string>();
+
+  constructor(options: RegistryOptions = {}) {
+    this.#options = options;
+  }
+
+  /** The manifest or index of a reference, by digest if it has one, else by tag (else `latest`). */
+  async manifest(reference: Reference): Promise<Document> {
+    const wanted = reference.digest ?? reference.tag ?? NO_TAG;
+    return await this.#fromAny(reference, async (endpoint) => {
+      return await this.#retried(async () => {
+        const response = await this.#send(endpoint, {
+          method: 'GET',
+          path: `manifests/${wanted}`,
+          accept: ACCEPT,
+          actions: 'pull',
+        });
+        const bytes = await this.#readDocument(response, endpoint);
+        return checkDocument(bytes, response, wanted, `${endpoint.host}/${endpoint.repository}`);
+      });
+    });
+  }
+
+  /** Download a blob into a file, which exists afterwards only if digest and size are right. */
+  async blobToFile(reference: Reference, expected: Expected, path: string): Promise<void> {
+    await this.#fromAny(reference, async (endpoint) => {
+      await this.#retried(async () => {
+        const response = await this.#send(endpoint, {
+          method: 'GET',
+          path: `blobs/${expected.digest}`,
+          actions: 'pull',
+        });
+        const where = `${endpoint.host}/${endpoint.repository}`;
+        await writeChecked(path, verified(this.#body(response, endpoint), expected, where));
+      });
+    });
+  }
+
+  /** Whether the registry itself (no mirror) has a blob; pushing asks this first. */
+  async hasBlob(reference: Reference, digest: string): Promise<boolean> {
+    const endpoint = this.#registryItself(reference);
+    try {
+      await this.#retried(
+        async () => await this.#send(endpoint, { method: 'HEAD', path: `blobs/${digest}`, actions: 'pull' }),
+      );
+      return true;
+    } catch (error) {
+      if (error instanceof OciError && error.code === 'NOT_FOUND') return false;
+      throw error;
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ endpoints
+
+  #endpoints(reference: Reference): Endpoint[] {
+    const mirrors = (this.#options.mirrors?.[reference.registry] ?? []).map((mirror): Endpoint => {
+      const [, scheme, host = '', prefix] = /^(https?:\/\/)?([^/]+)\/?(.*?)\/*$/.exec(mirror) ?? [];
+      const repository = prefix ? `${prefix}/${reference.repository}` : reference.repository;
+      // A scheme that was written down is somebody's decision.
+      return { host, base: scheme === undefined ? this.#baseOf(host) : `${scheme}${host}`, repository };
+    });
+    return [...mirrors, this.#registryItself(reference)];
+  }
+
+  #registryItself(reference: Reference): Endpoint {
+    const host = reference.registry;
+    const base = this.#baseOf(host === 'docker.io' ? 'registry-1.docker.io' : host);
+    return { host, base, repository: reference.repository };
+  }
+
+  #baseOf(host: string): string {
+    return `${this.#mayBePlain(host) ? 'http' : 'https'}://${host}`;
+  }
+
+  #mayBePlain(host: string): boolean {
+    return isLoopback(host) || (this.#options.plainHttp ?? []).includes(host);
+  }
+
+  /** Mirrors first, the registry last; its fault is the one that is told, with those of the mirrors in brackets. */
+  async #fromAny<T>(reference: Reference, work: (endpoint: Endpoint) => Promise<T>): Promise<T> {
+    const faults: string[] = [];
+    for (const endpoint of this.#endpoints(reference).slice(0, -1)) {
+      try {
+        return await work(endpoint);
+      } catch (error) {
+        if (!(error instanceof OciError)) throw error;
+        faults.push(error.message);
+      }
+    }
+    try {
+      return await work(this.#registryItself(reference));
+    } catch (error) {
+      if (!(error instanceof OciError)) throw error;
+      const mirrors = faults.length === 0 ? '' : ` (mirror: ${faults.join('; ')})`;
+      throw new OciError(error.code, `${formatReference(reference)}: ${error.message}${mirrors}`, error.hint, {
+        cause: error,
+      });
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ requests
+
+  /** Try again, with growing waits, what may pass: silence, cut connections, 429 and 5xx. */
+  async #retried<T>(work: () => Promise<T>): Promise<T> {
+    const attempts = this.#options.attempts ?? 4;
+    const wait = this.#options.wait ?? (async (ms: number) => await sleep(ms));
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        const fault = error instanceof Passing ? error.fault : error;
+        if (!(error instanceof Passing) || attempt >= attempts) throw fault;
+        const asked = error.retryAfterMs;
+        // Waiting less than was asked for is refused anyway, and counts against us.
+        if (asked !== undefined && asked > (this.#options.maxWaitMs ?? 30_000)) throw fault;
+        await wait(asked ?? FIRST_WAIT_MS * 2 ** (attempt - 1));
+      }
+    }
+  }
+
+  /** One request with its authorization: asked for at the first 401, and once more if the one we had ran out. */
+  async #send(endpoint: Endpoint, call: Call): Promise<Response> {
+    const key = `${endpoint.base} ${endpoint.repository} ${call.actions}`;
+    const first = await this.#follow(endpoint, call, this.#authorizations.get(key));
+    if (first.status !== 401) return await this.#accepted(first, endpoint);
+    await first.body?.cancel();
+    const challenges = parseChallenges(first.headers.get('www-authenticate') ?? '');
+    const authorization = await this.#authorize(endpoint, challenges, call.actions);
+    this.#authorizations.set(key, authorization);
+    const second = await this.#follow(endpoint, call, authorization);
+    // A token that was refused is not offered again.
+    if (second.status === 401) this.#authorizations.delete(key);
+    return await this.#accepted(second, endpoint);
+  }
+
+  /** Follow redirects by hand: fetch would carry Authorization along, and accept https → http. */
+  async #follow(endpoint: Endpoint, call: Call, authorization: string | undefined): Promise<Response> {
+    const start = new URL(`${endpoint.base}/v2/${endpoint.repository}/${call.path}`);
+    let url = start;
+    for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
+      const headers = new Headers({ 'accept-encoding': 'identity' }); // blobs are hashed as they are
+      if (call.accept !== undefined) headers.set('accept', call.accept);
+      // Signed storage URLs refuse a second authorization, and no other host may see ours.
+      if (authorization !== undefined && url.origin === start.origin) headers.set('authorization', authorization);
+      const response = await this.#fetch(url, { method: call.method, headers, redirect: 'manual' });
+      const location = response.headers.get('location');
+      if (response.status < 300 || response.status >= 400 || location === null) return response;
+      await response.body?.cancel();
+      url = parseUrl(location, endpoint, url);
+      this.#requireSafe(endpoint, url, `${endpoint.host} redirects to`);
+    }
+    throw new OciError(
+      'REGISTRY_ERROR',
+      `${endpoint.host} redirects more than ${MAX_REDIRECTS} times`,
+      'check the mirror or proxy',
+    );
+  }
+
+  #requireSafe(endpoint: Endpoint, url: URL, what: string): void {
+    const isAllowed = this.#mayBePlain(url.host) || url.origin === new URL(endpoint.base).origin;
+    if (url.protocol === 'https:' || (url.protocol === 'http:' && isAllowed)) return;
+    throw new OciError(
+      'INSECURE',
+      `${what} ${url.protocol}//${url.host}, which is not encrypted`,
+      'plain http is used for loopback addresses only, or where it was allowed for that host',
+    );
+  }
+
+  async #fetch(url: URL, init: RequestInit): Promise<Response> {
+    const silence = new AbortController();
+    const timer = setTimeout(() => silence.abort(), this.#silenceMs());
+    try {
+      return await fetch(url, { ...init, signal: silence.signal });
+    } catch (cause) {
+      throw new Passing(
+        unreachable(url.host, silence.signal.aborted ? 'no answer in time' : networkReason(cause), cause),
+      );
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #silenceMs(): number {
+    return this.#options.silenceMs ?? 60_000;
+  }
+
+  /** A response that holds what was asked for; any other is an error with a name. */
+  async #accepted(response: Response, endpoint: Endpoint): Promise<Response> {
+    if (response.ok) return response;
+    const detail = await this.#errorDetail(response, endpoint);
+    const fault = refusal(response.status, endpoint, detail, this.#options.credentials?.(endpoint.host) !== undefined);
+    const isPassing = response.status === 429 || response.status === 408 || response.status >= 500;
+    if (!isPassing) throw fault;
+    throw new Passing(fault, retryAfter(response.headers.get('retry-after')));
+  }
+
+  async #errorDetail(response: Response, endpoint: Endpoint): Promise<string> {
+    try {
+      const text = (await this.#readDocument(response, endpoint)).toString('utf8');
+      const parsed = JSON.parse(text) as { errors?: { code?: unknown; message?: unknown }[] };
+      const first = parsed.errors?.[0];
+      return [first?.code, first?.message]
+        .filter((part) => typeof part === 'string' && part !== '')
+        .join(': ')
+        .slice(0, 300);
+    } catch {
+      return ''; // proxies answer in HTML; the status says enough
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------ bodies
+
+  /** A body whose interruption is a fault that may pass; silence in the middle ends it too. */
+  async *#body(response: Response, endpoint: Endpoint): AsyncGenerator<Uint8Array> {
+    const reader = response.body?.getReader();
+    if (reader === undefined) return;
+    try {
+      for (;;) {
+        const next = await this.#beforeSilence(reader.read(), endpoint).catch((cause: unknown) => {
+          if (cause instanceof Passing) throw cause;
+          throw new Passing(unreachable(endpoint.host, `the connection was cut (${networkReason(cause)})`, cause));
+        });
+        if (next.done) return;
+        yield next.value;
+      }
+    } finally {
+      await reader.cancel().catch(() => undefined);
+    }
+  }
+
+  async #beforeSilence<T>(promise: Promise<T>, endpoint: Endpoint): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const silence = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new Passing(unreachable(endpoint.host, 'it fell silent in the middle of an answer'))),
+        this.#silenceMs(),
+      );
+    });
+    try {
+      return await Promise.race([promise, silence]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #readDocument(response: Response, endpoint: Endpoint): Promise<Buffer> {
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    for await (const part of this.#body(response, endpoint)) {
+      size += part.byteLength;
+      if (size > MAX_DOCUMENT) {
+        throw new OciError(
+          'REGISTRY_ERROR',
+          `${endpoint.host} answers with more than ${MAX_DOCUMENT} bytes`,
+          'no manifest is that large',
+        );
+      }
+      parts.push(part);
+    }
+    return Buffer.concat(parts);
+  }
+
+  // ------------------------------------------------------------------------------------------------ authorization
+
+  /** The Authorization header that a challenge asks for. */
+  async #authorize(endpoint: Endpoint, challenges: Challenge[], actions: Actions): Promise<string> {
+    const credentials = this.#options.credentials?.(endpoint.host);
+    const bearer = challenges.find((challenge) => challenge.scheme === 'bearer');
+    if (bearer !== undefined) return `Bearer ${await this.#token(endpoint, bearer, credentials, actions)}`;
+    const isBasic = challenges.some((challenge) => challenge.scheme === 'basic');
+    if (isBasic && credentials?.kind === 'password') return basic(credentials);
+    throw refusal(401, endpoint, isBasic ? '' : 'in a way that is not known here', credentials !== undefined);
+  }
+
+  async #token(
+    endpoint: Endpoint,
+    challenge: Challenge & { scheme: 'bearer' },
+    credentials: Credentials | undefined,
+    actions: Actions,
+  ): Promise<string> {
+    const realm = parseUrl(challenge.realm, endpoint);
+    this.#requireSafe(endpoint, realm, `${endpoint.host} wants tokens from`);
+    // The scope is ours, not the challenge's: a registry must not widen what we ask for.
+    const query = { service: challenge.service, scope: `repository:${endpoint.repository}:${actions}` };
+    const response = await this.#fetch(...tokenRequest(realm, query, credentials));
+    const accepted = await this.#accepted(response, endpoint);
+    const answer = parseToken(await this.#readDocument(accepted, endpoint));
+    if (answer === undefined) {
+      throw new OciError(
+        'REGISTRY_ERROR',
+        `the token service ${realm.host} answers without a token`,
+        'try again, or use --mirror',
+      );
+    }
+    return answer;
+  }
+}
+
+/** A fault that may be gone at the next attempt. Never leaves this file. */
+class Passing extends Error {
+  readonly fault: OciError;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(fault: OciError, retryAfterMs?: number) {
+    super(fault.message);
+    this.fault = fault;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** Whether a host (with or without port) is this machine by its very address. A name that merely resolves to it is not. */
+export function isLoopback(host: string): boolean {
+  const name = host
+    .replace(/:\d+$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .toLowerCase();
+  if (name === 'localhost' || name.endsWith('.localhost') || name === '::1') return true;
+  return isIP(name) === 4 && name.startsWith('127.');
+}
+
+/** Read `docker.io=mirror.example/hub` (as `--mirror` takes it) into a map; several for one registry keep their order. */
+export function parseMirrors(pairs: readonly string[]): Record<string, string[]> {
+  const mirrors: Record<string, string[]> = {};
+  for (const pair of pairs) {
+    const [, registry, mirror] = /^([^=/\s]+)=((?:https?:\/\/)?[^\s/=]+(?:\/[^\s=]*)?)$/.exec(pair) ?? [];
+    if (registry === undefined || mirror === undefined) {
+      throw new OciError(
+        'REFERENCE_INVALID',
+        `${JSON.stringify(pair)} is not a mirror`,
+        'write it as docker.io=mirror.example/prefix',
+      );
+    }
+    mirrors[registry] = [...(mirrors[registry] ?? []), mirror];
+  }
+  return mirrors;
+}
+
+function checkDocument(bytes: Buffer, response: Response, wanted: string, where: string): Document {
+  const digest = digestOf(bytes);
+  if (isDigest(wanted) && digest !== wanted) throw digestFault(wanted, digest, where);
+  const announced = response.headers.get('docker-content-digest');
+  // By tag there is no digest to hold it to but the registry's own word, which has to be true at least.
+  if (isDigest(announced) && announced !== digest) throw digestFault(announced, digest, where);
+  const mediaType = mediaTypeOf(bytes, response, where);
+  return { bytes, mediaType, digest, size: bytes.byteLength };
+}
+
+/** The type that the document itself states; the header's is only a fallback, as it isn't covered by the digest. */
+function mediaTypeOf(bytes: Buffer, response: Response, where: string): string {
+  const isIndex = isIndexDocument(bytes, where);
+  const stated = (JSON.parse(bytes.toString('utf8')) as { mediaType?: unknown }).mediaType;
+  if (typeof stated === 'string') return stated;
+  const header = response.headers.get('content-type')?.split(';')[0]?.trim() ?? '';
+  if (ACCEPT.split(', ').includes(header)) return header;
+  if (!isIndex) parseManifest(bytes, where);
+  return isIndex ? MEDIA.index : MEDIA.manifest;
+}
+
+async function writeChecked(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const handle = await open(path, 'w');
+  let isWhole = false;
+  try {
+    for await (const chunk of chunks) await handle.writeFile(chunk);
+    isWhole = true;
+  } finally {
+    await handle.close();
+    if (!isWhole) await rm(path, { force: true });
+  }
+}
+
+function tokenRequest(
+  realm: URL,
+  query: { service: string | undefined; scope: string },
+  credentials: Credentials | undefined,
+): [URL, RequestInit] {
+  const parameters = new URLSearchParams({
+    ...(query.service === undefined ? {} : { service: query.service }),
+    scope: query.scope,
+  });
+  if (credentials?.kind === 'identity') {
+    parameters.set('grant_type', 'refresh_token');
+    parameters.set('refresh_token', credentials.token);
+    parameters.set('client_id', 'drydock');
+    return [realm, { method: 'POST', body: parameters, redirect: 'error' }];
+  }
+  const url = new URL(realm);
+  for (const [key, value] of parameters) url.searchParams.set(key, value);
+  const headers: Record<string, string> = credentials === undefined ? {} : { authorization: basic(credentials) };
+  return [url, { headers, redirect: 'error' }];
+}
+
+function parseToken(bytes: Buffer): string | undefined {
+  try {
+    const { token, access_token: accessToken } = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
+    return [token, accessToken].find((value): value is string => typeof value === 'string' && value !== '');
+  } catch {
+    return undefined;
+  }
+}
+
+function parseUrl(text: string, endpoint: Endpoint, base?: URL): URL {
+  try {
+    return new URL(text, base);
+  } catch (cause) {
+    throw new OciError(
+      'REGISTRY_ERROR',
+      `${endpoint.host} points to ${JSON.stringify(text)}, which is no URL`,
+      'check the mirror',
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function basic(credentials: { username: string; password: string }): string {
+  return `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
+}
+
+/** Seconds or a date, in milliseconds from now. */
+function retryAfter(header: string | null): number | undefined {
+  if (header === null) return undefined;
+  const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+}
+
+/** What a status that is no success means, and what to do about it. */
+function refusal(status: number, endpoint: Endpoint, detail: string, hasCredentials: boolean): OciError {
+  const { host, repository } = endpoint;
+  const login = hasCredentials
+    ? `the credentials for ${host} were not enough: log in again, or ask for read access to ${repository}`
+    : `there are no credentials for ${host}: \`docker login ${host}\`, and check the name (a missing repository is answered like this too)`;
+  const rows: Record<number, [OciErrorCode, string, string]> = {
+    401: ['UNAUTHORIZED', `${host} wants to know who asks for ${repository}`, login],
+    403: ['FORBIDDEN', `${host} refuses access to ${repository}`, login],
+    404: [
+      'NOT_FOUND',
+      `${host} has no such image in ${repository}`,
+      'check name, tag and digest; it may have been deleted',
+    ],
+    429: [
+      'RATE_LIMITED',
+      `${host} allows no more pulls for now`,
+      `wait, log in, or take it from elsewhere: --mirror ${host}=<host>/<prefix>`,
+    ],
+  };
+  const [code, message, hint] = rows[status] ?? [
+    'REGISTRY_ERROR',
+    `${host} answers ${status}`,
+    `try again later, or use --mirror ${host}=<host>/<prefix>`,
+  ];
+  return new OciError(code, detail === '' ? message : `${message} (${detail})`, hint);
+}
+
+function unreachable(host: string, reason: string, cause?: unknown): OciError {
+  return new OciError(
+    'UNREACHABLE',
+    `${host} cannot be reached: ${reason}`,
+    'check network and proxy (Node takes a proxy from the environment with NODE_USE_ENV_PROXY=1), or use --mirror or an archive',
+    { cause },
+  );
+}
+
+/** fetch says only "fetch failed"; what happened stands in its cause. */
+function networkReason(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (cause instanceof Error) return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message;
+  return reasonOf(error);
+}
