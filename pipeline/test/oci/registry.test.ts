@@ -1,0 +1,530 @@
+// The registry client against a registry that behaves, and misbehaves, over real http on loopback.
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { assemble } from '../../src/oci/assemble.ts';
+import { parseChallenges } from '../../src/oci/challenge.ts';
+import { digestOf } from '../../src/oci/digest.ts';
+import { OciError } from '../../src/oci/errors.ts';
+import { describeArchive, MEDIA, openLayout, verifyChain } from '../../src/oci/layout.ts';
+import { pullToLayout } from '../../src/oci/pull.ts';
+import {
+  type Credentials,
+  dockerCredentials,
+  formatReference,
+  isLoopback,
+  parseMirrors,
+  parsePin,
+  parseReference,
+  RegistryClient,
+  type RegistryOptions,
+} from '../../src/oci/registry.ts';
+import { parseSpec } from '../../src/oci/spec.ts';
+import { scratch, smallImage, writeFiles } from './helpers.ts';
+
+const folder = await scratch();
+const image = await smallImage();
+
+// ---------------------------------------------------------------------------------------------------- stand-in
+
+type Seen = { method: string; url: string; authorization: string | undefined; accept: string | undefined };
+type Handler = (request: IncomingMessage, response: ServerResponse) => boolean | undefined;
+type StandIn = { host: string; seen: Seen[] };
+
+const running: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of running.splice(0)) await stop();
+});
+
+/** A registry with the small image; `first` sees each request before it, and returns true when it has answered. */
+async function registry(first: Handler = () => undefined): Promise<StandIn> {
+  const seen: Seen[] = [];
+  const server = createServer((request, response) => {
+    const { method = '', url = '', headers } = request;
+    seen.push({ method, url, authorization: headers.authorization, accept: headers.accept });
+    if (first(request, response) !== true) serve(request.url ?? '', response); // which may have rewritten it
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  running.push(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+}
+
+function serve(url: string, response: ServerResponse): void {
+  const [, kind, name = ''] = /^\/v2\/team\/small\/(manifests|blobs)\/([^/]+)$/.exec(url) ?? [];
+  const digest = name === '1.0' ? image.top.digest : name;
+  const bytes = image.blobs.get(digest);
+  if (kind === undefined || bytes === undefined) {
+    response
+      .writeHead(404)
+      .end(JSON.stringify({ errors: [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }] }));
+    return;
+  }
+  response.writeHead(200, {
+    'content-length': bytes.byteLength,
+    ...(kind === 'manifests' ? { 'docker-content-digest': digest } : {}),
+  });
+  response.end(bytes);
+}
+
+const waits: number[] = [];
+const client = (options: RegistryOptions = {}) =>
+  new RegistryClient({ wait: async (ms) => void waits.push(ms), silenceMs: 2000, ...options });
+const at = (host: string, name = ':1.0') => parseReference(`${host}/team/small${name}`);
+const blobAt = (host: string) => ({ reference: at(host), path: join(folder, `blob-${host.replace(':', '-')}`) });
+
+/** Answers the first `times` requests, and lets the others through. */
+function atFirst(times: number, answer: (response: ServerResponse) => void): Handler {
+  let left = times;
+  return (_, response) => {
+    if (left === 0) return false;
+    left -= 1;
+    answer(response);
+    return true;
+  };
+}
+
+async function faultOf(promise: Promise<unknown>): Promise<OciError> {
+  const error = await promise.then(
+    () => new Error('nothing failed'),
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(OciError);
+  return error as OciError;
+}
+
+// ---------------------------------------------------------------------------------------------------- references
+
+const DIGEST = `sha256:${'a'.repeat(64)}`;
+const references: [text: string, full: string | undefined][] = [
+  ['node', 'docker.io/library/node'],
+  ['node:24-slim', 'docker.io/library/node:24-slim'],
+  [`node:24@${DIGEST}`, `docker.io/library/node:24@${DIGEST}`],
+  ['aquasec/trivy', 'docker.io/aquasec/trivy'],
+  ['docker.io/node', 'docker.io/library/node'],
+  ['index.docker.io/library/node', 'docker.io/library/node'],
+  ['ghcr.io/a/b/c:1', 'ghcr.io/a/b/c:1'],
+  ['localhost/x', 'localhost/x'],
+  ['localhost:5000/x:y', 'localhost:5000/x:y'],
+  [`127.0.0.1:5000/x@${DIGEST}`, `127.0.0.1:5000/x@${DIGEST}`],
+  ['[::1]:5000/x', '[::1]:5000/x'],
+  ['a__b/c-d.e', 'docker.io/a__b/c-d.e'],
+  ['', undefined],
+  ['Node', undefined],
+  ['node:', undefined],
+  ['node:a b', undefined],
+  ['node@sha256:abc', undefined],
+  ['node@md5:abc', undefined],
+  ['a/../b', undefined],
+  ['evil.example/x?y', undefined],
+  ['user@host/x', undefined],
+  ['http://x/y', undefined],
+];
+for (const [text, full] of references) {
+  test(`reference ${JSON.stringify(text)} is ${full ?? 'refused'}`, () => {
+    if (full === undefined) expect(() => parseReference(text)).toThrow(OciError);
+    else expect(formatReference(parseReference(text))).toBe(full);
+  });
+}
+
+test('a pin needs a digest', () => {
+  expect(() => parsePin('node:24')).toThrow(/a tag can move/);
+});
+
+const loopbacks: [host: string, isLocal: boolean][] = [
+  ['127.0.0.1:5000', true],
+  ['127.9.9.9', true],
+  ['localhost:1', true],
+  ['[::1]:5000', true],
+  ['127.0.0.1.example.com', false],
+  ['10.0.0.1:5000', false],
+  ['localhost.example.com', false],
+];
+test.each(loopbacks)('loopback: %s is %s', (host, isLocal) => expect(isLoopback(host)).toBe(isLocal));
+
+test('mirrors are read in order', () => {
+  expect(parseMirrors(['docker.io=a.example/hub', 'ghcr.io=http://b:5000', 'docker.io=c.example'])).toEqual({
+    'docker.io': ['a.example/hub', 'c.example'],
+    'ghcr.io': ['http://b:5000'],
+  });
+  for (const bad of ['docker.io', '=x', 'docker.io=', 'a/b=c']) expect(() => parseMirrors([bad])).toThrow(OciError);
+});
+
+// ---------------------------------------------------------------------------------------------------- credentials
+
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+const ada: Credentials = { kind: 'password', username: 'ada', password: 'pa:ss' };
+const configs: [name: string, config: unknown, host: string, found: Credentials | undefined][] = [
+  ['by host', { auths: { 'ghcr.io': { auth: base64('ada:pa:ss') } } }, 'ghcr.io', ada],
+  ['by URL', { auths: { 'https://ghcr.io/v2/': { auth: base64('ada:pa:ss') } } }, 'ghcr.io', ada],
+  ['Docker Hub', { auths: { 'https://index.docker.io/v1/': { auth: base64('ada:pa:ss') } } }, 'docker.io', ada],
+  ['in clear', { auths: { 'ghcr.io': { username: 'ada', password: 'pa:ss' } } }, 'ghcr.io', ada],
+  [
+    'a token',
+    { auths: { 'x.io': { auth: base64('t:'), identitytoken: 'tok' } } },
+    'x.io',
+    { kind: 'identity', token: 'tok' },
+  ],
+  ['with a port', { auths: { 'x.io:5000': { auth: base64('ada:pa:ss') } } }, 'x.io', undefined],
+  ['kept by a helper', { auths: { 'ghcr.io': {} }, credsStore: 'desktop' }, 'ghcr.io', undefined],
+  ['none', {}, 'ghcr.io', undefined],
+];
+for (const [name, config, host, found] of configs) {
+  test(`credentials: ${name}`, () => expect(dockerCredentials(JSON.stringify(config), host)).toEqual(found));
+}
+
+test('a broken configuration is named, and not quoted', () => {
+  expect(() => dockerCredentials('{"auths": s3cret', 'ghcr.io')).toThrow(/^the Docker configuration is not JSON$/);
+  const odd = JSON.stringify({ auths: { 'ghcr.io': { auth: base64('s3cret') } } });
+  expect(() => dockerCredentials(odd, 'ghcr.io')).toThrow(/^(?!.*s3cret).*ghcr\.io/);
+});
+
+const challenges: [header: string, expected: unknown[]][] = [
+  ['Basic realm="x"', [{ scheme: 'basic' }]],
+  [
+    'Bearer realm="https://auth.example/token",service="registry.example",scope="repository:a/b:pull,push"',
+    [
+      {
+        scheme: 'bearer',
+        realm: 'https://auth.example/token',
+        service: 'registry.example',
+        scope: 'repository:a/b:pull,push',
+      },
+    ],
+  ],
+  [
+    'Negotiate, bearer REALM=https://a/t , Basic realm="q\\"x, y"',
+    [{ scheme: 'bearer', realm: 'https://a/t' }, { scheme: 'basic' }],
+  ],
+  ['Bearer service="x"', []],
+  ['', []],
+];
+test.each(challenges)('challenge %s', (header, expected) => expect(parseChallenges(header)).toEqual(expected));
+
+// ---------------------------------------------------------------------------------------------------- pulling
+
+test('a manifest by tag and by digest, asking for all four types', async () => {
+  const { host, seen } = await registry();
+  const byTag = await client().manifest(at(host));
+  expect(byTag).toMatchObject({ digest: image.top.digest, mediaType: MEDIA.index, size: image.top.size });
+  expect(await client().manifest(at(host, `@${image.top.digest}`))).toEqual(byTag);
+  for (const type of [MEDIA.index, MEDIA.manifest, MEDIA.dockerIndex, MEDIA.dockerManifest])
+    expect(seen[0]?.accept).toContain(type);
+});
+
+test('an image into a layout whose chain holds', async () => {
+  const { host, seen } = await registry();
+  const to = join(folder, 'layout');
+  const top = await pullToLayout(client(), at(host, `:1.0@${image.top.digest}`), to, { platforms: ['linux/arm64'] });
+  expect(top.digest).toBe(image.top.digest);
+  const source = await openLayout(to);
+  expect((await verifyChain(source, top.digest, 'linux/arm64')).config.architecture).toBe('arm64');
+  expect((await describeArchive(to)).images.map(({ platform }) => platform)).toEqual(['linux/arm64']);
+  expect(seen).toHaveLength(4); // index, manifest, config, layer
+});
+
+test('the base of an image, when no archive has it', async () => {
+  const { host } = await registry();
+  const app = join(folder, 'app');
+  await writeFiles(app, { 'server.js': '' });
+  const base = { pin: `docker.io/team/small@${image.top.digest}`, mirrors: [`docker.io=${host}`] };
+  const spec = parseSpec({ base, app, platforms: ['linux/amd64', 'linux/arm64'] });
+  const built = await assemble(spec, { out: join(folder, 'out', 'image.tar') });
+  expect((await describeArchive(join(folder, 'out', 'image.tar'))).digest).toBe(built.digest);
+});
+
+test('whether a blob is there', async () => {
+  const { host, seen } = await registry();
+  expect(await client().hasBlob(at(host), image.layer.digest)).toBe(true);
+  expect(await client().hasBlob(at(host), DIGEST)).toBe(false);
+  expect(seen.map(({ method }) => method)).toEqual(['HEAD', 'HEAD']);
+});
+
+// ---------------------------------------------------------------------------------------------------- tokens
+
+/** Wants `Bearer good`, which /token gives to whoever `mayAsk`. */
+function wantsToken(mayAsk: (request: IncomingMessage) => boolean = () => true, token = () => 'good'): Handler {
+  return (request, response) => {
+    if (request.url?.startsWith('/token')) {
+      request.resume().on('end', () => {
+        if (mayAsk(request)) response.end(JSON.stringify({ token: token() }));
+        else response.writeHead(401).end();
+      });
+      return true;
+    }
+    if (request.headers.authorization === 'Bearer good') return false;
+    const realm = `http://${request.headers.host}/token`;
+    response
+      .writeHead(401, { 'www-authenticate': `Bearer realm="${realm}",service="reg",scope="repository:other:push"` })
+      .end('{}');
+    return true;
+  };
+}
+
+describe('tokens', () => {
+  test('are asked for once, anonymously, with our own scope', async () => {
+    const { host, seen } = await registry(wantsToken());
+    const one = client();
+    await one.manifest(at(host));
+    await one.manifest(at(host));
+    expect(seen.map(({ url }) => url.split('?')[0])).toEqual([
+      '/v2/team/small/manifests/1.0',
+      '/token',
+      '/v2/team/small/manifests/1.0',
+      '/v2/team/small/manifests/1.0',
+    ]);
+    const query = new URLSearchParams(seen[1]?.url.split('?')[1]);
+    expect(Object.fromEntries(query)).toEqual({ service: 'reg', scope: 'repository:team/small:pull' });
+    expect(seen[1]?.authorization).toBeUndefined();
+  });
+
+  test('are given for a password', async () => {
+    const { host, seen } = await registry(
+      wantsToken(({ headers }) => headers.authorization === `Basic ${base64('ada:pa:ss')}`),
+    );
+    await client({ credentials: (name) => (name === host ? ada : undefined) }).manifest(at(host));
+    expect(seen.map(({ authorization }) => authorization?.split(' ')[0])).toEqual([undefined, 'Basic', 'Bearer']);
+  });
+
+  test('are given for an identity token', async () => {
+    const { host, seen } = await registry(wantsToken(({ method }) => method === 'POST'));
+    await client({ credentials: () => ({ kind: 'identity', token: 'refresh' }) }).manifest(at(host));
+    expect(seen[1]).toMatchObject({ method: 'POST', url: '/token' });
+  });
+
+  test('that ran out are renewed', async () => {
+    let valid = true;
+    const serveToken = wantsToken();
+    const { host, seen } = await registry((request, response) => {
+      if (!valid && request.headers.authorization === 'Bearer good') delete request.headers.authorization;
+      valid = true;
+      return serveToken(request, response);
+    });
+    const one = client();
+    await one.manifest(at(host));
+    valid = false;
+    await one.manifest(at(host));
+    expect(seen.filter(({ url }) => url.startsWith('/token'))).toHaveLength(2);
+  });
+
+  test('are not asked for in plain http from another host', async () => {
+    const { host } = await registry((_, response) => {
+      response.writeHead(401, { 'www-authenticate': 'Bearer realm="http://auth.example/token"' }).end();
+      return true;
+    });
+    expect(await faultOf(client({ credentials: () => ada }).manifest(at(host)))).toMatchObject({ code: 'INSECURE' });
+  });
+
+  test('basic authentication works without any', async () => {
+    const { host } = await registry((request, response) => {
+      if (request.headers.authorization === `Basic ${base64('ada:pa:ss')}`) return false;
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+      return true;
+    });
+    await client({ credentials: () => ada }).manifest(at(host));
+    expect(await faultOf(client().manifest(at(host)))).toMatchObject({
+      code: 'UNAUTHORIZED',
+      hint: expect.stringContaining('docker login'),
+    });
+  });
+
+  const refusals: [name: string, credentials: Credentials | undefined, hint: string][] = [
+    ['nobody', undefined, 'there are no credentials'],
+    ['somebody', ada, 'were not enough'],
+  ];
+  test.each(refusals)('refused to %s, say what is missing', async (_, credentials, hint) => {
+    const { host } = await registry(wantsToken(() => false));
+    const fault = await faultOf(client({ credentials: () => credentials }).manifest(at(host)));
+    expect(fault).toMatchObject({ code: 'UNAUTHORIZED', hint: expect.stringContaining(hint) });
+    expect(`${fault.message} ${fault.hint}`).not.toContain('pa:ss');
+  });
+});
+
+// ---------------------------------------------------------------------------------------------------- trouble
+
+describe('answers that pass', () => {
+  const rows: [name: string, answer: (response: ServerResponse) => void, wait: number][] = [
+    ['429 with Retry-After: 0', (response) => response.writeHead(429, { 'retry-after': '0' }).end(), 0],
+    ['429 with Retry-After: 7', (response) => response.writeHead(429, { 'retry-after': '7' }).end(), 7000],
+    ['503 without a word', (response) => response.writeHead(503).end(), 500],
+    ['a cut connection', (response) => response.destroy(), 500],
+  ];
+  test.each(rows)('%s', async (_, answer, wait) => {
+    waits.length = 0;
+    const { host } = await registry(atFirst(1, answer));
+    expect((await client().manifest(at(host))).digest).toBe(image.top.digest);
+    expect(waits).toEqual([wait]);
+  });
+
+  test('a body that is cut in the middle', async () => {
+    const { host, seen } = await registry(
+      atFirst(1, (response) => {
+        response.writeHead(200, { 'content-length': image.layer.size });
+        response.write(image.blobs.get(image.layer.digest)?.subarray(0, 50), () => response.destroy());
+      }),
+    );
+    const { reference, path } = blobAt(host);
+    await client().blobToFile(reference, image.layer, path);
+    expect(digestOf(await readFile(path))).toBe(image.layer.digest);
+    expect(seen).toHaveLength(2);
+  });
+});
+
+describe('answers that stay', () => {
+  const rows: [
+    name: string,
+    answer: (response: ServerResponse) => void,
+    code: string,
+    hint: string,
+    requests: number,
+  ][] = [
+    ['429', (response) => response.writeHead(429, { 'retry-after': '0' }).end(), 'RATE_LIMITED', '--mirror', 4],
+    [
+      '429 for an hour',
+      (response) => response.writeHead(429, { 'retry-after': '3600' }).end(),
+      'RATE_LIMITED',
+      '--mirror',
+      1,
+    ],
+    ['403', (response) => response.writeHead(403).end(), 'FORBIDDEN', 'no credentials', 1],
+    ['500', (response) => response.writeHead(500).end('<html>'), 'REGISTRY_ERROR', '--mirror', 4],
+    ['401 without a challenge', (response) => response.writeHead(401).end(), 'UNAUTHORIZED', 'no credentials', 1],
+    ['a cut connection', (response) => response.destroy(), 'UNREACHABLE', 'proxy', 4],
+    ['silence', () => {}, 'UNREACHABLE', 'proxy', 4],
+    [
+      'redirects in a circle',
+      (response) => response.writeHead(307, { location: '/v2/team/small/manifests/1.0' }).end(),
+      'REGISTRY_ERROR',
+      'mirror',
+      6,
+    ],
+    [
+      'a redirect to plain http',
+      (response) => response.writeHead(307, { location: 'http://cdn.example/x' }).end(),
+      'INSECURE',
+      'plain http',
+      1,
+    ],
+    [
+      'a redirect to nowhere',
+      (response) => response.writeHead(307, { location: 'http://[' }).end(),
+      'REGISTRY_ERROR',
+      'mirror',
+      1,
+    ],
+    ['no JSON', (response) => response.end('<html>'), 'MANIFEST_INVALID', 'fetch', 1],
+  ];
+  test.each(rows)('%s', async (_, answer, code, hint, requests) => {
+    const { host, seen } = await registry(atFirst(99, answer));
+    const fault = await faultOf(client({ silenceMs: 100 }).manifest(at(host)));
+    expect(fault).toMatchObject({ code, hint: expect.stringContaining(hint) });
+    expect(seen).toHaveLength(requests);
+  });
+
+  test('nobody listening is told apart from nothing found', async () => {
+    const { host } = await registry();
+    expect(await faultOf(client().manifest(at(host, ':2.0')))).toMatchObject({
+      code: 'NOT_FOUND',
+      message: expect.stringContaining('MANIFEST_UNKNOWN: manifest unknown'),
+    });
+    expect(await faultOf(client().manifest(at('127.0.0.1:9')))).toMatchObject({
+      code: 'UNREACHABLE',
+      message: expect.stringContaining('127.0.0.1:9 cannot be reached'),
+    });
+  });
+});
+
+describe('lies', () => {
+  const other = Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: [] }));
+
+  test('another manifest than the digest names', async () => {
+    const { host } = await registry(atFirst(9, (response) => response.end(other)));
+    expect(await faultOf(client().manifest(at(host, `@${image.top.digest}`)))).toMatchObject({ code: 'BLOB_DIGEST' });
+  });
+
+  test('a tag whose digest is not that of its bytes', async () => {
+    const { host } = await registry(
+      atFirst(9, (response) => response.setHeader('docker-content-digest', image.top.digest).end(other)),
+    );
+    expect(await faultOf(client().manifest(at(host)))).toMatchObject({ code: 'BLOB_DIGEST' });
+  });
+
+  const rows: [name: string, bytes: (sound: Buffer) => Buffer, code: string][] = [
+    ['another content', (sound) => Buffer.alloc(sound.byteLength), 'BLOB_DIGEST'],
+    ['a longer content', (sound) => Buffer.concat([sound, Buffer.from('x')]), 'BLOB_SIZE'],
+    ['a shorter content', (sound) => sound.subarray(1), 'BLOB_SIZE'],
+  ];
+  test.each(rows)('a blob with %s leaves no file', async (_, change, code) => {
+    const bytes = change(image.blobs.get(image.layer.digest) ?? Buffer.alloc(0));
+    const { host } = await registry(atFirst(9, (response) => response.end(bytes)));
+    const { reference, path } = blobAt(host);
+    expect(await faultOf(client().blobToFile(reference, image.layer, path))).toMatchObject({ code });
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test('a manifest without end', async () => {
+    const { host } = await registry(atFirst(9, (response) => response.end(Buffer.alloc(5_000_000, ' '))));
+    expect(await faultOf(client().manifest(at(host)))).toMatchObject({ code: 'REGISTRY_ERROR' });
+  });
+});
+
+test('a redirect to another host does not carry the authorization, one to the same host does', async () => {
+  const storage = await registry((request, response) => {
+    response.end(image.blobs.get(request.url?.slice(1) ?? ''));
+    return true;
+  });
+  const auth = wantsToken();
+  const { host, seen } = await registry((request, response) => {
+    if (auth(request, response)) return true;
+    const { url = '' } = request;
+    const digest = url.split('/').at(-1) ?? '';
+    response
+      .writeHead(307, { location: url.includes('hop') ? `http://${storage.host}/${digest}` : `/hop/${digest}` })
+      .end();
+    return true;
+  });
+  const { reference, path } = blobAt(host);
+  await client().blobToFile(reference, image.layer, path);
+  expect(seen.at(-1)).toMatchObject({ url: `/hop/${image.layer.digest}`, authorization: 'Bearer good' });
+  expect(storage.seen).toEqual([expect.objectContaining({ authorization: undefined })]);
+});
+
+describe('mirrors', () => {
+  const hub = () => parseReference(`registry.invalid/team/small@${image.top.digest}`);
+
+  test('are asked first, below their prefix', async () => {
+    const mirror = await registry((request) => {
+      request.url = request.url?.replace('/hub/team/', '/team/') ?? '';
+      return false;
+    });
+    const found = await client({ mirrors: { 'registry.invalid': [`http://${mirror.host}/hub`] } }).manifest(hub());
+    expect(found.digest).toBe(image.top.digest);
+    expect(mirror.seen[0]?.url).toBe(`/v2/hub/team/small/manifests/${image.top.digest}`);
+  });
+
+  const troubles: [name: string, answer: (response: ServerResponse) => void][] = [
+    ['has nothing', (response) => response.writeHead(404).end()],
+    ['lies', (response) => response.end('{"manifests":[]}')],
+    ['is down', (response) => response.destroy()],
+    ['asks for a password', (response) => response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end()],
+  ];
+  test.each(troubles)('that %s: the registry itself is asked', async (_, answer) => {
+    const mirror = await registry(atFirst(99, answer));
+    const { host } = await registry();
+    const found = await client({ mirrors: { [host]: [mirror.host] } }).manifest(at(host, `@${image.top.digest}`));
+    expect(found.digest).toBe(image.top.digest);
+    expect(mirror.seen.length).toBeGreaterThan(0);
+  });
+
+  test('are named when nobody had it', async () => {
+    const mirror = await registry(atFirst(99, (response) => response.writeHead(404).end()));
+    const { host } = await registry();
+    const fault = await faultOf(client({ mirrors: { [host]: [mirror.host] } }).manifest(at(host, ':nope')));
+    expect(fault.message).toContain(`(mirror: ${mirror.host} has no such image`);
+  });
+});
