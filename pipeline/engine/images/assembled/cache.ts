@@ -156,6 +156,8 @@ async function tryDownload(wanted: Wanted, source: Source): Promise<Buffer | Ass
         headers: source.headers ?? {},
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
+      // What is not read would keep its connection busy.
+      if (!response.ok) await response.body?.cancel();
       if (response.status === 404 || response.status === 410) return gone(wanted, host);
       if (!response.ok) throw new Error(`it answered ${response.status}`);
       const bytes = Buffer.from(await response.arrayBuffer());
