@@ -71,7 +71,9 @@ await delay(SETTLE_MS);
 const idleMiB = residentMiB(Number(idle.child.pid));
 await stop(idle);
 
-console.log(`node ${process.version}, ${CONNECTIONS} connections, ${ROUNDS} rounds of ${MEASURE_MS / 1000} s each, own processes`);
+console.log(
+  `node ${process.version}, ${CONNECTIONS} connections, ${ROUNDS} rounds of ${MEASURE_MS / 1000} s each, own processes`,
+);
 console.log('The service writes its access log (level info) to a pipe that is read; that and its metrics are counted.');
 const throughput: number[] = [];
 const p99: number[] = [];
@@ -97,7 +99,9 @@ for (let round = 1; round <= ROUNDS; round += 1) {
 }
 
 const result = { throughput: median(throughput), p99: median(p99), idleMiB };
-console.log(`throughput  ${result.throughput.toFixed(3)} of bare Express (median of rounds; at least ${LEAST_THROUGHPUT})`);
+console.log(
+  `throughput  ${result.throughput.toFixed(3)} of bare Express (median of rounds; at least ${LEAST_THROUGHPUT})`,
+);
 console.log(`p99         ${result.p99.toFixed(3)} of bare Express (median of rounds)`);
 console.log(`idle memory ${result.idleMiB.toFixed(1)} MiB resident (less than ${MOST_IDLE_MIB})`);
 process.exitCode = result.throughput >= LEAST_THROUGHPUT && result.idleMiB < MOST_IDLE_MIB ? 0 : 1;
