@@ -85,7 +85,7 @@ export function runtimeSpec(step: Step, init: string): object {
     hostname: step.hostname,
     mounts: [
       ...systemMounts(step.sys),
-      { destination: INIT, type: 'bind', source: init, options: ['bind', 'ro', 'nosuid', 'nodev'] },
+      { destination: INIT, type: 'bind', source: init, options: ['rbind', 'ro'] },
       ...step.tmpfs.map(({ destination, size }) => ({
         destination,
         type: 'tmpfs',
@@ -96,7 +96,8 @@ export function runtimeSpec(step: Step, init: string): object {
         destination,
         type: 'bind',
         source,
-        options: ['rbind', 'nodev', readOnly ? 'ro' : 'rw'],
+        // No other flags: the kernel refuses a user namespace that would drop one which the source is locked with.
+        options: ['rbind', readOnly ? 'ro' : 'rw'],
       })),
     ],
     linux: {
