@@ -12,6 +12,7 @@ import { isPlatform, parsePlatform } from '../../src/oci/platform.ts';
 import {
   archiveEntries,
   collect,
+  run,
   type SmallImage,
   scratch,
   smallImage,
@@ -219,5 +220,26 @@ describe('a program for bytes', async () => {
 
   test.each(files)('%s opens with its purpose', async (name) => {
     expect(await readFile(join(source, name), 'utf8')).toMatch(/^\/\/ [A-Z].*\.\n/);
+  });
+
+  // Node strips types and nothing else: an enum or a parameter property would fail in the container only.
+  test('is erasable TypeScript', { timeout: 60_000 }, async () => {
+    const compiler = fileURLToPath(new URL('../../../node_modules/typescript/bin/tsc', import.meta.url));
+    const config = fileURLToPath(new URL('../../../tsconfig.base.json', import.meta.url));
+    const project = fresh('tsconfig.json');
+    const typeRoots = [fileURLToPath(new URL('../../../node_modules/@types', import.meta.url))];
+    const compilerOptions = { erasableSyntaxOnly: true, typeRoots };
+    await writeFile(project, JSON.stringify({ extends: config, compilerOptions, include: [join(source, '*.ts')] }));
+    await run(process.execPath, [compiler, '-p', project]).catch((error: { stdout: string }) =>
+      expect(error.stdout).toBe(''),
+    );
+  });
+
+  const major = Number(process.versions.node.split('.')[0]);
+  test.skipIf(major < 24)('runs as it is (skipped before Node 24, which strips types without a warning)', async () => {
+    const failed = await run(process.execPath, [join(source, 'assemble.ts')]).catch(
+      (error: { stderr: string }) => error,
+    );
+    expect(failed.stderr).toMatch(/^--out is missing\nhint: .*\n$/);
   });
 });
