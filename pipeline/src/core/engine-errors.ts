@@ -1,0 +1,37 @@
+// Reads an engine's error message, of either engine, as one of ours: what a person can do about it.
+import { PipelineError } from './errors.ts';
+
+type Reading = { when: RegExp; code: PipelineError['code']; hint: string };
+
+/** In order: the first that fits. */
+const READINGS: readonly Reading[] = [
+  {
+    when: /\b429\b|too many requests|toomanyrequests|rate.?limit/i,
+    code: 'RATE_LIMITED',
+    hint: 'wait, log in (`docker login`), or name a mirror: --mirror docker.io=host/prefix',
+  },
+  { when: /ENOSPC|no space left on device/i, code: 'NO_SPACE', hint: 'free some space, or move the cache with XDG_CACHE_HOME' },
+  { when: /offline/i, code: 'OFFLINE', hint: 'run it once without --offline to fill the cache, or give the images with --images' },
+  {
+    when: /\b(401|403)\b|unauthorized|authentication required|access denied/i,
+    code: 'UNAUTHORIZED',
+    hint: 'log in to the registry (`docker login`): the Docker configuration is read',
+  },
+  {
+    when: /failed to resolve|not found in any|manifest unknown|no such image|cannot be pulled|could not pull|no registry|failed to do request/i,
+    code: 'MISSING_IMAGE',
+    hint: 'give it in a folder with --images, or name a mirror: --mirror docker.io=host/prefix',
+  },
+];
+
+/** An engine's message ends with its own hint, after the last semicolon, if it is the embedded one. */
+export function readEngineError(message: string, cause: unknown): PipelineError {
+  const sentence = firstLine(message.replace(/ \[traceparent:.*/s, ''));
+  const reading = READINGS.find(({ when }) => when.test(message));
+  if (reading !== undefined) return new PipelineError(reading.code, sentence, reading.hint, { cause });
+  return new PipelineError('ENGINE_FAILED', `the engine failed: ${sentence}`, 'run again with --verbose to see what it says', { cause });
+}
+
+function firstLine(text: string): string {
+  return text.split('\n').find((line) => line.trim() !== '')?.trim() ?? 'it gave no reason';
+}

@@ -1,0 +1,50 @@
+// The one error for people: a code, a sentence, a hint. Every code is in this table, with the exit code it ends in.
+
+/** 0 all asked for held; 1 a stage failed; 2 wrong use, policy or configuration; 3 the environment cannot run it; 130 interrupted. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, environment: 3, interrupted: 130 } as const;
+
+export const ERRORS = {
+  UNKNOWN_FUNCTION: { exit: EXIT.usage, meaning: 'a function that does not exist was asked for' },
+  UNKNOWN_OPTION: { exit: EXIT.usage, meaning: 'an option that does not exist was given' },
+  BAD_OPTION: { exit: EXIT.usage, meaning: 'an option has a value that it cannot have' },
+  NOT_A_REPOSITORY: { exit: EXIT.usage, meaning: 'the project is not in a git repository' },
+  BAD_MANIFEST: { exit: EXIT.usage, meaning: 'a package.json or package-lock.json is missing or cannot be read' },
+  LOCK_MISMATCH: { exit: EXIT.usage, meaning: 'a package-lock.json does not belong to its package.json' },
+  BAD_SERVICE: { exit: EXIT.usage, meaning: 'the service does not keep to the contract that the pipeline has with it' },
+  BAD_IMAGES: { exit: EXIT.usage, meaning: 'an archive in the --images folder is not what its pin says' },
+  MISSING_IMAGE: { exit: EXIT.environment, meaning: 'an image can be had neither here nor from a registry' },
+  RATE_LIMITED: { exit: EXIT.environment, meaning: 'a registry refuses to serve more for now' },
+  UNAUTHORIZED: { exit: EXIT.environment, meaning: 'a registry wants other credentials' },
+  OFFLINE: { exit: EXIT.environment, meaning: 'something is not in the cache and the network may not be used' },
+  MISSING_PROGRAMS: { exit: EXIT.environment, meaning: 'programs of the operating system are missing' },
+  NO_ENGINE: { exit: EXIT.environment, meaning: 'nothing here can run containers' },
+  ENGINE_FAILED: { exit: EXIT.environment, meaning: 'the engine could not do what it was asked' },
+  NO_SPACE: { exit: EXIT.environment, meaning: 'the disk is full' },
+  NO_PERMISSION: { exit: EXIT.environment, meaning: 'a file or folder may not be read or written' },
+  BUILD_FAILED: { exit: EXIT.failed, meaning: 'a file was asked for that a failed stage should have made' },
+  INTERRUPTED: { exit: EXIT.interrupted, meaning: 'somebody pressed Ctrl-C, or the process was asked to end' },
+} as const satisfies Record<string, { exit: number; meaning: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** A fault that a person can act on. Whatever else is thrown is our bug, and keeps its stack. */
+export class PipelineError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string;
+
+  constructor(code: ErrorCode, message: string, hint: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'PipelineError';
+    this.code = code;
+    this.hint = hint;
+  }
+
+  get exitCode(): number {
+    return ERRORS[this.code].exit;
+  }
+}
+
+/** The text of whatever was thrown, for use inside another sentence. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

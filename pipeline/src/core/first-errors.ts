@@ -1,0 +1,109 @@
+// Finds the lines of a tool's output that say why it failed. A person reads these instead of the log.
+
+/** How many lines are shown, and how long one may be. */
+const MAX_LINES = 5;
+const MAX_LENGTH = 200;
+
+/** Reads what one kind of tool writes; nothing, if the output isn't its. */
+type Reader = (lines: readonly string[]) => string[];
+
+/** Readers in the order of their say: a test runner knows more than npm, which only knows that a script failed. */
+const READERS: readonly Reader[] = [compilerAndLinter, testRunner, npm, nodeTest, anything, lastLines];
+
+/** The first lines that name a real error. Empty only for an empty log. */
+export function firstErrors(log: string): string[] {
+  const lines = stripColours(log)
+    .split(/\r?\n/)
+    .map((line) => line.trimEnd());
+  for (const read of READERS) {
+    const found = [...new Set(read(lines))];
+    if (found.length > 0) return shorten(found);
+  }
+  return [];
+}
+
+/** Terminal colours and links: what a log holds of them is noise to everything that reads it. */
+export function stripColours(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with a control character
+  return text.replace(/\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b\[[0-9;?]*[ -/]*[@-~]/g, '');
+}
+
+function shorten(lines: readonly string[]): string[] {
+  const shown = lines.slice(0, MAX_LINES).map((line) => clip(line.trim()));
+  const left = lines.length - shown.length;
+  return left > 0 ? [...shown, `… and ${left} more`] : shown;
+}
+
+function clip(line: string): string {
+  return line.length > MAX_LENGTH ? `${line.slice(0, MAX_LENGTH - 1)}…` : line;
+}
+
+/** `file(1,2): error TS2322: …` of tsc, and Biome's headings with the sentence below them. */
+function compilerAndLinter(lines: readonly string[]): string[] {
+  const compiler = lines.filter((line) => /^\S.*(\(\d+,\d+\): | - )error TS\d+: /.test(line) || /^error TS\d+: /.test(line));
+  const diagnostics = lines.flatMap((line, index) => biomeDiagnostic(line, lines.slice(index + 1, index + 4)));
+  const errors = diagnostics.filter(({ isError }) => isError);
+  // Warnings fail nothing by themselves; they are only worth a line where nothing worse is said.
+  const linter = (errors.length > 0 ? errors : diagnostics).map(({ text }) => text);
+  return [...compiler, ...linter];
+}
+
+function biomeDiagnostic(line: string, next: readonly string[]): { text: string; isError: boolean }[] {
+  const heading = /^(\S+?)(:\d+:\d+)? ((?:lint|assist)\/\S+|format|parse|[a-z]+\/[\w/]+) .*━{5,}$/.exec(line);
+  if (heading === null) return [];
+  const sentence = next.map((below) => /^\s+([×✖!⚠])\s+(.*)$/.exec(below)).find((match) => match !== null);
+  if (sentence === undefined) return [];
+  const [, path, position = '', rule] = heading;
+  return [{ text: `${path}${position} ${rule}: ${sentence[2]}`, isError: sentence[1] === '×' || sentence[1] === '✖' }];
+}
+
+/** vitest and jest: ` FAIL  file > test` and the error below it; coverage that is below its threshold. */
+function testRunner(lines: readonly string[]): string[] {
+  return lines.flatMap((line, index) => {
+    if (/^ERROR: Coverage /.test(line)) return [line.replace(/^ERROR: /, '')];
+    const failed = /^\s*(?:FAIL\s+|● )(.*\S)/.exec(line);
+    if (failed === null) return [];
+    const below = lines.slice(index + 1, index + 12);
+    const end = below.findIndex((other) => /^\s*(?:FAIL\s+|● )/.test(other));
+    const own = end < 0 ? below : below.slice(0, end);
+    const reason = own.find((other) => /^\s*[\w.]*(Error|Exception)\b.*: /.test(other) || /^\s*expect\(/.test(other));
+    // Heading lines without a reason of their own only repeat what others say.
+    if (reason === undefined) return [];
+    const place = own.map((other) => /❯ (\S+:\d+:\d+)\s*$/.exec(other)?.[1]).find((match) => match !== undefined);
+    const name = (failed[1] ?? '').replace(/ \[ .* \]$/, '');
+    return [`${name}: ${reason.trim()}${place === undefined ? '' : ` (${place})`}`];
+  });
+}
+
+/** Node's own runner lists what failed once more at its end. */
+function nodeTest(lines: readonly string[]): string[] {
+  const start = lines.findIndex((line) => /failing tests:$/.test(line));
+  if (start < 0) return [];
+  return lines.slice(start).flatMap((line, index, rest) => {
+    const failed = /^\s*✖ (.*?)(?: \(\d[\d.]*ms\))?$/.exec(line);
+    if (failed === null || /failing tests:$/.test(line)) return [];
+    return [`${failed[1]}: ${(rest[index + 1] ?? '').trim()}`];
+  });
+}
+
+/** npm's own errors, without usage, advice and the place of its log (which is gone with the container). */
+function npm(lines: readonly string[]): string[] {
+  const said = lines.flatMap((line) => /^npm (?:error|ERR!) ?(.*)$/.exec(line)?.[1] ?? []);
+  // A script that failed has said why itself.
+  if (said.some((line) => /^(Lifecycle script|code ELIFECYCLE)/.test(line))) return [];
+  const end = said.findIndex((line) => /^(Clean install a project|Usage:|A complete log|Fix the upstream|For a full report)/.test(line));
+  const own = end < 0 ? said : said.slice(0, end);
+  return own.filter((line) => line.trim() !== '' && !/^(code|errno|syscall|path) /.test(line));
+}
+
+/** Whatever looks like an error, where the tool is not known. */
+function anything(lines: readonly string[]): string[] {
+  const isNoise = (line: string) => /^npm (error|ERR!|warn)/.test(line) || /\b(0|no) (errors|failures|failed)\b/i.test(line);
+  return lines.filter(
+    (line) => /\b(error|fatal|failed|failure|exception|panic|cannot|denied|ENOSPC|not found)\b|Error\b/i.test(line) && !isNoise(line),
+  );
+}
+
+function lastLines(lines: readonly string[]): string[] {
+  return lines.filter((line) => line.trim() !== '').slice(-MAX_LINES);
+}

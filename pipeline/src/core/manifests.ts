@@ -1,0 +1,94 @@
+// Checks manifests and lock files before anything is installed: their faults are told in a sentence, not by npm.
+import { PipelineError, reasonOf } from './errors.ts';
+
+/** The two files of a package; null where there is none. `folder` is '' for the root. */
+export type PackageFiles = { folder: string; manifest: string | null; lock: string | null };
+
+type Dependencies = Record<string, string>;
+
+/** Throws one error for the first package that `npm ci` could not install. */
+export function checkPackages(packages: readonly PackageFiles[]): void {
+  for (const files of packages) checkPackage(files);
+}
+
+function checkPackage({ folder, manifest, lock }: PackageFiles): void {
+  const at = (name: string) => (folder === '' ? name : `${folder}/${name}`);
+  const renew = folder === '' ? 'npm install --package-lock-only' : `npm install --package-lock-only --prefix ${folder}`;
+  const wanted = parse(manifest, at('package.json'), 'every package of this repository has one');
+  const locked = parse(lock, at('package-lock.json'), `write it with \`${renew}\`, and commit it`);
+  const entries = locked.packages;
+  if (!isRecord(entries)) {
+    throw new PipelineError(
+      'BAD_MANIFEST',
+      `${at('package-lock.json')} has no "packages": it is not a lock file of npm 7 or later`,
+      `write it anew with \`${renew}\``,
+    );
+  }
+  const faults = differences(wanted, entries);
+  if (faults.length > 0) {
+    const more = faults.length > 3 ? ` and ${faults.length - 3} more` : '';
+    throw new PipelineError(
+      'LOCK_MISMATCH',
+      `${at('package-lock.json')} does not belong to ${at('package.json')}: ${faults.slice(0, 3).join(', ')}${more}`,
+      `bring it up to date with \`${renew}\`, and commit it`,
+    );
+  }
+}
+
+/** Names that only one of the two knows, and exact versions that differ. Ranges are left to npm, which knows what satisfies them. */
+function differences(manifest: Record<string, unknown>, entries: Record<string, unknown>): string[] {
+  const wanted = dependenciesOf(manifest);
+  const root = isRecord(entries['']) ? entries[''] : {};
+  const locked = dependenciesOf(root);
+  const missing = Object.keys(wanted).filter((name) => !(name in locked) || !isRecord(entries[`node_modules/${name}`]));
+  const surplus = Object.keys(locked).filter((name) => !(name in wanted));
+  const other = Object.keys(wanted).flatMap((name) => {
+    const entry = entries[`node_modules/${name}`];
+    const version = isRecord(entry) ? entry.version : undefined;
+    const isExact = /^\d+\.\d+\.\d+$/.test(wanted[name] ?? '');
+    return isExact && version !== undefined && version !== wanted[name]
+      ? [`${name} is ${wanted[name]} in the manifest and ${String(version)} in the lock`]
+      : [];
+  });
+  return [
+    ...missing.map((name) => `${name} is not in the lock`),
+    ...surplus.map((name) => `${name} is only in the lock`),
+    ...other,
+  ];
+}
+
+/** Optional ones may be absent from a lock that another platform wrote; peers are npm's own business. */
+function dependenciesOf(manifest: Record<string, unknown>): Dependencies {
+  const all = [manifest.dependencies, manifest.devDependencies].filter(isRecord);
+  const optional = isRecord(manifest.optionalDependencies) ? manifest.optionalDependencies : {};
+  const merged = Object.assign({}, ...all) as Record<string, unknown>;
+  return Object.fromEntries(
+    Object.entries(merged).flatMap(([name, range]) => (typeof range === 'string' && !(name in optional) ? [[name, range]] : [])),
+  );
+}
+
+function parse(text: string | null, where: string, hint: string): Record<string, unknown> {
+  if (text === null) throw new PipelineError('BAD_MANIFEST', `${where} is missing`, hint);
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch (cause) {
+    throw new PipelineError('BAD_MANIFEST', `${where} is not JSON: ${placeOf(reasonOf(cause), text)}`, `mend it; ${hint}`, {
+      cause,
+    });
+  }
+  if (!isRecord(raw)) throw new PipelineError('BAD_MANIFEST', `${where} does not hold a JSON object`, `mend it; ${hint}`);
+  return raw;
+}
+
+/** Node counts characters; people count lines. */
+function placeOf(reason: string, text: string): string {
+  const position = /at position (\d+)/.exec(reason)?.[1];
+  if (position === undefined || /line \d+/.test(reason)) return reason;
+  const before = text.slice(0, Number(position)).split('\n');
+  return `${reason} (line ${before.length} column ${(before[before.length - 1]?.length ?? 0) + 1})`;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,109 @@
+// The one result model. Everything a person or a program reads about a run is rendered from it; out/result.json is it.
+//
+// Version 1. A field may be added within a version; one that is renamed, removed or means something else raises it.
+// Times are ISO 8601 in UTC, durations seconds, paths relative to the output folder and with forward slashes.
+import type { ErrorCode } from './errors.ts';
+
+export const SCHEMA_VERSION = 1;
+
+/** In the order in which they are shown. `install` is what the others need; it is never asked for by name. */
+export const STAGES = ['install', 'lint', 'test', 'build'] as const;
+export type StageName = (typeof STAGES)[number];
+
+/**
+ * `skipped`: not asked for, or an earlier stage failed that it needs (see `reason`).
+ * `not evaluated`: data or a tool cannot be had here. Loud; with `--strict` the run fails.
+ */
+export type Status = 'passed' | 'failed' | 'skipped' | 'not evaluated';
+
+/** One command in one container. */
+export type StepResult = {
+  name: string;
+  /** As a person would type it. */
+  command: string;
+  /** 128+n when signal n ended it. */
+  exitCode: number;
+  /** When the command ran and for how long: of a cached step, that was in an earlier run. */
+  startedAt: string;
+  seconds: number;
+  /** Answered from the engine's cache: its recorded end lies before this run's start. */
+  cached: boolean;
+  /** Where its whole output is. */
+  log: string;
+  /** Of a failed step: the lines that say why. */
+  firstErrors: string[];
+};
+
+export type TestCounts = { total: number; failed: number; skipped: number };
+/** Percentages, 0 to 100. */
+export type Coverage = { lines: number; statements: number; functions: number; branches: number };
+export type SuiteResult = { name: string; tests: TestCounts; coverage: Coverage | null };
+
+export type StageResult = {
+  name: StageName;
+  status: Status;
+  /** Of this run, on the clock. */
+  seconds: number;
+  /** Every step was. */
+  cached: boolean;
+  steps: StepResult[];
+  /** By test suite; only where tests ran. */
+  suites: SuiteResult[];
+  /** Why it has this status, when the steps alone don't say it. */
+  reason: string | null;
+};
+
+/** An image that was assembled here because no registry could be reached. Nothing built on one is published. */
+export type StandIn = { image: string; pin: string; recipe: string };
+
+export type ImageResult = {
+  digest: string;
+  mediaType: string;
+  bytes: number;
+  platforms: { platform: string; digest: string; appLayer: { digest: string; bytes: number } }[];
+  /** The program that put it together, by version. */
+  assembler: string;
+  base: string;
+  standIn: boolean;
+  file: string;
+};
+
+/** What the working copy was. Null where git could not say; `reason` then says why. */
+export type SourceFacts = {
+  commit: string | null;
+  branch: string | null;
+  dirty: boolean | null;
+  reason: string | null;
+};
+
+export type EngineFacts = { kind: 'dagger' | 'embedded' | 'session'; why: string };
+
+export type RunError = { code: ErrorCode; message: string; hint: string };
+
+export type RunResult = {
+  schemaVersion: typeof SCHEMA_VERSION;
+  tool: { name: 'drydock'; version: string };
+  function: string;
+  startedAt: string;
+  finishedAt: string;
+  seconds: number;
+  /** Null in the Dagger module, which cannot know what runs it. */
+  engine: EngineFacts | null;
+  source: SourceFacts;
+  strict: boolean;
+  verdict: 'passed' | 'failed' | 'error';
+  exitCode: number;
+  /** Set when the run could not be carried out, as opposed to carried out with a red result. */
+  error: RunError | null;
+  stages: StageResult[];
+  image: ImageResult | null;
+  standIns: StandIn[];
+};
+
+/** What the stages hand to the report beside the model: texts by their path in the output folder. */
+export type ReportTexts = ReadonlyMap<string, string>;
+
+/** The path of a step's log in the output folder. */
+export function logPath(stage: StageName, step: string): string {
+  return `logs/${stage}-${step}.log`;
+}

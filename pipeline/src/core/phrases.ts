@@ -1,0 +1,89 @@
+// The words of a run for people: the lines of a step, a stage, a failure and the verdict. Terminal, log and summary share them.
+import type { Coverage, RunResult, StageResult, StepResult, SuiteResult } from './model.ts';
+
+const LABELS: Record<StageResult['status'], string> = {
+  passed: 'ok',
+  failed: 'FAIL',
+  skipped: 'skip',
+  'not evaluated': 'NOT EVALUATED',
+};
+
+/** How this run is called on the laptop; `<function>` runs just that again. */
+export const COMMAND = 'npx tsx pipeline/ci.ts';
+
+export function phraseSeconds(seconds: number): string {
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
+
+/** One line: how it ended, what it was, how long it took, what came out. */
+export function phraseStage(stage: StageResult): string {
+  const time = stage.cached ? 'cached' : stage.steps.length > 0 ? phraseSeconds(stage.seconds) : '';
+  const facts = [time, ...stage.suites.map(phraseSuite), stage.reason ?? ''].filter((fact) => fact !== '');
+  return `${LABELS[stage.status].padEnd(5)} ${stage.name.padEnd(8)} ${facts.join(' · ')}`.trimEnd();
+}
+
+export function phraseSuite({ name, tests, coverage }: SuiteResult): string {
+  const passed = tests.total - tests.failed - tests.skipped;
+  const parts = [
+    `${name} ${passed} passed`,
+    tests.failed > 0 ? `${tests.failed} failed` : '',
+    tests.skipped > 0 ? `${tests.skipped} skipped` : '',
+    coverage === null ? '' : `${phraseCoverage(coverage)} covered`,
+  ];
+  return parts.filter((part) => part !== '').join(', ');
+}
+
+export function phraseCoverage(coverage: Coverage): string {
+  return `${coverage.lines.toFixed(1)} %`;
+}
+
+export function phraseStep(step: StepResult): string {
+  const time = step.cached ? 'cached' : phraseSeconds(step.seconds);
+  return step.exitCode === 0 ? `${step.name} · ${time}` : `${step.name} · exit ${step.exitCode} · ${time}`;
+}
+
+/** About ten lines: which stage, which command, the first real errors, where the log is, how to run just this again. */
+export function phraseFailure(stage: StageResult, run: Pick<RunResult, 'function'>, output: string): string[] {
+  const failed = stage.steps.filter((step) => step.exitCode !== 0);
+  const steps = failed.flatMap((step) => [
+    `  ${step.command}`,
+    ...step.firstErrors.slice(0, failed.length > 1 ? 3 : 6).map((line) => `    ${line}`),
+    `  whole log: ${output}/${step.log}`,
+  ]);
+  const reason = failed.length === 0 && stage.reason !== null ? [`  ${stage.reason}`] : [];
+  return [
+    `${stage.name} failed${failed.length > 0 ? `: ${stage.reason}` : ''}`,
+    ...reason,
+    ...steps,
+    `  again:     ${COMMAND} ${rerunOf(stage, run)}`,
+  ];
+}
+
+/** Installing is part of every function: the one that was asked for runs it again. */
+function rerunOf(stage: StageResult, run: Pick<RunResult, 'function'>): string {
+  return stage.name === 'install' ? run.function : stage.name;
+}
+
+/** The closing line. */
+export function phraseVerdict(run: RunResult): string {
+  const asked = run.stages.filter(({ status }) => status !== 'skipped' && status !== 'not evaluated');
+  const failed = asked.filter(({ status }) => status === 'failed').map(({ name }) => name);
+  const time = phraseSeconds(run.seconds);
+  if (run.verdict === 'passed') return `passed in ${time}`;
+  if (run.verdict === 'error') return `stopped after ${time}: ${run.error?.message ?? 'for no known reason'}`;
+  return failed.length > 0 ? `failed in ${time}: ${failed.join(', ')}` : `failed in ${time}: not all was evaluated (--strict)`;
+}
+
+/** What has to be said of any run that did not see the real thing. */
+export function phraseStandIns(run: RunResult): string[] {
+  return run.standIns.map(
+    ({ image, recipe }) => `stand-in for ${image}: assembled here, since no registry answered (${recipe}); never published`,
+  );
+}
+
+export function phraseImage(run: RunResult): string | null {
+  if (run.image === null) return null;
+  const platforms = run.image.platforms.map(({ platform }) => platform).join(', ');
+  return `${run.image.digest} for ${platforms} in ${run.image.file}`;
+}

@@ -1,0 +1,15 @@
+// The files of a run's report, as texts by path. All of them are rendered from the one result.
+import { renderJunit, type SuiteCases } from './junit.ts';
+import type { ReportTexts, RunResult } from './model.ts';
+import { renderSummary } from './summary.ts';
+
+/** `logs` by the paths that the steps name. */
+export function renderReport(run: RunResult, suites: SuiteCases, logs: ReportTexts): Map<string, string> {
+  return new Map([
+    ['result.json', `${JSON.stringify(run, null, 2)}\n`],
+    ['junit.xml', renderJunit(run, suites)],
+    ['summary.md', renderSummary(run)],
+    ['exit-code', `${run.exitCode}\n`],
+    ...logs,
+  ]);
+}

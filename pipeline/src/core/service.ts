@@ -1,0 +1,139 @@
+// The contract with the service: what the pipeline may rely on, and the image that follows from it.
+import { PipelineError, reasonOf } from './errors.ts';
+
+/** Whoever puts another service in its place keeps to these. */
+export const SERVICE = {
+  folder: 'service',
+  /** Where it stands in the image. */
+  target: '/app',
+  port: 8000,
+  health: '/health',
+  /** Distroless's `nonroot`, as a number: Kubernetes can check nothing else. */
+  user: '65532:65532',
+  node: '/nodejs/bin/node',
+  /** Used as the image's healthcheck if the build wrote it. */
+  healthcheck: 'dist/healthcheck.js',
+} as const;
+
+export type ServiceManifest = {
+  name: string;
+  version: string;
+  main: string;
+  license: string | null;
+  repository: string | null;
+  description: string | null;
+};
+
+/** What the image takes from service/package.json. */
+export function parseServiceManifest(text: string): ServiceManifest {
+  const where = `${SERVICE.folder}/package.json`;
+  const raw = parseObject(text, where);
+  const missing = ['name', 'version', 'main'].filter((key) => typeof raw[key] !== 'string' || raw[key] === '');
+  if (missing.length > 0) {
+    throw new PipelineError(
+      'BAD_SERVICE',
+      `${where} lacks ${missing.join(', ')}`,
+      'the image is named by name and version, and runs `node <main>`',
+    );
+  }
+  return {
+    name: String(raw.name),
+    version: String(raw.version),
+    main: String(raw.main).replace(/^\.\//, ''),
+    license: textOf(raw.license),
+    repository: textOf(raw.repository) ?? textOf(fieldOf(raw.repository, 'url')),
+    description: textOf(raw.description),
+  };
+}
+
+export type SpecInputs = {
+  manifest: ServiceManifest;
+  pin: string;
+  archives: string[];
+  app: string;
+  platforms: string[];
+  mirrors: string[];
+  offline: boolean;
+  hasHealthcheck: boolean;
+};
+
+/** The spec that src/oci/assemble.ts takes. Only content goes in: no clock, no commit, so equal content is an equal digest. */
+export function imageSpec(inputs: SpecInputs): Record<string, unknown> {
+  const { manifest, pin, archives, app, platforms, mirrors, offline } = inputs;
+  return {
+    base: { pin, archives, mirrors, offline },
+    app,
+    target: SERVICE.target,
+    platforms,
+    repoTag: `${repositoryOf(manifest.name)}:${manifest.version.replace(/[^\w.-]/g, '_')}`,
+    user: SERVICE.user,
+    entrypoint: [SERVICE.node, manifest.main],
+    cmd: [],
+    env: { NODE_ENV: 'production', PORT: String(SERVICE.port) },
+    workdir: SERVICE.target,
+    ports: [`${SERVICE.port}/tcp`],
+    labels: labelsOf(manifest),
+    healthcheck: {
+      test: ['CMD', SERVICE.node, ...healthArguments(inputs.hasHealthcheck)],
+      interval: 10 * SECOND,
+      timeout: 3 * SECOND,
+      startPeriod: 10 * SECOND,
+      retries: 3,
+    },
+    stopSignal: 'SIGTERM',
+  };
+}
+
+const SECOND = 1_000_000_000;
+
+/** No shell and no curl in the image: Node itself asks. */
+function healthArguments(hasHealthcheck: boolean): string[] {
+  if (hasHealthcheck) return [SERVICE.healthcheck];
+  const url = `http://127.0.0.1:${SERVICE.port}${SERVICE.health}`;
+  return ['-e', `fetch('${url}').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))`];
+}
+
+function labelsOf(manifest: ServiceManifest): Record<string, string> {
+  const optional = {
+    'org.opencontainers.image.source': sourceUrl(manifest.repository),
+    'org.opencontainers.image.licenses': manifest.license,
+    'org.opencontainers.image.description': manifest.description,
+  };
+  return {
+    'org.opencontainers.image.title': manifest.name,
+    'org.opencontainers.image.version': manifest.version,
+    ...Object.fromEntries(Object.entries(optional).filter((entry): entry is [string, string] => entry[1] !== null)),
+  };
+}
+
+/** npm writes `git+https://….git` and `github:owner/name`; people click on `https://…`. */
+function sourceUrl(repository: string | null): string | null {
+  if (repository === null) return null;
+  const plain = repository.replace(/^git\+/, '').replace(/\.git$/, '');
+  const short = /^(?:github:)?([\w.-]+\/[\w.-]+)$/.exec(plain);
+  return short === null ? plain : `https://github.com/${short[1]}`;
+}
+
+/** A package name as a repository name: `@scope/name` → `scope/name`, and nothing that a registry would refuse. */
+function repositoryOf(name: string): string {
+  const plain = name.toLowerCase().replace(/^@/, '');
+  return plain.replace(/[^a-z0-9/]+/g, '-').replace(/(^|\/)-+|-+(?=\/|$)/g, '$1') || 'service';
+}
+
+function parseObject(text: string, where: string): Record<string, unknown> {
+  try {
+    const raw: unknown = JSON.parse(text);
+    if (typeof raw === 'object' && raw !== null && !Array.isArray(raw)) return raw as Record<string, unknown>;
+  } catch (cause) {
+    throw new PipelineError('BAD_MANIFEST', `${where} is not JSON: ${reasonOf(cause)}`, 'mend the file', { cause });
+  }
+  throw new PipelineError('BAD_MANIFEST', `${where} does not hold a JSON object`, 'mend the file');
+}
+
+function fieldOf(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
+}

@@ -1,0 +1,68 @@
+// out/summary.md: what GitHub shows under a run. Ten lines, then folded detail.
+import type { RunResult, StageResult } from './model.ts';
+import { phraseCoverage, phraseImage, phraseSeconds, phraseStandIns, phraseStep, phraseVerdict } from './phrases.ts';
+
+const MARKS: Record<StageResult['status'], string> = { passed: '✅', failed: '❌', skipped: '➖', 'not evaluated': '⚠️' };
+
+export function renderSummary(run: RunResult): string {
+  const shown = run.stages.filter(({ status, reason }) => status !== 'skipped' || reason !== NOT_ASKED);
+  const image = phraseImage(run);
+  return [
+    `## ${run.verdict === 'passed' ? '✅' : '❌'} ${run.function}: ${escapeMarkdown(phraseVerdict(run))}`,
+    '',
+    '| stage | result | time | tests | covered |',
+    '|---|---|---|---|---|',
+    ...shown.map(row),
+    '',
+    ...(run.error === null ? [] : [`**${escapeMarkdown(run.error.message)}**  `, `hint: ${escapeMarkdown(run.error.hint)}`, '']),
+    ...(image === null ? [] : [`Image: \`${image}\``, '']),
+    ...phraseStandIns(run).map((line) => `> ⚠️ ${escapeMarkdown(line)}\n`),
+    sourceLine(run),
+    ...shown.filter(({ status }) => status === 'failed').flatMap(failure),
+    ...(shown.length > 0 ? ['', '<details><summary>Steps</summary>', '', ...shown.flatMap(steps), '</details>'] : []),
+    '',
+  ].join('\n');
+}
+
+/** The reason of a stage that nobody asked for: not worth a line. */
+export const NOT_ASKED = 'not asked for';
+
+function row(stage: StageResult): string {
+  const tests = stage.suites.map(({ name, tests: { total, failed } }) => `${name} ${total - failed}/${total}`).join(', ');
+  const covered = stage.suites.flatMap(({ name, coverage }) => (coverage ? [`${name} ${phraseCoverage(coverage)}`] : []));
+  const time = stage.cached ? 'cached' : phraseSeconds(stage.seconds);
+  const reason = stage.reason === null ? '' : `: ${escapeMarkdown(stage.reason)}`;
+  return `| ${stage.name} | ${MARKS[stage.status]} ${stage.status}${reason} | ${time} | ${tests} | ${covered.join(', ')} |`;
+}
+
+function sourceLine(run: RunResult): string {
+  const { commit, branch, dirty } = run.source;
+  const at = commit === null ? 'an unknown commit' : `\`${commit.slice(0, 12)}\`${branch === null ? '' : ` on \`${branch}\``}`;
+  const engine = run.engine === null ? '' : `, ${run.engine.kind} engine`;
+  return `Source: ${at}${dirty === true ? ', with changes that are not committed' : ''}${engine}`;
+}
+
+function failure(stage: StageResult): string[] {
+  const failed = stage.steps.filter(({ exitCode }) => exitCode !== 0);
+  return failed.flatMap((step) => [
+    '',
+    `**${stage.name}**: \`${step.command}\` ended with ${step.exitCode}`,
+    '',
+    ...fenced(step.firstErrors),
+  ]);
+}
+
+function steps(stage: StageResult): string[] {
+  return stage.steps.map((step) => `- ${stage.name}: ${escapeMarkdown(phraseStep(step))} (\`${step.log}\`)`);
+}
+
+/** A fence longer than any in the text, so that no output of a tool can end it. */
+function fenced(lines: readonly string[]): string[] {
+  const longest = Math.max(2, ...lines.flatMap((line) => [...line.matchAll(/`+/g)].map(([run]) => run.length)));
+  const fence = '`'.repeat(longest + 1);
+  return [`${fence}text`, ...lines, fence];
+}
+
+function escapeMarkdown(text: string): string {
+  return text.replace(/[\\`*_<>|[\]]/g, (character) => `\\${character}`);
+}

@@ -1,0 +1,89 @@
+// Folds what the steps recorded into stages and a run: who passed, what the exit code is. Starts nothing.
+import { ERRORS, EXIT } from './errors.ts';
+import { firstErrors } from './first-errors.ts';
+import { logPath, type RunError, type RunResult, type StageName, type StageResult, type StepResult } from './model.ts';
+
+/** What the wrapper in the container wrote about a command. */
+export type StepRecord = { exitCode: number; startedMs: number; endedMs: number };
+
+/** Read `<exit code> <start in ms> <end in ms>`, the wrapper's record. */
+export function parseRecord(text: string): StepRecord {
+  const match = /^(\d+) (\d+) (\d+)\s*$/.exec(text);
+  if (match === null) throw new Error(`a step's record cannot be read: ${JSON.stringify(text)}`);
+  return { exitCode: Number(match[1]), startedMs: Number(match[2]), endedMs: Number(match[3]) };
+}
+
+export type FinishedCommand = { stage: StageName; name: string; command: string; record: StepRecord; log: string };
+
+/** One command's result. It counts as cached when it ended before this run began, on whichever engine. */
+export function stepResult(command: FinishedCommand, runStartedMs: number): StepResult {
+  const { exitCode, startedMs, endedMs } = command.record;
+  return {
+    name: command.name,
+    command: command.command,
+    exitCode,
+    startedAt: new Date(startedMs).toISOString(),
+    seconds: seconds(endedMs - startedMs),
+    cached: endedMs < runStartedMs,
+    log: logPath(command.stage, command.name),
+    firstErrors: exitCode === 0 ? [] : firstErrors(command.log),
+  };
+}
+
+/** What the shell calls them; the others are `signal n`. */
+const SIGNALS: Readonly<Record<number, string>> = {
+  2: 'SIGINT',
+  6: 'SIGABRT',
+  9: 'SIGKILL: out of memory, perhaps',
+  11: 'SIGSEGV',
+  15: 'SIGTERM',
+};
+
+/** `exit 1`, or the signal's name where a signal ended it. */
+export function phraseExit(exitCode: number): string {
+  if (exitCode <= 128 || exitCode > 192) return `exit ${exitCode}`;
+  return `exit ${exitCode} (${SIGNALS[exitCode - 128] ?? `signal ${exitCode - 128}`})`;
+}
+
+export type StageFacts = {
+  name: StageName;
+  steps: StepResult[];
+  seconds: number;
+  suites?: StageResult['suites'];
+  /** A fault that no exit code tells: a report that is missing, an output that is not there. */
+  fault?: string | null;
+};
+
+/** A stage that ran: it failed if a step did, or if something is wrong that the steps did not notice. */
+export function stageResult(facts: StageFacts): StageResult {
+  const failed = facts.steps.filter((step) => step.exitCode !== 0);
+  const fault = facts.fault ?? null;
+  return {
+    name: facts.name,
+    status: failed.length > 0 || fault !== null ? 'failed' : 'passed',
+    seconds: facts.seconds,
+    cached: facts.steps.length > 0 && facts.steps.every((step) => step.cached),
+    steps: facts.steps,
+    suites: facts.suites ?? [],
+    reason: failed.length > 0 ? failed.map((step) => `${step.name}: ${phraseExit(step.exitCode)}`).join(', ') : fault,
+  };
+}
+
+export function skippedStage(name: StageName, reason: string): StageResult {
+  return { name, status: 'skipped', seconds: 0, cached: false, steps: [], suites: [], reason };
+}
+
+/** Whether all that was asked for held, and the exit code that says so. */
+export function decideVerdict(
+  stages: readonly StageResult[],
+  strict: boolean,
+  error: RunError | null,
+): Pick<RunResult, 'verdict' | 'exitCode'> {
+  if (error !== null) return { verdict: 'error', exitCode: ERRORS[error.code].exit };
+  const isRed = stages.some(({ status }) => status === 'failed' || (strict && status === 'not evaluated'));
+  return isRed ? { verdict: 'failed', exitCode: EXIT.failed } : { verdict: 'passed', exitCode: EXIT.ok };
+}
+
+export function seconds(milliseconds: number): number {
+  return Math.max(0, Math.round(milliseconds) / 1000);
+}

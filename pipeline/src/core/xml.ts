@@ -1,0 +1,61 @@
+// Reads and writes the little XML that test reports are made of: elements, attributes and text. No entities of one's own, no DTD.
+
+export type XmlElement = { name: string; attributes: Record<string, string>; children: XmlElement[]; text: string };
+
+const TOKEN = /<!--[\s\S]*?-->|<\?[\s\S]*?\?>|<!\[CDATA\[([\s\S]*?)\]\]>|<!DOCTYPE[^>]*>|<(\/?)([\w:.-]+)((?:"[^"]*"|'[^']*'|[^'">])*?)(\/?)>|([^<]+)/g;
+const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+
+/** The root element. Throws, with the place, on what is not well formed. */
+export function parseXml(text: string): XmlElement {
+  const holder: XmlElement = { name: '', attributes: {}, children: [], text: '' };
+  const open = [holder];
+  let end = 0;
+  for (const match of text.matchAll(TOKEN)) {
+    if (match.index !== end) break;
+    end = match.index + match[0].length;
+    const current = open[open.length - 1] ?? holder;
+    const [, cdata, slash, name, attributes = '', selfClosing, plain] = match;
+    if (cdata !== undefined) current.text += cdata;
+    else if (plain !== undefined) current.text += decode(plain);
+    else if (name === undefined) continue; // a comment or declaration
+    else if (slash === '/') {
+      if (open.length === 1 || current.name !== name) throw new Error(`</${name}> closes nothing, at character ${match.index}`);
+      open.pop();
+    } else {
+      const element: XmlElement = { name, attributes: parseAttributes(attributes), children: [], text: '' };
+      current.children.push(element);
+      if (selfClosing !== '/') open.push(element);
+    }
+  }
+  if (end < text.length) throw new Error(`it is not XML at character ${end}`);
+  if (open.length > 1) throw new Error(`<${open[open.length - 1]?.name}> is not closed`);
+  const [root, ...more] = holder.children;
+  if (root === undefined || more.length > 0) throw new Error('it has no single root element');
+  return root;
+}
+
+function parseAttributes(text: string): Record<string, string> {
+  const pairs = text.matchAll(/([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g);
+  return Object.fromEntries([...pairs].map(([, key, double, single]) => [key, decode(double ?? single ?? '')]));
+}
+
+function decode(text: string): string {
+  return text.replace(/&(#x[\da-f]+|#\d+|\w+);/gi, (whole, name: string) => {
+    if (!name.startsWith('#')) return ENTITIES[name] ?? whole;
+    const code = /^#x/i.test(name) ? Number.parseInt(name.slice(2), 16) : Number(name.slice(1));
+    return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+  });
+}
+
+/** Text as it may stand in an element or attribute; control characters, which XML cannot hold, become `?`. */
+export function escapeXml(text: string): string {
+  return (
+    text
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that XML 1.0 forbids
+      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '?')
+      .replace(/&/g, '&amp;')
+      .replace(/</g, '&lt;')
+      .replace(/>/g, '&gt;')
+      .replace(/"/g, '&quot;')
+  );
+}

@@ -1,0 +1,115 @@
+// Build: compile the service, put it together with what it ships with, and assemble the image by our own program.
+import { type Container, type Directory, dag, type File } from '@dagger.io/dagger';
+import type { ImageResult, StageResult, StandIn } from '../core/model.ts';
+import { imageSpec, parseServiceManifest, SERVICE, type ServiceManifest } from '../core/service.ts';
+import type { AssembledImage } from '../oci/assemble.ts';
+import { PINS, pinned } from '../pins.ts';
+import type { RunContext } from './context.ts';
+import { nodeContainer, SERVICE_SOURCE } from './install.ts';
+import { runStep, stepFolder } from './step.ts';
+import { timedStage } from './timed.ts';
+
+/** Name of the archive in the report. */
+export const IMAGE_FILE = 'image.tar';
+
+/** Where things stand in the container that assembles. */
+const APP = '/work/app';
+const SPEC = '/work/spec.json';
+const PROGRAMS = '/work/oci';
+const OUT = `${stepFolder('assemble')}/image`;
+
+export type Built = { stage: StageResult; archive: File | null; image: ImageResult | null; standIns: StandIn[] };
+export type BuildInputs = { service: Container; production: Container; platforms: readonly string[]; manifest: string };
+
+export async function build(context: RunContext, inputs: BuildInputs): Promise<Built> {
+  const output: Omit<Built, 'stage'> = { archive: null, image: null, standIns: [] };
+  const stage = await timedStage(context, 'build', async () => {
+    const manifest = parseServiceManifest(inputs.manifest);
+    const compiled = await compile(context, inputs.service);
+    if (compiled.result.exitCode !== 0) return { steps: [compiled.result] };
+    const app = appFolder(context, inputs, compiled.container);
+    const [hasMain, hasHealthcheck] = await Promise.all([app.exists(manifest.main), app.exists(SERVICE.healthcheck)]);
+    if (!hasMain) {
+      const fault = `${SERVICE.folder}/package.json says that main is ${manifest.main}, but the build did not write it`;
+      return { steps: [compiled.result], fault };
+    }
+    const assembled = await assemble(context, { app, manifest, hasHealthcheck, platforms: inputs.platforms });
+    if (assembled.result.exitCode === 0) {
+      const text = await assembled.container.file(`${OUT}/image.json`).contents();
+      Object.assign(output, describe(text), { archive: assembled.container.file(`${OUT}/${IMAGE_FILE}`) });
+    }
+    return { steps: [compiled.result, assembled.result] };
+  });
+  return { stage, ...output };
+}
+
+async function compile(context: RunContext, service: Container) {
+  return await runStep(context, {
+    stage: 'build',
+    step: 'compile',
+    container: service.withDirectory(SERVICE_SOURCE, context.source.directory(SERVICE.folder)),
+    args: ['npm', 'run', '--silent', 'build'],
+    shown: `npm run build --prefix ${SERVICE.folder}`,
+  });
+}
+
+/** What goes into the image, and nothing else. */
+function appFolder(context: RunContext, { production }: BuildInputs, compiled: Container): Directory {
+  return dag
+    .directory()
+    .withDirectory('/', context.source.filter({ include: ['LICENSE'] }))
+    .withDirectory('/', production.directory(SERVICE_SOURCE).filter({ include: ['package.json', 'node_modules/**'] }))
+    .withDirectory('/', compiled.directory(SERVICE_SOURCE).filter({ include: ['dist/**'] }));
+}
+
+type Assembly = { app: Directory; manifest: ServiceManifest; hasHealthcheck: boolean; platforms: readonly string[] };
+
+async function assemble(context: RunContext, { app, manifest, hasHealthcheck, platforms }: Assembly) {
+  const archives = platforms.map((platform) => ({ platform, path: `/work/base/${platform.replaceAll('/', '-')}.tar` }));
+  const spec = imageSpec({
+    manifest,
+    pin: pinned('runtime'),
+    archives: archives.map(({ path }) => path),
+    app: APP,
+    platforms: [...platforms],
+    mirrors: [...context.images.mirrors],
+    offline: false,
+    hasHealthcheck,
+  });
+  const prepared = nodeContainer(context)
+    .withMountedDirectory(PROGRAMS, context.source.directory('pipeline/src/oci'))
+    .withMountedDirectory(APP, app)
+    .withNewFile(SPEC, JSON.stringify(spec));
+  const container = archives.reduce(
+    (mounted, { platform, path }) => mounted.withMountedFile(path, context.images.archive('runtime', platform)),
+    prepared,
+  );
+  return await runStep(context, {
+    stage: 'build',
+    step: 'assemble',
+    container,
+    args: ['node', `${PROGRAMS}/assemble.ts`, '--spec', SPEC, '--out', `${OUT}/${IMAGE_FILE}`],
+    shown: `node pipeline/src/oci/assemble.ts --spec ${SPEC}`,
+  });
+}
+
+/** The assembler's own account, in the words of the result model. */
+function describe(text: string): Pick<Built, 'image' | 'standIns'> {
+  const raw = JSON.parse(text) as AssembledImage;
+  const image: ImageResult = {
+    digest: raw.digest,
+    mediaType: raw.mediaType,
+    bytes: raw.size,
+    platforms: raw.platforms.map(({ platform, digest, appLayer }) => ({
+      platform,
+      digest,
+      appLayer: { digest: appLayer.digest, bytes: appLayer.size },
+    })),
+    assembler: raw.assembler,
+    base: pinned('runtime'),
+    standIn: raw.standIn.length > 0,
+    file: IMAGE_FILE,
+  };
+  const standIns = raw.standIn.map((recipe) => ({ image: PINS.runtime.image, pin: pinned('runtime'), recipe }));
+  return { image, standIns };
+}

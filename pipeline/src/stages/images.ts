@@ -1,0 +1,110 @@
+// Where images come from: a folder of archives, if one is given, else whatever the engine pulls them from. Always by the pin.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Container, type Directory, dag, type File, type Platform } from '@dagger.io/dagger';
+import { PipelineError, reasonOf } from '../core/errors.ts';
+import type { StandIn } from '../core/model.ts';
+import { OciError } from '../oci/errors.ts';
+import { openLayout, readBase } from '../oci/layout.ts';
+import { STAND_IN_LABEL } from '../oci/types.ts';
+import { archiveOf, PINS, type PinName, pinned } from '../pins.ts';
+
+export type ImageSource = {
+  /** OCI archives, one for each pin, instead of any registry. */
+  archives: Directory | undefined;
+  /** `docker.io=host/prefix`: looked at instead of the registry itself. */
+  mirrors: readonly string[];
+};
+
+export class Images {
+  readonly #source: ImageSource;
+  /** One object for each image: the SDK asks for the identity of every new one. */
+  readonly #containers = new Map<string, Container>();
+
+  constructor(source: ImageSource) {
+    this.#source = source;
+  }
+
+  get mirrors(): readonly string[] {
+    return this.#source.mirrors;
+  }
+
+  /** A container of a pinned image; of the engine's own platform, if none is named. */
+  container(name: PinName, platform?: string): Container {
+    const key = `${name} ${platform ?? ''}`;
+    const known = this.#containers.get(key);
+    if (known !== undefined) return known;
+    const empty = dag.container(platform === undefined ? {} : { platform: platform as Platform });
+    const { archives, mirrors } = this.#source;
+    const container =
+      archives === undefined ? empty.from(mirrored(pinned(name), mirrors)) : empty.import_(archives.file(archiveOf(name)));
+    this.#containers.set(key, container);
+    return container;
+  }
+
+  /** The image as an archive, for the assembler: the very bytes where the engine keeps them. */
+  archive(name: PinName, platform: string): File {
+    return this.#source.archives?.file(archiveOf(name)) ?? this.container(name, platform).asTarball();
+  }
+
+  /** Whether an image is only assembled in its place; it says so itself, by its label. */
+  async standIn(name: PinName): Promise<StandIn | null> {
+    const recipe = await this.container(name).label(STAND_IN_LABEL);
+    return recipe ? { image: PINS[name].image, pin: pinned(name), recipe } : null;
+  }
+
+  /**
+   * Check the archives against their pins, from the index down to each layer. Done in this process: an image that is
+   * checked by a program inside it checks itself. Without a folder there is nothing to do; the engine pulls by digest.
+   */
+  async verify(wanted: readonly { name: PinName; platform: string }[]): Promise<void> {
+    const { archives } = this.#source;
+    if (archives === undefined) return;
+    const found = await archives.entries();
+    const missing = wanted.filter(({ name }) => !found.includes(archiveOf(name)));
+    if (missing.length > 0) {
+      const names = [...new Set(missing.map(({ name }) => `${archiveOf(name)} (${PINS[name].image})`))];
+      throw new PipelineError(
+        'MISSING_IMAGE',
+        `the --images folder lacks ${names.join(', ')}`,
+        'fill it where the images can be had: npx tsx pipeline/ci.ts images --output DIR',
+      );
+    }
+    const folder = await mkdtemp(join(tmpdir(), 'drydock-images-'));
+    try {
+      for (const { name, platform } of wanted) await verifyArchive(archives, name, platform, folder);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+}
+
+async function verifyArchive(archives: Directory, name: PinName, platform: string, folder: string): Promise<void> {
+  const path = await archives.file(archiveOf(name)).export(join(folder, archiveOf(name)));
+  try {
+    const source = await openLayout(path);
+    try {
+      await readBase(source, PINS[name].digest, platform);
+    } finally {
+      await source.close();
+    }
+  } catch (error) {
+    if (!(error instanceof OciError)) throw error;
+    throw new PipelineError(
+      'BAD_IMAGES',
+      `${archiveOf(name)} in the --images folder is not ${pinned(name)}: ${reasonOf(error).replaceAll(path, archiveOf(name))}`,
+      'write the folder anew: npx tsx pipeline/ci.ts images --output DIR',
+      { cause: error },
+    );
+  }
+}
+
+/** The reference at its mirror: `docker.io=host/prefix` turns docker.io/library/node into host/prefix/library/node. */
+export function mirrored(reference: string, mirrors: readonly string[]): string {
+  for (const mirror of mirrors) {
+    const [registry, place] = mirror.split('=', 2);
+    if (registry && place && reference.startsWith(`${registry}/`)) return `${place}${reference.slice(registry.length)}`;
+  }
+  return reference;
+}

@@ -1,0 +1,48 @@
+// Installs what the stages need, each set once, from its lock file: the tools, the service's packages, and those it ships with.
+import type { Container } from '@dagger.io/dagger';
+import { SERVICE } from '../core/service.ts';
+import type { RunContext } from './context.ts';
+import { type Ran, runStep } from './step.ts';
+
+export const SOURCE = '/src';
+export const SERVICE_SOURCE = `${SOURCE}/${SERVICE.folder}`;
+
+const MANIFESTS = ['package.json', 'package-lock.json', '.npmrc'];
+
+/** Values for every step. Install scripts stay off whatever an .npmrc says; npm's cache stays in the container. */
+const ENVIRONMENT = {
+  CI: 'true',
+  NO_COLOR: '1',
+  npm_config_cache: '/var/cache/npm',
+  npm_config_ignore_scripts: 'true',
+  npm_config_audit: 'false',
+  npm_config_fund: 'false',
+  npm_config_update_notifier: 'false',
+} as const;
+
+/** The container that everything of ours runs in: the Node that ships. */
+export function nodeContainer(context: RunContext): Container {
+  const plain = context.images.container('node');
+  return Object.entries(ENVIRONMENT).reduce((container, [name, value]) => container.withEnvVariable(name, value), plain);
+}
+
+export const INSTALLS = {
+  /** Compiler, linter, test runner: the root package. */
+  tools: { folder: SOURCE, args: ['npm', 'ci'] },
+  /** The service with all it is developed with. */
+  service: { folder: SERVICE_SOURCE, args: ['npm', 'ci'] },
+  /** The service with what it ships only. */
+  production: { folder: SERVICE_SOURCE, args: ['npm', 'ci', '--omit=dev'] },
+} as const;
+
+export type InstallName = keyof typeof INSTALLS;
+export type Installed = Readonly<Record<InstallName, Container>>;
+
+/** Install one set. Manifests go in before sources: an edit to a source must not install every package again. */
+export async function install(context: RunContext, node: Container, name: InstallName): Promise<Ran> {
+  const { folder, args } = INSTALLS[name];
+  const from = folder === SOURCE ? context.source : context.source.directory(SERVICE.folder);
+  const container = node.withDirectory(folder, from.filter({ include: MANIFESTS })).withWorkdir(folder);
+  const where = folder === SOURCE ? '' : ` --prefix ${SERVICE.folder}`;
+  return await runStep(context, { stage: 'install', step: name, container, args, shown: `${args.join(' ')}${where}` });
+}

@@ -1,0 +1,33 @@
+// What the source is: git's facts about it, and the manifests that everything else rests on, checked before anything is installed.
+import type { Directory, GitRepository } from '@dagger.io/dagger';
+import { reasonOf } from '../core/errors.ts';
+import { branchOf, noFacts } from '../core/git.ts';
+import { checkPackages } from '../core/manifests.ts';
+import type { SourceFacts } from '../core/model.ts';
+import { SERVICE } from '../core/service.ts';
+import { contentsIfAny } from './engine.ts';
+
+/** Commit, branch, and whether anything differs from it. A working copy that git can't read (no commit yet) has none. */
+export async function gitFacts(repo: GitRepository): Promise<SourceFacts> {
+  try {
+    const head = repo.head();
+    const [commit, ref, isClean] = await Promise.all([head.commit(), head.ref(), repo.uncommitted().isEmpty()]);
+    return { commit, branch: branchOf(ref), dirty: !isClean, reason: null };
+  } catch (error) {
+    return noFacts(reasonOf(error).split('\n')[0] ?? 'git could not be asked');
+  }
+}
+
+/** Throws in one sentence if a package could not be installed. Returns the service's manifest. */
+export async function checkManifests(source: Directory): Promise<string> {
+  const folders = ['', SERVICE.folder];
+  const packages = await Promise.all(
+    folders.map(async (folder) => {
+      const files = ['package.json', 'package-lock.json'].map((name) => source.file(folder === '' ? name : `${folder}/${name}`));
+      const [manifest = null, lock = null] = await Promise.all(files.map(contentsIfAny));
+      return { folder, manifest, lock };
+    }),
+  );
+  checkPackages(packages);
+  return packages[1]?.manifest ?? '';
+}

@@ -1,0 +1,61 @@
+// Runs one command in a container so that its result can be read on every engine, however it ends.
+import type { Container } from '@dagger.io/dagger';
+import type { StageName, StepResult } from '../core/model.ts';
+import { parseRecord, stepResult } from '../core/verdict.ts';
+import type { RunContext } from './context.ts';
+
+/** What of a log is read back with the record; the whole of it stays a file. */
+const EXCERPT_BYTES = 262_144;
+
+/**
+ * Output, exit code (128+n for a signal) and times go to files, and the wrapper itself ends with 0: an engine's error is cut short,
+ * and a signal is an error whatever is expected. The record is one line and the end of the log, so that one question answers all.
+ */
+const WRAPPER = `folder=$1; shift
+mkdir -p "$folder"
+started=$(date +%s%3N)
+"$@" >"$folder/log" 2>&1 </dev/null
+code=$?
+ended=$(date +%s%3N)
+{ echo "$code $started $ended $(wc -c <"$folder/log")"; tail -c ${EXCERPT_BYTES} "$folder/log"; } >"$folder/record"
+`;
+
+export type Command = {
+  stage: StageName;
+  step: string;
+  container: Container;
+  args: readonly string[];
+  /** As a person would type it, where that differs from the arguments. */
+  shown?: string;
+};
+
+export type Ran = {
+  result: StepResult;
+  /** As the command left it. */
+  container: Container;
+};
+
+/** Where a step may put files that are read later, such as test reports. */
+export function stepFolder(step: string): string {
+  return `/var/drydock/${step}`;
+}
+
+/** Run the command and read what became of it. Throws only when the engine could not run it at all. */
+export async function runStep(context: RunContext, command: Command): Promise<Ran> {
+  const { stage, step, args } = command;
+  const shown = command.shown ?? args.join(' ');
+  const folder = stepFolder(step);
+  const container = command.container.withExec(['sh', '-c', WRAPPER, 'step', folder, ...args]);
+  context.emit({ kind: 'step-started', stage, step, command: shown, atMs: Date.now() });
+  const { record, bytes, log } = splitRecord(await container.file(`${folder}/record`).contents());
+  const result = stepResult({ stage, name: step, command: shown, record, log }, context.startedMs);
+  context.logs.set(result.log, bytes > EXCERPT_BYTES ? container.file(`${folder}/log`) : log);
+  context.emit({ kind: 'step-finished', stage, step: result, log });
+  return { result, container };
+}
+
+function splitRecord(text: string) {
+  const end = text.indexOf('\n');
+  const [, head = '', bytes = ''] = /^(\d+ \d+ \d+) (\d+)$/.exec(text.slice(0, end)) ?? [];
+  return { record: parseRecord(head), bytes: Number(bytes), log: text.slice(end + 1) };
+}

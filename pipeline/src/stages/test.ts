@@ -1,0 +1,89 @@
+// Test: the service's tests and the pipeline's own, side by side, each with a JUnit report and coverage.
+import type { Container } from '@dagger.io/dagger';
+import { parseCoverage } from '../core/coverage.ts';
+import { reasonOf } from '../core/errors.ts';
+import { countTests, parseJunit, type SuiteCases, type TestCase } from '../core/junit.ts';
+import type { Coverage, StageResult, SuiteResult } from '../core/model.ts';
+import { SERVICE } from '../core/service.ts';
+import type { RunContext } from './context.ts';
+import { contentsIfAny } from './engine.ts';
+import { SERVICE_SOURCE, SOURCE } from './install.ts';
+import { runStep, stepFolder } from './step.ts';
+import { timedStage } from './timed.ts';
+
+type Suite = { name: string; container: Container; args: string[]; shown: string };
+type SuiteOutcome = { step: StageResult['steps'][number]; suite: SuiteResult | null; cases: TestCase[]; fault: string | null };
+
+export type Tested = { stage: StageResult; cases: SuiteCases };
+
+export async function test(context: RunContext, tools: Container, service: Container): Promise<Tested> {
+  const suites: Suite[] = [
+    {
+      name: 'service',
+      container: service.withDirectory(SERVICE_SOURCE, context.source.directory(SERVICE.folder)),
+      args: ['npm', 'test', '--silent'],
+      shown: `npm test --prefix ${SERVICE.folder}`,
+    },
+    {
+      name: 'pipeline',
+      container: tools.withDirectory(SOURCE, context.source),
+      args: ['npm', 'run', '--silent', 'test:unit'],
+      shown: 'npm run test:unit',
+    },
+  ];
+  const cases = new Map<string, TestCase[]>();
+  const stage = await timedStage(context, 'test', async () => {
+    const outcomes = await Promise.all(suites.map((suite) => runSuite(context, suite)));
+    for (const [index, outcome] of outcomes.entries()) cases.set(suites[index]?.name ?? '', outcome.cases);
+    const faults = outcomes.flatMap(({ fault }) => fault ?? []);
+    return {
+      steps: outcomes.map(({ step }) => step),
+      suites: outcomes.flatMap(({ suite }) => suite ?? []),
+      fault: faults.length > 0 ? faults.join('; ') : null,
+    };
+  });
+  return { stage, cases };
+}
+
+async function runSuite(context: RunContext, suite: Suite): Promise<SuiteOutcome> {
+  const reports = `${stepFolder(suite.name)}/reports`;
+  const { result, container } = await runStep(context, {
+    stage: 'test',
+    step: suite.name,
+    container: suite.container
+      .withEnvVariable('JUNIT_FILE', `${reports}/junit.xml`)
+      .withEnvVariable('COVERAGE_DIR', `${reports}/coverage`),
+    args: suite.args,
+    shown: suite.shown,
+  });
+  const [junit, coverage] = await Promise.all([
+    contentsIfAny(container.file(`${reports}/junit.xml`)),
+    contentsIfAny(container.file(`${reports}/coverage/coverage-summary.json`)),
+  ]);
+  return { step: result, ...readReports(suite.name, result.exitCode === 0, junit, coverage) };
+}
+
+/** A suite that says it passed but shows no test has not passed: a runner that finds nothing must not look green. */
+function readReports(name: string, isGreen: boolean, junit: string | null, coverage: string | null) {
+  const none = (fault: string) => ({ suite: null, cases: [], fault: isGreen ? fault : null });
+  if (junit === null) return none(`${name}: the tests wrote no JUnit report to $JUNIT_FILE`);
+  try {
+    const cases = parseJunit(junit);
+    const tests = countTests(cases);
+    const suite: SuiteResult = { name, tests, coverage: readCoverage(coverage) };
+    if (tests.total === 0) return { suite, cases, fault: isGreen ? `${name}: no test ran` : null };
+    const fault = isGreen && tests.failed > 0 ? `${name}: exit code 0, but the report says ${tests.failed} failed` : null;
+    return { suite, cases, fault };
+  } catch (error) {
+    return none(`${name}: the report in $JUNIT_FILE cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+/** Coverage decides nothing here (the suite's own thresholds do), so a strange report is an absent one. */
+function readCoverage(text: string | null): Coverage | null {
+  try {
+    return text === null ? null : parseCoverage(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,16 @@
+// Turns the work of a stage into its result, timed on this run's clock, and tells the listeners.
+import type { StageName, StageResult } from '../core/model.ts';
+import { type StageFacts, seconds, stageResult } from '../core/verdict.ts';
+import type { RunContext } from './context.ts';
+
+export async function timedStage(
+  context: RunContext,
+  name: StageName,
+  work: () => Promise<Omit<StageFacts, 'name' | 'seconds'>>,
+): Promise<StageResult> {
+  const from = performance.now();
+  const facts = await work();
+  const stage = stageResult({ name, seconds: seconds(performance.now() - from), ...facts });
+  context.emit({ kind: 'stage-finished', stage });
+  return stage;
+}
