@@ -37,7 +37,9 @@ export class Ci {
     mirrors: string[] = [],
     strict = false,
   ): Promise<Run> {
-    return toRun(await run(['lint'], { function: 'lint', source, repo, images, platforms: ['linux/amd64'], mirrors, strict }));
+    return toRun(
+      await run(['lint'], { function: 'lint', source, repo, images, platforms: ['linux/amd64'], mirrors, strict }),
+    );
   }
 
   /** Run the tests of the service and of the pipeline, with the Node that ships. */
@@ -53,7 +55,9 @@ export class Ci {
     mirrors: string[] = [],
     strict = false,
   ): Promise<Run> {
-    return toRun(await run(['test'], { function: 'test', source, repo, images, platforms: ['linux/amd64'], mirrors, strict }));
+    return toRun(
+      await run(['test'], { function: 'test', source, repo, images, platforms: ['linux/amd64'], mirrors, strict }),
+    );
   }
 
   /** Build the service's image, as an OCI archive. */

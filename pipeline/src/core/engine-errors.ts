@@ -10,8 +10,16 @@ const READINGS: readonly Reading[] = [
     code: 'RATE_LIMITED',
     hint: 'wait, log in (`docker login`), or name a mirror: --mirror docker.io=host/prefix',
   },
-  { when: /ENOSPC|no space left on device/i, code: 'NO_SPACE', hint: 'free some space, or move the cache with XDG_CACHE_HOME' },
-  { when: /offline/i, code: 'OFFLINE', hint: 'run it once without --offline to fill the cache, or give the images with --images' },
+  {
+    when: /ENOSPC|no space left on device/i,
+    code: 'NO_SPACE',
+    hint: 'free some space, or move the cache with XDG_CACHE_HOME',
+  },
+  {
+    when: /offline/i,
+    code: 'OFFLINE',
+    hint: 'run it once without --offline to fill the cache, or give the images with --images',
+  },
   {
     when: /\b(401|403)\b|unauthorized|authentication required|access denied/i,
     code: 'UNAUTHORIZED',
@@ -29,9 +37,19 @@ export function readEngineError(message: string, cause: unknown): PipelineError 
   const sentence = firstLine(message.replace(/ \[traceparent:.*/s, ''));
   const reading = READINGS.find(({ when }) => when.test(message));
   if (reading !== undefined) return new PipelineError(reading.code, sentence, reading.hint, { cause });
-  return new PipelineError('ENGINE_FAILED', `the engine failed: ${sentence}`, 'run again with --verbose to see what it says', { cause });
+  return new PipelineError(
+    'ENGINE_FAILED',
+    `the engine failed: ${sentence}`,
+    'run again with --verbose to see what it says',
+    { cause },
+  );
 }
 
 function firstLine(text: string): string {
-  return text.split('\n').find((line) => line.trim() !== '')?.trim() ?? 'it gave no reason';
+  return (
+    text
+      .split('\n')
+      .find((line) => line.trim() !== '')
+      ?.trim() ?? 'it gave no reason'
+  );
 }

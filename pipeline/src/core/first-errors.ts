@@ -40,7 +40,9 @@ function clip(line: string): string {
 
 /** `file(1,2): error TS2322: …` of tsc, and Biome's headings with the sentence below them. */
 function compilerAndLinter(lines: readonly string[]): string[] {
-  const compiler = lines.filter((line) => /^\S.*(\(\d+,\d+\): | - )error TS\d+: /.test(line) || /^error TS\d+: /.test(line));
+  const compiler = lines.filter(
+    (line) => /^\S.*(\(\d+,\d+\): | - )error TS\d+: /.test(line) || /^error TS\d+: /.test(line),
+  );
   const diagnostics = lines.flatMap((line, index) => biomeDiagnostic(line, lines.slice(index + 1, index + 4)));
   const errors = diagnostics.filter(({ isError }) => isError);
   // Warnings fail nothing by themselves; they are only worth a line where nothing worse is said.
@@ -91,16 +93,21 @@ function npm(lines: readonly string[]): string[] {
   const said = lines.flatMap((line) => /^npm (?:error|ERR!) ?(.*)$/.exec(line)?.[1] ?? []);
   // A script that failed has said why itself.
   if (said.some((line) => /^(Lifecycle script|code ELIFECYCLE)/.test(line))) return [];
-  const end = said.findIndex((line) => /^(Clean install a project|Usage:|A complete log|Fix the upstream|For a full report)/.test(line));
+  const end = said.findIndex((line) =>
+    /^(Clean install a project|Usage:|A complete log|Fix the upstream|For a full report)/.test(line),
+  );
   const own = end < 0 ? said : said.slice(0, end);
   return own.filter((line) => line.trim() !== '' && !/^(code|errno|syscall|path) /.test(line));
 }
 
 /** Whatever looks like an error, where the tool is not known. */
 function anything(lines: readonly string[]): string[] {
-  const isNoise = (line: string) => /^npm (error|ERR!|warn)/.test(line) || /\b(0|no) (errors|failures|failed)\b/i.test(line);
+  const isNoise = (line: string) =>
+    /^npm (error|ERR!|warn)/.test(line) || /\b(0|no) (errors|failures|failed)\b/i.test(line);
   return lines.filter(
-    (line) => /\b(error|fatal|failed|failure|exception|panic|cannot|denied|ENOSPC|not found)\b|Error\b/i.test(line) && !isNoise(line),
+    (line) =>
+      /\b(error|fatal|failed|failure|exception|panic|cannot|denied|ENOSPC|not found)\b|Error\b/i.test(line) &&
+      !isNoise(line),
   );
 }
 

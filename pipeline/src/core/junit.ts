@@ -16,7 +16,8 @@ export type TestCase = {
 /** Read a report. Throws on what is not one: a report that can't be read is not a passed test. */
 export function parseJunit(text: string): TestCase[] {
   const root = parseXml(text);
-  if (root.name !== 'testsuites' && root.name !== 'testsuite') throw new Error(`its root is <${root.name}>, not <testsuites>`);
+  if (root.name !== 'testsuites' && root.name !== 'testsuite')
+    throw new Error(`its root is <${root.name}>, not <testsuites>`);
   return casesOf(root, '');
 }
 
@@ -54,7 +55,9 @@ export type SuiteCases = ReadonlyMap<string, readonly TestCase[]>;
 /** The run as one report: its tests, and each stage without tests as a test of its own, so that no failure is missing in it. */
 export function renderJunit(run: RunResult, suites: SuiteCases): string {
   const tested = [...suites].map(([name, cases]) => [name, [...cases]] as const);
-  const pipeline = run.stages.filter(({ status }) => status !== 'skipped').flatMap((stage) => stageCases(stage, suites));
+  const pipeline = run.stages
+    .filter(({ status }) => status !== 'skipped')
+    .flatMap((stage) => stageCases(stage, suites));
   const error: TestCase[] = run.error === null ? [] : [errorCase(run.error.message, run.error.hint)];
   const all = [...tested, ['stages', [...pipeline, ...error]] as const];
   const total = countTests(all.flatMap(([, cases]) => cases));
@@ -88,7 +91,15 @@ function stageCases(stage: StageResult, suites: SuiteCases): TestCase[] {
 }
 
 function errorCase(message: string, hint: string): TestCase {
-  return { suite: 'stages', className: 'run', name: 'run', seconds: 0, outcome: 'failed', message, detail: `hint: ${hint}` };
+  return {
+    suite: 'stages',
+    className: 'run',
+    name: 'run',
+    seconds: 0,
+    outcome: 'failed',
+    message,
+    detail: `hint: ${hint}`,
+  };
 }
 
 function renderSuite(name: string, cases: readonly TestCase[]): string {

@@ -13,7 +13,8 @@ export function checkPackages(packages: readonly PackageFiles[]): void {
 
 function checkPackage({ folder, manifest, lock }: PackageFiles): void {
   const at = (name: string) => (folder === '' ? name : `${folder}/${name}`);
-  const renew = folder === '' ? 'npm install --package-lock-only' : `npm install --package-lock-only --prefix ${folder}`;
+  const renew =
+    folder === '' ? 'npm install --package-lock-only' : `npm install --package-lock-only --prefix ${folder}`;
   const wanted = parse(manifest, at('package.json'), 'every package of this repository has one');
   const locked = parse(lock, at('package-lock.json'), `write it with \`${renew}\`, and commit it`);
   const entries = locked.packages;
@@ -63,7 +64,9 @@ function dependenciesOf(manifest: Record<string, unknown>): Dependencies {
   const optional = isRecord(manifest.optionalDependencies) ? manifest.optionalDependencies : {};
   const merged = Object.assign({}, ...all) as Record<string, unknown>;
   return Object.fromEntries(
-    Object.entries(merged).flatMap(([name, range]) => (typeof range === 'string' && !(name in optional) ? [[name, range]] : [])),
+    Object.entries(merged).flatMap(([name, range]) =>
+      typeof range === 'string' && !(name in optional) ? [[name, range]] : [],
+    ),
   );
 }
 
@@ -73,11 +76,17 @@ function parse(text: string | null, where: string, hint: string): Record<string,
   try {
     raw = JSON.parse(text);
   } catch (cause) {
-    throw new PipelineError('BAD_MANIFEST', `${where} is not JSON: ${placeOf(reasonOf(cause), text)}`, `mend it; ${hint}`, {
-      cause,
-    });
+    throw new PipelineError(
+      'BAD_MANIFEST',
+      `${where} is not JSON: ${placeOf(reasonOf(cause), text)}`,
+      `mend it; ${hint}`,
+      {
+        cause,
+      },
+    );
   }
-  if (!isRecord(raw)) throw new PipelineError('BAD_MANIFEST', `${where} does not hold a JSON object`, `mend it; ${hint}`);
+  if (!isRecord(raw))
+    throw new PipelineError('BAD_MANIFEST', `${where} does not hold a JSON object`, `mend it; ${hint}`);
   return raw;
 }
 

@@ -9,6 +9,7 @@ export const SCHEMA_VERSION = 1;
 /** In the order in which they are shown. `install` is what the others need; it is never asked for by name. */
 export const STAGES = ['install', 'lint', 'test', 'build'] as const;
 export type StageName = (typeof STAGES)[number];
+export type AskedStage = Exclude<StageName, 'install'>;
 
 /**
  * `skipped`: not asked for, or an earlier stage failed that it needs (see `reason`).

@@ -72,13 +72,16 @@ export function phraseVerdict(run: RunResult): string {
   const time = phraseSeconds(run.seconds);
   if (run.verdict === 'passed') return `passed in ${time}`;
   if (run.verdict === 'error') return `stopped after ${time}: ${run.error?.message ?? 'for no known reason'}`;
-  return failed.length > 0 ? `failed in ${time}: ${failed.join(', ')}` : `failed in ${time}: not all was evaluated (--strict)`;
+  return failed.length > 0
+    ? `failed in ${time}: ${failed.join(', ')}`
+    : `failed in ${time}: not all was evaluated (--strict)`;
 }
 
 /** What has to be said of any run that did not see the real thing. */
 export function phraseStandIns(run: RunResult): string[] {
   return run.standIns.map(
-    ({ image, recipe }) => `stand-in for ${image}: assembled here, since no registry answered (${recipe}); never published`,
+    ({ image, recipe }) =>
+      `stand-in for ${image}: assembled here, since no registry answered (${recipe}); never published`,
   );
 }
 

@@ -2,7 +2,12 @@
 import type { RunResult, StageResult } from './model.ts';
 import { phraseCoverage, phraseImage, phraseSeconds, phraseStandIns, phraseStep, phraseVerdict } from './phrases.ts';
 
-const MARKS: Record<StageResult['status'], string> = { passed: '✅', failed: '❌', skipped: '➖', 'not evaluated': '⚠️' };
+const MARKS: Record<StageResult['status'], string> = {
+  passed: '✅',
+  failed: '❌',
+  skipped: '➖',
+  'not evaluated': '⚠️',
+};
 
 export function renderSummary(run: RunResult): string {
   const shown = run.stages.filter(({ status, reason }) => status !== 'skipped' || reason !== NOT_ASKED);
@@ -14,7 +19,9 @@ export function renderSummary(run: RunResult): string {
     '|---|---|---|---|---|',
     ...shown.map(row),
     '',
-    ...(run.error === null ? [] : [`**${escapeMarkdown(run.error.message)}**  `, `hint: ${escapeMarkdown(run.error.hint)}`, '']),
+    ...(run.error === null
+      ? []
+      : [`**${escapeMarkdown(run.error.message)}**  `, `hint: ${escapeMarkdown(run.error.hint)}`, '']),
     ...(image === null ? [] : [`Image: \`${image}\``, '']),
     ...phraseStandIns(run).map((line) => `> ⚠️ ${escapeMarkdown(line)}\n`),
     sourceLine(run),
@@ -28,8 +35,12 @@ export function renderSummary(run: RunResult): string {
 export const NOT_ASKED = 'not asked for';
 
 function row(stage: StageResult): string {
-  const tests = stage.suites.map(({ name, tests: { total, failed } }) => `${name} ${total - failed}/${total}`).join(', ');
-  const covered = stage.suites.flatMap(({ name, coverage }) => (coverage ? [`${name} ${phraseCoverage(coverage)}`] : []));
+  const tests = stage.suites
+    .map(({ name, tests: { total, failed } }) => `${name} ${total - failed}/${total}`)
+    .join(', ');
+  const covered = stage.suites.flatMap(({ name, coverage }) =>
+    coverage ? [`${name} ${phraseCoverage(coverage)}`] : [],
+  );
   const time = stage.cached ? 'cached' : phraseSeconds(stage.seconds);
   const reason = stage.reason === null ? '' : `: ${escapeMarkdown(stage.reason)}`;
   return `| ${stage.name} | ${MARKS[stage.status]} ${stage.status}${reason} | ${time} | ${tests} | ${covered.join(', ')} |`;
@@ -37,7 +48,8 @@ function row(stage: StageResult): string {
 
 function sourceLine(run: RunResult): string {
   const { commit, branch, dirty } = run.source;
-  const at = commit === null ? 'an unknown commit' : `\`${commit.slice(0, 12)}\`${branch === null ? '' : ` on \`${branch}\``}`;
+  const at =
+    commit === null ? 'an unknown commit' : `\`${commit.slice(0, 12)}\`${branch === null ? '' : ` on \`${branch}\``}`;
   const engine = run.engine === null ? '' : `, ${run.engine.kind} engine`;
   return `Source: ${at}${dirty === true ? ', with changes that are not committed' : ''}${engine}`;
 }

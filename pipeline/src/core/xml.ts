@@ -2,7 +2,8 @@
 
 export type XmlElement = { name: string; attributes: Record<string, string>; children: XmlElement[]; text: string };
 
-const TOKEN = /<!--[\s\S]*?-->|<\?[\s\S]*?\?>|<!\[CDATA\[([\s\S]*?)\]\]>|<!DOCTYPE[^>]*>|<(\/?)([\w:.-]+)((?:"[^"]*"|'[^']*'|[^'">])*?)(\/?)>|([^<]+)/g;
+const TOKEN =
+  /<!--[\s\S]*?-->|<\?[\s\S]*?\?>|<!\[CDATA\[([\s\S]*?)\]\]>|<!DOCTYPE[^>]*>|<(\/?)([\w:.-]+)((?:"[^"]*"|'[^']*'|[^'">])*?)(\/?)>|([^<]+)/g;
 const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
 
 /** The root element. Throws, with the place, on what is not well formed. */
@@ -17,9 +18,11 @@ export function parseXml(text: string): XmlElement {
     const [, cdata, slash, name, attributes = '', selfClosing, plain] = match;
     if (cdata !== undefined) current.text += cdata;
     else if (plain !== undefined) current.text += decode(plain);
-    else if (name === undefined) continue; // a comment or declaration
+    else if (name === undefined)
+      continue; // a comment or declaration
     else if (slash === '/') {
-      if (open.length === 1 || current.name !== name) throw new Error(`</${name}> closes nothing, at character ${match.index}`);
+      if (open.length === 1 || current.name !== name)
+        throw new Error(`</${name}> closes nothing, at character ${match.index}`);
       open.pop();
     } else {
       const element: XmlElement = { name, attributes: parseAttributes(attributes), children: [], text: '' };

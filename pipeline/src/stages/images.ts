@@ -38,7 +38,9 @@ export class Images {
     const empty = dag.container(platform === undefined ? {} : { platform: platform as Platform });
     const { archives, mirrors } = this.#source;
     const container =
-      archives === undefined ? empty.from(mirrored(pinned(name), mirrors)) : empty.import_(archives.file(archiveOf(name)));
+      archives === undefined
+        ? empty.from(mirrored(pinned(name), mirrors))
+        : empty.import_(archives.file(archiveOf(name)));
     this.#containers.set(key, container);
     return container;
   }

@@ -23,7 +23,10 @@ const ENVIRONMENT = {
 /** The container that everything of ours runs in: the Node that ships. */
 export function nodeContainer(context: RunContext): Container {
   const plain = context.images.container('node');
-  return Object.entries(ENVIRONMENT).reduce((container, [name, value]) => container.withEnvVariable(name, value), plain);
+  return Object.entries(ENVIRONMENT).reduce(
+    (container, [name, value]) => container.withEnvVariable(name, value),
+    plain,
+  );
 }
 
 export const INSTALLS = {

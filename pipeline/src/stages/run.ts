@@ -1,24 +1,21 @@
 // One run: the stages that were asked for, what they share, and the report. Both doors and all functions come through here.
 import { type Directory, dag, type File, type GitRepository } from '@dagger.io/dagger';
 import type { PipelineError } from '../core/errors.ts';
-import type { SuiteCases } from '../core/junit.ts';
-import {
-  type EngineFacts,
-  type ImageResult,
-  type RunResult,
-  SCHEMA_VERSION,
-  type SourceFacts,
-  STAGES,
-  type StageName,
-  type StageResult,
-  type StandIn,
-} from '../core/model.ts';
 import { noFacts } from '../core/git.ts';
+import type { SuiteCases } from '../core/junit.ts';
+import type {
+  AskedStage,
+  EngineFacts,
+  ImageResult,
+  RunResult,
+  SourceFacts,
+  StageResult,
+  StandIn,
+} from '../core/model.ts';
 import { parsePlatforms } from '../core/platforms.ts';
 import { renderReport } from '../core/report.ts';
-import { NOT_ASKED } from '../core/summary.ts';
-import { VERSION } from '../core/version.ts';
-import { decideVerdict, seconds, skippedStage } from '../core/verdict.ts';
+import { runResult } from '../core/result.ts';
+import { skippedStage } from '../core/verdict.ts';
 import { build, IMAGE_FILE } from './build.ts';
 import type { RunContext } from './context.ts';
 import { asPipelineError } from './engine.ts';
@@ -46,7 +43,7 @@ export type RunOptions = {
 export type Outcome = { report: Directory; result: RunResult };
 
 /** Which sets of packages a stage needs. */
-const NEEDS: Record<Exclude<StageName, 'install'>, readonly InstallName[]> = {
+const NEEDS: Record<AskedStage, readonly InstallName[]> = {
   lint: ['tools', 'service'],
   test: ['tools', 'service'],
   build: ['service', 'production'],
@@ -63,7 +60,7 @@ type Findings = {
 };
 
 /** Run the stages. A red verdict, wrong configuration and an engine that fails are results, not exceptions. */
-export async function run(asked: readonly Exclude<StageName, 'install'>[], options: RunOptions): Promise<Outcome> {
+export async function run(asked: readonly AskedStage[], options: RunOptions): Promise<Outcome> {
   const startedMs = Date.now();
   const context: RunContext = {
     // Once more than the argument does it: what git ignores is uploaded otherwise.
@@ -88,15 +85,23 @@ export async function run(asked: readonly Exclude<StageName, 'install'>[], optio
     error = asPipelineError(thrown);
     if (error === undefined) throw thrown;
   }
-  const result = toResult(asked, options, findings, startedMs, error);
+  const result = runResult({
+    function: options.function,
+    asked,
+    engine: options.engine ?? null,
+    strict: options.strict,
+    startedMs,
+    finishedMs: Date.now(),
+    error: error ?? null,
+    ...findings,
+  });
   const report = writeReport(result, findings, context.logs);
-  emit({ kind: 'run-finished', run: result });
   return { report, result };
 }
 
 async function runStages(
   context: RunContext,
-  asked: readonly Exclude<StageName, 'install'>[],
+  asked: readonly AskedStage[],
   options: RunOptions,
   findings: Findings,
 ): Promise<void> {
@@ -109,7 +114,9 @@ async function runStages(
   const standIn = context.images.standIn('node').then((found) => {
     if (found !== null) findings.standIns.unshift(found);
   });
-  const names = (Object.keys(INSTALLS) as InstallName[]).filter((name) => asked.some((stage) => NEEDS[stage].includes(name)));
+  const names = (Object.keys(INSTALLS) as InstallName[]).filter((name) =>
+    asked.some((stage) => NEEDS[stage].includes(name)),
+  );
   const installed = new Map<InstallName, ReturnType<typeof install>>();
   const stage = timedStage(context, 'install', async () => {
     for (const name of names) installed.set(name, install(context, node, name));
@@ -151,47 +158,22 @@ async function runStages(
   ]);
 }
 
-async function verifyImages(context: RunContext, asked: readonly StageName[], platforms: readonly string[]): Promise<void> {
+async function verifyImages(
+  context: RunContext,
+  asked: readonly AskedStage[],
+  platforms: readonly string[],
+): Promise<void> {
   const own = { name: 'node', platform: await dag.defaultPlatform() } as const;
   const bases = asked.includes('build') ? platforms.map((platform) => ({ name: 'runtime', platform }) as const) : [];
   await context.images.verify([own, ...bases]);
 }
 
 /** Like Promise.all, but nothing is left running when one of them fails. */
-async function settled<T extends readonly unknown[]>(promises: readonly [...{ [K in keyof T]: Promise<T[K]> | T[K] }]): Promise<T> {
+async function settled<T extends readonly unknown[]>(
+  promises: readonly [...{ [K in keyof T]: Promise<T[K]> | T[K] }],
+): Promise<T> {
   await Promise.allSettled(promises);
   return (await Promise.all(promises)) as unknown as T;
-}
-
-function toResult(
-  asked: readonly StageName[],
-  options: RunOptions,
-  findings: Findings,
-  startedMs: number,
-  error: PipelineError | undefined,
-): RunResult {
-  const finishedMs = Date.now();
-  const runError = error === undefined ? null : { code: error.code, message: error.message, hint: error.hint };
-  const stages = STAGES.map((name) => {
-    const isAsked = name === 'install' || asked.includes(name);
-    return findings.stages.get(name) ?? skippedStage(name, isAsked ? 'not reached' : NOT_ASKED);
-  });
-  return {
-    schemaVersion: SCHEMA_VERSION,
-    tool: { name: 'drydock', version: VERSION },
-    function: options.function,
-    startedAt: new Date(startedMs).toISOString(),
-    finishedAt: new Date(finishedMs).toISOString(),
-    seconds: seconds(finishedMs - startedMs),
-    engine: options.engine ?? null,
-    source: findings.source,
-    strict: options.strict,
-    ...decideVerdict(stages, options.strict, runError),
-    error: runError,
-    stages,
-    image: findings.image,
-    standIns: findings.standIns,
-  };
 }
 
 /** The report as a folder: texts, the logs that are too large for one, and the image. */

@@ -23,7 +23,9 @@ export async function checkManifests(source: Directory): Promise<string> {
   const folders = ['', SERVICE.folder];
   const packages = await Promise.all(
     folders.map(async (folder) => {
-      const files = ['package.json', 'package-lock.json'].map((name) => source.file(folder === '' ? name : `${folder}/${name}`));
+      const files = ['package.json', 'package-lock.json'].map((name) =>
+        source.file(folder === '' ? name : `${folder}/${name}`),
+      );
       const [manifest = null, lock = null] = await Promise.all(files.map(contentsIfAny));
       return { folder, manifest, lock };
     }),

@@ -12,7 +12,12 @@ import { runStep, stepFolder } from './step.ts';
 import { timedStage } from './timed.ts';
 
 type Suite = { name: string; container: Container; args: string[]; shown: string };
-type SuiteOutcome = { step: StageResult['steps'][number]; suite: SuiteResult | null; cases: TestCase[]; fault: string | null };
+type SuiteOutcome = {
+  step: StageResult['steps'][number];
+  suite: SuiteResult | null;
+  cases: TestCase[];
+  fault: string | null;
+};
 
 export type Tested = { stage: StageResult; cases: SuiteCases };
 
@@ -72,7 +77,8 @@ function readReports(name: string, isGreen: boolean, junit: string | null, cover
     const tests = countTests(cases);
     const suite: SuiteResult = { name, tests, coverage: readCoverage(coverage) };
     if (tests.total === 0) return { suite, cases, fault: isGreen ? `${name}: no test ran` : null };
-    const fault = isGreen && tests.failed > 0 ? `${name}: exit code 0, but the report says ${tests.failed} failed` : null;
+    const fault =
+      isGreen && tests.failed > 0 ? `${name}: exit code 0, but the report says ${tests.failed} failed` : null;
     return { suite, cases, fault };
   } catch (error) {
     return none(`${name}: the report in $JUNIT_FILE cannot be read: ${reasonOf(error)}`);

@@ -1,0 +1,217 @@
+// Reads the command line into one value, with every default in it. Throws in one sentence what cannot be meant.
+import { parseArgs } from 'node:util';
+import { PipelineError, reasonOf } from '../src/core/errors.ts';
+import { DEFAULT_PLATFORM, parsePlatforms } from '../src/core/platforms.ts';
+import { parseMirrors } from '../src/oci/registry.ts';
+import { PIN_NAMES, type PinName } from '../src/pins.ts';
+import {
+  FUNCTION_NAMES,
+  type FunctionName,
+  isFunction,
+  OPTIONS,
+  type OptionName,
+  optionInfo,
+  optionsOf,
+  type StageFunction,
+} from './functions.ts';
+import { nearest } from './suggest.ts';
+
+export type EngineChoice = 'auto' | 'dagger' | 'embedded';
+export type Shell = 'bash' | 'zsh';
+
+/** What every function that needs an engine knows. */
+export type EngineOptions = {
+  engine: EngineChoice;
+  offline: boolean;
+  mirrors: string[];
+  verbose: boolean;
+  yes: boolean;
+};
+
+export type StageInvocation = {
+  kind: 'stages';
+  function: StageFunction;
+  options: EngineOptions & {
+    output: string;
+    images: string | null;
+    platforms: string[];
+    strict: boolean;
+    json: boolean;
+    progress: 'auto' | 'tty' | 'plain';
+  };
+};
+export type ImagesInvocation = {
+  kind: 'images';
+  names: PinName[];
+  options: EngineOptions & { output: string; platforms: string[] };
+};
+export type Invocation =
+  | StageInvocation
+  | ImagesInvocation
+  | { kind: 'completion'; shell: Shell }
+  | { kind: 'help'; of: FunctionName | null }
+  | { kind: 'version' };
+
+type Values = Partial<Record<OptionName, string | boolean | string[]>>;
+
+export function parseInvocation(args: readonly string[]): Invocation {
+  const { values, positionals } = parseLoosely(args);
+  const [first, ...operands] = positionals;
+  if (first === 'help') return { kind: 'help', of: operands[0] === undefined ? null : toFunction(operands[0]) };
+  const name = first === undefined ? 'ci' : toFunction(first);
+  if (values.help === true) return { kind: 'help', of: first === undefined ? null : name };
+  if (values.version === true) return { kind: 'version' };
+  const foreign = (Object.keys(values) as OptionName[]).find((option) => !optionsOf(name).includes(option));
+  if (foreign !== undefined) {
+    throw new PipelineError('UNKNOWN_OPTION', `${name} does not take --${foreign}`, `what it takes: ${name} --help`);
+  }
+  return build(name, operands, values);
+}
+
+function build(name: FunctionName, operands: readonly string[], values: Values): Invocation {
+  if (name === 'completion') return { kind: 'completion', shell: toShell(operands) };
+  const engineOptions = toEngineOptions(values);
+  const platforms = parsePlatforms([text(values, 'platforms') ?? DEFAULT_PLATFORM]);
+  if (name === 'images') {
+    const output = text(values, 'output') ?? 'images';
+    return { kind: 'images', names: operands.map(toPin), options: { ...engineOptions, output, platforms } };
+  }
+  if (operands.length > 0) throw unexpected(name, operands);
+  return {
+    kind: 'stages',
+    function: name,
+    options: {
+      ...engineOptions,
+      output: text(values, 'output') ?? 'out',
+      images: text(values, 'images') ?? null,
+      platforms,
+      strict: values.strict === true,
+      json: values.json === true,
+      progress: choice(values, 'progress', ['auto', 'tty', 'plain'] as const),
+    },
+  };
+}
+
+function toEngineOptions(values: Values): EngineOptions {
+  const engine = choice(values, 'engine', ['auto', 'dagger', 'embedded'] as const);
+  const offline = values.offline === true;
+  if (offline && engine === 'dagger') {
+    throw new PipelineError(
+      'BAD_OPTION',
+      '--offline cannot be promised for a Dagger engine, which has its own network',
+      'use --engine embedded --offline, or --images DIR with the Dagger engine',
+    );
+  }
+  const mirrors = checkMirrors(Array.isArray(values.mirror) ? values.mirror : []);
+  return { engine, offline, mirrors, verbose: values.verbose === true, yes: values.yes === true };
+}
+
+/** Known options only, each checked here: parseArgs' own errors name neither function nor way out. */
+function parseLoosely(args: readonly string[]): { values: Values; positionals: string[] } {
+  const options = Object.fromEntries(
+    (Object.keys(OPTIONS) as OptionName[]).map((name) => {
+      const { value, repeatable } = optionInfo(name);
+      const short = { help: 'h', version: 'V', verbose: 'v', output: 'o' }[name as string];
+      const type: 'string' | 'boolean' = value === undefined ? 'boolean' : 'string';
+      return [name, { type, ...(repeatable ? { multiple: true } : {}), ...(short === undefined ? {} : { short }) }];
+    }),
+  );
+  const { tokens, values, positionals } = parseArgs({
+    args: [...args],
+    options,
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  });
+  for (const token of tokens) {
+    if (token.kind !== 'option') continue;
+    if (!Object.hasOwn(OPTIONS, token.name)) throw unknownOption(token.rawName);
+    const { value, choices } = optionInfo(token.name as OptionName);
+    if (value === undefined && token.value !== undefined) {
+      throw new PipelineError('BAD_OPTION', `--${token.name} takes no value`, `write just --${token.name}`);
+    }
+    // A following option is no value: `--output --json` is a slip, not a folder called --json.
+    const isMissing =
+      token.value === undefined || token.value === '' || (!token.inlineValue && token.value.startsWith('-'));
+    if (value !== undefined && isMissing) {
+      throw new PipelineError('BAD_OPTION', `--${token.name} needs a value`, `write --${token.name} ${value}`);
+    }
+    if (choices !== undefined && !choices.includes(token.value ?? ''))
+      throw wrongChoice(token.name, token.value ?? '', choices);
+  }
+  return { values: values as Values, positionals };
+}
+
+function toFunction(name: string): FunctionName {
+  if (isFunction(name)) return name;
+  const near = nearest(name, FUNCTION_NAMES);
+  throw new PipelineError(
+    'UNKNOWN_FUNCTION',
+    `there is no function ${JSON.stringify(name)}`,
+    near === undefined ? `functions: ${FUNCTION_NAMES.join(', ')}` : `did you mean ${near}?`,
+  );
+}
+
+function unknownOption(rawName: string): PipelineError {
+  const names = Object.keys(OPTIONS);
+  const near = nearest(rawName.replace(/^-+/, ''), names);
+  return new PipelineError(
+    'UNKNOWN_OPTION',
+    `there is no option ${rawName}`,
+    near === undefined ? 'all options: --help' : `did you mean --${near}?`,
+  );
+}
+
+function wrongChoice(name: string, value: string, choices: readonly string[]): PipelineError {
+  const near = nearest(value, choices);
+  return new PipelineError(
+    'BAD_OPTION',
+    `--${name} cannot be ${JSON.stringify(value)}`,
+    near === undefined ? `it can be ${choices.join(', ')}` : `did you mean ${near}? It can be ${choices.join(', ')}`,
+  );
+}
+
+function toPin(name: string): PinName {
+  const found = PIN_NAMES.find((pin) => pin === name);
+  if (found !== undefined) return found;
+  const near = nearest(name, PIN_NAMES);
+  const hint = near === undefined ? `pins: ${PIN_NAMES.join(', ')}` : `did you mean ${near}?`;
+  throw new PipelineError('BAD_OPTION', `no image is pinned as ${JSON.stringify(name)}`, hint);
+}
+
+function toShell(operands: readonly string[]): Shell {
+  const [shell] = operands;
+  if (shell === 'bash' || shell === 'zsh') return shell;
+  const given = shell === undefined ? 'no shell was named' : `there is no completion for ${JSON.stringify(shell)}`;
+  throw new PipelineError('BAD_OPTION', given, 'write completion bash, or completion zsh');
+}
+
+function checkMirrors(mirrors: string[]): string[] {
+  try {
+    parseMirrors(mirrors);
+    return mirrors;
+  } catch (cause) {
+    throw new PipelineError('BAD_OPTION', `--mirror: ${reasonOf(cause)}`, 'write --mirror docker.io=host/prefix', {
+      cause,
+    });
+  }
+}
+
+function unexpected(name: FunctionName, operands: readonly string[]): PipelineError {
+  return new PipelineError(
+    'BAD_OPTION',
+    `${name} does not know what to do with ${operands.map((operand) => JSON.stringify(operand)).join(', ')}`,
+    'one function at a time; options begin with --',
+  );
+}
+
+function text(values: Values, name: OptionName): string | undefined {
+  const value = values[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** The value given, else the first choice. */
+function choice<const T extends string>(values: Values, name: OptionName, choices: readonly [T, ...T[]]): T {
+  const value = text(values, name);
+  return choices.find((option) => option === value) ?? choices[0];
+}

@@ -1,0 +1,54 @@
+// Reads what the operating system refuses, as one of our errors: a full disk is nobody's bug.
+import { type ErrorCode, PipelineError, reasonOf } from '../src/core/errors.ts';
+
+const SYSTEM: Readonly<Record<string, { code: ErrorCode; sentence: string; hint: string }>> = {
+  ENOSPC: {
+    code: 'NO_SPACE',
+    sentence: 'the disk is full',
+    hint: 'free some space, or name another folder with --output',
+  },
+  EDQUOT: {
+    code: 'NO_SPACE',
+    sentence: 'the disk quota is used up',
+    hint: 'free some space, or name another folder with --output',
+  },
+  EROFS: {
+    code: 'NO_PERMISSION',
+    sentence: 'the file system is read-only',
+    hint: 'name a folder that can be written with --output',
+  },
+  EACCES: {
+    code: 'NO_PERMISSION',
+    sentence: 'permission is denied',
+    hint: 'name a folder that you may write with --output',
+  },
+  EPERM: {
+    code: 'NO_PERMISSION',
+    sentence: 'permission is denied',
+    hint: 'name a folder that you may write with --output',
+  },
+};
+
+/** The error that is told; undefined for what is a bug of ours. */
+export function asFault(error: unknown): PipelineError | undefined {
+  if (error instanceof PipelineError) return error;
+  if (!(error instanceof Error)) return undefined;
+  const { code, path } = error as NodeJS.ErrnoException;
+  const known = code === undefined || !Object.hasOwn(SYSTEM, code) ? undefined : SYSTEM[code];
+  if (known !== undefined) {
+    const where = path === undefined ? '' : ` (${path})`;
+    return new PipelineError(known.code, `${known.sentence}${where}`, known.hint, { cause: error });
+  }
+  return error.cause === undefined || error.cause === error ? undefined : asFault(error.cause);
+}
+
+/** What is printed of an error: a sentence and a hint, or the stack of a bug. */
+export function describeFault(error: unknown, isVerbose: boolean): { text: string; exitCode: number } {
+  const fault = asFault(error);
+  if (fault === undefined) {
+    const stack = error instanceof Error ? (error.stack ?? reasonOf(error)) : reasonOf(error);
+    return { text: `${stack}\nthis is a bug in drydock: please report it with the lines above\n`, exitCode: 1 };
+  }
+  const cause = isVerbose && fault.cause !== undefined ? `cause: ${reasonOf(fault.cause)}\n` : '';
+  return { text: `error: ${fault.message}\nhint: ${fault.hint}\n${cause}`, exitCode: fault.exitCode };
+}

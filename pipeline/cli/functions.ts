@@ -1,0 +1,88 @@
+// The functions and options of the command line, once: parsing, help, completion and "did you mean" all read this table.
+import { DEFAULT_PLATFORM } from '../src/core/platforms.ts';
+
+export type StageFunction = 'ci' | 'lint' | 'test' | 'build';
+export type FunctionName = StageFunction | 'images' | 'completion';
+
+type FunctionInfo = {
+  summary: string;
+  /** Words after the function's name. */
+  operands?: string;
+  options: readonly OptionName[];
+  example: string;
+};
+
+type OptionInfo = {
+  /** What stands for its value; absent for a switch. */
+  value?: string;
+  choices?: readonly string[];
+  repeatable?: boolean;
+  summary: string;
+};
+
+export const OPTIONS = {
+  engine: {
+    value: 'auto|dagger|embedded',
+    choices: ['auto', 'dagger', 'embedded'],
+    summary: 'what runs the containers (default auto: the first that works)',
+  },
+  offline: { summary: 'use no network at all; what is missing is named' },
+  output: { value: 'DIR', summary: 'where results go (default out)' },
+  images: { value: 'DIR', summary: 'take images from a folder of OCI archives, not from a registry' },
+  mirror: { value: 'REGISTRY=PLACE', repeatable: true, summary: 'ask this place first, e.g. docker.io=host/prefix' },
+  platforms: { value: 'A,B', summary: `build the image for these (default ${DEFAULT_PLATFORM})` },
+  strict: { summary: 'fail also when something could not be evaluated' },
+  json: { summary: 'print the result as JSON; everything else goes to stderr' },
+  progress: {
+    value: 'auto|tty|plain',
+    choices: ['auto', 'tty', 'plain'],
+    summary: 'live display, or lines (default auto)',
+  },
+  verbose: { summary: 'print every step and its output' },
+  yes: { summary: 'install missing system packages without asking' },
+  help: { summary: 'show help; after a function, its own' },
+  version: { summary: 'show the version' },
+} as const satisfies Record<string, OptionInfo>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+export function optionInfo(name: OptionName): OptionInfo {
+  return OPTIONS[name];
+}
+
+const GENERAL = ['engine', 'offline', 'mirror', 'verbose', 'yes'] as const;
+const RUN = [...GENERAL, 'images', 'output', 'strict', 'json', 'progress'] as const;
+
+export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
+  ci: { summary: 'lint, test and build (the default)', options: [...RUN, 'platforms'], example: 'ci --output out' },
+  lint: { summary: 'check format, lint rules and types', options: RUN, example: 'lint' },
+  test: { summary: 'run the tests of the service and the pipeline', options: RUN, example: 'test --verbose' },
+  build: {
+    summary: "build the service's image: DIR/image.tar",
+    options: [...RUN, 'platforms'],
+    example: 'build --platforms linux/amd64,linux/arm64',
+  },
+  images: {
+    summary: 'write the pinned images as OCI archives, for --images',
+    operands: '[NAME…]',
+    options: [...GENERAL, 'output', 'platforms'],
+    example: 'images node runtime --output images',
+  },
+  completion: {
+    summary: 'print completion for a shell',
+    operands: 'bash|zsh',
+    options: [],
+    example: 'completion bash',
+  },
+};
+
+export const FUNCTION_NAMES = Object.keys(FUNCTIONS) as FunctionName[];
+
+export function isFunction(name: string): name is FunctionName {
+  return Object.hasOwn(FUNCTIONS, name);
+}
+
+/** The options of a function, help and version among them. */
+export function optionsOf(name: FunctionName): OptionName[] {
+  return [...FUNCTIONS[name].options, 'help', 'version'];
+}

@@ -1,0 +1,141 @@
+// Help and completion, written from the table of functions.
+import { COMMAND } from '../src/core/phrases.ts';
+import type { Shell } from './arguments.ts';
+import {
+  FUNCTION_NAMES,
+  FUNCTIONS,
+  type FunctionName,
+  OPTIONS,
+  type OptionName,
+  optionInfo,
+  optionsOf,
+} from './functions.ts';
+
+const EXIT_CODES =
+  'Exit code: 0 all held · 1 a stage failed · 2 wrong use or configuration · 3 cannot run here · 130 interrupted';
+
+/** Help for the whole, or for one function. Fits a screen. */
+export function renderHelp(of: FunctionName | null): string {
+  return of === null ? general() : forFunction(of);
+}
+
+function general(): string {
+  const functions = FUNCTION_NAMES.map((name) => [name, FUNCTIONS[name].summary] as const);
+  return [
+    'Lint, test and build this repository in real containers, the same here as in CI.',
+    '',
+    `Usage: ${COMMAND} [function] [options]`,
+    '',
+    'Functions:',
+    ...columns(functions),
+    '',
+    'Options:',
+    ...columns((Object.keys(OPTIONS) as OptionName[]).map(describeOption)),
+    '',
+    EXIT_CODES,
+    '',
+  ].join('\n');
+}
+
+function forFunction(name: FunctionName): string {
+  const { summary, operands, example } = FUNCTIONS[name];
+  return [
+    `${name}: ${summary}`,
+    '',
+    `Usage: ${COMMAND} ${name}${operands === undefined ? '' : ` ${operands}`} [options]`,
+    '',
+    'Options:',
+    ...columns(optionsOf(name).map(describeOption)),
+    '',
+    `Example: ${COMMAND} ${example}`,
+    EXIT_CODES,
+    '',
+  ].join('\n');
+}
+
+function describeOption(name: OptionName): readonly [string, string] {
+  const { value, summary, repeatable } = optionInfo(name);
+  return [`--${name}${value === undefined ? '' : ` ${value}`}`, `${summary}${repeatable ? '; repeatable' : ''}`];
+}
+
+function columns(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`);
+}
+
+/** A script for the shell. It completes after `ci.ts`, however that is called, through an alias named drydock. */
+export function renderCompletion(shell: Shell): string {
+  return shell === 'bash' ? bash() : zsh();
+}
+
+const USE = `alias drydock='${COMMAND}'`;
+
+function bash(): string {
+  const cases = FUNCTION_NAMES.map((name) => `    ${name}) words="${optionWords(name)}" ;;`);
+  return [
+    `# Use: eval "$(${COMMAND} completion bash)"; then type: drydock <TAB>`,
+    USE,
+    '_drydock() {',
+    '  local word="$2" previous="$3" words function',
+    '  read -r _ function _ <<< "$COMP_LINE"',
+    '  case "$previous" in',
+    ...choiceOptions().map(
+      ([name, choices]) => `    --${name}) COMPREPLY=($(compgen -W "${choices.join(' ')}" -- "$word")); return ;;`,
+    ),
+    '    --output|--images) COMPREPLY=($(compgen -d -- "$word")); return ;;',
+    '  esac',
+    '  case "$function" in',
+    ...cases,
+    `    *) words="${FUNCTION_NAMES.join(' ')} ${optionWords('ci')}" ;;`,
+    '  esac',
+    '  COMPREPLY=($(compgen -W "$words" -- "$word"))',
+    '}',
+    'complete -F _drydock drydock',
+    '',
+  ].join('\n');
+}
+
+function zsh(): string {
+  const functions = FUNCTION_NAMES.map((name) => `    '${name}:${FUNCTIONS[name].summary.replace(/[':]/g, '')}'`);
+  const options = (Object.keys(OPTIONS) as OptionName[]).map((name) => {
+    const { value, choices, summary } = optionInfo(name);
+    const action =
+      choices === undefined
+        ? value === 'DIR'
+          ? ':folder:_files -/'
+          : value === undefined
+            ? ''
+            : ':value:'
+        : `:choice:(${choices.join(' ')})`;
+    return `    '--${name}[${summary.replace(/[[\]':]/g, '')}]${action}'`;
+  });
+  return [
+    `# Use: eval "$(${COMMAND} completion zsh)"; then type: drydock <TAB>`,
+    USE,
+    '_drydock() {',
+    '  local -a functions options',
+    '  functions=(',
+    ...functions,
+    '  )',
+    '  options=(',
+    ...options,
+    '  )',
+    '  _arguments -s "1:function:{_describe function functions}" $options',
+    '}',
+    'compdef _drydock drydock',
+    '',
+  ].join('\n');
+}
+
+function optionWords(name: FunctionName): string {
+  return optionsOf(name)
+    .map((option) => `--${option}`)
+    .join(' ');
+}
+
+function choiceOptions(): [string, readonly string[]][] {
+  return (Object.keys(OPTIONS) as OptionName[]).flatMap((name): [string, readonly string[]][] => {
+    const { choices } = optionInfo(name);
+    return choices === undefined ? [] : [[name, choices]];
+  });
+}

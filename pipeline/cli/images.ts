@@ -1,0 +1,163 @@
+// Writes pinned images as OCI archives, one for each pin, for `--images`: from where the engine has them, else from a registry.
+import { createReadStream, createWriteStream, mkdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { EXIT, PipelineError, reasonOf } from '../src/core/errors.ts';
+import { OciError } from '../src/oci/errors.ts';
+import { openLayout, readBase } from '../src/oci/layout.ts';
+import { pullToLayout } from '../src/oci/pull.ts';
+import { dockerCredentials, parseMirrors, parsePin, RegistryClient } from '../src/oci/registry.ts';
+import { type TarInput, writeTar } from '../src/oci/tar.ts';
+import { archiveOf, PIN_NAMES, type PinName, pinned } from '../src/pins.ts';
+import type { ImagesInvocation } from './arguments.ts';
+import { withEngine } from './session.ts';
+import type { Terminal } from './terminal.ts';
+
+/** One way to an archive: writes the file, or throws why it can't. */
+type Way = (name: PinName, platforms: readonly string[], file: string) => Promise<void>;
+
+type Written = { name: PinName; file: string; standIn: string | null } | { name: PinName; reason: string };
+
+/** Exit code 0 if every image that was asked for was written, 3 if one could not be had. */
+export async function writeImages(invocation: ImagesInvocation, root: string, terminal: Terminal): Promise<number> {
+  const { options } = invocation;
+  const names = invocation.names.length > 0 ? invocation.names : PIN_NAMES;
+  const output = resolve(options.output);
+  mkdirSync(output, { recursive: true });
+  const say = (line: string) => terminal.err.write(`${line}\n`);
+  const results: Written[] = [];
+  const writeAll = async (ways: readonly Way[]) => {
+    for (const name of names) {
+      const written = await writeOne(name, options.platforms, output, ways);
+      results.push(written);
+      terminal.out.write(`${describe(written)}\n`);
+    }
+  };
+  const registry = options.offline ? [] : [fromRegistry(options.mirrors)];
+  // Only the embedded engine keeps images as they were served; a Dagger engine makes their layers anew.
+  if (process.platform === 'linux' && options.engine !== 'dagger') {
+    const session = {
+      ...options,
+      engine: 'embedded' as const,
+      root,
+      interrupted: terminal.interrupted,
+      canAsk: terminal.canAsk,
+      say,
+      onEngine: () => {},
+    };
+    await withEngine(session, async () => await writeAll([await fromEngine(), ...registry]));
+  } else await writeAll(registry);
+  return results.some((result) => 'reason' in result) ? EXIT.environment : EXIT.ok;
+}
+
+function describe(written: Written): string {
+  if ('reason' in written) return `MISSING  ${written.name}: ${written.reason}`;
+  const note = written.standIn === null ? '' : ` (a stand-in, assembled here: ${written.standIn})`;
+  return `ok       ${relative(process.cwd(), written.file)}${note}`;
+}
+
+/** Try the ways in turn. A file only gets its name once all of it was checked against the pin. */
+async function writeOne(
+  name: PinName,
+  platforms: readonly string[],
+  output: string,
+  ways: readonly Way[],
+): Promise<Written> {
+  const file = join(output, archiveOf(name));
+  const aside = `${file}.part`;
+  const reasons: string[] = [];
+  try {
+    for (const way of ways) {
+      try {
+        await way(name, platforms, aside);
+        const standIn = await check(name, platforms, aside);
+        await rename(aside, file);
+        return { name, file, standIn };
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        reasons.push(firstLine(reasonOf(error)).replaceAll(aside, archiveOf(name)));
+      }
+    }
+  } finally {
+    await rm(aside, { force: true });
+  }
+  return { name, reason: reasons.join('; ') || 'no registry is asked (--offline)' };
+}
+
+/** A fault of the source of an image; a full disk or a bug is not one. */
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof OciError ||
+    error instanceof PipelineError ||
+    (error instanceof Error && error.name === 'GraphQLRequestError')
+  );
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? text;
+}
+
+/** The pinned chain for every platform, or a labelled stand-in; its recipe then. */
+async function check(name: PinName, platforms: readonly string[], file: string): Promise<string | null> {
+  const source = await openLayout(file);
+  try {
+    let standIn: string | null = null;
+    for (const platform of platforms) {
+      const base = await readBase(source, parsePin(pinned(name)).digest, platform);
+      standIn = base.standIn ?? standIn;
+    }
+    return standIn;
+  } finally {
+    await source.close();
+  }
+}
+
+async function fromEngine(): Promise<Way> {
+  const { Images } = await import('../src/stages/images.ts');
+  const images = new Images({ archives: undefined, mirrors: [] });
+  return async (name, platforms, file) => {
+    const [platform, ...more] = platforms;
+    if (platform === undefined || more.length > 0) {
+      throw new PipelineError('BAD_OPTION', 'the engine gives one platform at a time', 'name one platform');
+    }
+    await images.archive(name, platform).export(file);
+  };
+}
+
+function fromRegistry(mirrors: readonly string[]): Way {
+  const config = readDockerConfig();
+  const client = new RegistryClient({
+    mirrors: parseMirrors([...mirrors]),
+    credentials: (registry) => (config === null ? undefined : dockerCredentials(config, registry)),
+  });
+  return async (name, platforms, file) => {
+    const folder = await mkdtemp(join(tmpdir(), 'drydock-pull-'));
+    try {
+      await pullToLayout(client, parsePin(pinned(name)), folder, { platforms });
+      await pipeline(writeTar(await layoutEntries(folder)), createWriteStream(file));
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  };
+}
+
+function readDockerConfig(): string | null {
+  try {
+    return readFileSync(join(process.env.DOCKER_CONFIG || join(homedir(), '.docker'), 'config.json'), 'utf8');
+  } catch {
+    return null; // nobody is logged in anywhere
+  }
+}
+
+/** The files of a layout folder, in a fixed order: the same image makes the same archive. */
+async function layoutEntries(folder: string): Promise<TarInput[]> {
+  const blobs = (await readdir(join(folder, 'blobs', 'sha256'))).sort().map((name) => `blobs/sha256/${name}`);
+  return await Promise.all(
+    ['oci-layout', 'index.json', ...blobs].map(async (path): Promise<TarInput> => {
+      const { size } = await stat(join(folder, path));
+      return { path, type: 'file', mode: 0o644, size, content: createReadStream(join(folder, path)) };
+    }),
+  );
+}

@@ -1,0 +1,44 @@
+// Arguments in, exit code out.
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { VERSION } from '../src/core/version.ts';
+import { type Invocation, parseInvocation } from './arguments.ts';
+import { describeFault } from './faults.ts';
+import { renderCompletion, renderHelp } from './help.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
+
+/** The repository that this file is in: the same, wherever it is called from. */
+const ROOT = dirname(fileURLToPath(new URL('..', import.meta.url)));
+
+export async function main(args: readonly string[]): Promise<number> {
+  const terminal = openTerminal();
+  try {
+    return await dispatch(parseInvocation(args), terminal);
+  } catch (error) {
+    const { text, exitCode } = describeFault(error, args.includes('--verbose'));
+    terminal.err.write(text);
+    return exitCode;
+  }
+}
+
+async function dispatch(invocation: Invocation, terminal: Terminal): Promise<number> {
+  switch (invocation.kind) {
+    case 'help':
+      terminal.out.write(renderHelp(invocation.of));
+      return 0;
+    case 'version':
+      terminal.out.write(`drydock ${VERSION}\n`);
+      return 0;
+    case 'completion':
+      terminal.out.write(renderCompletion(invocation.shell));
+      return 0;
+    case 'stages': {
+      const { runStages } = await import('./stages.ts');
+      return await runStages(invocation, ROOT, terminal);
+    }
+    case 'images': {
+      const { writeImages } = await import('./images.ts');
+      return await writeImages(invocation, ROOT, terminal);
+    }
+  }
+}

@@ -1,0 +1,137 @@
+// Shows a run to a person while it goes on: a live display on a terminal, quiet lines elsewhere. Two tables over the same events.
+import type { Listener, RunEvent } from '../src/core/events.ts';
+import type { RunResult, StageResult } from '../src/core/model.ts';
+import {
+  phraseFailure,
+  phraseImage,
+  phraseSeconds,
+  phraseStage,
+  phraseStandIns,
+  phraseStep,
+  phraseVerdict,
+} from '../src/core/phrases.ts';
+import { NOT_ASKED } from '../src/core/summary.ts';
+
+/** Where it is shown. */
+export type Screen = {
+  write: (text: string) => void;
+  isTerminal: boolean;
+  columns: () => number;
+  hasColour: boolean;
+};
+
+export type RenderOptions = { screen: Screen; isVerbose: boolean; output: string; now?: () => number };
+
+type Table = { [K in RunEvent['kind']]: (event: Extract<RunEvent, { kind: K }>) => string[] };
+
+export type Renderer = { listener: Listener; close: () => void };
+
+/** Lines that stay: what a log of the run should hold. */
+export function renderPlain({ screen, isVerbose, output }: RenderOptions): Renderer {
+  const table = lines(isVerbose, output, painter(screen.hasColour));
+  return { listener: (event) => printLines(screen, phrase(table, event)), close: () => {} };
+}
+
+/** The same lines, and below them what runs right now. */
+export function renderTty({ screen, isVerbose, output, now = Date.now }: RenderOptions): Renderer {
+  const paint = painter(screen.hasColour);
+  const table = lines(isVerbose, output, paint);
+  const running = new Map<string, { label: string; sinceMs: number }>();
+  let drawn = 0;
+  const erase = () => {
+    if (drawn > 0) screen.write(`\u001b[${drawn}A\u001b[0J`);
+    drawn = 0;
+  };
+  const draw = () => {
+    const rows = [...running.values()].map(({ label, sinceMs }) => {
+      const time = phraseSeconds((now() - sinceMs) / 1000);
+      return paint('dim', `  … ${label} · ${time}`.slice(0, Math.max(20, screen.columns() - 1)));
+    });
+    printLines(screen, rows);
+    drawn = rows.length;
+  };
+  const timer = setInterval(() => {
+    erase();
+    draw();
+  }, 100);
+  timer.unref();
+  return {
+    listener: (event) => {
+      erase();
+      if (event.kind === 'step-started') {
+        running.set(`${event.stage} ${event.step}`, { label: `${event.stage}: ${event.command}`, sinceMs: event.atMs });
+      }
+      if (event.kind === 'step-finished') running.delete(`${event.stage} ${event.step.name}`);
+      if (event.kind === 'run-finished') running.clear();
+      printLines(screen, phrase(table, event));
+      draw();
+    },
+    close: () => {
+      clearInterval(timer);
+      erase();
+    },
+  };
+}
+
+function phrase<K extends RunEvent['kind']>(table: Table, event: Extract<RunEvent, { kind: K }>): string[] {
+  return (table[event.kind] as (event: Extract<RunEvent, { kind: K }>) => string[])(event);
+}
+
+function lines(isVerbose: boolean, output: string, paint: Paint): Table {
+  return {
+    engine: ({ engine }) => [paint('dim', `engine: ${engine.kind} (${engine.why})`)],
+    note: ({ text }) => [paint('dim', text)],
+    'step-started': ({ stage, command }) => (isVerbose ? [paint('dim', `run   ${stage}: ${command}`)] : []),
+    'step-finished': ({ stage, step, log }) => {
+      if (!isVerbose) return [];
+      const rows =
+        log === ''
+          ? []
+          : log
+              .trimEnd()
+              .split('\n')
+              .map((line) => `      ${line}`);
+      return [`${step.exitCode === 0 ? 'done' : 'FAIL'}  ${stage}: ${phraseStep(step)}`, ...rows];
+    },
+    'stage-finished': ({ stage }) => [paintStage(stage, paint)],
+    'run-finished': ({ run }) => closing(run, output, paint),
+  };
+}
+
+function paintStage(stage: StageResult, paint: Paint): string {
+  return paint(stage.status === 'passed' ? 'green' : stage.status === 'failed' ? 'red' : 'yellow', phraseStage(stage));
+}
+
+/** What is left to say: skipped stages, failures, the image, stand-ins, where everything is, and the verdict. */
+function closing(run: RunResult, output: string, paint: Paint): string[] {
+  const skipped = run.stages.filter(
+    ({ status, reason }) => status === 'skipped' && reason !== NOT_ASKED && run.error === null,
+  );
+  const failed = run.stages.filter(({ status }) => status === 'failed');
+  const image = phraseImage(run);
+  return [
+    ...skipped.map((stage) => paintStage(stage, paint)),
+    ...failed.flatMap((stage) => {
+      const [head = '', ...rest] = phraseFailure(stage, run, output);
+      return ['', paint('red', head), ...rest];
+    }),
+    ...(failed.length > 0 ? [''] : []),
+    ...(image === null ? [] : [`image: ${image.replace(run.image?.file ?? '', `${output}/${run.image?.file}`)}`]),
+    ...phraseStandIns(run).map((line) => paint('yellow', line)),
+    ...(run.error === null ? [] : [paint('red', `error: ${run.error.message}`), `hint: ${run.error.hint}`]),
+    `${run.error === null ? paint(run.verdict === 'passed' ? 'green' : 'red', phraseVerdict(run)) : ''}`,
+    paint('dim', `report: ${output}/summary.md, ${output}/result.json`),
+  ].filter((line, index, all) => line !== '' || (index > 0 && all[index - 1] !== ''));
+}
+
+function printLines(screen: Screen, rows: readonly string[]): void {
+  if (rows.length > 0) screen.write(`${rows.join('\n')}\n`);
+}
+
+type Colour = 'red' | 'green' | 'yellow' | 'dim';
+type Paint = (colour: Colour, text: string) => string;
+const CODES: Record<Colour, number> = { red: 31, green: 32, yellow: 33, dim: 2 };
+
+function painter(hasColour: boolean): Paint {
+  return (colour, text) => (hasColour && text !== '' ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text);
+}

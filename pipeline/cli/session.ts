@@ -1,0 +1,124 @@
+// Work inside an engine's session: tries the engines in turn, and leaves nothing running however it ends.
+import { PipelineError, reasonOf } from '../src/core/errors.ts';
+import type { EngineFacts } from '../src/core/model.ts';
+import type { EngineOptions } from './arguments.ts';
+import { type EngineSession, engineCandidates, findProvisioning, startEmbedded } from './engine.ts';
+import { ensureRequirements } from './requirements.ts';
+
+export type SessionOptions = EngineOptions & {
+  root: string;
+  /** Rejects when somebody wants it to end. */
+  interrupted: Promise<never>;
+  canAsk: boolean;
+  say: (line: string) => void;
+  /** Told which engine it is, before anything runs on it. */
+  onEngine: (engine: EngineFacts) => void;
+};
+
+/** Run the work on the first engine that starts. */
+export async function withEngine<T>(options: SessionOptions, work: (engine: EngineFacts) => Promise<T>): Promise<T> {
+  const { env, platform } = process;
+  const around = { env, platform, provisioning: () => findProvisioning(env) };
+  const engines = await Promise.race([engineCandidates(options.engine, options.offline, around), options.interrupted]);
+  for (const [index, engine] of engines.entries()) {
+    const isLast = index === engines.length - 1;
+    try {
+      return await (engine.kind === 'embedded' ? onEmbedded(engine, options, work) : onDagger(engine, options, work));
+    } catch (error) {
+      if (isLast || !(error instanceof DidNotStart)) throw error instanceof DidNotStart ? error.fault : error;
+      options.say(error.fault.message);
+    }
+  }
+  throw new PipelineError('NO_ENGINE', 'no engine can be used here', 'use --engine embedded on Linux, or start Docker');
+}
+
+/** The engine never answered: another may be tried. */
+class DidNotStart extends Error {
+  readonly fault: PipelineError;
+
+  constructor(fault: PipelineError) {
+    super(fault.message);
+    this.fault = fault;
+  }
+}
+
+async function onEmbedded<T>(
+  engine: EngineFacts,
+  options: SessionOptions,
+  work: (engine: EngineFacts) => Promise<T>,
+): Promise<T> {
+  const { root, offline, mirrors, verbose, yes, canAsk, say, interrupted } = options;
+  await Promise.race([ensureRequirements({ yes, env: process.env, canAsk, say }), interrupted]);
+  options.onEngine(engine);
+  // Started first: while it starts, we load the SDK, which takes longer.
+  const starting = startEmbedded({
+    root,
+    offline,
+    mirrors,
+    onLine: verbose ? (line) => say(`engine: ${line}`) : undefined,
+  });
+  let session: EngineSession | undefined;
+  try {
+    const loading = loadSdk();
+    session = await Promise.race([starting, interrupted]);
+    const { lost } = session;
+    const { connection } = await loading;
+    return await Promise.race([connected(connection, () => work(engine)), lost, interrupted]);
+  } finally {
+    await (session ?? (await starting.catch(() => undefined)))?.close();
+  }
+}
+
+async function onDagger<T>(
+  engine: EngineFacts,
+  options: SessionOptions,
+  work: (engine: EngineFacts) => Promise<T>,
+): Promise<T> {
+  options.onEngine(engine);
+  const { connection } = await loadSdk();
+  let isStarted = false;
+  const started = () => {
+    isStarted = true;
+    return work(engine);
+  };
+  try {
+    return await Promise.race([connected(connection, started, options.verbose), options.interrupted]);
+  } catch (error) {
+    if (isStarted || error instanceof PipelineError) throw error;
+    const reason = reasonOf(error).split('\n')[0]?.slice(0, 300);
+    throw new DidNotStart(
+      new PipelineError(
+        'NO_ENGINE',
+        `the Dagger engine did not start: ${reason}`,
+        'see what `docker info` says, or use --engine embedded on Linux',
+        {
+          cause: error,
+        },
+      ),
+    );
+  }
+}
+
+type Connection = typeof import('@dagger.io/dagger').connection;
+
+/** A second long: not for --help, and not before it is needed. */
+async function loadSdk() {
+  return await import('@dagger.io/dagger');
+}
+
+/** The SDK's connection gives nothing back, and wraps what is thrown inside it; this gives the value, and the error as it was. */
+async function connected<T>(connection: Connection, work: () => Promise<T>, isVerbose = false): Promise<T> {
+  let outcome: { value: T } | { error: unknown } | undefined;
+  await connection(
+    async () => {
+      outcome = await work().then(
+        (value) => ({ value }),
+        (error: unknown) => ({ error }),
+      );
+    },
+    isVerbose ? { LogOutput: process.stderr } : {},
+  );
+  if (outcome === undefined) throw new Error('the connection ended before the work began');
+  if ('error' in outcome) throw outcome.error;
+  return outcome.value;
+}

@@ -1,0 +1,156 @@
+// Runs stages from the laptop's door: checks what is at hand, runs them on an engine, writes the report, shows it.
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { PipelineError } from '../src/core/errors.ts';
+import type { Listener } from '../src/core/events.ts';
+import { noFacts } from '../src/core/git.ts';
+import { SOURCE_IGNORE } from '../src/core/ignore.ts';
+import type { AskedStage, EngineFacts, RunResult } from '../src/core/model.ts';
+import { renderReport } from '../src/core/report.ts';
+import { runResult } from '../src/core/result.ts';
+import type { StageInvocation } from './arguments.ts';
+import { asFault } from './faults.ts';
+import type { StageFunction } from './functions.ts';
+import { prepareOutput } from './output.ts';
+import { renderPlain, renderTty } from './render.ts';
+import { withEngine } from './session.ts';
+import type { Terminal } from './terminal.ts';
+
+const STAGES_OF: Record<StageFunction, AskedStage[]> = {
+  ci: ['lint', 'test', 'build'],
+  lint: ['lint'],
+  test: ['test'],
+  build: ['build'],
+};
+
+/** Run what was asked for. Returns the exit code; a run that could not begin has a report too. */
+export async function runStages(invocation: StageInvocation, root: string, terminal: Terminal): Promise<number> {
+  const { options } = invocation;
+  const startedMs = Date.now();
+  const output = resolve(options.output);
+  checkRepository(root);
+  const images = options.images === null ? null : checkFolder(options.images);
+  prepareOutput(output);
+  const screen = options.json ? terminal.err : terminal.out;
+  const isLive = options.progress === 'tty' || (options.progress === 'auto' && screen.isTerminal);
+  const shown = relative(process.cwd(), output) || '.';
+  const renderer = (isLive ? renderTty : renderPlain)({ screen, isVerbose: options.verbose, output: shown });
+  let engine: EngineFacts | null = null;
+  const finish = (run: RunResult): number => {
+    renderer.listener({ kind: 'run-finished', run });
+    renderer.close();
+    if (options.json) terminal.out.write(`${JSON.stringify(run, null, 2)}\n`);
+    return run.exitCode;
+  };
+  try {
+    const run = await withEngine(
+      {
+        ...options,
+        root,
+        interrupted: terminal.interrupted,
+        canAsk: terminal.canAsk,
+        say: (text) => renderer.listener({ kind: 'note', text }),
+        onEngine: (chosen) => {
+          engine = chosen;
+          renderer.listener({ kind: 'engine', engine: chosen });
+        },
+      },
+      (chosen) => runOn(chosen, invocation, { root, output, images, listener: renderer.listener }),
+    );
+    return finish(run);
+  } catch (thrown) {
+    renderer.close();
+    const error = asFault(thrown);
+    if (error === undefined) throw thrown;
+    const facts = {
+      function: invocation.function,
+      asked: STAGES_OF[invocation.function],
+      strict: options.strict,
+      startedMs,
+    };
+    const run = runResult({
+      ...facts,
+      engine,
+      finishedMs: Date.now(),
+      error,
+      source: noFacts('git was not asked'),
+      stages: new Map(),
+      image: null,
+      standIns: [],
+    });
+    writeTexts(output, run);
+    return finish(run);
+  }
+}
+
+type Folders = { root: string; output: string; images: string | null; listener: Listener };
+
+/** Everything that talks to the engine. Loaded late, because the SDK comes with it. */
+async function runOn(
+  engine: EngineFacts,
+  { function: name, options }: StageInvocation,
+  folders: Folders,
+): Promise<RunResult> {
+  const [{ dag }, { run }, { listen }] = await Promise.all([
+    import('@dagger.io/dagger'),
+    import('../src/stages/run.ts'),
+    import('../src/stages/progress.ts'),
+  ]);
+  const { root, output, images, listener } = folders;
+  const stop = listen(listener);
+  try {
+    const host = dag.host();
+    const { report, result } = await run(STAGES_OF[name], {
+      function: name,
+      source: host.directory(root, { exclude: [...SOURCE_IGNORE, ...inside(root, output)], gitignore: true }),
+      // With all that git tracks: whatever were left out here would look deleted.
+      repo: host.directory(root, { exclude: ['**/node_modules'], gitignore: true }).asGit(),
+      images: images === null ? undefined : host.directory(images, { include: ['*.tar'] }),
+      platforms: options.platforms,
+      // The embedded engine asks mirrors itself, and what they lack it finds elsewhere.
+      mirrors: engine.kind === 'embedded' ? [] : options.mirrors,
+      strict: options.strict,
+      engine,
+    });
+    await report.export(output);
+    return result;
+  } finally {
+    stop();
+  }
+}
+
+/** The output folder as a pattern, when it is a part of the source: what a run wrote is not what the next one reads. */
+function inside(root: string, folder: string): string[] {
+  const path = relative(root, folder);
+  return path === '' || path.startsWith('..') ? [] : [path.split('\\').join('/')];
+}
+
+function checkRepository(root: string): void {
+  for (let folder = root; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, '.git'))) return;
+    if (folder === dirname(folder)) break;
+  }
+  throw new PipelineError(
+    'NOT_A_REPOSITORY',
+    `${root} is not in a git repository`,
+    'clone it with git, or run `git init` and commit',
+  );
+}
+
+function checkFolder(given: string): string {
+  const folder = resolve(given);
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return folder;
+  throw new PipelineError(
+    'BAD_OPTION',
+    `--images ${given} is not a folder`,
+    'fill one: npx tsx pipeline/ci.ts images --output DIR',
+  );
+}
+
+/** The report of a run that no engine can write. */
+function writeTexts(output: string, run: RunResult): void {
+  for (const [path, text] of renderReport(run, new Map(), new Map())) {
+    mkdirSync(dirname(join(output, path)), { recursive: true });
+    writeFileSync(join(output, path), text);
+  }
+}

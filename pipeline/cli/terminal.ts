@@ -1,0 +1,48 @@
+// The person at the other end: where to write, whether there is a terminal, and the wish to stop.
+import { EXIT, PipelineError } from '../src/core/errors.ts';
+import type { Screen } from './render.ts';
+
+export type Terminal = {
+  out: Screen;
+  err: Screen;
+  canAsk: boolean;
+  /** Rejects at the first Ctrl-C. */
+  interrupted: Promise<never>;
+};
+
+export function openTerminal(env: NodeJS.ProcessEnv = process.env): Terminal {
+  const interrupted = new Promise<never>((_, reject) => {
+    let isFirst = true;
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        // Who asks twice does not want to wait for an orderly end; the engine notices that we are gone.
+        if (!isFirst) process.exit(EXIT.interrupted);
+        isFirst = false;
+        reject(
+          new PipelineError('INTERRUPTED', 'interrupted', 'nothing is left running; what was finished is in the cache'),
+        );
+      });
+    }
+  });
+  interrupted.catch(() => {}); // told where it is awaited
+  return {
+    out: screenOf(process.stdout, env),
+    err: screenOf(process.stderr, env),
+    canAsk: Boolean(process.stdin.isTTY && process.stderr.isTTY),
+    interrupted,
+  };
+}
+
+function screenOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Screen {
+  // A reader that went away (`| head`) is not our failure.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+  const isTerminal = Boolean(stream.isTTY) && env.TERM !== 'dumb';
+  return {
+    write: (text) => stream.write(text),
+    isTerminal,
+    columns: () => stream.columns ?? 80,
+    hasColour: env.NO_COLOR ? false : env.FORCE_COLOR ? env.FORCE_COLOR !== '0' : isTerminal,
+  };
+}

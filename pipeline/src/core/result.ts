@@ -1,0 +1,57 @@
+// Puts a run's result together, from whatever is known when it ends: also when it could not even begin.
+import type { PipelineError } from './errors.ts';
+import {
+  type AskedStage,
+  type EngineFacts,
+  type ImageResult,
+  type RunResult,
+  SCHEMA_VERSION,
+  type SourceFacts,
+  STAGES,
+  type StageName,
+  type StageResult,
+  type StandIn,
+} from './model.ts';
+import { NOT_ASKED } from './summary.ts';
+import { decideVerdict, seconds, skippedStage } from './verdict.ts';
+import { VERSION } from './version.ts';
+
+export type RunFacts = {
+  function: string;
+  asked: readonly AskedStage[];
+  engine: EngineFacts | null;
+  strict: boolean;
+  startedMs: number;
+  finishedMs: number;
+  error: PipelineError | null;
+  source: SourceFacts;
+  stages: ReadonlyMap<StageName, StageResult>;
+  image: ImageResult | null;
+  standIns: StandIn[];
+};
+
+export function runResult(facts: RunFacts): RunResult {
+  const { error, startedMs, finishedMs } = facts;
+  const runError = error === null ? null : { code: error.code, message: error.message, hint: error.hint };
+  const stages = STAGES.map((name) => facts.stages.get(name) ?? skippedStage(name, whyNot(name, facts.asked)));
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    tool: { name: 'drydock', version: VERSION },
+    function: facts.function,
+    startedAt: new Date(startedMs).toISOString(),
+    finishedAt: new Date(finishedMs).toISOString(),
+    seconds: seconds(finishedMs - startedMs),
+    engine: facts.engine,
+    source: facts.source,
+    strict: facts.strict,
+    ...decideVerdict(stages, facts.strict, runError),
+    error: runError,
+    stages,
+    image: facts.image,
+    standIns: facts.standIns,
+  };
+}
+
+function whyNot(name: StageName, asked: readonly AskedStage[]): string {
+  return name === 'install' || asked.includes(name) ? 'not reached' : NOT_ASKED;
+}
