@@ -103,7 +103,7 @@ function npm(lines: readonly string[]): string[] {
 /** Whatever looks like an error, where the tool is not known. */
 function anything(lines: readonly string[]): string[] {
   const isNoise = (line: string) =>
-    /^npm (error|ERR!|warn)/.test(line) || /\b(0|no) (errors|failures|failed)\b/i.test(line);
+    /^(npm (error|ERR!|warn)|> )/.test(line) || /\b(0|no) (errors|failures|failed)\b/i.test(line);
   return lines.filter(
     (line) =>
       /\b(error|fatal|failed|failure|exception|panic|cannot|denied|ENOSPC|not found)\b|Error\b/i.test(line) &&

@@ -9,6 +9,7 @@ import type {
   ImageResult,
   RunResult,
   SourceFacts,
+  StageName,
   StageResult,
   StandIn,
 } from '../core/model.ts';

@@ -1,0 +1,92 @@
+// Reading test reports as real tools write them, and writing one for the whole run.
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { countTests, parseJunit, renderJunit, type TestCase } from '../../src/core/junit.ts';
+import { escapeXml, parseXml } from '../../src/core/xml.ts';
+import { failedStage, run, stage, step } from './make.ts';
+
+const fixture = (name: string) => readFileSync(new URL(`./fixtures/${name}.xml`, import.meta.url), 'utf8');
+
+const reports: [file: string, counts: unknown, failed: string[]][] = [
+  ['vitest', { total: 4, failed: 2, skipped: 1 }, ['test/add.test.ts adds', 'test/broken.test.ts test/broken.test.ts']],
+  ['node-test', { total: 4, failed: 1, skipped: 1 }, [' adds']],
+];
+for (const [file, counts, failed] of reports) {
+  test(`the report of ${file}`, () => {
+    const cases = parseJunit(fixture(file));
+    expect(countTests(cases)).toEqual(counts);
+    expect(cases.filter(({ outcome }) => outcome === 'failed').map(({ suite, name }) => `${suite} ${name}`)).toEqual(
+      failed,
+    );
+  });
+}
+
+const broken: [name: string, text: string, reason: string][] = [
+  ['empty', '', 'no single root'],
+  ['not XML', 'all fine', 'no single root'],
+  ['cut short', '<testsuites><testsuite name="a">', 'not closed'],
+  ['closed twice', '<a></a></a>', 'closes nothing'],
+  ['another document', '<html></html>', 'root is <html>'],
+  ['a stray bracket', '<testsuites><</testsuites>', 'not XML at character 12'],
+];
+for (const [name, text, reason] of broken) {
+  test(`a report that is ${name} is refused`, () => expect(() => parseJunit(text)).toThrow(reason));
+}
+
+test('text survives writing and reading', () => {
+  const text = `<a & "b" 'c'> ü \u0007`;
+  expect(parseXml(`<x y="${escapeXml(text)}">${escapeXml(text)}</x>`)).toMatchObject({
+    attributes: { y: `<a & "b" 'c'> ü ?` },
+    text: `<a & "b" 'c'> ü ?`,
+  });
+});
+
+const broke: TestCase = {
+  suite: 'a',
+  className: 'a.test.ts',
+  name: 'adds',
+  seconds: 0.1,
+  outcome: 'failed',
+  message: '3 is not 4',
+  detail: 'at a.test.ts:1',
+};
+
+const merged: [name: string, input: Parameters<typeof renderJunit>, counts: unknown][] = [
+  ['a run without tests', [run(), new Map()], { total: 1, failed: 0, skipped: 0 }],
+  [
+    'a failed stage without tests is a failure',
+    [run({ stages: [failedStage()] }), new Map()],
+    { total: 1, failed: 1, skipped: 0 },
+  ],
+  [
+    'a test stage whose report tells the failure does not tell it twice',
+    [
+      run({ stages: [stage({ name: 'test', status: 'failed', steps: [step({ name: 'service', exitCode: 1 })] })] }),
+      new Map([['service', [broke]]]),
+    ],
+    { total: 2, failed: 1, skipped: 0 },
+  ],
+  [
+    'a stage that failed though its steps passed',
+    [run({ stages: [stage({ status: 'failed', reason: 'no test ran' })] }), new Map()],
+    { total: 2, failed: 1, skipped: 0 },
+  ],
+  [
+    'a run that could not begin',
+    [run({ stages: [], error: { code: 'NO_ENGINE', message: 'nothing runs', hint: 'x' } }), new Map()],
+    { total: 1, failed: 1, skipped: 0 },
+  ],
+  [
+    'not evaluated is shown as skipped',
+    [run({ stages: [stage({ status: 'not evaluated', steps: [], reason: 'no database' })] }), new Map()],
+    { total: 1, failed: 0, skipped: 1 },
+  ],
+];
+for (const [name, input, counts] of merged) {
+  test(`one report: ${name}`, () => {
+    const text = renderJunit(...input);
+    expect(countTests(parseJunit(text))).toEqual(counts);
+    const root = parseXml(text).attributes;
+    expect({ total: Number(root.tests), failed: Number(root.failures), skipped: Number(root.skipped) }).toEqual(counts);
+  });
+}

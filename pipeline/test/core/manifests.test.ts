@@ -1,0 +1,89 @@
+// Manifests and lock files that npm could not install, told in a sentence before npm is asked.
+import { expect, test } from 'vitest';
+import { PipelineError } from '../../src/core/errors.ts';
+import { checkPackages } from '../../src/core/manifests.ts';
+
+type Manifest = Record<string, unknown>;
+const manifest = (over: Manifest = {}) => ({
+  name: 'a',
+  version: '1.0.0',
+  dependencies: { express: '5.0.0' },
+  ...over,
+});
+const lock = (over: Manifest = {}) => ({
+  lockfileVersion: 3,
+  packages: { '': { dependencies: { express: '5.0.0' } }, 'node_modules/express': { version: '5.0.0' } },
+  ...over,
+});
+const text = (value: unknown) => (typeof value === 'string' || value === null ? value : JSON.stringify(value));
+
+const good: [name: string, manifest: unknown, lock: unknown][] = [
+  ['equal', manifest(), lock()],
+  ['a range that only npm can judge', manifest({ dependencies: { express: '^5.0.0' } }), lock()],
+  ['an optional dependency that is not in the lock', manifest({ optionalDependencies: { fsevents: '2.0.0' } }), lock()],
+  ['no dependencies at all', { name: 'a', version: '1.0.0' }, { packages: { '': {} } }],
+];
+for (const [name, given, locked] of good) {
+  test(`manifest and lock: ${name}`, () => {
+    expect(() => checkPackages([{ folder: '', manifest: text(given), lock: text(locked) }])).not.toThrow();
+  });
+}
+
+const bad: [name: string, manifest: unknown, lock: unknown, code: string, sentence: string][] = [
+  ['no manifest', null, lock(), 'BAD_MANIFEST', 'service/package.json is missing'],
+  ['no lock file', manifest(), null, 'BAD_MANIFEST', 'service/package-lock.json is missing'],
+  ['a comma too many', '{\n  "name": "a",\n}', lock(), 'BAD_MANIFEST', 'service/package.json is not JSON: '],
+  [
+    'conflict marks in the lock',
+    manifest(),
+    '<<<<<<< HEAD\n{}',
+    'BAD_MANIFEST',
+    'service/package-lock.json is not JSON: ',
+  ],
+  ['a manifest that is a list', '[]', lock(), 'BAD_MANIFEST', 'does not hold a JSON object'],
+  ['a lock file of old', manifest(), { lockfileVersion: 1, dependencies: {} }, 'BAD_MANIFEST', 'has no "packages"'],
+  [
+    'a dependency that is not locked',
+    manifest({ dependencies: { express: '5.0.0', ms: '2.1.3' } }),
+    lock(),
+    'LOCK_MISMATCH',
+    'service/package-lock.json does not belong to service/package.json: ms is not in the lock',
+  ],
+  ['a dependency that is gone', manifest({ dependencies: {} }), lock(), 'LOCK_MISMATCH', 'express is only in the lock'],
+  [
+    'another version',
+    manifest({ dependencies: { express: '5.1.0' } }),
+    lock(),
+    'LOCK_MISMATCH',
+    'express is 5.1.0 in the manifest and 5.0.0 in the lock',
+  ],
+  [
+    'many at once',
+    manifest({ devDependencies: { a: '1.0.0', b: '1.0.0', c: '1.0.0', d: '1.0.0' } }),
+    lock(),
+    'LOCK_MISMATCH',
+    'c is not in the lock and 1 more',
+  ],
+];
+for (const [name, given, locked, code, sentence] of bad) {
+  test(`manifest and lock: ${name}`, () => {
+    const error = caught(() => checkPackages([{ folder: 'service', manifest: text(given), lock: text(locked) }]));
+    expect(error).toMatchObject({ code, exitCode: 2, message: expect.stringContaining(sentence) });
+    expect(error.hint).not.toBe('');
+  });
+}
+
+test('the place of a JSON fault is told by line', () => {
+  const error = caught(() => checkPackages([{ folder: '', manifest: '{\n  "name": "a",\n}', lock: null }]));
+  expect(error.message).toMatch(/line 3/);
+});
+
+function caught(work: () => unknown): PipelineError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof PipelineError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}

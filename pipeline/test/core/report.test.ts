@@ -1,0 +1,122 @@
+// A run as people read it: the failure in about ten lines, the summary, the files of a report.
+import { expect, test } from 'vitest';
+import type { RunResult, StageResult } from '../../src/core/model.ts';
+import { phraseFailure, phraseStage, phraseVerdict } from '../../src/core/phrases.ts';
+import { renderReport } from '../../src/core/report.ts';
+import { runResult } from '../../src/core/result.ts';
+import { renderSummary } from '../../src/core/summary.ts';
+import { failedStage, image, run, stage, step } from './make.ts';
+
+const suite = {
+  name: 'service',
+  tests: { total: 10, failed: 1, skipped: 2 },
+  coverage: { lines: 98.04, statements: 1, functions: 1, branches: 1 },
+};
+
+const stages: [name: string, stage: StageResult, line: string][] = [
+  ['passed', stage(), 'ok    lint     2.0 s'],
+  ['cached', stage({ cached: true }), 'ok    lint     cached'],
+  ['failed', failedStage(), 'FAIL  lint     2.0 s · biome: exit 1'],
+  [
+    'with tests',
+    stage({ name: 'test', suites: [suite] }),
+    'ok    test     2.0 s · service 7 passed, 1 failed, 2 skipped, 98.0 % covered',
+  ],
+  [
+    'skipped',
+    stage({ status: 'skipped', steps: [], reason: 'not reached: install failed' }),
+    'skip  lint     not reached: install failed',
+  ],
+  ['long', stage({ seconds: 75 }), 'ok    lint     1 min 15 s'],
+];
+for (const [name, given, line] of stages) test(`a stage that is ${name}`, () => expect(phraseStage(given)).toBe(line));
+
+test('a failure names stage, command, first errors, log and the way to run just this again', () => {
+  expect(phraseFailure(failedStage(), run(), 'out')).toEqual([
+    'lint failed: biome: exit 1',
+    '  npx biome ci .',
+    '    a.ts:1:1 lint/x: it is wrong',
+    '  whole log: out/logs/lint-biome.log',
+    '  again:     npx tsx pipeline/ci.ts lint',
+  ]);
+});
+
+test('a failed install is run again by what was asked for', () => {
+  const install = { ...failedStage(), name: 'install' as const };
+  expect(phraseFailure(install, run({ function: 'test' }), 'out').at(-1)).toBe(
+    '  again:     npx tsx pipeline/ci.ts test',
+  );
+});
+
+test('a failure of many steps stays short', () => {
+  const steps = ['a', 'b', 'c'].map((name) => step({ name, exitCode: 1, firstErrors: ['1', '2', '3', '4', '5'] }));
+  expect(phraseFailure(stage({ status: 'failed', steps }), run(), 'out').length).toBeLessThanOrEqual(18);
+});
+
+const verdicts: [over: Partial<RunResult>, line: string][] = [
+  [{}, 'passed in 3.0 s'],
+  [{ verdict: 'failed', stages: [failedStage(), stage({ name: 'test' })] }, 'failed in 3.0 s: lint'],
+  [
+    { verdict: 'failed', stages: [stage({ status: 'not evaluated' })] },
+    'failed in 3.0 s: not all was evaluated (--strict)',
+  ],
+  [
+    { verdict: 'error', error: { code: 'NO_SPACE', message: 'the disk is full', hint: '' } },
+    'stopped after 3.0 s: the disk is full',
+  ],
+];
+for (const [over, line] of verdicts) test(`verdict: ${line}`, () => expect(phraseVerdict(run(over))).toBe(line));
+
+test('the summary shows the verdict, every stage, and the failure in a fence', () => {
+  const failed = failedStage({ firstErrors: ['a ``` b'] });
+  const text = renderSummary(
+    run({ verdict: 'failed', exitCode: 1, stages: [failed, stage({ name: 'build' })], image: image() }),
+  );
+  expect(text).toContain('## ❌ ci: failed in 3.0 s: lint');
+  expect(text).toContain('| lint | ❌ failed: biome: exit 1 | 2.0 s |');
+  expect(text).toContain('````text\na ``` b\n````');
+  expect(text).toContain('`0123456789ab` on `main`');
+  expect(text).toContain('sha256:aaaa');
+});
+
+test('the summary is loud about stand-ins', () => {
+  const text = renderSummary(
+    run({ standIns: [{ image: 'x/node:1', pin: 'x/node:1@sha256:0', recipe: 'debian + npm' }] }),
+  );
+  expect(text).toContain('stand-in for x/node:1');
+});
+
+test('text of others is not taken for Markdown', () => {
+  const error = { code: 'BAD_MANIFEST' as const, message: 'a | b <script>', hint: '`x`' };
+  expect(renderSummary(run({ verdict: 'error', error }))).toContain('a \\| b \\<script\\>');
+});
+
+test('a report holds all its files', () => {
+  const files = renderReport(run(), new Map(), new Map([['logs/lint-biome.log', 'text']]));
+  expect([...files.keys()]).toEqual(['result.json', 'junit.xml', 'summary.md', 'exit-code', 'logs/lint-biome.log']);
+  expect(files.get('exit-code')).toBe('0\n');
+  expect(JSON.parse(files.get('result.json') ?? '')).toEqual(run());
+});
+
+test('a run names every stage, also those that nobody asked for', () => {
+  const result = runResult({
+    function: 'lint',
+    asked: ['lint'],
+    engine: null,
+    strict: false,
+    startedMs: 0,
+    finishedMs: 1500,
+    error: null,
+    source: run().source,
+    stages: new Map([['lint', stage()]]),
+    image: null,
+    standIns: [],
+  });
+  expect(result.stages.map(({ name, status, reason }) => [name, status, reason])).toEqual([
+    ['install', 'skipped', 'not reached'],
+    ['lint', 'passed', null],
+    ['test', 'skipped', 'not asked for'],
+    ['build', 'skipped', 'not asked for'],
+  ]);
+  expect(result.seconds).toBe(1.5);
+});

@@ -1,0 +1,74 @@
+// Rules that are worth having are tests: who may import whom, and what has to be said in two places.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { ERRORS } from '../../src/core/errors.ts';
+import { SOURCE_IGNORE } from '../../src/core/ignore.ts';
+import { VERSION } from '../../src/core/version.ts';
+import { PINS } from '../../src/pins.ts';
+
+const PIPELINE = fileURLToPath(new URL('../..', import.meta.url));
+const read = (path: string) => readFileSync(join(PIPELINE, path), 'utf8');
+const sources = (folder: string) =>
+  readdirSync(join(PIPELINE, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name));
+
+const rules: [rule: string, folder: string, forbidden: RegExp][] = [
+  ['core/ imports no Dagger, and nothing beside it but pins', 'src/core', /from '(@dagger\.io|\.\.\/(?!pins\.ts))/],
+  ['stages/ does not know the engine or the command line', 'src/stages', /from '.*\/(engine|cli)\//],
+  ['the module does not know the laptop', 'src', /from '.*\/(cli|engine)\/|dag\.(host|currentModule)\(/],
+];
+for (const [rule, folder, forbidden] of rules) {
+  test(rule, () => {
+    for (const path of sources(folder)) expect(read(path), path).not.toMatch(forbidden);
+  });
+}
+
+test('every import that is relative carries its .ts', () => {
+  for (const path of [...sources('src'), ...sources('cli')]) {
+    for (const [, target] of read(path).matchAll(/from '(\.[^']+)'/g)) expect(target, path).toMatch(/\.ts$/);
+  }
+});
+
+test('every file opens with its purpose', () => {
+  for (const path of [...sources('src'), ...sources('cli'), 'ci.ts'])
+    expect(read(path), path).toMatch(/^(\/\/|\/\*\*) \S/);
+});
+
+test('every error code is used, and no other', () => {
+  const all = [...sources('src/core'), ...sources('src/stages'), ...sources('cli'), 'src/index.ts']
+    .map(read)
+    .join('\n');
+  for (const code of Object.keys(ERRORS)) expect(all.split(`'${code}'`).length, code).toBeGreaterThan(1);
+});
+
+test('the functions of the module ignore what the laptop ignores, in literals', () => {
+  const lists = [...read('src/index.ts').matchAll(/ignore: (\[[^\]]*\])/g)].map(([, list = '']) =>
+    JSON.parse(list.replaceAll("'", '"').replace(/,\s*\]/, ']')),
+  );
+  expect(lists.length).toBe(4);
+  for (const list of lists) expect(list).toEqual(SOURCE_IGNORE);
+});
+
+test('what reads the clock is never cached by the engine', () => {
+  const functions = [...read('src/index.ts').matchAll(/@func\((.*)\)\n\s+async (\w+)\(/g)].map(
+    ([, options = '', name]) => [name, options],
+  );
+  expect(Object.fromEntries(functions)).toEqual({ lint: '', test: '', build: '', ci: "{ cache: 'never' }" });
+});
+
+test('the version is the package’s', () => {
+  expect(JSON.parse(read('package.json')).version).toBe(VERSION);
+  expect(JSON.parse(read('../package.json')).version).toBe(VERSION);
+});
+
+test('every pin is a tag and a digest, and each digest stands for one image', () => {
+  const pins = Object.values(PINS);
+  for (const { image, digest } of pins) {
+    expect(image).toMatch(/^[\w.-]+\.[a-z]+\/[\w./-]+:[\w.-]+$/);
+    expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
+  }
+  expect(new Set(pins.map(({ digest }) => digest)).size).toBe(pins.length);
+});

@@ -1,0 +1,80 @@
+// The image that follows from the service's manifest: only content in it, nothing of when and where.
+import { expect, test } from 'vitest';
+import { imageSpec, parseServiceManifest, type SpecInputs } from '../../src/core/service.ts';
+import { parseSpec } from '../../src/oci/spec.ts';
+import { pinned } from '../../src/pins.ts';
+
+const manifest = (over: Record<string, unknown> = {}) =>
+  parseServiceManifest(
+    JSON.stringify({ name: 'shop', version: '1.2.3', main: './dist/server.js', license: 'MIT', ...over }),
+  );
+const inputs = (over: Partial<SpecInputs> = {}): SpecInputs => ({
+  manifest: manifest(),
+  pin: pinned('runtime'),
+  archives: ['/base.tar'],
+  app: '/app',
+  platforms: ['linux/amd64'],
+  mirrors: [],
+  offline: false,
+  hasHealthcheck: true,
+  ...over,
+});
+
+test('the spec is one that the assembler takes', () => {
+  expect(parseSpec(imageSpec(inputs()))).toMatchObject({
+    user: '65532:65532',
+    entrypoint: ['/nodejs/bin/node', 'dist/server.js'],
+    workdir: '/app',
+    ports: ['8000/tcp'],
+    repoTag: 'shop:1.2.3',
+    healthcheck: { test: ['CMD', '/nodejs/bin/node', 'dist/healthcheck.js'] },
+  });
+});
+
+test('a service without a healthcheck gets one that needs no shell', () => {
+  const { healthcheck } = parseSpec(imageSpec(inputs({ hasHealthcheck: false })));
+  expect(healthcheck?.test.slice(0, 3)).toEqual(['CMD', '/nodejs/bin/node', '-e']);
+  expect(healthcheck?.test[3]).toContain('http://127.0.0.1:8000/health');
+});
+
+const labels: [name: string, over: Record<string, unknown>, label: string, value: string | undefined][] = [
+  ['licence', {}, 'licenses', 'MIT'],
+  ['no licence', { license: undefined }, 'licenses', undefined],
+  ['repository as an address', { repository: 'https://x.example/a' }, 'source', 'https://x.example/a'],
+  [
+    'repository as npm writes it',
+    { repository: { url: 'git+https://x.example/a.git' } },
+    'source',
+    'https://x.example/a',
+  ],
+  ['repository in short', { repository: 'github:a/b' }, 'source', 'https://github.com/a/b'],
+  ['version', {}, 'version', '1.2.3'],
+];
+for (const [name, over, label, value] of labels) {
+  test(`label: ${name}`, () => {
+    expect(
+      parseSpec(imageSpec(inputs({ manifest: manifest(over) }))).labels?.[`org.opencontainers.image.${label}`],
+    ).toBe(value);
+  });
+}
+
+const names: [name: string, repository: string][] = [
+  ['shop', 'shop'],
+  ['@acme/Shop', 'acme/shop'],
+  ['_odd~name_', 'odd-name'],
+];
+for (const [name, repository] of names) {
+  test(`a package called ${name} is loaded as ${repository}`, () => {
+    expect(parseSpec(imageSpec(inputs({ manifest: manifest({ name }) }))).repoTag).toBe(`${repository}:1.2.3`);
+  });
+}
+
+const refused: [name: string, text: string, message: string][] = [
+  ['no main', '{"name":"a","version":"1.0.0"}', 'lacks main'],
+  ['nothing', '{}', 'lacks name, version, main'],
+  ['not JSON', '{', 'is not JSON'],
+  ['a list', '[]', 'does not hold a JSON object'],
+];
+for (const [name, text, message] of refused) {
+  test(`a manifest with ${name} is refused`, () => expect(() => parseServiceManifest(text)).toThrow(message));
+}
