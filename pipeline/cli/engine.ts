@@ -144,6 +144,8 @@ export type EmbeddedOptions = {
 export async function startEmbedded(options: EmbeddedOptions): Promise<EngineSession> {
   const child = spawn(EMBEDDED_ENGINE, ['session', '--workdir', options.root], {
     stdio: ['pipe', 'pipe', 'pipe'],
+    // A Ctrl-C at the terminal goes to its whole group: the engine is told by us, when it is time.
+    detached: true,
     env: {
       ...process.env,
       ...(options.offline ? { DRYDOCK_OFFLINE: '1' } : {}),

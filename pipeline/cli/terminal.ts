@@ -10,14 +10,17 @@ export type Terminal = {
   interrupted: Promise<never>;
 };
 
+const SAME_WISH_MS = 1000;
+
 export function openTerminal(env: NodeJS.ProcessEnv = process.env): Terminal {
   const interrupted = new Promise<never>((_, reject) => {
-    let isFirst = true;
+    let firstMs: number | undefined;
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.on(signal, () => {
-        // Who asks twice does not want to wait for an orderly end; the engine notices that we are gone.
-        if (!isFirst) process.exit(EXIT.interrupted);
-        isFirst = false;
+        // Who asks twice does not want to wait for an orderly end; the engine notices that we are gone. Twice at once is one
+        // wish that came on two ways: from the terminal, and passed on by npx and tsx.
+        if (firstMs !== undefined && Date.now() - firstMs > SAME_WISH_MS) process.exit(EXIT.interrupted);
+        firstMs ??= Date.now();
         reject(
           new PipelineError('INTERRUPTED', 'interrupted', 'nothing is left running; what was finished is in the cache'),
         );
