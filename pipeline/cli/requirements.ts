@@ -8,6 +8,7 @@ import { PipelineError } from '../src/core/errors.ts';
 /** Programs of the operating system, and the Debian package that brings each. */
 const PROGRAMS: Readonly<Record<string, string>> = {
   runc: 'runc',
+  'tini-static': 'tini',
   unshare: 'util-linux',
   nsenter: 'util-linux',
   mount: 'mount',

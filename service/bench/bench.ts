@@ -21,7 +21,7 @@ const BARE = fileURLToPath(new URL('./bare.js', import.meta.url));
 interface Target {
   readonly port: number;
   readonly child: ChildProcess;
-  readonly bytesLogged: () => number;
+  readonly linesLogged: () => number;
 }
 
 async function start(program: string, env: Record<string, string>): Promise<Target> {
@@ -29,15 +29,15 @@ async function start(program: string, env: Record<string, string>): Promise<Targ
     env: { PATH: process.env.PATH, NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  let bytes = 0;
+  let lines = 0;
   const port = await new Promise<number>((resolve, reject) => {
     child.once('exit', () => reject(new Error(`${program} did not start`)));
     child.stdout.once('data', (line: Buffer) => resolve(JSON.parse(line.toString()).port));
     child.stdout.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
+      for (let at = chunk.indexOf('\n'); at !== -1; at = chunk.indexOf('\n', at + 1)) lines += 1;
     });
   });
-  return { port, child, bytesLogged: () => bytes };
+  return { port, child, linesLogged: () => lines };
 }
 
 async function stop({ child }: Target): Promise<void> {
@@ -46,12 +46,27 @@ async function stop({ child }: Target): Promise<void> {
   await exited;
 }
 
-async function measure(program: string, env: Record<string, string>): Promise<Load & { bytesLogged: number }> {
+async function measure(program: string, env: Record<string, string>): Promise<Load> {
   const target = await start(program, env);
-  await load(target.port, CONNECTIONS, WARM_UP_MS);
+  const warmUp = await load(target.port, CONNECTIONS, WARM_UP_MS);
   const measured = await load(target.port, CONNECTIONS, MEASURE_MS);
+  if (program === SERVICE) await confirm(target, warmUp.requests + measured.requests);
   await stop(target);
-  return { ...measured, bytesLogged: target.bytesLogged() };
+  return measured;
+}
+
+/** Every request that was timed was counted by the service, and logged: the comparison leaves out none of its work. */
+async function confirm({ port, linesLogged }: Target, asked: number): Promise<void> {
+  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  const counted = Number(
+    /^http_requests_total\{method="GET",route="\/",status_code="200"\} (\d+)$/m.exec(metrics)?.[1],
+  );
+  await delay(SETTLE_MS);
+  // One line more for having started, one for the request above.
+  const logged = linesLogged() - 2;
+  if (counted !== asked || logged !== asked) {
+    throw new Error(`asked ${asked} times, the service counted ${counted} and logged ${logged}`);
+  }
 }
 
 function residentMiB(pid: number): number {
@@ -81,8 +96,8 @@ for (let round = 1; round <= ROUNDS; round += 1) {
   const ours = () => measure(SERVICE, settings);
   const theirs = () => measure(BARE, { BENCH_BODY: body });
   // Who goes first changes from round to round, so that neither has the quieter half of the machine.
-  let app: Awaited<ReturnType<typeof measure>>;
-  let bare: typeof app;
+  let app: Load;
+  let bare: Load;
   if (round % 2 === 1) {
     bare = await theirs();
     app = await ours();
@@ -90,7 +105,6 @@ for (let round = 1; round <= ROUNDS; round += 1) {
     app = await ours();
     bare = await theirs();
   }
-  if (app.bytesLogged < app.requestsPerSecond) throw new Error('the service did not log');
   throughput.push(app.requestsPerSecond / bare.requestsPerSecond);
   p99.push(app.p99Ms / bare.p99Ms);
   console.log(

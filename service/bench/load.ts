@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net';
 
 export interface Load {
+  readonly requests: number;
   readonly requestsPerSecond: number;
   readonly p99Ms: number;
 }
@@ -15,7 +16,8 @@ export async function load(port: number, connections: number, milliseconds: numb
   await Promise.all(Array.from({ length: connections }, () => keepAsking(port, deadline, times)));
   const seconds = (performance.now() - start) / 1000;
   times.sort((a, b) => a - b);
-  return { requestsPerSecond: times.length / seconds, p99Ms: times[Math.floor(times.length * 0.99)] ?? Number.NaN };
+  const requests = times.length;
+  return { requests, requestsPerSecond: requests / seconds, p99Ms: times[Math.floor(requests * 0.99)] ?? Number.NaN };
 }
 
 function keepAsking(port: number, deadline: number, times: number[]): Promise<void> {
