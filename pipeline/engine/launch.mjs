@@ -38,7 +38,9 @@ async function build() {
     minifySyntax: true,
     sourcemap: 'inline',
     sourcesContent: false,
-    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
     logLevel: 'error',
   });
   for (const old of readdirSync(cache)) if (old.endsWith('.mjs')) rmSync(join(cache, old), { force: true });

@@ -71,6 +71,10 @@ try {
   process.exit(await main(process.argv.slice(2)));
 } catch (error) {
   const isKnown = error instanceof EngineError;
-  process.stderr.write(isKnown ? `error: ${error.message.split('; ')[0]}\n${error.hint ? `hint: ${error.hint}\n` : ''}` : `${(error as Error).stack}\n`);
+  process.stderr.write(
+    isKnown
+      ? `error: ${error.message.split('; ')[0]}\n${error.hint ? `hint: ${error.hint}\n` : ''}`
+      : `${(error as Error).stack}\n`,
+  );
   process.exit(error instanceof EnvironmentError ? 3 : 1);
 }

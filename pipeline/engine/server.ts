@@ -18,7 +18,9 @@ export interface Listening {
 export async function listen(session: Promise<Session>): Promise<Listening> {
   const token = process.env.DAGGER_SESSION_TOKEN || randomUUID();
   const server = createServer((request, response) => {
-    handle(session, token, request, response).catch((error: Error) => send(response, 500, { errors: [{ message: error.message }] }));
+    handle(session, token, request, response).catch((error: Error) =>
+      send(response, 500, { errors: [{ message: error.message }] }),
+    );
   });
   server.requestTimeout = 0;
   server.headersTimeout = 60_000;
@@ -33,16 +35,26 @@ function closeServer(server: Server): Promise<void> {
   });
 }
 
-async function handle(session: Promise<Session>, token: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  if (!isAuthorized(request, token)) return send(response, 401, { errors: [{ message: 'the session token is missing or wrong' }] });
+async function handle(
+  session: Promise<Session>,
+  token: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (!isAuthorized(request, token))
+    return send(response, 401, { errors: [{ message: 'the session token is missing or wrong' }] });
   // A page in a browser has an origin; no client of a session has.
-  if (request.headers.origin !== undefined) return send(response, 403, { errors: [{ message: 'requests from web pages are refused' }] });
-  if (request.url !== '/query') return send(response, 404, { errors: [{ message: `there is nothing at ${request.url}; queries go to /query` }] });
+  if (request.headers.origin !== undefined)
+    return send(response, 403, { errors: [{ message: 'requests from web pages are refused' }] });
+  if (request.url !== '/query')
+    return send(response, 404, { errors: [{ message: `there is nothing at ${request.url}; queries go to /query` }] });
   if (request.method !== 'POST') return send(response, 405, { errors: [{ message: 'queries are sent with POST' }] });
   const body = await readBody(request);
-  if (body === undefined) return send(response, 413, { errors: [{ message: `a request may have ${MAX_REQUEST_BYTES} bytes` }] });
+  if (body === undefined)
+    return send(response, 413, { errors: [{ message: `a request may have ${MAX_REQUEST_BYTES} bytes` }] });
   const query = parseRequest(body);
-  if (query === undefined) return send(response, 400, { errors: [{ message: 'the request is not a GraphQL query in JSON' }] });
+  if (query === undefined)
+    return send(response, 400, { errors: [{ message: 'the request is not a GraphQL query in JSON' }] });
   send(response, 200, await answer(await session, query));
 }
 
@@ -79,6 +91,10 @@ function parseRequest(body: string): { query: string; variables?: Record<string,
 function send(response: ServerResponse, status: number, body: object): void {
   if (response.headersSent) return;
   const text = JSON.stringify(body);
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...(status === 413 ? { connection: 'close' } : {}) });
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    ...(status === 413 ? { connection: 'close' } : {}),
+  });
   response.end(text);
 }

@@ -8,7 +8,7 @@ import { Mounts } from './run/mounts.ts';
 import { Network, type StepNetwork } from './run/network.ts';
 import { Runner } from './run/runner.ts';
 import { Layers } from './store/layers.ts';
-import { cacheFolder, sha256, Store } from './store/store.ts';
+import { cacheFolder, Store, sha256 } from './store/store.ts';
 import type { Mount, Value } from './values.ts';
 
 export interface SessionOptions {
@@ -30,8 +30,15 @@ export type Progress =
 const ROOT_SHIFT = 1_879_048_192;
 
 /** Where programs look for certificates on Debian, Alpine, Fedora and openSUSE. */
-const HOST_BUNDLES = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt', '/etc/ssl/ca-bundle.pem'];
-const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((name) => [name, name.toLowerCase()]);
+const HOST_BUNDLES = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+];
+const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((name) => [
+  name,
+  name.toLowerCase(),
+]);
 
 export class Session {
   readonly options: SessionOptions;
@@ -47,7 +54,14 @@ export class Session {
   readonly #salt = randomBytes(32);
   readonly #abort = new AbortController();
 
-  private constructor(options: SessionOptions, store: Store, mounts: Mounts, runner: Runner, network: Network | undefined, shift: number) {
+  private constructor(
+    options: SessionOptions,
+    store: Store,
+    mounts: Mounts,
+    runner: Runner,
+    network: Network | undefined,
+    shift: number,
+  ) {
     this.options = options;
     this.store = store;
     this.mounts = mounts;
@@ -106,7 +120,11 @@ export class Session {
   load<T extends Value>(id: string, type: abstract new (...args: never[]) => T): T {
     const value = this.#values.get(id);
     if (value instanceof type) return value;
-    throw new EngineError(value === undefined ? `no object has the id ${id}` : `the object ${id} is not a ${type.name.replace('Value', '')}`);
+    throw new EngineError(
+      value === undefined
+        ? `no object has the id ${id}`
+        : `the object ${id} is not a ${type.name.replace('Value', '')}`,
+    );
   }
 
   node(id: string): Value | undefined {
@@ -143,8 +161,10 @@ export class Session {
   /** Variables of the host that a step gets without them being part of its key: proxies, and where its own certificates are. */
   stepEnvironment(): [string, string][] {
     const variables: [string, string][] = [];
-    if (!this.options.offline) for (const name of PROXY_VARIABLES) if (process.env[name]) variables.push([name, process.env[name]]);
-    if (this.hostCertificates() !== undefined) variables.push(['NODE_EXTRA_CA_CERTS', '/etc/ssl/certs/ca-certificates.crt']);
+    if (!this.options.offline)
+      for (const name of PROXY_VARIABLES) if (process.env[name]) variables.push([name, process.env[name]]);
+    if (this.hostCertificates() !== undefined)
+      variables.push(['NODE_EXTRA_CA_CERTS', '/etc/ssl/certs/ca-certificates.crt']);
     return variables;
   }
 
@@ -156,7 +176,10 @@ export class Session {
   #certificates: { bundle: Buffer | undefined } | undefined;
 
   /** The folder of a cache volume, filled from its source and given to its owner when it is new. */
-  async cacheVolume({ volume }: Extract<Mount, { kind: 'cache' }>, owner: { uid: number; gid: number }): Promise<string> {
+  async cacheVolume(
+    { volume }: Extract<Mount, { kind: 'cache' }>,
+    owner: { uid: number; gid: number },
+  ): Promise<string> {
     const folder = this.store.volumePath(sha256(volume.key));
     if (!existsSync(folder)) {
       mkdirSync(folder, { recursive: true });

@@ -111,8 +111,20 @@ export const NO_SETTINGS: ImageSettings = {
 export type Mount =
   | { readonly kind: 'directory'; readonly path: string; readonly content: Lazy<Content>; readonly readOnly: boolean }
   | { readonly kind: 'file'; readonly path: string; readonly content: Lazy<Content>; readonly name: string }
-  | { readonly kind: 'cache'; readonly path: string; readonly volume: CacheVolumeValue; readonly source?: DirectoryValue; readonly owner: string }
-  | { readonly kind: 'secret'; readonly path: string; readonly secret: SecretValue; readonly owner: string; readonly mode: number }
+  | {
+      readonly kind: 'cache';
+      readonly path: string;
+      readonly volume: CacheVolumeValue;
+      readonly source?: DirectoryValue;
+      readonly owner: string;
+    }
+  | {
+      readonly kind: 'secret';
+      readonly path: string;
+      readonly secret: SecretValue;
+      readonly owner: string;
+      readonly mode: number;
+    }
   | { readonly kind: 'temp'; readonly path: string; readonly size?: number };
 
 /** What a command left behind. Paths are of files in the store. */

@@ -2,14 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { join, posix, resolve } from 'node:path';
 import { EngineError, notSupported } from '../errors.ts';
-import { importArchive } from '../images/import.ts';
 import { exportImage } from '../images/export.ts';
+import { importArchive } from '../images/import.ts';
 import { resolveImage } from '../images/resolve.ts';
 import type { Session } from '../session.ts';
 import { copyBytes } from '../store/host.ts';
 import { EMPTY_STACK, onTop, type Stack } from '../store/layers.ts';
-import { type Attributes, dirNode, fileNode, map, type Node } from '../store/tree.ts';
 import type { Filter } from '../store/patterns.ts';
+import { type Attributes, dirNode, fileNode, map, type Node } from '../store/tree.ts';
 import {
   CacheVolumeValue,
   type ContainerState,
@@ -28,7 +28,7 @@ import {
   SecretValue,
 } from '../values.ts';
 import { fileIn, ownerIn, stackOf, statusOf, subfolder } from './content.ts';
-import { copied, copiedFile, existsIn, type ExistsArgs, fileTarget, linkNode, statValue } from './directory.ts';
+import { copied, copiedFile, type ExistsArgs, existsIn, fileTarget, linkNode, statValue } from './directory.ts';
 import { type ExecOptions, execute, noCommand } from './exec.ts';
 import type { Resolvers } from './resolvers.ts';
 
@@ -53,15 +53,25 @@ export const HOST_PLATFORM = `linux/${process.arch === 'x64' ? 'amd64' : process
 
 export const newContainer = (platform = HOST_PLATFORM) =>
   new ContainerValue(
-    ready<ContainerState>({ platform, settings: NO_SETTINGS, rootfs: ready(EMPTY_STACK), mounts: [], secretVariables: new Map() }),
+    ready<ContainerState>({
+      platform,
+      settings: NO_SETTINGS,
+      rootfs: ready(EMPTY_STACK),
+      mounts: [],
+      secretVariables: new Map(),
+    }),
   );
 
 /** `$NAME` and `${NAME}` replaced by the container's variables; unknown ones by nothing. */
 export function expandVariables(text: string, env: ReadonlyMap<string, string>): string {
-  return text.replace(/\$(?:\{(\w+)\}|(\w+))/g, (_, braced?: string, bare?: string) => env.get(braced ?? bare ?? '') ?? '');
+  return text.replace(
+    /\$(?:\{(\w+)\}|(\w+))/g,
+    (_, braced?: string, bare?: string) => env.get(braced ?? bare ?? '') ?? '',
+  );
 }
 
-const expanded = (text: string, { settings }: ContainerState, expand?: boolean) => (expand ? expandVariables(text, settings.env) : text);
+const expanded = (text: string, { settings }: ContainerState, expand?: boolean) =>
+  expand ? expandVariables(text, settings.env) : text;
 
 /** A path as the container means it: relative to its working directory. */
 const absolute = (state: ContainerState, path: string, expand?: boolean) =>
@@ -75,7 +85,9 @@ interface Placed {
 }
 
 function mountAt(state: ContainerState, path: string): Mount | undefined {
-  return state.mounts.filter((mount) => path === mount.path || path.startsWith(`${mount.path.replace(/\/$/, '')}/`)).sort((a, b) => b.path.length - a.path.length)[0];
+  return state.mounts
+    .filter((mount) => path === mount.path || path.startsWith(`${mount.path.replace(/\/$/, '')}/`))
+    .sort((a, b) => b.path.length - a.path.length)[0];
 }
 
 /** The content that holds a path of a container, and the path in it. */
@@ -85,22 +97,40 @@ async function locate(state: ContainerState, path: string): Promise<Placed> {
   if (mount.kind !== 'directory' && mount.kind !== 'file') {
     throw new EngineError(`cannot read ${path}: it is below the ${mount.kind} mount ${mount.path}`);
   }
-  return { content: await mount.content(), path: mount.kind === 'file' ? mount.name : posix.relative(mount.path, path) || '/' };
+  return {
+    content: await mount.content(),
+    path: mount.kind === 'file' ? mount.name : posix.relative(mount.path, path) || '/',
+  };
 }
 
 /** The container with something put into its file system, or into the mount that covers the path. */
-function putting(self: ContainerValue, session: Session, args: PathArgs & { owner?: string }, node: (owner: Partial<Attributes>, target: string) => Promise<{ path: string; node: Node }>): ContainerValue {
+function putting(
+  self: ContainerValue,
+  session: Session,
+  args: PathArgs & { owner?: string },
+  node: (owner: Partial<Attributes>, target: string) => Promise<{ path: string; node: Node }>,
+): ContainerValue {
   return self.with((state) => {
     const target = absolute(state, args.path, args.expand) + (args.path.endsWith('/') ? '/' : '');
     const make = async () => {
-      const owner = args.owner ? await ownerIn(session, { stack: await state.rootfs(), path: '/' }, expanded(args.owner, state, args.expand)) : {};
+      const owner = args.owner
+        ? await ownerIn(session, { stack: await state.rootfs(), path: '/' }, expanded(args.owner, state, args.expand))
+        : {};
       return node(owner, target);
     };
     const mount = mountAt(state, target);
     if (mount?.kind === 'directory') {
       const content = lazy<Content>(async () => {
         const { path, node: put } = await make();
-        return { stack: await layered(session, await stackOf(session, await mount.content()), posix.relative(mount.path, path), put), path: '/' };
+        return {
+          stack: await layered(
+            session,
+            await stackOf(session, await mount.content()),
+            posix.relative(mount.path, path),
+            put,
+          ),
+          path: '/',
+        };
       });
       return { mounts: state.mounts.map((other) => (other === mount ? { ...mount, content } : other)) };
     }
@@ -141,14 +171,21 @@ function withExec(self: ContainerValue, args: ExecArgs, session: Session): Conta
   return self.with((state) => {
     const { settings } = state;
     const words = args.args.length > 0 ? args.args : settings.cmd;
-    const command = [...(args.useEntrypoint ? settings.entrypoint : []), ...words].map((word) => expanded(word, state, args.expand));
+    const command = [...(args.useEntrypoint ? settings.entrypoint : []), ...words].map((word) =>
+      expanded(word, state, args.expand),
+    );
     if (command.length === 0) throw noCommand();
     const at = (path: string | undefined) => (path === undefined ? undefined : absolute(state, path, args.expand));
     const exec = lazy(() =>
       execute(session, state, {
         args: command,
         expect: args.expect ?? 'SUCCESS',
-        ...defined({ stdin: args.stdin, redirectStdin: at(args.redirectStdin), redirectStdout: at(args.redirectStdout), redirectStderr: at(args.redirectStderr) }),
+        ...defined({
+          stdin: args.stdin,
+          redirectStdin: at(args.redirectStdin),
+          redirectStdout: at(args.redirectStdout),
+          redirectStderr: at(args.redirectStderr),
+        }),
       }),
     );
     const afterwards = (mount: Mount): Mount =>
@@ -170,7 +207,8 @@ async function outcome(self: ContainerValue): Promise<ExecOutcome> {
   return exec();
 }
 
-const output = (stream: 'stdout' | 'stderr' | 'combined') => async (self: ContainerValue) => readFileSync(join((await outcome(self)).outputs, stream), 'utf8');
+const output = (stream: 'stdout' | 'stderr' | 'combined') => async (self: ContainerValue) =>
+  readFileSync(join((await outcome(self)).outputs, stream), 'utf8');
 
 /** Runs all that the container is made of, so that faults show. */
 async function evaluate(self: ContainerValue): Promise<ContainerState> {
@@ -180,8 +218,12 @@ async function evaluate(self: ContainerValue): Promise<ContainerState> {
   return state;
 }
 
-const pairs = (type: 'EnvVariable' | 'Label', map: ReadonlyMap<string, string>) => [...map].map(([name, value]) => new FactValue(type, { name, value }));
-const settings = <T>(pick: (settings: ImageSettings) => T) => async (self: ContainerValue) => pick((await self.state()).settings);
+const pairs = (type: 'EnvVariable' | 'Label', map: ReadonlyMap<string, string>) =>
+  [...map].map(([name, value]) => new FactValue(type, { name, value }));
+const settings =
+  <T>(pick: (settings: ImageSettings) => T) =>
+  async (self: ContainerValue) =>
+    pick((await self.state()).settings);
 
 interface ExportArgs {
   readonly platformVariants?: readonly string[];
@@ -190,13 +232,17 @@ interface ExportArgs {
 }
 
 function asTarball(self: ContainerValue, args: ExportArgs, session: Session): FileValue {
-  if (args.forcedCompression === 'Zstd' || args.forcedCompression === 'EStarGZ') throw notSupported(`compression ${args.forcedCompression}`);
+  if (args.forcedCompression === 'Zstd' || args.forcedCompression === 'EStarGZ')
+    throw notSupported(`compression ${args.forcedCompression}`);
   const variants = (args.platformVariants ?? []).map((id) => session.load(id, ContainerValue));
   return new FileValue(
     'image.tar',
     lazy(async () => {
       const states = await Promise.all([self, ...variants].map(evaluate));
-      return exportImage(session, states, { compress: args.forcedCompression !== 'Uncompressed', docker: args.mediaTypes?.startsWith('D') ?? false });
+      return exportImage(session, states, {
+        compress: args.forcedCompression !== 'Uncompressed',
+        docker: args.mediaTypes?.startsWith('D') ?? false,
+      });
     }),
   );
 }
@@ -215,12 +261,15 @@ export const containerFields: Resolvers<ContainerValue> = {
     self.with(async (state) => importArchive(session, await session.load(source, FileValue).node(), state.platform)),
   imageRef: async (self) => {
     const { imageRef } = await self.state();
-    if (imageRef === undefined) throw new EngineError('the container has no image reference: it did not come from a registry');
+    if (imageRef === undefined)
+      throw new EngineError('the container has no image reference: it did not come from a registry');
     return imageRef;
   },
   rootfs: (self) => new DirectoryValue(lazy(async () => ({ stack: await (await self.state()).rootfs(), path: '/' }))),
   withRootfs: (self, { directory }: { directory: string }, session) =>
-    self.with(() => ({ rootfs: lazy(async () => stackOf(session, await session.load(directory, DirectoryValue).content())) })),
+    self.with(() => ({
+      rootfs: lazy(async () => stackOf(session, await session.load(directory, DirectoryValue).content())),
+    })),
   directory: (self, { path, expand }: PathArgs, session) =>
     new DirectoryValue(
       lazy(async () => {
@@ -275,25 +324,39 @@ export const containerFields: Resolvers<ContainerValue> = {
     self.with((state) => ({
       settings: { ...state.settings, env: new Map(state.settings.env).set(name, expanded(value, state, expand)) },
     })),
-  withoutEnvVariable: (self, { name }: { name: string }) => self.withSettings(({ env }) => ({ env: without(env, name) })),
+  withoutEnvVariable: (self, { name }: { name: string }) =>
+    self.withSettings(({ env }) => ({ env: without(env, name) })),
   withSecretVariable: (self, { name, secret }: { name: string; secret: string }, session) =>
-    self.with(({ secretVariables }) => ({ secretVariables: new Map(secretVariables).set(name, session.load(secret, SecretValue)) })),
+    self.with(({ secretVariables }) => ({
+      secretVariables: new Map(secretVariables).set(name, session.load(secret, SecretValue)),
+    })),
   withoutSecretVariable: (self, { name }: { name: string }) =>
     self.with(({ secretVariables }) => ({ secretVariables: without(secretVariables, name) })),
   label: async (self, { name }: { name: string }) => (await self.state()).settings.labels.get(name) ?? null,
   labels: async (self) => pairs('Label', (await self.state()).settings.labels),
-  withLabel: (self, { name, value }: { name: string; value: string }) => self.withSettings(({ labels }) => ({ labels: new Map(labels).set(name, value) })),
-  withoutLabel: (self, { name }: { name: string }) => self.withSettings(({ labels }) => ({ labels: without(labels, name) })),
+  withLabel: (self, { name, value }: { name: string; value: string }) =>
+    self.withSettings(({ labels }) => ({ labels: new Map(labels).set(name, value) })),
+  withoutLabel: (self, { name }: { name: string }) =>
+    self.withSettings(({ labels }) => ({ labels: without(labels, name) })),
   withAnnotation: (self, { name, value }: { name: string; value: string }) =>
     self.withSettings(({ annotations }) => ({ annotations: new Map(annotations).set(name, value) })),
-  withoutAnnotation: (self, { name }: { name: string }) => self.withSettings(({ annotations }) => ({ annotations: without(annotations, name) })),
+  withoutAnnotation: (self, { name }: { name: string }) =>
+    self.withSettings(({ annotations }) => ({ annotations: without(annotations, name) })),
   exposedPorts: async (self) => (await self.state()).settings.ports.map((port) => new FactValue('Port', { ...port })),
-  withExposedPort: (self, { port, protocol = 'TCP', description, experimentalSkipHealthcheck = false }: Partial<Port> & { port: number }) =>
+  withExposedPort: (
+    self,
+    { port, protocol = 'TCP', description, experimentalSkipHealthcheck = false }: Partial<Port> & { port: number },
+  ) =>
     self.withSettings(({ ports }) => ({
-      ports: [...ports.filter((other) => other.port !== port || other.protocol !== protocol), { port, protocol, description: description ?? null, experimentalSkipHealthcheck }],
+      ports: [
+        ...ports.filter((other) => other.port !== port || other.protocol !== protocol),
+        { port, protocol, description: description ?? null, experimentalSkipHealthcheck },
+      ],
     })),
   withoutExposedPort: (self, { port, protocol = 'TCP' }: { port: number; protocol?: string }) =>
-    self.withSettings(({ ports }) => ({ ports: ports.filter((other) => other.port !== port || other.protocol !== protocol) })),
+    self.withSettings(({ ports }) => ({
+      ports: ports.filter((other) => other.port !== port || other.protocol !== protocol),
+    })),
 
   withDirectory: (self, args: OwnedArgs & Filter & { source: string }, session) =>
     putting(self, session, args, async (owner, path) => ({
@@ -309,7 +372,10 @@ export const containerFields: Resolvers<ContainerValue> = {
     sources.reduce((container, id) => {
       const file = session.load(id, FileValue);
       const path = posix.join(args.path, file.name);
-      return putting(container, session, { ...args, path }, async (owner, target) => ({ path: target, node: await copiedFile(file, owner, args.permissions) }));
+      return putting(container, session, { ...args, path }, async (owner, target) => ({
+        path: target,
+        node: await copiedFile(file, owner, args.permissions),
+      }));
     }, self),
   withNewFile: (self, args: OwnedArgs & { contents: string }, session) =>
     putting(self, session, args, async (owner, path) => ({
@@ -317,23 +383,34 @@ export const containerFields: Resolvers<ContainerValue> = {
       node: fileNode(Buffer.from(args.contents), { mode: args.permissions ?? 0o644, ...owner }),
     })),
   withSymlink: (self, { target, linkName, expand }: { target: string; linkName: string } & Expandable, session) =>
-    putting(self, session, { path: linkName, ...defined({ expand }) }, async (_, path) => ({ path, node: linkNode(target) })),
+    putting(self, session, { path: linkName, ...defined({ expand }) }, async (_, path) => ({
+      path,
+      node: linkNode(target),
+    })),
   withoutDirectory: (self, { path, expand }: PathArgs, session) => removing(self, session, [path], expand),
   withoutFile: (self, { path, expand }: PathArgs, session) => removing(self, session, [path], expand),
-  withoutFiles: (self, { paths, expand }: { paths: string[] } & Expandable, session) => removing(self, session, paths, expand),
+  withoutFiles: (self, { paths, expand }: { paths: string[] } & Expandable, session) =>
+    removing(self, session, paths, expand),
 
   mounts: async (self) => (await self.state()).mounts.map((mount) => mount.path),
   withMountedDirectory: (self, args: OwnedArgs & { source: string; readOnly?: boolean }, session) =>
     mounting(self, args, (path, state) => {
       const source = session.load(args.source, DirectoryValue);
-      return { kind: 'directory', path, content: args.owner ? owned(session, source, state, args.owner) : source.content, readOnly: args.readOnly ?? false };
+      return {
+        kind: 'directory',
+        path,
+        content: args.owner ? owned(session, source, state, args.owner) : source.content,
+        readOnly: args.readOnly ?? false,
+      };
     }),
   withMountedFile: (self, args: OwnedArgs & { source: string }, session) =>
     mounting(self, args, (path, state) => {
       const file = session.load(args.source, FileValue);
       const content = lazy<Content>(async () => {
         const owner = args.owner ? await ownerIn(session, { stack: await state.rootfs(), path: '/' }, args.owner) : {};
-        return { tree: dirNode({ mode: 0o755, uid: 0, gid: 0, mtime: 0 }, new Map([['file', await copiedFile(file, owner)]])) };
+        return {
+          tree: dirNode({ mode: 0o755, uid: 0, gid: 0, mtime: 0 }, new Map([['file', await copiedFile(file, owner)]])),
+        };
       });
       return { kind: 'file', path, content, name: 'file' };
     }),
@@ -345,9 +422,16 @@ export const containerFields: Resolvers<ContainerValue> = {
       owner,
       ...(args.source === undefined ? {} : { source: session.load(args.source, DirectoryValue) }),
     })),
-  withMountedTemp: (self, args: PathArgs & { size?: number }) => mounting(self, args, (path) => ({ kind: 'temp', path, ...defined({ size: args.size as number }) })),
+  withMountedTemp: (self, args: PathArgs & { size?: number }) =>
+    mounting(self, args, (path) => ({ kind: 'temp', path, ...defined({ size: args.size as number }) })),
   withMountedSecret: (self, args: OwnedArgs & { source: string; mode?: number }, session) =>
-    mounting(self, args, (path) => ({ kind: 'secret', path, secret: session.load(args.source, SecretValue), owner: args.owner ?? '', mode: args.mode ?? 0o400 })),
+    mounting(self, args, (path) => ({
+      kind: 'secret',
+      path,
+      secret: session.load(args.source, SecretValue),
+      owner: args.owner ?? '',
+      mode: args.mode ?? 0o400,
+    })),
   withoutMount: (self, { path, expand }: PathArgs) =>
     self.with((state) => ({ mounts: state.mounts.filter((mount) => mount.path !== absolute(state, path, expand)) })),
 

@@ -1,9 +1,9 @@
 // Folders and files, wherever their content is: in memory or in a stack of layers.
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
+import { readBytes } from '../store/host.ts';
 import { EMPTY_STACK, onTop, type Stack } from '../store/layers.ts';
 import { type DirNode, digest, emptyDir, type FileNode, find, type Node } from '../store/tree.ts';
-import { readBytes } from '../store/host.ts';
 import type { Content } from '../values.ts';
 
 const missing = (path: string) => new EngineError(`${path.replace(/^\/+/, '') || '/'}: no such file or directory`);
@@ -47,7 +47,11 @@ export async function subfolder(session: Session, content: Content, path: string
   return result;
 }
 
-async function requireFolder(session: Session, { stack, path }: Extract<Content, { path: string }>, asked = path): Promise<void> {
+async function requireFolder(
+  session: Session,
+  { stack, path }: Extract<Content, { path: string }>,
+  asked = path,
+): Promise<void> {
   const located = await session.layers.locate(stack, path);
   if (located === undefined && path !== '/') throw missing(asked);
   if (located !== undefined && !located.stats.isDirectory()) throw new EngineError(`${asked}: not a directory`);
@@ -73,22 +77,42 @@ export interface Status {
 }
 
 /** What is at a path, or undefined. */
-export async function statusOf(session: Session, content: Content, path: string, follow: boolean): Promise<Status | undefined> {
+export async function statusOf(
+  session: Session,
+  content: Content,
+  path: string,
+  follow: boolean,
+): Promise<Status | undefined> {
   if ('tree' in content) {
     const node = find(content.tree, path, { follow });
-    return node === undefined ? undefined : { type: TYPES[node.kind], size: node.kind === 'file' ? node.size : 0, permissions: node.mode };
+    return node === undefined
+      ? undefined
+      : { type: TYPES[node.kind], size: node.kind === 'file' ? node.size : 0, permissions: node.mode };
   }
   const located = await session.layers.locate(content.stack, `${content.path}/${path}`, { follow });
   if (located === undefined) return undefined;
   const { stats } = located;
-  const type = stats.isDirectory() ? 'DIRECTORY' : stats.isFile() ? 'REGULAR' : stats.isSymbolicLink() ? 'SYMLINK' : 'UNKNOWN';
+  const type = stats.isDirectory()
+    ? 'DIRECTORY'
+    : stats.isFile()
+      ? 'REGULAR'
+      : stats.isSymbolicLink()
+        ? 'SYMLINK'
+        : 'UNKNOWN';
   return { type, size: stats.size, permissions: stats.mode & 0o7777 };
 }
 
-const TYPES = { dir: 'DIRECTORY', file: 'REGULAR', link: 'SYMLINK' } as const satisfies Record<Node['kind'], Status['type']>;
+const TYPES = { dir: 'DIRECTORY', file: 'REGULAR', link: 'SYMLINK' } as const satisfies Record<
+  Node['kind'],
+  Status['type']
+>;
 
 /** Numeric ids for `user`, `user:group`, by name or number, as the file system's own lists have them. */
-export async function ownerIn(session: Session, content: Content, owner: string): Promise<{ uid: number; gid: number }> {
+export async function ownerIn(
+  session: Session,
+  content: Content,
+  owner: string,
+): Promise<{ uid: number; gid: number }> {
   const [user = '', group] = owner.split(':');
   const account = await accountOf(session, content, user);
   if (group === undefined) return { uid: account.uid, gid: account.gid };
@@ -105,7 +129,8 @@ export interface Account {
 export async function accountOf(session: Session, content: Content, user: string): Promise<Account> {
   const isNumber = /^\d+$/.test(user);
   for (const [name, , uid, gid, , home] of await table(session, content, '/etc/passwd')) {
-    if (isNumber ? uid === user : name === user) return { uid: Number(uid), gid: Number(gid), home: home || '/', name: name as string };
+    if (isNumber ? uid === user : name === user)
+      return { uid: Number(uid), gid: Number(gid), home: home || '/', name: name as string };
   }
   if (isNumber) return { uid: Number(user), gid: user === '0' ? 0 : 0, home: user === '0' ? '/root' : '/', name: '' };
   if (user === '' || user === 'root') return { uid: 0, gid: 0, home: '/root', name: 'root' };
@@ -129,5 +154,8 @@ async function table(session: Session, content: Content, path: string): Promise<
   const status = await statusOf(session, content, path, true);
   if (status?.type !== 'REGULAR') return [];
   const text = (await readBytes((await fileIn(session, content, path)).bytes)).toString();
-  return text.split('\n').filter(Boolean).map((line) => line.split(':'));
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => line.split(':'));
 }

@@ -1,13 +1,25 @@
 // Fields of Directory and File.
-import { posix } from 'node:path';
-import { resolve } from 'node:path';
+import { posix, resolve } from 'node:path';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { readBytes, writeHostFile, writeHostFolder } from '../store/host.ts';
-import { filterTree, patternToRegExp, type Filter } from '../store/patterns.ts';
-import { type Attributes, difference, digest, type DirNode, emptyDir, fileNode, map, type Node, paths, put, segments, without } from '../store/tree.ts';
+import { type Filter, filterTree, patternToRegExp } from '../store/patterns.ts';
+import {
+  type Attributes,
+  type DirNode,
+  difference,
+  digest,
+  emptyDir,
+  fileNode,
+  map,
+  type Node,
+  paths,
+  put,
+  segments,
+  without,
+} from '../store/tree.ts';
 import { type Content, DirectoryValue, FactValue, FileValue, GitRepositoryValue, lazy, ready } from '../values.ts';
-import { fileIn, digestOf, statusOf, subfolder, treeOf } from './content.ts';
+import { digestOf, fileIn, statusOf, subfolder, treeOf } from './content.ts';
 import { changesBetween } from './git.ts';
 import type { Resolvers } from './resolvers.ts';
 
@@ -21,13 +33,17 @@ interface Placed extends Filter {
 export const newDirectory = () => new DirectoryValue(ready<Content>({ tree: emptyDir() }));
 
 /** A folder made from another one's tree. */
-export const treeFrom = (session: Session, directory: DirectoryValue, change: (tree: DirNode) => Promise<DirNode> | DirNode) =>
-  new DirectoryValue(lazy(async () => ({ tree: await change(await treeOf(session, await directory.content())) })));
+export const treeFrom = (
+  session: Session,
+  directory: DirectoryValue,
+  change: (tree: DirNode) => Promise<DirNode> | DirNode,
+) => new DirectoryValue(lazy(async () => ({ tree: await change(await treeOf(session, await directory.content())) })));
 
 /** Numbers only: a folder by itself has no list of users to look a name up in. */
 export function numericOwner(owner: string): { uid: number; gid: number } {
   const [user = '', group = user] = owner.split(':');
-  if (!/^\d+$/.test(user) || !/^\d+$/.test(group)) throw new EngineError(`owner ${owner} is a name`, 'a Directory takes numbers, as in "1000:1000"');
+  if (!/^\d+$/.test(user) || !/^\d+$/.test(group))
+    throw new EngineError(`owner ${owner} is a name`, 'a Directory takes numbers, as in "1000:1000"');
   return { uid: Number(user), gid: Number(group) };
 }
 
@@ -35,9 +51,16 @@ export function numericOwner(owner: string): { uid: number; gid: number } {
 export const fileTarget = (path: string, name: string) => (path.endsWith('/') ? posix.join(path, name) : path);
 
 /** The tree of a source that is copied in: filtered, and with owner and permissions where they were given. */
-export async function copied(session: Session, source: DirectoryValue, filter: Filter, change: Partial<Attributes>, permissions?: number): Promise<DirNode> {
+export async function copied(
+  session: Session,
+  source: DirectoryValue,
+  filter: Filter,
+  change: Partial<Attributes>,
+  permissions?: number,
+): Promise<DirNode> {
   let tree = await treeOf(session, await source.content());
-  if (filter.include?.length || filter.exclude?.length || filter.gitignore) tree = await filterTree(tree, filter, readNode);
+  if (filter.include?.length || filter.exclude?.length || filter.gitignore)
+    tree = await filterTree(tree, filter, readNode);
   if (change.uid !== undefined) tree = map(tree, (attributes) => ({ ...attributes, ...change })) as DirNode;
   return permissions === undefined ? tree : ({ ...tree, mode: permissions } as DirNode);
 }
@@ -63,7 +86,11 @@ export interface ExistsArgs {
   readonly doNotFollowSymlinks?: boolean;
 }
 
-export async function existsIn(session: Session, content: Content, { path, expectedType, doNotFollowSymlinks }: ExistsArgs): Promise<boolean> {
+export async function existsIn(
+  session: Session,
+  content: Content,
+  { path, expectedType, doNotFollowSymlinks }: ExistsArgs,
+): Promise<boolean> {
   const follow = !doNotFollowSymlinks && expectedType !== 'SYMLINK_TYPE';
   const status = await statusOf(session, content, path, follow);
   return status !== undefined && (expectedType === undefined || status.type === EXPECTED[expectedType]);
@@ -93,7 +120,11 @@ export const directoryFields: Resolvers<DirectoryValue> = {
       lazy(async () => subfolder(session, await self.content(), path)),
       self.hostPath === undefined ? undefined : resolve(self.hostPath, path),
     ),
-  file: (self, { path }: { path: string }, session) => new FileValue(posix.basename(path), lazy(async () => fileIn(session, await self.content(), path))),
+  file: (self, { path }: { path: string }, session) =>
+    new FileValue(
+      posix.basename(path),
+      lazy(async () => fileIn(session, await self.content(), path)),
+    ),
   export: async (self, { path, wipe }: { path: string; wipe?: boolean }, session) => {
     const target = resolve(session.workdir, path);
     await writeHostFolder(await treeOf(session, await self.content()), target, { wipe: wipe ?? false });
@@ -101,23 +132,42 @@ export const directoryFields: Resolvers<DirectoryValue> = {
   },
   filter: (self, filter: Filter, session) => treeFrom(session, self, (tree) => filterTree(tree, filter, readNode)),
   diff: (self, { other }: { other: string }, session) =>
-    treeFrom(session, self, async (tree) => difference(tree, await treeOf(session, await session.load(other, DirectoryValue).content()))),
-  changes: (self, { from }: { from: string }, session) => changesBetween(session, session.load(from, DirectoryValue), self),
+    treeFrom(session, self, async (tree) =>
+      difference(tree, await treeOf(session, await session.load(other, DirectoryValue).content())),
+    ),
+  changes: (self, { from }: { from: string }, session) =>
+    changesBetween(session, session.load(from, DirectoryValue), self),
   chown: (self, { path, owner }: { path: string; owner: string }, session) =>
     treeFrom(session, self, async (tree) => {
-      const node = await subfolder(session, { tree }, path).then((content) => treeOf(session, content), () => fileIn(session, { tree }, path));
-      return put(without(tree, path), path, map(node, (attributes) => ({ ...attributes, ...numericOwner(owner) })), tree);
+      const node = await subfolder(session, { tree }, path).then(
+        (content) => treeOf(session, content),
+        () => fileIn(session, { tree }, path),
+      );
+      return put(
+        without(tree, path),
+        path,
+        map(node, (attributes) => ({ ...attributes, ...numericOwner(owner) })),
+        tree,
+      );
     }),
   withDirectory: (self, { path, source, owner, permissions, ...filter }: Placed, session) =>
     treeFrom(session, self, async (tree) =>
-      put(tree, path, await copied(session, session.load(source, DirectoryValue), filter, optionalOwner(owner), permissions)),
+      put(
+        tree,
+        path,
+        await copied(session, session.load(source, DirectoryValue), filter, optionalOwner(owner), permissions),
+      ),
     ),
   withFile: (self, { path, source, owner, permissions }: Placed, session) =>
     treeFrom(session, self, async (tree) => {
       const file = session.load(source, FileValue);
       return put(tree, fileTarget(path, file.name), await copiedFile(file, optionalOwner(owner), permissions));
     }),
-  withFiles: (self, { path, sources, permissions }: { path: string; sources: string[]; permissions?: number }, session) =>
+  withFiles: (
+    self,
+    { path, sources, permissions }: { path: string; sources: string[]; permissions?: number },
+    session,
+  ) =>
     treeFrom(session, self, async (tree) => {
       let result = tree;
       for (const id of sources) {
@@ -128,15 +178,20 @@ export const directoryFields: Resolvers<DirectoryValue> = {
     }),
   withNewDirectory: (self, { path, permissions = 0o755 }: { path: string; permissions?: number }, session) =>
     treeFrom(session, self, (tree) => put(tree, path, emptyDir({ mode: permissions, uid: 0, gid: 0, mtime: 0 }))),
-  withNewFile: (self, { path, contents, permissions = 0o644 }: { path: string; contents: string; permissions?: number }, session) =>
-    treeFrom(session, self, (tree) => put(tree, path, fileNode(Buffer.from(contents), { mode: permissions }))),
+  withNewFile: (
+    self,
+    { path, contents, permissions = 0o644 }: { path: string; contents: string; permissions?: number },
+    session,
+  ) => treeFrom(session, self, (tree) => put(tree, path, fileNode(Buffer.from(contents), { mode: permissions }))),
   withSymlink: (self, { target, linkName }: { target: string; linkName: string }, session) =>
     treeFrom(session, self, (tree) => put(tree, linkName, linkNode(target))),
   withTimestamps: (self, { timestamp }: { timestamp: number }, session) =>
     treeFrom(session, self, (tree) => map(tree, (attributes) => ({ ...attributes, mtime: timestamp })) as DirNode),
-  withoutDirectory: (self, { path }: { path: string }, session) => treeFrom(session, self, (tree) => without(tree, path)),
+  withoutDirectory: (self, { path }: { path: string }, session) =>
+    treeFrom(session, self, (tree) => without(tree, path)),
   withoutFile: (self, { path }: { path: string }, session) => treeFrom(session, self, (tree) => without(tree, path)),
-  withoutFiles: (self, { paths: gone }: { paths: string[] }, session) => treeFrom(session, self, (tree) => gone.reduce(without, tree)),
+  withoutFiles: (self, { paths: gone }: { paths: string[] }, session) =>
+    treeFrom(session, self, (tree) => gone.reduce(without, tree)),
   asGit: (self) => new GitRepositoryValue(self),
 };
 
@@ -153,7 +208,9 @@ export const fileFields: Resolvers<FileValue> = {
     const text = (await readBytes((await self.node()).bytes)).toString();
     if (offsetLines === undefined && limitLines === undefined) return text;
     const from = offsetLines ?? 0;
-    return (text.match(/[^\n]*\n|[^\n]+$/g) ?? []).slice(from, limitLines === undefined ? undefined : from + limitLines).join('');
+    return (text.match(/[^\n]*\n|[^\n]+$/g) ?? [])
+      .slice(from, limitLines === undefined ? undefined : from + limitLines)
+      .join('');
   },
   digest: async (self, { excludeMetadata }: { excludeMetadata?: boolean }) => {
     const node = await self.node();
@@ -170,11 +227,26 @@ export const fileFields: Resolvers<FileValue> = {
     return target;
   },
   withName: (self, { name }: { name: string }) => new FileValue(name, self.node),
-  withTimestamps: (self, { timestamp }: { timestamp: number }) => new FileValue(self.name, lazy(async () => ({ ...(await self.node()), mtime: timestamp }))),
-  chown: (self, { owner }: { owner: string }) => new FileValue(self.name, lazy(async () => ({ ...(await self.node()), ...numericOwner(owner) }))),
+  withTimestamps: (self, { timestamp }: { timestamp: number }) =>
+    new FileValue(
+      self.name,
+      lazy(async () => ({ ...(await self.node()), mtime: timestamp })),
+    ),
+  chown: (self, { owner }: { owner: string }) =>
+    new FileValue(
+      self.name,
+      lazy(async () => ({ ...(await self.node()), ...numericOwner(owner) })),
+    ),
 };
 
-export const newFile = ({ name, contents, permissions = 0o644 }: { name: string; contents: string; permissions?: number }) =>
-  new FileValue(posix.basename(name), ready(fileNode(Buffer.from(contents), { mode: permissions })));
+export const newFile = ({
+  name,
+  contents,
+  permissions = 0o644,
+}: {
+  name: string;
+  contents: string;
+  permissions?: number;
+}) => new FileValue(posix.basename(name), ready(fileNode(Buffer.from(contents), { mode: permissions })));
 
 export const isRoot = (path: string) => segments(path).length === 0;

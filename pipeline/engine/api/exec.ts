@@ -44,7 +44,8 @@ export async function execute(session: Session, state: ContainerState, options: 
     return run(session, state, rootfs, options, stdin, key);
   });
   // A step that another caller ran with other expectations may still be wrong for this one.
-  if (!isExpected(record.exitCode, options.expect)) throw execError(session.store.execPath(key), options.args, record.exitCode);
+  if (!isExpected(record.exitCode, options.expect))
+    throw execError(session.store.execPath(key), options.args, record.exitCode);
   return redirect(session, await outcomeOf(session, state, rootfs, key, record), options);
 }
 
@@ -57,7 +58,13 @@ async function stdinOf(session: Session, rootfs: Stack, options: ExecOptions): P
   return (await readBytes(file.bytes)).toString();
 }
 
-async function stepKey(session: Session, state: ContainerState, rootfs: Stack, options: ExecOptions, stdin: string | undefined): Promise<string> {
+async function stepKey(
+  session: Session,
+  state: ContainerState,
+  rootfs: Stack,
+  options: ExecOptions,
+  stdin: string | undefined,
+): Promise<string> {
   const { settings } = state;
   return keyOf({
     step: 1,
@@ -99,7 +106,14 @@ function readRecord(session: Session, key: string): ExecRecord | undefined {
   }
 }
 
-async function run(session: Session, state: ContainerState, rootfs: Stack, options: ExecOptions, stdin: string | undefined, key: string): Promise<ExecRecord> {
+async function run(
+  session: Session,
+  state: ContainerState,
+  rootfs: Stack,
+  options: ExecOptions,
+  stdin: string | undefined,
+  key: string,
+): Promise<ExecRecord> {
   const { store } = session;
   const folder = store.scratchFolder('exec');
   const upper = store.scratchFolder('upper');
@@ -109,9 +123,13 @@ async function run(session: Session, state: ContainerState, rootfs: Stack, optio
   const outcome = await session.runner.run(request).finally(() => network?.release());
   session.progress({ kind: 'ended', key, args: options.args, exitCode: outcome.exitCode });
   if (outcome.startError !== undefined) {
-    throw new ExecError({ command: [...options.args], exitCode: 127, stdout: '', stderr: outcome.startError }, `could not start the command: ${outcome.startError}`);
+    throw new ExecError(
+      { command: [...options.args], exitCode: 127, stdout: '', stderr: outcome.startError },
+      `could not start the command: ${outcome.startError}`,
+    );
   }
-  if (outcome.signalled || !isExpected(outcome.exitCode, options.expect)) throw execError(folder, options.args, outcome.exitCode);
+  if (outcome.signalled || !isExpected(outcome.exitCode, options.expect))
+    throw execError(folder, options.args, outcome.exitCode);
   const mounts: Record<string, string> = {};
   for (const mount of request.mounts) {
     if (mount.kind !== 'overlay') continue;
@@ -139,12 +157,21 @@ interface StepPlaces {
   readonly network: StepNetwork | undefined;
 }
 
-async function stepRequest(session: Session, state: ContainerState, rootfs: Stack, options: ExecOptions, { upper, outputs, stdin, network }: StepPlaces): Promise<StepRequest> {
+async function stepRequest(
+  session: Session,
+  state: ContainerState,
+  rootfs: Stack,
+  options: ExecOptions,
+  { upper, outputs, stdin, network }: StepPlaces,
+): Promise<StepRequest> {
   const content: Content = { stack: rootfs, path: '/' };
   const lowers = await lowerFolders(session, content);
   const [user = '', group] = state.settings.user.split(':');
   const account = await accountOf(session, content, user).catch((error: Error) => {
-    throw new ExecError({ command: [...options.args], exitCode: 126, stdout: '', stderr: error.message }, error.message);
+    throw new ExecError(
+      { command: [...options.args], exitCode: 126, stdout: '', stderr: error.message },
+      error.message,
+    );
   });
   const gid = group === undefined ? account.gid : await groupOf(session, content, group);
   const env = new Map(state.settings.env);
@@ -181,26 +208,51 @@ async function stepRequest(session: Session, state: ContainerState, rootfs: Stac
 
 /** What the host lends to every step, whatever its image: name resolution and certificates. None of it is part of a key. */
 function hostFiles(session: Session, lowers: readonly string[], resolver: string | undefined): StepMount[] {
-  const data = (path: string, text: string | Buffer): StepMount => ({ kind: 'data', path, data: Buffer.from(text), mode: 0o644, uid: 0, gid: 0 });
+  const data = (path: string, text: string | Buffer): StepMount => ({
+    kind: 'data',
+    path,
+    data: Buffer.from(text),
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+  });
   const files = [
     data('/etc/hosts', '127.0.0.1 localhost\n::1 localhost ip6-localhost\n'),
     data('/etc/resolv.conf', resolver === undefined ? '' : `nameserver ${resolver}\n`),
   ];
   const certificates = session.hostCertificates();
-  if (certificates !== undefined && lowers.some((folder) => existsSync(join(folder, CA_BUNDLE)))) files.push(data(CA_BUNDLE, certificates));
+  if (certificates !== undefined && lowers.some((folder) => existsSync(join(folder, CA_BUNDLE))))
+    files.push(data(CA_BUNDLE, certificates));
   return files;
 }
-
 
 async function stepMount(session: Session, rootfs: Content, mount: Mount): Promise<StepMount> {
   const { path } = mount;
   switch (mount.kind) {
     case 'directory':
-      return { kind: 'overlay', path, lowers: await lowerFolders(session, await mount.content()), upper: session.store.scratchFolder('upper') };
+      return {
+        kind: 'overlay',
+        path,
+        lowers: await lowerFolders(session, await mount.content()),
+        upper: session.store.scratchFolder('upper'),
+      };
     case 'file':
-      return { kind: 'overlay', path, lowers: await lowerFolders(session, await mount.content()), upper: session.store.scratchFolder('upper'), subpath: mount.name };
+      return {
+        kind: 'overlay',
+        path,
+        lowers: await lowerFolders(session, await mount.content()),
+        upper: session.store.scratchFolder('upper'),
+        subpath: mount.name,
+      };
     case 'cache':
-      return { kind: 'bind', path, source: await session.cacheVolume(mount, mount.owner === '' ? { uid: 0, gid: 0 } : await ownerIn(session, rootfs, mount.owner)) };
+      return {
+        kind: 'bind',
+        path,
+        source: await session.cacheVolume(
+          mount,
+          mount.owner === '' ? { uid: 0, gid: 0 } : await ownerIn(session, rootfs, mount.owner),
+        ),
+      };
     case 'secret': {
       const owner = mount.owner === '' ? { uid: 0, gid: 0 } : await ownerIn(session, rootfs, mount.owner);
       return { kind: 'data', path, data: Buffer.from(await mount.secret.plaintext()), mode: mount.mode, ...owner };
@@ -210,7 +262,13 @@ async function stepMount(session: Session, rootfs: Content, mount: Mount): Promi
   }
 }
 
-async function outcomeOf(session: Session, state: ContainerState, rootfs: Stack, key: string, record: ExecRecord): Promise<ExecOutcome> {
+async function outcomeOf(
+  session: Session,
+  state: ContainerState,
+  rootfs: Stack,
+  key: string,
+  record: ExecRecord,
+): Promise<ExecOutcome> {
   const mounts = new Map<string, Content>();
   for (const mount of state.mounts) {
     const layer = record.mounts[mount.path];
@@ -219,7 +277,12 @@ async function outcomeOf(session: Session, state: ContainerState, rootfs: Stack,
     const stack = 'stack' in below && below.path === '/' ? below.stack : await baseOf(session, below);
     mounts.set(mount.path, { stack: onTop(stack, layer, keyOf([key, mount.path])), path: '/' });
   }
-  return { exitCode: record.exitCode, outputs: session.store.execPath(key), rootfs: record.layer === null ? rootfs : onTop(rootfs, record.layer, key), mounts };
+  return {
+    exitCode: record.exitCode,
+    outputs: session.store.execPath(key),
+    rootfs: record.layer === null ? rootfs : onTop(rootfs, record.layer, key),
+    mounts,
+  };
 }
 
 async function baseOf(session: Session, content: Content): Promise<Stack> {

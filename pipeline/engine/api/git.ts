@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { readHostFolder } from '../store/host.ts';
-import { difference, digest, type DirNode, find, paths } from '../store/tree.ts';
+import { type DirNode, difference, digest, find, paths } from '../store/tree.ts';
 import { ChangesetValue, DirectoryValue, GitRefValue, type GitRepositoryValue, lazy } from '../values.ts';
 import { lowerFolders, treeOf } from './content.ts';
 import type { Resolvers } from './resolvers.ts';
@@ -12,14 +12,30 @@ import type { Resolvers } from './resolvers.ts';
 const run = promisify(execFile);
 
 /** Settings of a repository that would make git run programs or look elsewhere are switched off. */
-const SAFE = ['-c', 'safe.directory=*', '-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', '-c', 'core.untrackedCache=false'];
+const SAFE = [
+  '-c',
+  'safe.directory=*',
+  '-c',
+  'core.fsmonitor=false',
+  '-c',
+  'core.hooksPath=/dev/null',
+  '-c',
+  'core.untrackedCache=false',
+];
 
 async function git(session: Session, repository: GitRepositoryValue, args: string[]): Promise<string> {
   const folder = await workTree(session, repository);
   try {
     const { stdout } = await run('git', [...SAFE, '-C', folder, ...args], {
       maxBuffer: 1 << 28,
-      env: { PATH: process.env.PATH ?? '', GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null', GIT_OPTIONAL_LOCKS: '0', LC_ALL: 'C', GIT_CEILING_DIRECTORIES: `${folder}/..` },
+      env: {
+        PATH: process.env.PATH ?? '',
+        GIT_CONFIG_NOSYSTEM: '1',
+        GIT_CONFIG_GLOBAL: '/dev/null',
+        GIT_OPTIONAL_LOCKS: '0',
+        LC_ALL: 'C',
+        GIT_CEILING_DIRECTORIES: `${folder}/..`,
+      },
     });
     return stdout;
   } catch (error) {
@@ -37,10 +53,20 @@ async function workTree(session: Session, { directory }: GitRepositoryValue): Pr
 
 const lines = (text: string) => text.split('\n').filter(Boolean);
 
-async function refNames(session: Session, repository: GitRepositoryValue, kind: 'heads' | 'tags', patterns: string[] = []): Promise<string[]> {
+async function refNames(
+  session: Session,
+  repository: GitRepositoryValue,
+  kind: 'heads' | 'tags',
+  patterns: string[] = [],
+): Promise<string[]> {
   const prefix = `refs/${kind}/`;
-  const asked = patterns.length > 0 ? patterns.map((pattern) => (pattern.startsWith('refs/') ? pattern : prefix + pattern)) : [prefix];
-  return lines(await git(session, repository, ['for-each-ref', '--format=%(refname)', ...asked])).map((name) => name.slice(prefix.length));
+  const asked =
+    patterns.length > 0
+      ? patterns.map((pattern) => (pattern.startsWith('refs/') ? pattern : prefix + pattern))
+      : [prefix];
+  return lines(await git(session, repository, ['for-each-ref', '--format=%(refname)', ...asked])).map((name) =>
+    name.slice(prefix.length),
+  );
 }
 
 export const gitRepositoryFields: Resolvers<GitRepositoryValue> = {
@@ -51,14 +77,23 @@ export const gitRepositoryFields: Resolvers<GitRepositoryValue> = {
   ref: (self, { name }: { name: string }) => new GitRefValue(self, name),
   branches: (self, { patterns }: { patterns?: string[] }, session) => refNames(session, self, 'heads', patterns),
   tags: (self, { patterns }: { patterns?: string[] }, session) => refNames(session, self, 'tags', patterns),
-  uncommitted: (self, _, session) => new ChangesetValue(committedTree(session, self), self.directory, lazy(() => uncommittedPaths(session, self))),
+  uncommitted: (self, _, session) =>
+    new ChangesetValue(
+      committedTree(session, self),
+      self.directory,
+      lazy(() => uncommittedPaths(session, self)),
+    ),
 };
 
 async function uncommittedPaths(session: Session, repository: GitRepositoryValue) {
   const added: string[] = [];
   const modified: string[] = [];
   const removed: string[] = [];
-  const entries = (await git(session, repository, ['status', '--porcelain=v1', '-z', '--untracked-files=all', '--no-renames'])).split('\0').filter(Boolean);
+  const entries = (
+    await git(session, repository, ['status', '--porcelain=v1', '-z', '--untracked-files=all', '--no-renames'])
+  )
+    .split('\0')
+    .filter(Boolean);
   for (const entry of entries) {
     const path = entry.slice(3);
     if (entry.startsWith('??') || entry[0] === 'A') added.push(path);
@@ -96,7 +131,8 @@ export const gitRefFields: Resolvers<GitRefValue> = {
     if (self.name !== 'HEAD') return self.name;
     return (await git(session, self.repository, ['rev-parse', '--symbolic-full-name', 'HEAD'])).trim();
   },
-  tree: (self, { discardGitDir = false }: { discardGitDir?: boolean }, session) => refTree(session, self, discardGitDir),
+  tree: (self, { discardGitDir = false }: { discardGitDir?: boolean }, session) =>
+    refTree(session, self, discardGitDir),
 };
 
 /** What turned one folder into another. */
@@ -112,7 +148,9 @@ export function changesBetween(session: Session, before: DirectoryValue, after: 
       return {
         added: changed.filter(isNew),
         modified: changed.filter((path) => !isNew(path) && isOtherFile(old, now, path)),
-        removed: [...paths(old)].map(([path]) => path).filter((path) => find(now, path, { follow: false }) === undefined),
+        removed: [...paths(old)]
+          .map(([path]) => path)
+          .filter((path) => find(now, path, { follow: false }) === undefined),
       };
     }),
   );

@@ -1,13 +1,46 @@
 // Runs a GraphQL request against the session: checks it against the schema, then hands each field to its resolver.
-import { buildSchema, type DocumentNode, execute, GraphQLError, type GraphQLFieldResolver, type GraphQLObjectType, getNamedType, isInterfaceType, isObjectType, NoUnusedFragmentsRule, parse, ProvidedRequiredArgumentsRule, ScalarLeafsRule, type ValidationContext, ValuesOfCorrectTypeRule, validate, VariablesInAllowedPositionRule } from 'graphql';
+
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import {
+  buildSchema,
+  type DocumentNode,
+  execute,
+  GraphQLError,
+  type GraphQLFieldResolver,
+  type GraphQLObjectType,
+  getNamedType,
+  isInterfaceType,
+  isObjectType,
+  NoUnusedFragmentsRule,
+  ProvidedRequiredArgumentsRule,
+  parse,
+  ScalarLeafsRule,
+  type ValidationContext,
+  ValuesOfCorrectTypeRule,
+  VariablesInAllowedPositionRule,
+  validate,
+} from 'graphql';
 import { EngineError, ExecError, notSupported } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { readHostFile, readHostFolder } from '../store/host.ts';
-import { keyOf, sha256 } from '../store/store.ts';
 import type { Filter } from '../store/patterns.ts';
-import { CacheVolumeValue, ChangesetValue, ContainerValue, DirectoryValue, FactValue, FileValue, GitRefValue, GitRepositoryValue, HostValue, lazy, ready, SecretValue, Value } from '../values.ts';
+import { keyOf, sha256 } from '../store/store.ts';
+import {
+  CacheVolumeValue,
+  ChangesetValue,
+  ContainerValue,
+  DirectoryValue,
+  FactValue,
+  FileValue,
+  GitRefValue,
+  GitRepositoryValue,
+  HostValue,
+  lazy,
+  ready,
+  SecretValue,
+  Value,
+} from '../values.ts';
 import { containerFields, HOST_PLATFORM, newContainer } from './container.ts';
 import { directoryFields, fileFields, newDirectory, newFile } from './directory.ts';
 import { changesetFields, gitRefFields, gitRepositoryFields } from './git.ts';
@@ -29,8 +62,14 @@ const queryFields: Resolvers<QueryRoot> = {
   directory: newDirectory,
   file: (_, args: Parameters<typeof newFile>[0]) => newFile(args),
   host: () => new HostValue(),
-  cacheVolume: (_, { key, ...scope }: { key: string }) => new CacheVolumeValue(Object.keys(scope).length === 0 ? key : keyOf({ key, ...scope })),
-  secret: (_, { uri }: { uri: string }, session) => new SecretValue(uri, uri, lazy(async () => remember(session, readSecret(uri, session.workdir)))),
+  cacheVolume: (_, { key, ...scope }: { key: string }) =>
+    new CacheVolumeValue(Object.keys(scope).length === 0 ? key : keyOf({ key, ...scope })),
+  secret: (_, { uri }: { uri: string }, session) =>
+    new SecretValue(
+      uri,
+      uri,
+      lazy(async () => remember(session, readSecret(uri, session.workdir))),
+    ),
   setSecret: (_, { name, plaintext }: { name: string; plaintext: string }, session) =>
     new SecretValue(name, `set://${name}`, ready(remember(session, plaintext))),
 };
@@ -61,11 +100,17 @@ const hostFields: Resolvers<HostValue> = {
   directory: (_, { path, noCache: __, ...filter }: Filter & { path: string; noCache?: boolean }, session) => {
     const folder = resolve(session.workdir, path);
     const isWhole = !filter.include?.length && !filter.exclude?.length && !filter.gitignore;
-    return new DirectoryValue(lazy(async () => ({ tree: await readHostFolder(folder, filter, session.store) })), isWhole ? folder : undefined);
+    return new DirectoryValue(
+      lazy(async () => ({ tree: await readHostFolder(folder, filter, session.store) })),
+      isWhole ? folder : undefined,
+    );
   },
   file: (_, { path }: { path: string }, session) => {
     const file = resolve(session.workdir, path);
-    return new FileValue(file.slice(file.lastIndexOf('/') + 1), lazy(() => readHostFileOf(file, session)));
+    return new FileValue(
+      file.slice(file.lastIndexOf('/') + 1),
+      lazy(() => readHostFileOf(file, session)),
+    );
   },
 };
 
@@ -110,7 +155,9 @@ const TYPE_NAMES = new Map<unknown, string>([
 
 const schema = buildSchema(SCHEMA, { assumeValidSDL: true, noLocation: true });
 for (const type of Object.values(schema.getTypeMap())) {
-  if (isInterfaceType(type)) type.resolveType = (value) => (value instanceof FactValue ? value.type : TYPE_NAMES.get((value as Value).constructor));
+  if (isInterfaceType(type))
+    type.resolveType = (value) =>
+      value instanceof FactValue ? value.type : TYPE_NAMES.get((value as Value).constructor);
   if (isObjectType(type) && !type.name.startsWith('__')) addResolvers(type);
 }
 
@@ -123,7 +170,12 @@ function addResolvers(type: GraphQLObjectType): void {
   }
 }
 
-function resolverFor(type: string, field: string, returnsObject: boolean, resolver: Resolvers<Value>[string] | undefined): GraphQLFieldResolver<Value, Session> {
+function resolverFor(
+  type: string,
+  field: string,
+  returnsObject: boolean,
+  resolver: Resolvers<Value>[string] | undefined,
+): GraphQLFieldResolver<Value, Session> {
   if (resolver === undefined) return (self) => (field === 'id' ? self.id : (self as FactValue).fields[field]);
   if (!returnsObject || field === 'node') return (self, args, session) => resolver(self, args, session);
   // An object is known by its recipe: the same field of the same object with the same arguments is the same object.
@@ -131,7 +183,9 @@ function resolverFor(type: string, field: string, returnsObject: boolean, resolv
     const recipe = JSON.stringify([self.id, type, field, args, args.noCache === true ? Math.random() : 0]);
     const made = session.intern(recipe, () => resolver(self, args, session));
     if (!(made instanceof Promise)) return made;
-    return made.then((items: Value[]) => items.map((item, index) => session.adopt(item, sha256(`${self.id} ${field} ${index}`))));
+    return made.then((items: Value[]) =>
+      items.map((item, index) => session.adopt(item, sha256(`${self.id} ${field} ${index}`))),
+    );
   };
 }
 
@@ -140,18 +194,28 @@ function SupportedFieldsRule(context: ValidationContext) {
   return {
     Field(node: { name: { value: string } }) {
       const type = context.getParentType();
-      if (type && !context.getFieldDef()) context.reportError(new GraphQLError(notSupported(`${type.name}.${node.name.value}`).message));
+      if (type && !context.getFieldDef())
+        context.reportError(new GraphQLError(notSupported(`${type.name}.${node.name.value}`).message));
     },
     Argument(node: { name: { value: string } }) {
       const field = context.getFieldDef();
       if (field && !context.getArgument()) {
-        context.reportError(new GraphQLError(notSupported(`${context.getParentType()?.name}.${field.name}(${node.name.value})`).message));
+        context.reportError(
+          new GraphQLError(notSupported(`${context.getParentType()?.name}.${field.name}(${node.name.value})`).message),
+        );
       }
     },
   };
 }
 
-const RULES = [SupportedFieldsRule, ProvidedRequiredArgumentsRule, ScalarLeafsRule, ValuesOfCorrectTypeRule, NoUnusedFragmentsRule, VariablesInAllowedPositionRule];
+const RULES = [
+  SupportedFieldsRule,
+  ProvidedRequiredArgumentsRule,
+  ScalarLeafsRule,
+  ValuesOfCorrectTypeRule,
+  NoUnusedFragmentsRule,
+  VariablesInAllowedPositionRule,
+];
 
 export interface GraphQLAnswer {
   readonly data?: unknown;
@@ -159,7 +223,10 @@ export interface GraphQLAnswer {
 }
 
 /** Answers one request. Never throws: every fault is an entry of `errors`. */
-export async function answer(session: Session, request: { query: string; variables?: Record<string, unknown> }): Promise<GraphQLAnswer> {
+export async function answer(
+  session: Session,
+  request: { query: string; variables?: Record<string, unknown> },
+): Promise<GraphQLAnswer> {
   let document: DocumentNode;
   try {
     document = parse(request.query, { noLocation: true });
@@ -168,7 +235,13 @@ export async function answer(session: Session, request: { query: string; variabl
   }
   const faults = validate(schema, document, RULES);
   if (faults.length > 0) return { errors: faults.map(({ message }) => ({ message })) };
-  const result = await execute({ schema, document, rootValue: new QueryRoot(), contextValue: session, variableValues: request.variables ?? {} });
+  const result = await execute({
+    schema,
+    document,
+    rootValue: new QueryRoot(),
+    contextValue: session,
+    variableValues: request.variables ?? {},
+  });
   if (result.errors === undefined) return { data: result.data };
   return { data: result.data ?? null, errors: result.errors.map(asError) };
 }

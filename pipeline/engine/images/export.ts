@@ -5,7 +5,7 @@ import { createReadStream, createWriteStream, statSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { digestOfFile, type Descriptor, type ImageConfig, MEDIA, type RunConfig } from '../../src/oci/layout.ts';
+import { type Descriptor, digestOfFile, type ImageConfig, MEDIA, type RunConfig } from '../../src/oci/layout.ts';
 import { readTar, type TarEntry, type TarInput, writeTar } from '../../src/oci/tar.ts';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
@@ -27,20 +27,40 @@ interface PackedLayer {
 /** Documents made for this archive, by digest; blobs of the store are referred to by digest alone. */
 type Documents = Map<string, Buffer>;
 
-export async function exportImage(session: Session, states: readonly ContainerState[], options: ExportOptions): Promise<FileNode> {
+export async function exportImage(
+  session: Session,
+  states: readonly ContainerState[],
+  options: ExportOptions,
+): Promise<FileNode> {
   const documents: Documents = new Map();
   const blobs = new Set<string>();
   const tops: Descriptor[] = [];
   for (const state of states) {
     const { original } = state;
-    tops.push(original === undefined ? await describeImage(session, state, options, documents, blobs) : keepOriginal(original, blobs));
+    tops.push(
+      original === undefined
+        ? await describeImage(session, state, options, documents, blobs)
+        : keepOriginal(original, blobs),
+    );
   }
   const [single] = tops;
-  const top = tops.length === 1 ? (single as Descriptor) : addDocument(documents, { schemaVersion: 2, mediaType: MEDIA.index, manifests: tops }, MEDIA.index);
+  const top =
+    tops.length === 1
+      ? (single as Descriptor)
+      : addDocument(documents, { schemaVersion: 2, mediaType: MEDIA.index, manifests: tops }, MEDIA.index);
   const archive = session.store.scratch('image');
   await pipeline(Readable.from(writeTar(archiveEntries(session, top, documents, blobs))), createWriteStream(archive));
   const { digest, size } = await digestOfFile(archive);
-  return { kind: 'file', mode: 0o644, uid: 0, gid: 0, mtime: 0, size, bytes: { path: archive }, hash: digest.slice('sha256:'.length) };
+  return {
+    kind: 'file',
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    mtime: 0,
+    size,
+    bytes: { path: archive },
+    hash: digest.slice('sha256:'.length),
+  };
 }
 
 /** An image that nobody changed goes out as it came in, pinned index included. */
@@ -49,10 +69,17 @@ function keepOriginal(image: ImageRecord, blobs: Set<string>): Descriptor {
   return image.top;
 }
 
-async function describeImage(session: Session, state: ContainerState, options: ExportOptions, documents: Documents, blobs: Set<string>): Promise<Descriptor> {
+async function describeImage(
+  session: Session,
+  state: ContainerState,
+  options: ExportOptions,
+  documents: Documents,
+  blobs: Set<string>,
+): Promise<Descriptor> {
   const { layers } = await state.rootfs();
   const packed: PackedLayer[] = [];
-  for (const id of layers) packed.push(await session.once(`pack ${id} ${options.compress}`, () => packLayer(session, id, options.compress)));
+  for (const id of layers)
+    packed.push(await session.once(`pack ${id} ${options.compress}`, () => packLayer(session, id, options.compress)));
   for (const { descriptor } of packed) blobs.add(descriptor.digest);
   const [os = 'linux', architecture = 'amd64', variant] = state.platform.split('/');
   const config: ImageConfig = {
@@ -66,10 +93,15 @@ async function describeImage(session: Session, state: ContainerState, options: E
     schemaVersion: 2,
     mediaType: options.docker ? MEDIA.dockerManifest : MEDIA.manifest,
     config: addDocument(documents, config, options.docker ? MEDIA.dockerConfig : MEDIA.config),
-    layers: packed.map(({ descriptor }) => (options.docker ? { ...descriptor, mediaType: MEDIA.dockerLayerGzip } : descriptor)),
+    layers: packed.map(({ descriptor }) =>
+      options.docker ? { ...descriptor, mediaType: MEDIA.dockerLayerGzip } : descriptor,
+    ),
     ...(state.settings.annotations.size > 0 ? { annotations: Object.fromEntries(state.settings.annotations) } : {}),
   };
-  return { ...addDocument(documents, manifest, manifest.mediaType), platform: { architecture, os, ...(variant === undefined ? {} : { variant }) } };
+  return {
+    ...addDocument(documents, manifest, manifest.mediaType),
+    platform: { architecture, os, ...(variant === undefined ? {} : { variant }) },
+  };
 }
 
 function addDocument(documents: Documents, document: object, mediaType: string): Descriptor {
@@ -82,7 +114,13 @@ function addDocument(documents: Documents, document: object, mediaType: string):
 function runConfig({ env, user, workdir, entrypoint, cmd, labels, ports, other }: ImageSettings): RunConfig {
   return {
     ...(user === '' ? {} : { User: user }),
-    ...(ports.length === 0 ? {} : { ExposedPorts: Object.fromEntries(ports.map(({ port, protocol }) => [`${port}/${protocol.toLowerCase()}`, {}])) }),
+    ...(ports.length === 0
+      ? {}
+      : {
+          ExposedPorts: Object.fromEntries(
+            ports.map(({ port, protocol }) => [`${port}/${protocol.toLowerCase()}`, {}]),
+          ),
+        }),
     ...(env.size === 0 ? {} : { Env: [...env].map(([name, value]) => `${name}=${value}`) }),
     ...(entrypoint.length === 0 ? {} : { Entrypoint: [...entrypoint] }),
     ...(cmd.length === 0 ? {} : { Cmd: [...cmd] }),
@@ -103,14 +141,31 @@ async function packLayer(session: Session, id: string, compress: boolean): Promi
   if (compress) await pipeline(createReadStream(plain), createGzip({ level: 6 }), createWriteStream(packed));
   const { digest, size } = await digestOfFile(packed);
   await store.adoptBlob(packed, digest);
-  const result: PackedLayer = { descriptor: { mediaType: compress ? MEDIA.layerGzip : MEDIA.layer, digest, size }, diffId };
+  const result: PackedLayer = {
+    descriptor: { mediaType: compress ? MEDIA.layerGzip : MEDIA.layer, digest, size },
+    diffId,
+  };
   await store.keep('layer-blobs', id, result);
   return result;
 }
 
 /** The entries of a layer's folder. GNU tar reads it, because Node cannot read the attributes that overlayfs and capabilities use. */
 async function* layerEntries(session: Session, folder: string): AsyncGenerator<TarInput> {
-  const tar = spawn('tar', ['--create', '--sort=name', '--numeric-owner', '--format=posix', '--xattrs', '--xattrs-include=*', '-C', folder, '.'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const tar = spawn(
+    'tar',
+    [
+      '--create',
+      '--sort=name',
+      '--numeric-owner',
+      '--format=posix',
+      '--xattrs',
+      '--xattrs-include=*',
+      '-C',
+      folder,
+      '.',
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
   const said: Buffer[] = [];
   tar.stderr.on('data', (chunk: Buffer) => said.push(chunk));
   const ended = once(tar, 'close') as Promise<[number]>;
@@ -124,7 +179,11 @@ const OVERLAY_OPAQUE = 'trusted.overlay.opaque';
 function* layerEntry(entry: TarEntry, shift: number): Generator<TarInput> {
   const path = entry.path.replace(/^\.\/?/, '');
   if (path === '') return; // the root itself is not part of a layer
-  const owner = { uid: Math.max(0, entry.uid - shift), gid: Math.max(0, entry.gid - shift), mtime: Math.floor(entry.mtime) };
+  const owner = {
+    uid: Math.max(0, entry.uid - shift),
+    gid: Math.max(0, entry.gid - shift),
+    mtime: Math.floor(entry.mtime),
+  };
   const folder = path.includes('/') ? `${path.slice(0, path.lastIndexOf('/'))}/` : '';
   if (entry.type === 'character' && entry.devMajor === 0 && entry.devMinor === 0) {
     yield { path: `${folder}.wh.${path.slice(folder.length)}`, type: 'file', mode: 0o600, size: 0, ...owner };
@@ -138,14 +197,28 @@ function* layerEntry(entry: TarEntry, shift: number): Generator<TarInput> {
     mode: entry.mode & 0o7777,
     ...owner,
     ...(entry.type === 'file' ? { size: entry.size, content: entry.content } : {}),
-    ...(entry.type === 'symlink' || entry.type === 'link' ? { linkpath: entry.type === 'link' ? entry.linkpath.replace(/^\.\//, '') : entry.linkpath } : {}),
+    ...(entry.type === 'symlink' || entry.type === 'link'
+      ? { linkpath: entry.type === 'link' ? entry.linkpath.replace(/^\.\//, '') : entry.linkpath }
+      : {}),
     ...(capability === undefined ? {} : { xattrs: new Map([['security.capability', capability]]) }),
   };
-  if (entry.type === 'directory' && entry.xattrs.get(OVERLAY_OPAQUE)?.toString() === 'y') yield { path: `${path}/.wh..wh..opq`, type: 'file', mode: 0o600, size: 0, ...owner };
+  if (entry.type === 'directory' && entry.xattrs.get(OVERLAY_OPAQUE)?.toString() === 'y')
+    yield { path: `${path}/.wh..wh..opq`, type: 'file', mode: 0o600, size: 0, ...owner };
 }
 
-function* archiveEntries(session: Session, top: Descriptor, documents: Documents, blobs: ReadonlySet<string>): Generator<TarInput> {
-  const file = (path: string, content: Buffer): TarInput => ({ path, type: 'file', mode: 0o644, size: content.length, content });
+function* archiveEntries(
+  session: Session,
+  top: Descriptor,
+  documents: Documents,
+  blobs: ReadonlySet<string>,
+): Generator<TarInput> {
+  const file = (path: string, content: Buffer): TarInput => ({
+    path,
+    type: 'file',
+    mode: 0o644,
+    size: content.length,
+    content,
+  });
   yield { path: 'blobs', type: 'directory', mode: 0o755 };
   yield { path: 'blobs/sha256', type: 'directory', mode: 0o755 };
   for (const digest of [...new Set([...documents.keys(), ...blobs])].sort()) {
@@ -154,7 +227,13 @@ function* archiveEntries(session: Session, top: Descriptor, documents: Documents
     if (document !== undefined) yield file(path, document);
     else {
       const blob = session.store.blobPath(digest);
-      yield { path, type: 'file', mode: 0o644, size: statSync(blob).size, content: createReadStream(blob, { highWaterMark: 1 << 18 }) };
+      yield {
+        path,
+        type: 'file',
+        mode: 0o644,
+        size: statSync(blob).size,
+        content: createReadStream(blob, { highWaterMark: 1 << 18 }),
+      };
     }
   }
   yield file('index.json', Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA.index, manifests: [top] })));

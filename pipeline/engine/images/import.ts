@@ -4,7 +4,14 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { digestOfStream } from '../../src/oci/digest.ts';
-import { type Base, type BlobSource, type Descriptor, type ImageConfig, openLayout, verifyChain } from '../../src/oci/layout.ts';
+import {
+  type Base,
+  type BlobSource,
+  type Descriptor,
+  type ImageConfig,
+  openLayout,
+  verifyChain,
+} from '../../src/oci/layout.ts';
 import { readTar } from '../../src/oci/tar.ts';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
@@ -28,7 +35,13 @@ export interface ImageRecord {
 }
 
 /** Copies the documents and blobs of a checked image into the store. */
-export async function keepImage(session: Session, source: BlobSource, base: Base, top: Descriptor, platform: string): Promise<ImageRecord> {
+export async function keepImage(
+  session: Session,
+  source: BlobSource,
+  base: Base,
+  top: Descriptor,
+  platform: string,
+): Promise<ImageRecord> {
   const blobs = [base.manifest.config, ...base.layers];
   for (const descriptor of [top, base.descriptor, ...blobs]) await keepBlob(session, source, descriptor);
   return {
@@ -58,13 +71,20 @@ export async function imageStack(session: Session, image: ImageRecord): Promise<
   for (const [index, diffId] of diffIds.entries()) {
     const id = chainId(diffIds.slice(0, index + 1));
     const descriptor = image.blobs[index + 1] as Descriptor;
-    if (!session.store.hasLayer(id)) await session.once(`unpack ${id}`, () => unpack(session, id, descriptor, diffId, layers));
+    if (!session.store.hasLayer(id))
+      await session.once(`unpack ${id}`, () => unpack(session, id, descriptor, diffId, layers));
     layers.push(id);
   }
   return { layers, key: sha256(`image ${diffIds.join(' ')}`) };
 }
 
-async function unpack(session: Session, id: string, descriptor: Descriptor, diffId: string, below: readonly string[]): Promise<void> {
+async function unpack(
+  session: Session,
+  id: string,
+  descriptor: Descriptor,
+  diffId: string,
+  below: readonly string[],
+): Promise<void> {
   const { unpackLayer } = await import('./unpack.ts');
   const { store } = session;
   const folder = store.scratchFolder('unpack');
@@ -80,7 +100,10 @@ async function unpack(session: Session, id: string, descriptor: Descriptor, diff
   const { digest } = await actual;
   if (digest !== diffId) {
     rmSync(folder, { recursive: true, force: true });
-    throw new EngineError(`layer ${descriptor.digest} unpacks to ${digest}, its image says ${diffId}`, 'the image is damaged');
+    throw new EngineError(
+      `layer ${descriptor.digest} unpacks to ${digest}, its image says ${diffId}`,
+      'the image is damaged',
+    );
   }
   await store.keep('layer-blobs', id, { descriptor, diffId });
   store.commitLayer(id, folder);
@@ -129,7 +152,9 @@ export function imageState(session: Session, image: ImageRecord, imageRef?: stri
 function settingsOf({ config = {} }: ImageConfig): ImageSettings {
   const { Healthcheck, StopSignal, Volumes, Shell } = config;
   return {
-    env: new Map((config.Env ?? []).map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)])),
+    env: new Map(
+      (config.Env ?? []).map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+    ),
     user: config.User ?? '',
     workdir: config.WorkingDir ?? '',
     entrypoint: config.Entrypoint ?? [],
@@ -143,7 +168,12 @@ function settingsOf({ config = {} }: ImageConfig): ImageSettings {
 
 function portOf(text: string): Port {
   const [port, protocol] = text.split('/');
-  return { port: Number(port), protocol: protocol === 'udp' ? 'UDP' : 'TCP', description: null, experimentalSkipHealthcheck: false };
+  return {
+    port: Number(port),
+    protocol: protocol === 'udp' ? 'UDP' : 'TCP',
+    description: null,
+    experimentalSkipHealthcheck: false,
+  };
 }
 
 /** `Container.import`: an OCI archive, as a file of any origin. */

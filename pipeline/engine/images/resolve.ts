@@ -20,7 +20,8 @@ export async function resolveImage(session: Session, address: string, platform: 
   const image = await session.once(`image ${key}`, async () => {
     const known = fromStore(session, key);
     if (known !== undefined) return known;
-    const found = (await fromFolder(session, reference, platform)) ?? (await fromRegistry(session, reference, platform));
+    const found =
+      (await fromFolder(session, reference, platform)) ?? (await fromRegistry(session, reference, platform));
     await session.store.keep('images', key, found);
     return found;
   });
@@ -52,18 +53,36 @@ async function fromFolder(session: Session, reference: Reference, platform: stri
     const found = await fromLayout(session, join(images, name), reference.digest, platform, reference);
     if (found !== undefined) return found;
   }
-  throw new EngineError(`no archive in ${images} holds ${formatReference(reference)}`, 'write it with `npx tsx pipeline/ci.ts images --output DIR` where there is a network');
+  throw new EngineError(
+    `no archive in ${images} holds ${formatReference(reference)}`,
+    'write it with `npx tsx pipeline/ci.ts images --output DIR` where there is a network',
+  );
 }
 
-async function fromLayout(session: Session, path: string, pin: string, platform: string, reference?: Reference): Promise<ImageRecord | undefined> {
+async function fromLayout(
+  session: Session,
+  path: string,
+  pin: string,
+  platform: string,
+  reference?: Reference,
+): Promise<ImageRecord | undefined> {
   const source = await openLayout(path);
   try {
     const isPinned = (await source.sizeOf(pin)) !== undefined;
     const entries = await source.entries();
     // A stand-in is told apart by the name that its archive gives it: any would do for `readBase`.
-    if (!isPinned && reference !== undefined && !entries.some(({ annotations }) => annotations?.['org.opencontainers.image.ref.name'] === formatReference(reference))) return undefined;
+    if (
+      !isPinned &&
+      reference !== undefined &&
+      !entries.some(
+        ({ annotations }) => annotations?.['org.opencontainers.image.ref.name'] === formatReference(reference),
+      )
+    )
+      return undefined;
     const base = await readBase(source, pin, platform);
-    const top: Descriptor = isPinned ? { mediaType: base.descriptor.mediaType, digest: pin, size: (await source.sizeOf(pin)) as number } : base.descriptor;
+    const top: Descriptor = isPinned
+      ? { mediaType: base.descriptor.mediaType, digest: pin, size: (await source.sizeOf(pin)) as number }
+      : base.descriptor;
     return await keepImage(session, source, base, top, platform);
   } finally {
     await source.close();
@@ -73,14 +92,23 @@ async function fromLayout(session: Session, path: string, pin: string, platform:
 async function fromRegistry(session: Session, reference: Reference, platform: string): Promise<ImageRecord> {
   const folder = session.store.scratch('pull');
   try {
-    if (session.options.offline) throw new OciError('UNREACHABLE', 'the network is off', 'run `npx tsx pipeline/ci.ts warm` with a network first');
-    const client = new RegistryClient({ mirrors: session.options.mirrors, credentials: session.options.credentials, attempts: 2 });
+    if (session.options.offline)
+      throw new OciError('UNREACHABLE', 'the network is off', 'run `npx tsx pipeline/ci.ts warm` with a network first');
+    const client = new RegistryClient({
+      mirrors: session.options.mirrors,
+      credentials: session.options.credentials,
+      attempts: 2,
+    });
     const top = await pullToLayout(client, reference, folder, { platforms: [platform] });
     return (await fromLayout(session, folder, top.digest, platform)) as ImageRecord;
   } catch (error) {
     const unreachable = error instanceof OciError && error.code === 'UNREACHABLE';
     if (!unreachable || reference.digest === undefined || !hasRecipe(reference.digest)) {
-      throw new EngineError(`cannot have ${formatReference(reference)}: ${(error as Error).message}`, (error as OciError).hint, { cause: error });
+      throw new EngineError(
+        `cannot have ${formatReference(reference)}: ${(error as Error).message}`,
+        (error as OciError).hint,
+        { cause: error },
+      );
     }
     return assembled(session, reference.digest, platform);
   } finally {
@@ -91,7 +119,12 @@ async function fromRegistry(session: Session, reference: Reference, platform: st
 async function assembled(session: Session, pin: string, platform: string): Promise<ImageRecord> {
   const layout = session.store.scratchFolder('assembled');
   try {
-    await assembleImage(pin, platform, { destination: layout, cache: session.packageCache, offline: session.options.offline, log: session.log });
+    await assembleImage(pin, platform, {
+      destination: layout,
+      cache: session.packageCache,
+      offline: session.options.offline,
+      log: session.log,
+    });
     return (await fromLayout(session, layout, pin, platform)) as ImageRecord;
   } finally {
     rmSync(layout, { recursive: true, force: true });

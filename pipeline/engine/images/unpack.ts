@@ -1,11 +1,21 @@
 // Unpacks a layer's tar into a folder, as overlayfs wants it. Nothing in the tar can reach outside that folder.
-import { createWriteStream } from 'node:fs';
-import { chmodSync, lchownSync, linkSync, lstatSync, lutimesSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  createWriteStream,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { EngineError } from '../errors.ts';
 import type { TarEntry } from '../../src/oci/tar.ts';
+import { EngineError } from '../errors.ts';
 import { resolveInside } from '../store/layers.ts';
 
 const WHITEOUT = '.wh.';
@@ -19,7 +29,11 @@ export interface UnpackOptions {
   readonly whiteout: (path: string) => Promise<void>;
 }
 
-export async function unpackLayer(entries: AsyncIterable<TarEntry>, root: string, options: UnpackOptions): Promise<void> {
+export async function unpackLayer(
+  entries: AsyncIterable<TarEntry>,
+  root: string,
+  options: UnpackOptions,
+): Promise<void> {
   mkdirSync(root, { recursive: true });
   chmodSync(root, 0o755);
   lchownSync(root, options.shift, options.shift);
@@ -43,13 +57,15 @@ function target(root: string, path: string): string {
   const parent = join(root, resolveInside(root, dirname(`/${path}`), true, true) ?? '/');
   mkdirSync(parent, { recursive: true });
   const name = basename(`/${path}`);
-  if (name === '..' || path.split('/').includes('..')) throw new EngineError(`the layer holds a path that climbs: ${path}`);
+  if (name === '..' || path.split('/').includes('..'))
+    throw new EngineError(`the layer holds a path that climbs: ${path}`);
   return name === '' || name === '.' ? parent : join(parent, name);
 }
 
 async function writeEntry(entry: TarEntry, path: string, root: string, shift: number): Promise<void> {
   const existing = path === root ? undefined : lstatSync(path, { throwIfNoEntry: false });
-  if (existing !== undefined && !(existing.isDirectory() && entry.type === 'directory')) rmSync(path, { recursive: true, force: true });
+  if (existing !== undefined && !(existing.isDirectory() && entry.type === 'directory'))
+    rmSync(path, { recursive: true, force: true });
   switch (entry.type) {
     case 'directory':
       mkdirSync(path, { recursive: true });
@@ -59,7 +75,8 @@ async function writeEntry(entry: TarEntry, path: string, root: string, shift: nu
       break;
     case 'link': {
       const source = resolveInside(root, entry.linkpath, false);
-      if (source === undefined || !lstatSync(join(root, source)).isFile()) throw new EngineError(`the layer links ${entry.path} to ${entry.linkpath}, which is not a file in it`);
+      if (source === undefined || !lstatSync(join(root, source)).isFile())
+        throw new EngineError(`the layer links ${entry.path} to ${entry.linkpath}, which is not a file in it`);
       linkSync(join(root, source), path);
       return;
     }
@@ -81,6 +98,11 @@ function setAttributes(entry: TarEntry, path: string, shift: number): void {
 /** An opaque folder hides all that lower layers have in it: said name by name, since Node cannot set the attribute. */
 async function hideBelow(root: string, folder: string, { below, whiteout }: UnpackOptions): Promise<void> {
   const place = folder.slice(root.length);
-  const names = new Set(below.flatMap((layer) => (lstatSync(join(layer, place), { throwIfNoEntry: false })?.isDirectory() ? readdirSync(join(layer, place)) : [])));
-  for (const name of names) if (lstatSync(join(folder, name), { throwIfNoEntry: false }) === undefined) await whiteout(join(folder, name));
+  const names = new Set(
+    below.flatMap((layer) =>
+      lstatSync(join(layer, place), { throwIfNoEntry: false })?.isDirectory() ? readdirSync(join(layer, place)) : [],
+    ),
+  );
+  for (const name of names)
+    if (lstatSync(join(folder, name), { throwIfNoEntry: false }) === undefined) await whiteout(join(folder, name));
 }

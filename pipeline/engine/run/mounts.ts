@@ -37,13 +37,18 @@ export class Mounts {
 
   /** The `lowerdir` option for folders given from the bottom up. */
   lowerdir(folders: readonly string[]): string {
-    return folders.map((folder) => this.short(folder)).reverse().join(':');
+    return folders
+      .map((folder) => this.short(folder))
+      .reverse()
+      .join(':');
   }
 
   async readOnly(folders: readonly string[]): Promise<string> {
     const target = join(SESSION_FOLDER, 'v', String(this.#counter++));
     mkdirSync(target);
-    await run('mount', ['-t', 'overlay', 'overlay', '-o', `ro,lowerdir=${this.lowerdir(folders)}`, target], { cwd: this.folder });
+    await run('mount', ['-t', 'overlay', 'overlay', '-o', `ro,lowerdir=${this.lowerdir(folders)}`, target], {
+      cwd: this.folder,
+    });
     return target;
   }
 

@@ -26,6 +26,10 @@ const RESOLVER = '192.0.2.53';
 /** Steps may speak to the world, not to the machine they run on or its link-local neighbours (cloud metadata lives there). */
 const FIREWALL = `
 table ip drydock {
+  chain input {
+    type filter hook input priority 0;
+    ct state invalid drop comment "older pasta sends segments without any flag; an answer to one would reset the connection"
+  }
   chain forward {
     type filter hook forward priority 0; policy accept;
     ip daddr { 127.0.0.0/8, 169.254.0.0/16 } drop
@@ -50,7 +54,12 @@ export class Network {
     const router = join(SESSION_FOLDER, 'n', 'router');
     const address = `10.87.${1 + (index >> 8)}.${index & 255}`;
     writeFileSync(path, '');
-    const inside = [`ip link set lo up`, `ip link set eth0 up`, `ip addr add ${address}/16 dev eth0`, `ip route add default via ${BRIDGE}`];
+    const inside = [
+      `ip link set lo up`,
+      `ip link set eth0 up`,
+      `ip addr add ${address}/16 dev eth0`,
+      `ip route add default via ${BRIDGE}`,
+    ];
     await shell(
       [
         // The step's end is made inside its own namespace; the bridge's end is then moved by the namespace that holds it.
@@ -69,7 +78,29 @@ export class Network {
     await shell(`unshare --net=${path} true`);
     const pasta = spawn(
       'setpriv',
-      ['--pdeathsig', 'KILL', 'pasta', '--quiet', '--foreground', '--config-net', '--no-map-gw', '--tcp-ports', 'none', '--udp-ports', 'none', '--tcp-ns', 'none', '--udp-ns', 'none', '--dns-forward', RESOLVER, '--runas', '0', '--netns', path],
+      [
+        '--pdeathsig',
+        'KILL',
+        'pasta',
+        '--quiet',
+        '--foreground',
+        '--config-net',
+        '--no-map-gw',
+        '--tcp-ports',
+        'none',
+        '--udp-ports',
+        'none',
+        '--tcp-ns',
+        'none',
+        '--udp-ns',
+        'none',
+        '--dns-forward',
+        RESOLVER,
+        '--runas',
+        '0',
+        '--netns',
+        path,
+      ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
     const said: Buffer[] = [];
@@ -93,7 +124,10 @@ export class Network {
 }
 
 const unavailable = (said: Buffer[]) =>
-  new EnvironmentError(`steps have no network: pasta says ${Buffer.concat(said).toString().trim().split('\n').at(-1) ?? 'nothing'}`, 'install passt, or run with --offline');
+  new EnvironmentError(
+    `steps have no network: pasta says ${Buffer.concat(said).toString().trim().split('\n').at(-1) ?? 'nothing'}`,
+    'install passt, or run with --offline',
+  );
 
 async function waitForInterface(path: string): Promise<void> {
   for (let attempt = 0; attempt < 500; attempt++) {
@@ -109,4 +143,7 @@ async function shell(script: string): Promise<void> {
 }
 
 /** The host's name servers, for whoever wants to say what steps will use. */
-export const hostNameServers = (): string[] => [...readFileSync('/etc/resolv.conf', 'utf8').matchAll(/^nameserver\s+(\S+)/gm)].map(([, address]) => address as string);
+export const hostNameServers = (): string[] =>
+  [...readFileSync('/etc/resolv.conf', 'utf8').matchAll(/^nameserver\s+(\S+)/gm)].map(
+    ([, address]) => address as string,
+  );

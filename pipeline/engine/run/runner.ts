@@ -1,7 +1,24 @@
 // Runs steps: an overlay of layers, an OCI runtime, and what came of it. All processes are in a PID namespace that ends with the engine.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, chmodSync, chownSync, closeSync, constants, existsSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, unlinkSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { type Mounts, SESSION_FOLDER } from './mounts.ts';
@@ -10,9 +27,22 @@ import { type BindMount, type Identity, runtimeSpec } from './spec.ts';
 
 /** A mount of a step: a folder that keeps its changes in a layer of its own, one shared with other steps, or a file. */
 export type StepMount =
-  | { readonly kind: 'overlay'; readonly path: string; readonly lowers: readonly string[]; readonly upper: string; readonly subpath?: string }
+  | {
+      readonly kind: 'overlay';
+      readonly path: string;
+      readonly lowers: readonly string[];
+      readonly upper: string;
+      readonly subpath?: string;
+    }
   | { readonly kind: 'bind'; readonly path: string; readonly source: string; readonly readOnly?: boolean }
-  | { readonly kind: 'data'; readonly path: string; readonly data: Buffer; readonly mode: number; readonly uid: number; readonly gid: number }
+  | {
+      readonly kind: 'data';
+      readonly path: string;
+      readonly data: Buffer;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+    }
   | { readonly kind: 'tmpfs'; readonly path: string; readonly size?: number };
 
 export interface StepRequest {
@@ -65,20 +95,36 @@ export class Runner {
     const script = 'echo ready; exec sleep infinity';
     const holder = spawn(
       'setpriv',
-      ['--pdeathsig', 'KILL', 'unshare', '--pid', '--fork', '--kill-child', '--mount', '--propagation', 'slave', '--mount-proc', 'sh', '-c', script],
+      [
+        '--pdeathsig',
+        'KILL',
+        'unshare',
+        '--pid',
+        '--fork',
+        '--kill-child',
+        '--mount',
+        '--propagation',
+        'slave',
+        '--mount-proc',
+        'sh',
+        '-c',
+        script,
+      ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
     const stdout = holder.stdout;
     if (stdout === null) throw new Error('no output of the PID namespace holder');
     const [line] = await Promise.race([once(stdout, 'data'), once(holder, 'exit').then(() => [''])]);
-    if (!String(line).includes('ready')) throw new EnvironmentError('this machine does not let the engine make namespaces', 'run it as root');
+    if (!String(line).includes('ready'))
+      throw new EnvironmentError('this machine does not let the engine make namespaces', 'run it as root');
     const [child] = readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim().split(' ');
     return new Runner(mounts, shift, holder, Number(child), findProgram(INIT_PROGRAM));
   }
 
   /** Ends every step that still runs, and waits until the namespace is gone. */
   async close(): Promise<void> {
-    const gone = this.#holder.exitCode === null && this.#holder.signalCode === null ? once(this.#holder, 'exit') : undefined;
+    const gone =
+      this.#holder.exitCode === null && this.#holder.signalCode === null ? once(this.#holder, 'exit') : undefined;
     try {
       process.kill(this.#holderPid, 'SIGKILL');
     } catch {
@@ -96,7 +142,8 @@ export class Runner {
       const script = this.#prepare(id, bundle, request);
       const outcome = await this.#execute(id, bundle, script, request);
       this.#removeMountPoints(request);
-      for (const { upper } of [request, ...request.mounts.filter((mount) => mount.kind === 'overlay')]) rmSync(join(upper, 'work'), { recursive: true, force: true });
+      for (const { upper } of [request, ...request.mounts.filter((mount) => mount.kind === 'overlay')])
+        rmSync(join(upper, 'work'), { recursive: true, force: true });
       return outcome;
     } finally {
       rmSync(bundle, { recursive: true, force: true });
@@ -115,8 +162,10 @@ export class Runner {
     const tmpfs: { destination: string; size?: number }[] = [];
     for (const [index, mount] of request.mounts.entries()) {
       const source = join(bundle, `m${index}`);
-      if (mount.kind === 'bind') binds.push({ destination: mount.path, source: mount.source, readOnly: mount.readOnly ?? false });
-      else if (mount.kind === 'tmpfs') tmpfs.push({ destination: mount.path, ...(mount.size ? { size: mount.size } : {}) });
+      if (mount.kind === 'bind')
+        binds.push({ destination: mount.path, source: mount.source, readOnly: mount.readOnly ?? false });
+      else if (mount.kind === 'tmpfs')
+        tmpfs.push({ destination: mount.path, ...(mount.size ? { size: mount.size } : {}) });
       else if (mount.kind === 'data') {
         writeFileSync(source, mount.data, { mode: 0o600 });
         chownSync(source, mount.uid + this.#shift, mount.gid + this.#shift);
@@ -145,7 +194,19 @@ export class Runner {
       this.#init,
     );
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
-    const runtime = ['runc', '--root', join(SESSION_FOLDER, 'runc'), '--log', join(bundle, 'runc.log'), '--log-format', 'json', 'run', '--bundle', bundle, id];
+    const runtime = [
+      'runc',
+      '--root',
+      join(SESSION_FOLDER, 'runc'),
+      '--log',
+      join(bundle, 'runc.log'),
+      '--log-format',
+      'json',
+      'run',
+      '--bundle',
+      bundle,
+      id,
+    ];
     return [...commands, `exec ${runtime.join(' ')}`].join(' && ');
   }
 
@@ -161,7 +222,21 @@ export class Runner {
   async #execute(id: string, bundle: string, script: string, request: StepRequest): Promise<StepOutcome> {
     const child = spawn(
       'nsenter',
-      ['--target', String(this.#holderPid), '--pid', '--mount', ...(request.network ? [`--net=${request.network}`] : []), `--wdns=${this.#mounts.folder}`, 'unshare', '--mount', '--propagation', 'private', 'sh', '-c', script],
+      [
+        '--target',
+        String(this.#holderPid),
+        '--pid',
+        '--mount',
+        ...(request.network ? [`--net=${request.network}`] : []),
+        `--wdns=${this.#mounts.folder}`,
+        'unshare',
+        '--mount',
+        '--propagation',
+        'private',
+        'sh',
+        '-c',
+        script,
+      ],
       { cwd: this.#mounts.folder, stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env.PATH ?? '' } },
     );
     const abort = () => this.#kill(id);
@@ -180,7 +255,22 @@ export class Runner {
   }
 
   #kill(id: string): void {
-    spawn('nsenter', ['--target', String(this.#holderPid), '--pid', '--mount', 'runc', '--root', join(SESSION_FOLDER, 'runc'), 'kill', id, 'KILL'], { stdio: 'ignore' });
+    spawn(
+      'nsenter',
+      [
+        '--target',
+        String(this.#holderPid),
+        '--pid',
+        '--mount',
+        'runc',
+        '--root',
+        join(SESSION_FOLDER, 'runc'),
+        'kill',
+        id,
+        'KILL',
+      ],
+      { stdio: 'ignore' },
+    );
   }
 
   /** The runtime makes empty files and folders to mount on; those that were not there before must not end up in a layer. */
@@ -256,5 +346,8 @@ export function findProgram(name: string): string {
       // not in this folder
     }
   }
-  throw new EnvironmentError(`the program ${name} is missing`, 'on Debian and Ubuntu: apt-get install runc tini passt iproute2 nftables uidmap');
+  throw new EnvironmentError(
+    `the program ${name} is missing`,
+    'on Debian and Ubuntu: apt-get install runc tini passt iproute2 nftables uidmap',
+  );
 }

@@ -53,7 +53,8 @@ export class Scrubber {
   #safeLength(bytes: Buffer): number {
     for (let start = Math.max(0, bytes.length - this.#keep); start < bytes.length; start++) {
       const tail = bytes.subarray(start);
-      if (this.#secrets.some((secret) => secret.length > tail.length && secret.subarray(0, tail.length).equals(tail))) return start;
+      if (this.#secrets.some((secret) => secret.length > tail.length && secret.subarray(0, tail.length).equals(tail)))
+        return start;
     }
     return bytes.length;
   }

@@ -53,13 +53,21 @@ export async function readHostFile(path: string, store: Store): Promise<FileNode
   const copy = store.scratch('host');
   await copyFile(path, copy);
   const digest = await digestOfFile(copy);
-  return { kind: 'file', ...attributes, size: lstatSync(copy).size, bytes: { path: copy }, hash: digest.slice('sha256:'.length) };
+  return {
+    kind: 'file',
+    ...attributes,
+    size: lstatSync(copy).size,
+    bytes: { path: copy },
+    hash: digest.slice('sha256:'.length),
+  };
 }
 
 /** Writes a tree over a folder of the host: what is there and not in the tree stays, unless `wipe`. */
 export async function writeHostFolder(tree: DirNode, path: string, { wipe = false } = {}): Promise<void> {
   await mkdir(path, { recursive: true });
-  if (wipe) for (const name of await readdir(path)) if (!tree.children.has(name)) await rm(join(path, name), { recursive: true, force: true });
+  if (wipe)
+    for (const name of await readdir(path))
+      if (!tree.children.has(name)) await rm(join(path, name), { recursive: true, force: true });
   for (const [name, node] of tree.children) await writeNode(node, join(path, name), wipe);
 }
 

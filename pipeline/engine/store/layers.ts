@@ -1,11 +1,36 @@
 // File systems as stacks of layers: trees laid out on disk, stacks mounted for reading, and read back as trees.
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, lchownSync, linkSync, lstatSync, lutimesSync, mkdirSync, readdirSync, readFileSync, readlinkSync, type Stats, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  type Stats,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Mounts } from '../run/mounts.ts';
-import { type Store, digestOfFile, sha256 } from './store.ts';
-import { type Attributes, type Bytes, DEFAULT_DIR, type DirNode, digest, dirNode, emptyDir, type FileNode, type Node, segments } from './tree.ts';
+import { digestOfFile, type Store, sha256 } from './store.ts';
+import {
+  type Attributes,
+  type Bytes,
+  DEFAULT_DIR,
+  type DirNode,
+  digest,
+  dirNode,
+  emptyDir,
+  type FileNode,
+  type Node,
+  segments,
+} from './tree.ts';
 
 /** Layers from the bottom up, and a key that stands for their content. */
 export interface Stack {
@@ -87,7 +112,10 @@ export class Layers {
     if (!('path' in node.bytes) || !node.bytes.path.startsWith(this.store.layers)) return false;
     const stats = lstatSync(node.bytes.path);
     const same =
-      (stats.mode & 0o7777) === node.mode && stats.uid === node.uid + this.#shift && stats.gid === node.gid + this.#shift && Math.floor(stats.mtimeMs / 1000) === node.mtime;
+      (stats.mode & 0o7777) === node.mode &&
+      stats.uid === node.uid + this.#shift &&
+      stats.gid === node.gid + this.#shift &&
+      Math.floor(stats.mtimeMs / 1000) === node.mtime;
     if (same) linkSync(node.bytes.path, target);
     return same;
   }
@@ -189,7 +217,10 @@ export class Layers {
   }
 
   async fileAt({ path, stats }: Located): Promise<FileNode> {
-    const hash = stats.size > 1 << 20 ? (await digestOfFile(path)).slice(7) : createHash('sha256').update(readFileSync(path)).digest('hex');
+    const hash =
+      stats.size > 1 << 20
+        ? (await digestOfFile(path)).slice(7)
+        : createHash('sha256').update(readFileSync(path)).digest('hex');
     return { kind: 'file', ...this.attributes(stats), size: stats.size, bytes: { path }, hash };
   }
 
@@ -218,7 +249,9 @@ export class Layers {
     const real = segments(await this.realPath(stack, dirname(`/${segments(path).join('/')}`)));
     const isRoot = segments(path).length === 0;
     const root = await this.view(stack);
-    let tree: Node = isRoot ? node : dirNode(await this.#folderAttributes(root, real), new Map([[basename(path), node]]));
+    let tree: Node = isRoot
+      ? node
+      : dirNode(await this.#folderAttributes(root, real), new Map([[basename(path), node]]));
     if (!isRoot) {
       for (let depth = real.length; depth > 0; depth--) {
         const parent = await this.#folderAttributes(root, real.slice(0, depth - 1));

@@ -17,7 +17,10 @@ export function patternToRegExp(pattern: string): RegExp {
       const end = pattern.indexOf(']', at + 2);
       if (end < 0) source += '\\[';
       else {
-        source += `[${pattern.slice(at + 1, end).replace(/^[!^]/, '^').replaceAll('\\', '\\\\')}]`;
+        source += `[${pattern
+          .slice(at + 1, end)
+          .replace(/^[!^]/, '^')
+          .replaceAll('\\', '\\\\')}]`;
         at = end;
       }
     } else if (char === '{') {
@@ -28,13 +31,13 @@ export function patternToRegExp(pattern: string): RegExp {
         source += `(?:${choices.map((choice) => patternToRegExp(choice).source.slice(1, -1)).join('|')})`;
         at = end;
       }
-    } else if (char === '\\' && at + 1 < pattern.length) source += escape(pattern[++at] as string);
-    else source += escape(char);
+    } else if (char === '\\' && at + 1 < pattern.length) source += escapeChar(pattern[++at] as string);
+    else source += escapeChar(char);
   }
   return new RegExp(`^${source}$`, 's');
 }
 
-const escape = (char: string) => char.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+const escapeChar = (char: string) => char.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 
 interface Rule {
   readonly negated: boolean;
@@ -130,7 +133,11 @@ export class PathFilter {
 }
 
 /** The part of a tree that a filter lets through. */
-export async function filterTree(root: DirNode, filter: Filter, read: (node: Node) => Promise<Buffer>): Promise<DirNode> {
+export async function filterTree(
+  root: DirNode,
+  filter: Filter,
+  read: (node: Node) => Promise<Buffer>,
+): Promise<DirNode> {
   const paths = new PathFilter(filter);
   const filterDir = async (dir: DirNode, prefix: string): Promise<DirNode> => {
     const gitignore = paths.readsGitignore ? dir.children.get('.gitignore') : undefined;

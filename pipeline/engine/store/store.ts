@@ -39,7 +39,8 @@ export class Store {
     this.layers = join(root, 'layers');
     this.#tmp = join(root, 'tmp', `${process.pid}-${randomBytes(4).toString('hex')}`);
     mkdirSync(root, { recursive: true, mode: 0o700 });
-    for (const folder of ['blobs/sha256', 'layers', 'execs', 'records', 'volumes']) mkdirSync(join(root, folder), { recursive: true });
+    for (const folder of ['blobs/sha256', 'layers', 'execs', 'records', 'volumes'])
+      mkdirSync(join(root, folder), { recursive: true });
     sweepAbandoned(join(root, 'tmp'));
     mkdirSync(this.#tmp, { recursive: true });
   }

@@ -40,7 +40,17 @@ export function dirNode({ mode, uid, gid, mtime }: Attributes, children: Readonl
 
 export function fileNode(data: Buffer, attributes: Partial<Attributes> = {}): FileNode {
   const hash = createHash('sha256').update(data).digest('hex');
-  return { kind: 'file', mode: 0o644, uid: 0, gid: 0, mtime: 0, ...attributes, size: data.length, bytes: { data }, hash };
+  return {
+    kind: 'file',
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    mtime: 0,
+    ...attributes,
+    size: data.length,
+    bytes: { data },
+    hash,
+  };
 }
 
 /** The names that lead to a path: `/a//b/./c/../d` is `a`, `b`, `d`. */
@@ -142,7 +152,9 @@ export function digest(node: Node): string {
   const hash = createHash('sha256').update(`${node.kind} ${node.mode.toString(8)} ${node.uid} ${node.gid}\0`);
   if (node.kind === 'file') hash.update(node.hash);
   else if (node.kind === 'link') hash.update(node.target);
-  else for (const name of [...node.children.keys()].sort()) hash.update(`${name}\0${digest(node.children.get(name) as Node)}\0`);
+  else
+    for (const name of [...node.children.keys()].sort())
+      hash.update(`${name}\0${digest(node.children.get(name) as Node)}\0`);
   const result = hash.digest('hex');
   digests.set(node, result);
   return result;
