@@ -1,0 +1,39 @@
+// How the tests run. `unit` needs Node alone; `system` runs whole pipelines on the embedded engine, one file at a time.
+// JUNIT_FILE and COVERAGE_DIR name where the reports go; without them there are none.
+import { defineConfig } from 'vitest/config';
+
+const { JUNIT_FILE, COVERAGE_DIR } = process.env;
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['pipeline/test/**/*.test.ts'],
+          exclude: ['pipeline/test/system/**'],
+        },
+      },
+      {
+        test: {
+          name: 'system',
+          include: ['pipeline/test/system/**/*.test.ts'],
+          globalSetup: 'pipeline/test/system/setup.ts',
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+    reporters: JUNIT_FILE ? ['default', ['junit', { outputFile: JUNIT_FILE }]] : ['default'],
+    coverage: {
+      enabled: Boolean(COVERAGE_DIR),
+      provider: 'v8',
+      reportOnFailure: true,
+      reportsDirectory: COVERAGE_DIR || 'coverage',
+      reporter: ['json-summary', 'lcov', 'text'],
+      // What unit tests can decide; stages and the engine are tested by running them, in processes of their own.
+      include: ['pipeline/src/core/**', 'pipeline/src/oci/**', 'pipeline/cli/**', 'pipeline/engine/images/assembled/**'],
+    },
+  },
+});
