@@ -33,7 +33,12 @@ export default defineConfig({
       reportsDirectory: COVERAGE_DIR || 'coverage',
       reporter: ['json-summary', 'lcov', 'text'],
       // What unit tests can decide; stages and the engine are tested by running them, in processes of their own.
-      include: ['pipeline/src/core/**', 'pipeline/src/oci/**', 'pipeline/cli/**', 'pipeline/engine/images/assembled/**'],
+      include: [
+        'pipeline/src/core/**',
+        'pipeline/src/oci/**',
+        'pipeline/cli/**',
+        'pipeline/engine/images/assembled/**',
+      ],
     },
   },
 });

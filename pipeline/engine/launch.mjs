@@ -1,9 +1,11 @@
 // Starts the engine from one file that is bundled when a source changed: loading many modules would cost more than the rest of a start.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const KEEP_MS = 7 * 24 * 60 * 60 * 1000;
 
 const engine = dirname(fileURLToPath(import.meta.url));
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'drydock', 'engine');
@@ -11,14 +13,12 @@ const bundle = join(cache, `${stamp([engine, join(engine, '../src/oci')])}.mjs`)
 if (!existsSync(bundle)) await build();
 await import(pathToFileURL(bundle).href);
 
-/** Changes whenever a source does: a hash of names, sizes and times. */
+/** Changes whenever a source does, and only then: a hash of names and contents, the same in every copy of the repository. */
 function stamp(folders) {
   const hash = createHash('sha256').update(process.version);
   for (const folder of folders) {
     for (const name of readdirSync(folder, { recursive: true }).sort()) {
-      if (!/\.(ts|json)$/.test(name)) continue;
-      const { size, mtimeMs } = statSync(join(folder, name));
-      hash.update(`${join(folder, name)} ${size} ${mtimeMs}\n`);
+      if (/\.(ts|json)$/.test(name)) hash.update(`${name}\n`).update(readFileSync(join(folder, name)));
     }
   }
   return hash.digest('hex').slice(0, 24);
@@ -43,6 +43,12 @@ async function build() {
     },
     logLevel: 'error',
   });
-  for (const old of readdirSync(cache)) if (old.endsWith('.mjs')) rmSync(join(cache, old), { force: true });
   renameSync(aside, bundle);
+  for (const name of readdirSync(cache)) removeIfOld(join(cache, name));
+}
+
+/** Bundles of other versions stay a while: another checkout may be about to start one. */
+function removeIfOld(file) {
+  const isOld = Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > KEEP_MS;
+  if (isOld) rmSync(file, { force: true });
 }

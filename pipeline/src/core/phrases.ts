@@ -79,10 +79,10 @@ export function phraseVerdict(run: RunResult): string {
 
 /** What has to be said of any run that did not see the real thing. */
 export function phraseStandIns(run: RunResult): string[] {
-  return run.standIns.map(
-    ({ image, recipe }) =>
-      `stand-in for ${image}: assembled here, since no registry answered (${recipe}); never published`,
-  );
+  return run.standIns.map(({ image, recipe }) => {
+    const parts = recipe.replace(/^\S+, assembled from /, '');
+    return `stand-in for ${image}, never published: no registry answered, so it was assembled here from ${parts}`;
+  });
 }
 
 export function phraseImage(run: RunResult): string | null {

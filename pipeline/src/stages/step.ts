@@ -44,14 +44,27 @@ export function stepFolder(step: string): string {
 export async function runStep(context: RunContext, command: Command): Promise<Ran> {
   const { stage, step, args } = command;
   const shown = command.shown ?? args.join(' ');
-  const folder = stepFolder(step);
-  const container = command.container.withExec(['sh', '-c', WRAPPER, 'step', folder, ...args]);
   context.emit({ kind: 'step-started', stage, step, command: shown, atMs: Date.now() });
-  const { record, bytes, log } = splitRecord(await container.file(`${folder}/record`).contents());
-  const result = stepResult({ stage, name: step, command: shown, record, log }, context.startedMs);
-  context.logs.set(result.log, bytes > EXCERPT_BYTES ? container.file(`${folder}/log`) : log);
-  context.emit({ kind: 'step-finished', stage, step: result, log });
-  return { result, container };
+  for (let number = 1; ; number += 1) {
+    const { container, record, bytes, log } = await attempt(command, number);
+    const result = stepResult({ stage, name: step, command: shown, record, log }, context.startedMs);
+    // The engine remembers a failure too, but it may have been the network's or chance's: it is tried again. Attempts are
+    // numbered, so that the one that succeeds is the one that is found the next time.
+    if (result.cached && result.exitCode !== 0) continue;
+    context.logs.set(result.log, bytes > EXCERPT_BYTES ? container.file(`${stepFolder(step)}/log`) : log);
+    context.emit({ kind: 'step-finished', stage, step: result, log });
+    return { result, container };
+  }
+}
+
+const ATTEMPT = 'DRYDOCK_ATTEMPT';
+
+async function attempt({ step, container, args }: Command, number: number) {
+  const folder = stepFolder(step);
+  const prepared = number === 1 ? container : container.withEnvVariable(ATTEMPT, String(number));
+  const ran = prepared.withExec(['sh', '-c', WRAPPER, 'step', folder, ...args]);
+  const record = splitRecord(await ran.file(`${folder}/record`).contents());
+  return { container: number === 1 ? ran : ran.withoutEnvVariable(ATTEMPT), ...record };
 }
 
 function splitRecord(text: string) {

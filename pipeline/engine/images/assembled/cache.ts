@@ -209,7 +209,7 @@ async function keep(bytes: Buffer, path: string): Promise<void> {
   }
 }
 
-/** Run over a list, a few at a time; the first fault stops the rest from starting. */
+/** Run over a list, a few at a time; the first fault stops the rest from starting, and is told once nothing runs any more. */
 export async function inParallel<T>(
   items: readonly T[],
   work: (item: T) => Promise<void>,
@@ -226,5 +226,6 @@ export async function inParallel<T>(
       }
     }
   });
+  await Promise.allSettled(workers);
   await Promise.all(workers);
 }
