@@ -180,7 +180,8 @@ function toPin(name: string): PinName {
 }
 
 function toShell(operands: readonly string[]): Shell {
-  const [shell] = operands;
+  const [shell, ...more] = operands;
+  if (more.length > 0) throw unexpected('completion', more);
   if (shell === 'bash' || shell === 'zsh') return shell;
   const given = shell === undefined ? 'no shell was named' : `there is no completion for ${JSON.stringify(shell)}`;
   throw new PipelineError('BAD_OPTION', given, 'write completion bash, or completion zsh');

@@ -1,5 +1,6 @@
 // Help and completion, written from the table of functions.
 import { COMMAND } from '../src/core/phrases.ts';
+import { PIN_NAMES } from '../src/pins.ts';
 import type { Shell } from './arguments.ts';
 import {
   FUNCTION_NAMES,
@@ -70,14 +71,22 @@ export function renderCompletion(shell: Shell): string {
 
 const USE = `alias drydock='${COMMAND}'`;
 
+/** What can stand behind a function's name. */
+const OPERANDS: Partial<Record<FunctionName, readonly string[]>> = { images: PIN_NAMES, completion: ['bash', 'zsh'] };
+
 function bash(): string {
-  const cases = FUNCTION_NAMES.map((name) => `    ${name}) words="${optionWords(name)}" ;;`);
+  const cases = FUNCTION_NAMES.map((name) => {
+    const words = [...(OPERANDS[name] ?? []), optionWords(name)].join(' ');
+    return `    ${name}) words="${words}" ;;`;
+  });
   return [
     `# Use: eval "$(${COMMAND} completion bash)"; then type: drydock <TAB>`,
     USE,
     '_drydock() {',
     '  local word="$2" previous="$3" words function',
     '  read -r _ function _ <<< "$COMP_LINE"',
+    // Still being typed: the function's own name is what is looked for.
+    '  [ "$COMP_CWORD" -gt 1 ] || function=',
     '  case "$previous" in',
     ...choiceOptions().map(
       ([name, choices]) => `    --${name}) COMPREPLY=($(compgen -W "${choices.join(' ')}" -- "$word")); return ;;`,

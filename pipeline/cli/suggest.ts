@@ -3,10 +3,10 @@
 export function nearest(typed: string, known: readonly string[]): string | undefined {
   const lower = typed.toLowerCase();
   const ranked = known
-    .map((word) => ({ word, distance: distance(lower, word) }))
+    .map((word) => ({ word, distance: distance(lower, word.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);
   const [best] = ranked;
-  const isStart = (word: string) => lower.length >= 2 && word.startsWith(lower);
+  const isStart = (word: string) => lower.length >= 2 && word.toLowerCase().startsWith(lower);
   const started = known.find(isStart);
   // A third of the letters may be wrong; more is another word.
   if (best !== undefined && best.distance <= Math.max(1, Math.floor(best.word.length / 3))) return best.word;

@@ -1,0 +1,205 @@
+// Command lines in, one value with all its defaults out; or the sentence that says what cannot be meant.
+import { expect, test } from 'vitest';
+import { type EngineOptions, type Invocation, parseInvocation, type StageInvocation } from '../../cli/arguments.ts';
+import { PIN_NAMES } from '../../src/pins.ts';
+import { type Refusal, refusalOf, words } from './make.ts';
+
+const general: EngineOptions = { engine: 'auto', offline: false, mirrors: [], verbose: false, yes: false };
+const images = { ...general, output: 'images', platforms: ['linux/amd64'] };
+const stages: StageInvocation['options'] = {
+  ...general,
+  output: 'out',
+  images: null,
+  platforms: ['linux/amd64'],
+  strict: false,
+  json: false,
+  progress: 'auto',
+};
+
+const lines: [line: string, meant: Invocation][] = [
+  ['', { kind: 'stages', function: 'ci', options: stages }],
+  ['ci', { kind: 'stages', function: 'ci', options: stages }],
+  ['lint', { kind: 'stages', function: 'lint', options: stages }],
+  ['test', { kind: 'stages', function: 'test', options: stages }],
+  ['build', { kind: 'stages', function: 'build', options: stages }],
+  ['-- lint', { kind: 'stages', function: 'lint', options: stages }],
+
+  ['--engine dagger', { kind: 'stages', function: 'ci', options: { ...stages, engine: 'dagger' } }],
+  ['--engine=embedded', { kind: 'stages', function: 'ci', options: { ...stages, engine: 'embedded' } }],
+  ['--engine dagger --engine auto', { kind: 'stages', function: 'ci', options: stages }],
+  ['--offline', { kind: 'stages', function: 'ci', options: { ...stages, offline: true } }],
+  [
+    '--offline --engine embedded',
+    { kind: 'stages', function: 'ci', options: { ...stages, offline: true, engine: 'embedded' } },
+  ],
+  ['--output elsewhere lint', { kind: 'stages', function: 'lint', options: { ...stages, output: 'elsewhere' } }],
+  ['lint -o elsewhere', { kind: 'stages', function: 'lint', options: { ...stages, output: 'elsewhere' } }],
+  ['--output=-odd', { kind: 'stages', function: 'ci', options: { ...stages, output: '-odd' } }],
+  ['--images archives', { kind: 'stages', function: 'ci', options: { ...stages, images: 'archives' } }],
+  [
+    '--mirror docker.io=one/hub --mirror ghcr.io=https://two',
+    { kind: 'stages', function: 'ci', options: { ...stages, mirrors: ['docker.io=one/hub', 'ghcr.io=https://two'] } },
+  ],
+  [
+    'build --platforms linux/arm64,linux/amd64',
+    { kind: 'stages', function: 'build', options: { ...stages, platforms: ['linux/arm64', 'linux/amd64'] } },
+  ],
+  ['--strict --json', { kind: 'stages', function: 'ci', options: { ...stages, strict: true, json: true } }],
+  ['--progress tty', { kind: 'stages', function: 'ci', options: { ...stages, progress: 'tty' } }],
+  ['--progress plain', { kind: 'stages', function: 'ci', options: { ...stages, progress: 'plain' } }],
+  ['--verbose --yes', { kind: 'stages', function: 'ci', options: { ...stages, verbose: true, yes: true } }],
+  ['-v', { kind: 'stages', function: 'ci', options: { ...stages, verbose: true } }],
+
+  ['images', { kind: 'images', names: [], options: images }],
+  ['images node runtime', { kind: 'images', names: ['node', 'runtime'], options: images }],
+  [
+    'images --output DIR node --platforms linux/arm64 --engine embedded --verbose',
+    {
+      kind: 'images',
+      names: ['node'],
+      options: { ...images, output: 'DIR', platforms: ['linux/arm64'], engine: 'embedded', verbose: true },
+    },
+  ],
+
+  ['completion bash', { kind: 'completion', shell: 'bash' }],
+  ['completion zsh', { kind: 'completion', shell: 'zsh' }],
+
+  ['--help', { kind: 'help', of: null }],
+  ['-h', { kind: 'help', of: null }],
+  ['help', { kind: 'help', of: null }],
+  ['help lint', { kind: 'help', of: 'lint' }],
+  ['lint --help', { kind: 'help', of: 'lint' }],
+  ['--help images', { kind: 'help', of: 'images' }],
+  ['completion -h', { kind: 'help', of: 'completion' }],
+  ['lint --platforms x --help', { kind: 'help', of: 'lint' }],
+  ['--version --help', { kind: 'help', of: null }],
+  ['--version', { kind: 'version' }],
+  ['-V', { kind: 'version' }],
+  ['lint --version', { kind: 'version' }],
+];
+for (const [line, meant] of lines) {
+  test(`it is meant: ${line || '(nothing)'}`, () => expect(parseInvocation(words(line))).toEqual(meant));
+}
+
+const FUNCTIONS = 'functions: ci, lint, test, build, images, completion';
+const refusals: [line: string, code: string, message: string, hint: string][] = [
+  ['lnit', 'UNKNOWN_FUNCTION', 'there is no function "lnit"', 'did you mean lint?'],
+  ['BUILD', 'UNKNOWN_FUNCTION', 'there is no function "BUILD"', 'did you mean build?'],
+  ['deploy', 'UNKNOWN_FUNCTION', 'there is no function "deploy"', FUNCTIONS],
+  ['constructor', 'UNKNOWN_FUNCTION', 'there is no function "constructor"', FUNCTIONS],
+  ['help bild', 'UNKNOWN_FUNCTION', 'there is no function "bild"', 'did you mean build?'],
+  ['deploy --help', 'UNKNOWN_FUNCTION', 'there is no function "deploy"', FUNCTIONS],
+
+  ['--ofline', 'UNKNOWN_OPTION', 'there is no option --ofline', 'did you mean --offline?'],
+  ['--out elsewhere', 'UNKNOWN_OPTION', 'there is no option --out', 'did you mean --output?'],
+  ['--push', 'UNKNOWN_OPTION', 'there is no option --push', 'all options: --help'],
+  ['--toString', 'UNKNOWN_OPTION', 'there is no option --toString', 'all options: --help'],
+  ['-x', 'UNKNOWN_OPTION', 'there is no option -x', 'all options: --help'],
+  ['-vx', 'UNKNOWN_OPTION', 'there is no option -x', 'all options: --help'],
+  ['lint --help --bogus', 'UNKNOWN_OPTION', 'there is no option --bogus', 'all options: --help'],
+
+  ['--output', 'BAD_OPTION', '--output needs a value', 'write --output DIR'],
+  ['--output=', 'BAD_OPTION', '--output needs a value', 'write --output DIR'],
+  ['--output --json', 'BAD_OPTION', '--output needs a value', 'write --output DIR'],
+  ['-o', 'BAD_OPTION', '--output needs a value', 'write --output DIR'],
+  ['-o -v', 'BAD_OPTION', '--output needs a value', 'write --output DIR'],
+  ['--images', 'BAD_OPTION', '--images needs a value', 'write --images DIR'],
+  ['--engine', 'BAD_OPTION', '--engine needs a value', 'write --engine auto|dagger|embedded'],
+  ['--mirror', 'BAD_OPTION', '--mirror needs a value', 'write --mirror REGISTRY=PLACE'],
+  ['--platforms', 'BAD_OPTION', '--platforms needs a value', 'write --platforms A,B'],
+
+  [
+    '--engine embeded',
+    'BAD_OPTION',
+    '--engine cannot be "embeded"',
+    'did you mean embedded? It can be auto, dagger, embedded',
+  ],
+  ['--engine docker', 'BAD_OPTION', '--engine cannot be "docker"', 'it can be auto, dagger, embedded'],
+  [
+    '--engine Dagger',
+    'BAD_OPTION',
+    '--engine cannot be "Dagger"',
+    'did you mean dagger? It can be auto, dagger, embedded',
+  ],
+  ['--progress=rich', 'BAD_OPTION', '--progress cannot be "rich"', 'it can be auto, tty, plain'],
+
+  ['--offline=true', 'BAD_OPTION', '--offline takes no value', 'write just --offline'],
+  ['--json=', 'BAD_OPTION', '--json takes no value', 'write just --json'],
+  ['--help=lint', 'BAD_OPTION', '--help takes no value', 'write just --help'],
+
+  ['lint --platforms linux/arm64', 'UNKNOWN_OPTION', 'lint does not take --platforms', 'what it takes: lint --help'],
+  ['test --platforms linux/arm64', 'UNKNOWN_OPTION', 'test does not take --platforms', 'what it takes: test --help'],
+  ['images --json', 'UNKNOWN_OPTION', 'images does not take --json', 'what it takes: images --help'],
+  ['images --images DIR', 'UNKNOWN_OPTION', 'images does not take --images', 'what it takes: images --help'],
+  ['completion bash --yes', 'UNKNOWN_OPTION', 'completion does not take --yes', 'what it takes: completion --help'],
+
+  [
+    'lint test',
+    'BAD_OPTION',
+    'lint does not know what to do with "test"',
+    'one function at a time; options begin with --',
+  ],
+  [
+    'ci offline strict',
+    'BAD_OPTION',
+    'ci does not know what to do with "offline", "strict"',
+    'one function at a time; options begin with --',
+  ],
+
+  [
+    '--platforms amd64',
+    'BAD_OPTION',
+    '"amd64" is not a platform to build for',
+    'write --platforms linux/amd64,linux/arm64',
+  ],
+  [
+    'build --platforms linux/amd64,windows/amd64,',
+    'BAD_OPTION',
+    '"windows/amd64", "" is not a platform to build for',
+    'write --platforms linux/amd64,linux/arm64',
+  ],
+
+  ['--mirror docker.io', 'BAD_OPTION', '--mirror: "docker.io" is not a mirror', 'write --mirror docker.io=host/prefix'],
+  [
+    '--mirror docker.io=good --mirror =bad',
+    'BAD_OPTION',
+    '--mirror: "=bad" is not a mirror',
+    'write --mirror docker.io=host/prefix',
+  ],
+
+  [
+    '--offline --engine dagger',
+    'BAD_OPTION',
+    '--offline cannot be promised for a Dagger engine, which has its own network',
+    'use --engine embedded --offline, or --images DIR with the Dagger engine',
+  ],
+
+  ['images nod', 'BAD_OPTION', 'no image is pinned as "nod"', 'did you mean node?'],
+  ['images nodealp', 'BAD_OPTION', 'no image is pinned as "nodealp"', 'did you mean nodeAlpine?'],
+  ['images postgres', 'BAD_OPTION', 'no image is pinned as "postgres"', `pins: ${PIN_NAMES.join(', ')}`],
+
+  ['completion', 'BAD_OPTION', 'no shell was named', 'write completion bash, or completion zsh'],
+  ['completion fish', 'BAD_OPTION', 'there is no completion for "fish"', 'write completion bash, or completion zsh'],
+  [
+    'completion bash zsh',
+    'BAD_OPTION',
+    'completion does not know what to do with "zsh"',
+    'one function at a time; options begin with --',
+  ],
+];
+for (const [line, code, message, hint] of refusals) {
+  test(`it is refused: ${line}`, () => {
+    const expected: Refusal = { code, exitCode: 2, message, hint };
+    expect(refusalOf(() => parseInvocation(words(line)))).toEqual(expected);
+  });
+}
+
+test('it is refused: a function without a name', () => {
+  expect(refusalOf(() => parseInvocation([''])).message).toBe('there is no function ""');
+});
+
+test('a bad mirror keeps the reason as its cause', () => {
+  expect(() => parseInvocation(['--mirror', 'x'])).toThrow(
+    expect.objectContaining({ cause: expect.objectContaining({ code: 'REFERENCE_INVALID' }) }),
+  );
+});
