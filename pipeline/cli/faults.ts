@@ -46,9 +46,18 @@ export function asFault(error: unknown): PipelineError | undefined {
 export function describeFault(error: unknown, isVerbose: boolean): { text: string; exitCode: number } {
   const fault = asFault(error);
   if (fault === undefined) {
-    const stack = error instanceof Error ? (error.stack ?? reasonOf(error)) : reasonOf(error);
-    return { text: `${stack}\nthis is a bug in drydock: please report it with the lines above\n`, exitCode: 1 };
+    return {
+      text: `${stackOf(error)}\nthis is a bug in drydock: please report it with the lines above\n`,
+      exitCode: 1,
+    };
   }
   const cause = isVerbose && fault.cause !== undefined ? `cause: ${reasonOf(fault.cause)}\n` : '';
   return { text: `error: ${fault.message}\nhint: ${fault.hint}\n${cause}`, exitCode: fault.exitCode };
+}
+
+/** The stack, and the stacks of what caused it. */
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return reasonOf(error);
+  const own = error.stack ?? error.message;
+  return error.cause === undefined || error.cause === error ? own : `${own}\ncaused by: ${stackOf(error.cause)}`;
 }

@@ -1,5 +1,5 @@
 // Writes pinned images as OCI archives, one for each pin, for `--images`: from where the engine has them, else from a registry.
-import { createReadStream, createWriteStream, mkdirSync, readFileSync } from 'node:fs';
+import { createReadStream, createWriteStream, readFileSync } from 'node:fs';
 import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
@@ -12,6 +12,7 @@ import { dockerCredentials, parseMirrors, parsePin, RegistryClient } from '../sr
 import { type TarInput, writeTar } from '../src/oci/tar.ts';
 import { archiveOf, PIN_NAMES, type PinName, pinned } from '../src/pins.ts';
 import type { ImagesInvocation } from './arguments.ts';
+import { makeFolder } from './output.ts';
 import { withEngine } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -25,7 +26,7 @@ export async function writeImages(invocation: ImagesInvocation, root: string, te
   const { options } = invocation;
   const names = invocation.names.length > 0 ? invocation.names : PIN_NAMES;
   const output = resolve(options.output);
-  mkdirSync(output, { recursive: true });
+  makeFolder(output);
   const say = (line: string) => terminal.err.write(`${line}\n`);
   const results: Written[] = [];
   const writeAll = async (ways: readonly Way[]) => {

@@ -1,5 +1,5 @@
 // The output folder: made sure of before a run, so that nothing in it can be mistaken for this run's.
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { PipelineError } from '../src/core/errors.ts';
 import { STAGES } from '../src/core/model.ts';
@@ -8,15 +8,21 @@ const FILES = ['result.json', 'junit.xml', 'summary.md', 'exit-code', 'image.tar
 
 /** Make the folder, and take out what an earlier run left in it. Whatever else is in there stays. */
 export function prepareOutput(folder: string): void {
-  try {
-    mkdirSync(join(folder, 'logs'), { recursive: true });
-  } catch (cause) {
-    if (statSync(folder, { throwIfNoEntry: false })?.isFile()) {
-      throw new PipelineError('BAD_OPTION', `--output ${folder} is a file`, 'name a folder', { cause });
-    }
-    throw cause;
-  }
+  makeFolder(folder);
+  makeFolder(join(folder, 'logs'));
   for (const name of FILES) rmSync(join(folder, name), { force: true });
   const logs = readdirSync(join(folder, 'logs')).filter((name) => STAGES.some((stage) => name.startsWith(`${stage}-`)));
   for (const name of logs) rmSync(join(folder, 'logs', name), { force: true });
+}
+
+/** Make a folder for results, unless it is there. */
+export function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code !== 'EEXIST' && code !== 'ENOTDIR') throw cause;
+    const fault = existsSync(folder) ? 'is a file' : 'is below a file';
+    throw new PipelineError('BAD_OPTION', `--output ${folder} ${fault}`, 'name a folder', { cause });
+  }
 }
