@@ -1,0 +1,116 @@
+// The embedded engine's process, played by a shell script: its address, its environment, its end.
+import type * as ChildProcess from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { type EmbeddedOptions, type EngineSession, startEmbedded } from '../../cli/engine.ts';
+import { temporaryFolder, toRefusal } from './make.ts';
+
+const played = vi.hoisted(() => ({ command: ['true'], asked: [''] }));
+
+vi.mock('node:child_process', async (original) => {
+  const real = await original<typeof ChildProcess>();
+  const spawn = (program: string, args: string[], options: ChildProcess.SpawnOptions) => {
+    played.asked = [program, ...args];
+    const [command = '', ...words] = played.command;
+    return real.spawn(command, words, options);
+  };
+  return { ...real, spawn };
+});
+
+const ADDRESS = '{"port":4321,"session_token":"secret"}';
+/** Serves until its input ends, as the engine does. */
+const SERVES = `echo '${ADDRESS}'; cat >/dev/null`;
+
+beforeEach(() => {
+  vi.stubEnv('DAGGER_SESSION_PORT', undefined);
+  vi.stubEnv('DAGGER_SESSION_TOKEN', undefined);
+});
+afterEach(() => vi.unstubAllEnvs());
+
+async function start(script: string, over: Partial<EmbeddedOptions> = {}): Promise<EngineSession> {
+  played.command = ['sh', '-c', script];
+  return await startEmbedded({ root: '/repository', offline: false, mirrors: [], ...over });
+}
+
+test('its address goes to the SDK through the environment', async () => {
+  const engine = await start(SERVES);
+  expect(played.asked).toEqual([
+    expect.stringMatching(/engine\/bin\/embedded-engine$/),
+    'session',
+    '--workdir',
+    '/repository',
+  ]);
+  expect(process.env).toMatchObject({ DAGGER_SESSION_PORT: '4321', DAGGER_SESSION_TOKEN: 'secret' });
+  await engine.close();
+});
+
+const environments: [over: Partial<EmbeddedOptions>, offline: string, mirrors: string][] = [
+  [{}, '', ''],
+  [{ offline: true }, '1', ''],
+  [{ mirrors: ['docker.io=one', 'ghcr.io=two'] }, '', 'docker.io=one,ghcr.io=two'],
+];
+for (const [over, offline, mirrors] of environments) {
+  test(`it is told ${JSON.stringify(over)}`, async () => {
+    const file = join(temporaryFolder(), 'environment');
+    vi.stubEnv('DRYDOCK_OFFLINE', undefined);
+    vi.stubEnv('DRYDOCK_MIRRORS', undefined);
+    const engine = await start(`echo "$DRYDOCK_OFFLINE|$DRYDOCK_MIRRORS" >'${file}'; ${SERVES}`, over);
+    await engine.close();
+    expect(readFileSync(file, 'utf8')).toBe(`${offline}|${mirrors}\n`);
+  });
+}
+
+test('an engine that is closed is not lost', async () => {
+  const engine = await start(SERVES);
+  const lost = vi.fn();
+  engine.lost.catch(lost);
+  await engine.close();
+  expect(lost).not.toHaveBeenCalled();
+});
+
+test('an engine may put its things away before it ends', async () => {
+  const file = join(temporaryFolder(), 'tidy');
+  const engine = await start(`trap '' TERM; ${SERVES}; echo tidy >'${file}'`);
+  await engine.close();
+  expect(readFileSync(file, 'utf8')).toBe('tidy\n');
+});
+
+test('an engine that ends by itself is lost, and its last words say why', async () => {
+  const engine = await start(`echo '${ADDRESS}'; echo 'error: the store is broken' >&2; exit 1`);
+  expect(await engine.lost.catch(toRefusal)).toMatchObject({ code: 'ENGINE_FAILED', message: 'the store is broken' });
+  await engine.close();
+});
+
+test('an engine that is killed is lost', async () => {
+  const engine = await start(`echo '${ADDRESS}'; kill -9 $$`);
+  expect(await engine.lost.catch(toRefusal)).toMatchObject({ message: 'the embedded engine ended (SIGKILL)' });
+});
+
+const failures: [name: string, script: string, code: string, message: string][] = [
+  ['cannot run here', "echo 'error: no namespaces' >&2; exit 3", 'NO_ENGINE', 'no namespaces'],
+  ['says nothing', 'exit 7', 'ENGINE_FAILED', 'the embedded engine ended (exit code 7)'],
+  ['talks a lot first', 'seq 1 500 >&2; exit 1', 'ENGINE_FAILED', 'the embedded engine ended (exit code 1): 500'],
+];
+for (const [name, script, code, message] of failures) {
+  test(`an engine that never gives an address: ${name}`, async () => {
+    expect(await start(script).catch(toRefusal)).toMatchObject({ code, message });
+    expect(process.env.DAGGER_SESSION_PORT).toBeUndefined();
+  });
+}
+
+test('an engine whose program is not there', async () => {
+  played.command = ['/nowhere/embedded-engine'];
+  const failed = await startEmbedded({ root: '/', offline: false, mirrors: [] }).catch(toRefusal);
+  expect(failed).toMatchObject({
+    code: 'ENGINE_FAILED',
+    message: 'the embedded engine ended (spawn /nowhere/embedded-engine ENOENT)',
+  });
+});
+
+test('each line that it says is handed on', async () => {
+  const said: string[] = [];
+  const engine = await start(`echo one >&2; echo two >&2; ${SERVES}`, { onLine: (line) => said.push(line) });
+  await engine.close();
+  expect(said).toEqual(['one', 'two']);
+});
