@@ -15,7 +15,7 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     return await dispatch(parseInvocation(args), terminal);
   } catch (error) {
-    const { text, exitCode } = describeFault(error, args.includes('--verbose'));
+    const { text, exitCode } = describeFault(error, args.includes('--verbose') || args.includes('-v'));
     terminal.err.write(text);
     return exitCode;
   }

@@ -116,12 +116,12 @@ function closing(run: RunResult, output: string, paint: Paint): string[] {
       return ['', paint('red', head), ...rest];
     }),
     ...(failed.length > 0 ? [''] : []),
-    ...(image === null ? [] : [`image: ${image.replace(run.image?.file ?? '', `${output}/${run.image?.file}`)}`]),
+    ...(image === null ? [] : [`image: ${image.replace(run.image?.file ?? '', (file) => `${output}/${file}`)}`]),
     ...phraseStandIns(run).map((line) => paint('yellow', line)),
     ...(run.error === null ? [] : [paint('red', `error: ${run.error.message}`), `hint: ${run.error.hint}`]),
     `${run.error === null ? paint(run.verdict === 'passed' ? 'green' : 'red', phraseVerdict(run)) : ''}`,
     paint('dim', `report: ${output}/summary.md, ${output}/result.json`),
-  ].filter((line, index, all) => line !== '' || (index > 0 && all[index - 1] !== ''));
+  ].filter((line, index, all) => line !== '' || all[index - 1] !== '');
 }
 
 function printLines(screen: Screen, rows: readonly string[]): void {
