@@ -67,6 +67,8 @@ function endOfClient(): Promise<void> {
   });
 }
 
+// Folders that steps are to enter are made here: whoever starts us may be stricter.
+process.umask(0o022);
 try {
   process.exit(await main(process.argv.slice(2)));
 } catch (error) {

@@ -249,6 +249,9 @@ export async function answer(
 function asError(error: GraphQLError) {
   const { originalError, path } = error;
   if (originalError instanceof ExecError) return { message: error.message, path, extensions: originalError.extensions };
+  if (originalError instanceof EngineError && originalError.hint !== undefined) {
+    return { message: error.message, path, extensions: { hint: originalError.hint } };
+  }
   if (!(originalError instanceof EngineError) && originalError?.stack) process.stderr.write(`${originalError.stack}\n`);
   return { message: error.message, path };
 }

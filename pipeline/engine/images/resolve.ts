@@ -104,8 +104,9 @@ async function fromRegistry(session: Session, reference: Reference, platform: st
   } catch (error) {
     const unreachable = error instanceof OciError && error.code === 'UNREACHABLE';
     if (!unreachable || reference.digest === undefined || !hasRecipe(reference.digest)) {
+      const named = formatReference(reference);
       throw new EngineError(
-        `cannot have ${formatReference(reference)}: ${(error as Error).message}`,
+        `cannot have ${named}: ${(error as Error).message.replace(`${named}: `, '')}`,
         (error as OciError).hint,
         { cause: error },
       );

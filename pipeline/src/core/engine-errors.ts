@@ -16,7 +16,7 @@ const READINGS: readonly Reading[] = [
     hint: 'free some space, or move the cache with XDG_CACHE_HOME',
   },
   {
-    when: /offline/i,
+    when: /offline|the network is off/i,
     code: 'OFFLINE',
     hint: 'run it once without --offline to fill the cache, or give the images with --images',
   },
@@ -32,17 +32,14 @@ const READINGS: readonly Reading[] = [
   },
 ];
 
-/** An engine's message ends with its own hint, after the last semicolon, if it is the embedded one. */
-export function readEngineError(message: string, cause: unknown): PipelineError {
-  const sentence = firstLine(message.replace(/ \[traceparent:.*/s, ''));
+/** The embedded engine has a hint of its own, which ends its message too. */
+export function readEngineError(message: string, hint: string | undefined, cause: unknown): PipelineError {
+  const whole = firstLine(message.replace(/ \[traceparent:.*/s, ''));
+  const sentence = hint !== undefined && whole.endsWith(`; ${hint}`) ? whole.slice(0, -hint.length - 2) : whole;
   const reading = READINGS.find(({ when }) => when.test(message));
   if (reading !== undefined) return new PipelineError(reading.code, sentence, reading.hint, { cause });
-  return new PipelineError(
-    'ENGINE_FAILED',
-    `the engine failed: ${sentence}`,
-    'run again with --verbose to see what it says',
-    { cause },
-  );
+  const way = hint ?? 'run again with --verbose to see what it says';
+  return new PipelineError('ENGINE_FAILED', `the engine failed: ${sentence}`, way, { cause });
 }
 
 function firstLine(text: string): string {

@@ -131,26 +131,23 @@ export class RegistryClient {
     return isLoopback(host) || (this.#options.plainHttp ?? []).includes(host);
   }
 
-  /** Mirrors first, the registry last; its fault is the one that is told, with those of the mirrors in brackets. */
+  /** Mirrors first, the registry last. One fault is told, with those of the others in brackets. */
   async #fromAny<T>(reference: Reference, work: (endpoint: Endpoint) => Promise<T>): Promise<T> {
-    const faults: string[] = [];
-    for (const endpoint of this.#endpoints(reference).slice(0, -1)) {
+    const faults: OciError[] = [];
+    for (const endpoint of this.#endpoints(reference)) {
       try {
         return await work(endpoint);
       } catch (error) {
         if (!(error instanceof OciError)) throw error;
-        faults.push(error.message);
+        faults.push(error);
       }
     }
-    try {
-      return await work(this.#registryItself(reference));
-    } catch (error) {
-      if (!(error instanceof OciError)) throw error;
-      const mirrors = faults.length === 0 ? '' : ` (mirror: ${faults.join('; ')})`;
-      throw new OciError(error.code, `${formatReference(reference)}: ${error.message}${mirrors}`, error.hint, {
-        cause: error,
-      });
-    }
+    const told = mostTelling(faults);
+    const others = faults.filter((fault) => fault !== told).map(({ message }) => message);
+    const besides = others.length === 0 ? '' : ` (besides: ${others.join('; ')})`;
+    throw new OciError(told.code, `${formatReference(reference)}: ${told.message}${besides}`, told.hint, {
+      cause: told,
+    });
   }
 
   // ------------------------------------------------------------------------------------------------ requests
@@ -495,7 +492,7 @@ function refusal(status: number, endpoint: Endpoint, detail: string, hasCredenti
     ],
     429: [
       'RATE_LIMITED',
-      `${host} allows no more pulls for now`,
+      `${host} allows no more pulls for now (429)`,
       `wait, log in, or take it from elsewhere: --mirror ${host}=<host>/<prefix>`,
     ],
   };
@@ -521,4 +518,11 @@ function networkReason(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   if (cause instanceof Error) return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message;
   return reasonOf(error);
+}
+
+/** The registry's own fault, which comes last; but where only a mirror could be reached, what that refused. */
+function mostTelling(faults: readonly OciError[]): OciError {
+  const own = faults[faults.length - 1] as OciError;
+  if (own.code !== 'UNREACHABLE') return own;
+  return faults.find(({ code }) => code !== 'UNREACHABLE' && code !== 'NOT_FOUND') ?? own;
 }

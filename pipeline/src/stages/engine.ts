@@ -26,6 +26,13 @@ export async function contentsIfAny(file: File): Promise<string | null> {
 /** An error of the engine as one of ours; one of ours as it is; undefined for anything else, which is a bug. */
 export function asPipelineError(error: unknown): PipelineError | undefined {
   if (error instanceof PipelineError) return error;
-  if (error instanceof Error && ENGINE_ERRORS.has(error.name)) return readEngineError(reasonOf(error), error);
+  if (error instanceof Error && ENGINE_ERRORS.has(error.name))
+    return readEngineError(reasonOf(error), hintOf(error), error);
   return undefined;
+}
+
+/** What the embedded engine advises. */
+function hintOf(error: Error): string | undefined {
+  const { extensions } = error as { extensions?: { hint?: unknown } };
+  return typeof extensions?.hint === 'string' ? extensions.hint : undefined;
 }

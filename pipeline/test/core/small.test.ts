@@ -57,9 +57,14 @@ const errors: [message: string, code: string, hint: string][] = [
 ];
 for (const [message, code, hint] of errors) {
   test(`an engine that says ${JSON.stringify(message.slice(0, 30))}`, () => {
-    const error = readEngineError(message, undefined);
+    const error = readEngineError(message, undefined, undefined);
     expect(error).toMatchObject({ code, exitCode: 3, hint: expect.stringContaining(hint) });
     expect(error.message).not.toContain('\n');
     expect(error.message).not.toContain('traceparent');
   });
 }
+
+test('the embedded engine’s own hint is the hint, and not a part of the sentence', () => {
+  const error = readEngineError('no command has been set; call withExec first', 'call withExec first', undefined);
+  expect(error).toMatchObject({ message: 'the engine failed: no command has been set', hint: 'call withExec first' });
+});

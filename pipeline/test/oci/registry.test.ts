@@ -525,6 +525,6 @@ describe('mirrors', () => {
     const mirror = await registry(atFirst(99, (response) => response.writeHead(404).end()));
     const { host } = await registry();
     const fault = await faultOf(client({ mirrors: { [host]: [mirror.host] } }).manifest(at(host, ':nope')));
-    expect(fault.message).toContain(`(mirror: ${mirror.host} has no such image`);
+    expect(fault.message).toContain(`(besides: ${mirror.host} has no such image`);
   });
 });

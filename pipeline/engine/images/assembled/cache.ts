@@ -24,6 +24,8 @@ export type FetchOptions = {
 
 const AT_ONCE = 6;
 const ATTEMPTS = 3;
+/** How many missing packages are named; the rest are counted. */
+const NAMED = 3;
 const TIMEOUT_MS = 300_000;
 
 /** Everything a platform's lock names. */
@@ -105,9 +107,10 @@ export async function fetchAll(wanted: Map<object, Wanted>, options: FetchOption
 
 function offlineMissing(titles: string[]): AssembleError {
   const count = titles.length === 1 ? 'a package is' : `${titles.length} packages are`;
+  const named = titles.length > NAMED ? [...titles.slice(0, NAMED), `${titles.length - NAMED} more`] : titles;
   return new AssembleError(
     'OFFLINE_MISSING',
-    `${count} not in the cache, and the network is off: ${titles.join(', ')}`,
+    `${count} not in the cache, and the network is off: ${named.join(', ')}`,
     'run once with the network on; everything is kept',
   );
 }

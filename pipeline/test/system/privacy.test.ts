@@ -1,0 +1,41 @@
+// What must not get anywhere: secrets of the working copy that git does not track, and whatever an install script would do.
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { $ } from 'zx';
+import { add, ci, coldCache, copyOfRepository, edit, filesIn } from './support.ts';
+
+// Put together here, so that this file itself does not hold it.
+const CANARY = ['canary', 'c0ffee', '7f3a'].join('-');
+
+test('a canary in .env and in ignored files is in nothing that a run produces, and no install script runs', async () => {
+  const repository = await copyOfRepository('canary');
+  await add(repository, {
+    '.env': `TOKEN=${CANARY}\n`,
+    'service/.env.local': `TOKEN=${CANARY}\n`,
+    'private.log': CANARY,
+    'service/dist/stale.js': `// ${CANARY}`,
+  });
+  await edit(repository, 'service/package.json', (text) =>
+    text.replace('"scripts": {', '"scripts": {\n    "postinstall": "echo ran > node_modules/planted.txt",'),
+  );
+  const env = await coldCache();
+  const run = await ci(repository, [], { ...env, CANARY });
+  expect(run.exitCode, run.stdout).toBe(0);
+
+  const produced = [run.output, env.XDG_CACHE_HOME ?? ''];
+  expect(await filesThatHold(CANARY, produced)).toEqual([]);
+  expect(run.stdout + run.stderr).not.toContain(CANARY);
+  const planted = produced.flatMap(filesIn).filter((path) => path.endsWith('planted.txt'));
+  expect(planted).toEqual([]);
+  expect(await filesThatHold('node_modules/planted.txt', [join(run.output, 'image.tar')])).toEqual([]);
+});
+
+/** Files below these folders with the text in them; what is compressed in an image is a base's, made before the canary. */
+async function filesThatHold(text: string, places: string[]): Promise<string[]> {
+  const found = await $({
+    nothrow: true,
+    quiet: true,
+  })`grep --recursive --files-with-matches --fixed-strings ${text} ${places}`;
+  expect(found.exitCode).toBeLessThan(2);
+  return found.stdout.split('\n').filter((line) => line !== '');
+}
