@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { afterAll, test } from 'vitest';
 import { renderCompletion, renderHelp } from '../../cli/help.ts';
 import { VERSION } from '../../src/core/version.ts';
-import { words } from './make.ts';
-import { runProgram } from './programs/run.ts';
+import { words } from '../cli/make.ts';
+import { runProgram } from '../cli/programs/run.ts';
 
 const STACK = /\n\s+at .*:\d+:\d+|node:internal|this is a bug in drydock/;
 const folder = mkdtempSync(join(tmpdir(), 'drydock-main-'));
