@@ -1,4 +1,5 @@
 // Work inside an engine's session: tries the engines in turn, and leaves nothing running however it ends.
+import { setTimeout as wait } from 'node:timers/promises';
 import { PipelineError, reasonOf } from '../src/core/errors.ts';
 import type { EngineFacts } from '../src/core/model.ts';
 import type { EngineOptions } from './arguments.ts';
@@ -63,10 +64,21 @@ async function onEmbedded<T>(
     session = await Promise.race([starting, interrupted]);
     const { lost } = session;
     const { connection } = await loading;
-    return await Promise.race([connected(connection, () => work(engine)), lost, interrupted]);
+    const done = connected(connection, () => work(engine)).catch((error) => rootOf(error, lost));
+    return await Promise.race([done, lost, interrupted]);
   } finally {
     await (session ?? (await starting.catch(() => undefined)))?.close();
   }
+}
+
+/** How long an engine that has cut our requests may take until it is known why. */
+const LOST_MS = 1000;
+
+/** An engine that dies takes our requests with it: that it died is the reason, not that they were cut. */
+async function rootOf(error: unknown, lost: Promise<never>): Promise<never> {
+  if (error instanceof PipelineError) throw error;
+  await Promise.race([lost, wait(LOST_MS, undefined, { ref: false })]);
+  throw error;
 }
 
 async function onDagger<T>(

@@ -1,5 +1,5 @@
 // Test: the service's tests and the pipeline's own, side by side, each with a JUnit report and coverage.
-import type { Container } from '@dagger.io/dagger';
+import { type Container, dag } from '@dagger.io/dagger';
 import { parseCoverage } from '../core/coverage.ts';
 import { reasonOf } from '../core/errors.ts';
 import { countTests, parseJunit, type SuiteCases, type TestCase } from '../core/junit.ts';
@@ -56,6 +56,8 @@ async function runSuite(context: RunContext, suite: Suite): Promise<SuiteOutcome
     stage: 'test',
     step: suite.name,
     container: suite.container
+      // Not every reporter makes the folder that it is to write into.
+      .withDirectory(reports, dag.directory())
       .withEnvVariable('JUNIT_FILE', `${reports}/junit.xml`)
       .withEnvVariable('COVERAGE_DIR', `${reports}/coverage`),
     args: suite.args,

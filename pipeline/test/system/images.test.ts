@@ -1,10 +1,10 @@
 // Images without a registry: from a folder of archives, from a mirror, and what is said when there is none.
-import { cp, open, rm, stat } from 'node:fs/promises';
+import { cp, open, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ci, coldCache, copyOfRepository, resultOf, temporaryFolder } from './support.ts';
+import { ci, copyOfRepository, resultOf, temporaryFolder } from './support.ts';
 
 let repository: string;
 beforeAll(async () => {
@@ -22,9 +22,7 @@ describe('--images', () => {
   test('builds the same image from archives, with an empty store and without a registry', async () => {
     const usual = await ci(repository, ['build']);
     const digest = resultOf(usual).image?.digest;
-    const { XDG_CACHE_HOME } = await coldCache();
-    await rm(join(XDG_CACHE_HOME ?? '', 'drydock'), { recursive: true, force: true });
-    const run = await ci(repository, ['build', '--images', images], { XDG_CACHE_HOME: XDG_CACHE_HOME ?? '' });
+    const run = await ci(repository, ['build', '--images', images], { XDG_CACHE_HOME: await temporaryFolder('empty') });
     expect(run.exitCode, run.stdout).toBe(0);
     expect(resultOf(run).image?.digest).toBe(digest);
   });

@@ -1,7 +1,7 @@
 // However a run ends, nothing of it stays: no process, no mount, no interface, no namespace.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { command, copyOfRepository, edit, environment } from './support.ts';
@@ -20,15 +20,20 @@ beforeEach(async () => {
 let child: ChildProcess | undefined;
 afterEach(() => child?.kill('SIGKILL'));
 
-/** A run that has come to the step that sleeps. */
-async function running(): Promise<{ child: ChildProcess; said: () => string }> {
+type Running = { child: ChildProcess; said: () => string; engine: Process; family: Process[] };
+
+/** A run that has come to the step that sleeps, with every process that it has by then. */
+async function running(): Promise<Running> {
   const [program, args] = command(['lint', '--engine', 'embedded']);
   const started = spawn(program, args, { cwd: repository, env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
   child = started;
   let said = '';
   for (const stream of [started.stdout, started.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk));
-  await until(() => processes().some(({ args: words }) => words.endsWith('sleep 600')), 'the step runs');
-  return { child: started, said: () => said };
+  const family = () => descendants(started.pid ?? 0);
+  await until(() => family().some(({ args: words }) => words === 'sleep 600'), 'the step runs');
+  const engine = family().find(({ args: words }) => words.includes('launch.mjs session'));
+  if (engine === undefined) throw new Error('there is no engine');
+  return { child: started, said: () => said, engine, family: family() };
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -39,6 +44,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     expect(code).toBe(130);
     expect(run.said()).toMatch(/^error: interrupted$/m);
     expect(run.said()).not.toMatch(/^ {4}at /m);
+    await until(() => alive(run.family).length === 0, 'all is gone');
     expect(traces()).toEqual(before);
   });
 }
@@ -47,55 +53,52 @@ test('kill -9 of the command line: the engine notices, and nothing stays', async
   const run = await running();
   run.child.kill('SIGKILL');
   await once(run.child, 'close');
-  await until(() => JSON.stringify(traces()) === JSON.stringify(before), 'all is gone');
+  await until(() => alive(run.family).length === 0, 'all is gone');
+  expect(traces()).toEqual(before);
 });
 
 test('kill -9 of the engine: the run says so, and nothing stays', async () => {
   const run = await running();
-  const engine = processes().find(({ args }) => /launch\.mjs session/.test(args) && args.includes(repository));
-  process.kill(engine?.pid ?? 0, 'SIGKILL');
+  process.kill(run.engine.pid, 'SIGKILL');
   const [code] = await once(run.child, 'close');
   expect(run.said()).toMatch(/^error: the embedded engine ended \(SIGKILL\)/m);
   expect(code).toBe(3);
-  await until(() => JSON.stringify(traces()) === JSON.stringify(before), 'all is gone');
+  await until(() => alive(run.family).length === 0, 'all is gone');
+  expect(traces()).toEqual(before);
 });
 
-type Process = { pid: number; args: string };
-type Traces = { processes: string[]; mounts: string[]; interfaces: string[]; namespaces: string[] };
+type Process = { pid: number; parent: number; started: string; args: string };
+type Traces = { mounts: string[]; interfaces: string[] };
 
-/** What a run could leave on this machine: what the engine starts, mounts and makes. */
+/** What of a run could stay on this machine beside processes; namespaces end with the last process and mount in them. */
 function traces(): Traces {
-  const ours = /launch\.mjs session|pasta --|runc |sleep (600|infinity)|\/dev\/\.init/;
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
   return {
-    processes: processes()
-      .map(({ args }) => args)
-      .filter((args) => ours.test(args)),
-    mounts: readFileSync('/proc/self/mountinfo', 'utf8')
-      .split('\n')
-      .filter((line) => /drydock|overlay/.test(line)),
+    mounts: mounts.filter((line) => /drydock|overlay|nsfs/.test(line)),
     interfaces: readdirSync('/sys/class/net').sort(),
-    namespaces: [...new Set(processes().flatMap(({ pid }) => networkOf(pid)))].sort(),
   };
 }
 
-function processes(): Process[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      try {
-        const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-        return args === '' ? [] : [{ pid: Number(pid), args }];
-      } catch {
-        return []; // ended in between
-      }
-    });
+function descendants(root: number): Process[] {
+  const all = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? processAt(Number(name)) : []));
+  const below = (parent: number): Process[] =>
+    all.filter((process) => process.parent === parent).flatMap((process) => [process, ...below(process.pid)]);
+  return below(root);
 }
 
-function networkOf(pid: number): string[] {
+const alive = (family: readonly Process[]) =>
+  family.filter(({ pid, started }) => processAt(pid).some((process) => process.started === started));
+
+/** The process with this id; none if it has ended, also in between. */
+function processAt(pid: number): Process[] {
   try {
-    return [readlinkSync(`/proc/${pid}/ns/net`)];
+    const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // Counted from behind the name, which may hold blanks.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return [{ pid, parent: Number(fields[1]), started: fields[19] ?? '', args }];
   } catch {
-    return []; // ended in between, or another user's
+    return [];
   }
 }
 

@@ -22,7 +22,7 @@ test('a canary in .env and in ignored files is in nothing that a run produces, a
   const run = await ci(repository, [], { ...env, CANARY });
   expect(run.exitCode, run.stdout).toBe(0);
 
-  const produced = [run.output, env.XDG_CACHE_HOME ?? ''];
+  const produced = [run.output, env.XDG_CACHE_HOME];
   expect(await filesThatHold(CANARY, produced)).toEqual([]);
   expect(run.stdout + run.stderr).not.toContain(CANARY);
   const planted = produced.flatMap(filesIn).filter((path) => path.endsWith('planted.txt'));

@@ -1,0 +1,87 @@
+// Copies of this repository to change, and the laptop's door as a process: for tests and benchmarks of whole runs.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { $ } from 'zx';
+import type { RunResult } from '../../src/core/model.ts';
+
+export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** This repository as git would track it now, committed, in a folder of its own. `node_modules` is shared. */
+export async function copyInto(folder: string): Promise<void> {
+  const listed = await $({ cwd: ROOT })`git ls-files -z --cached --others --exclude-standard`;
+  for (const path of listed.stdout.split('\0').filter((name) => name !== '' && existsSync(join(ROOT, name)))) {
+    await cp(join(ROOT, path), join(folder, path));
+  }
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  await commitAll(folder, 'Everything');
+}
+
+export async function commitAll(repository: string, subject: string): Promise<void> {
+  const git = $({ cwd: repository });
+  if (!existsSync(join(repository, '.git'))) await git`git init --quiet --initial-branch main`;
+  await git`git add --all`;
+  await git`git -c user.name=Test -c user.email=test@example.com commit --quiet --message ${subject}`;
+}
+
+/** Change a text file of a copy. The change must change something. */
+export async function edit(repository: string, path: string, change: (text: string) => string): Promise<void> {
+  const before = await readFile(join(repository, path), 'utf8');
+  const after = change(before);
+  if (after === before) throw new Error(`the edit of ${path} changes nothing`);
+  await writeFile(join(repository, path), after);
+}
+
+export async function add(repository: string, files: Readonly<Record<string, string>>): Promise<void> {
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(dirname(join(repository, path)), { recursive: true });
+    await writeFile(join(repository, path), text);
+  }
+}
+
+export type Environment = Readonly<Record<string, string>>;
+
+export type Ran = {
+  exitCode: number | null;
+  stdout: string;
+  stderr: string;
+  /** The folder that the run wrote. */
+  output: string;
+};
+
+/** The program and its arguments, for tests that must hold the process themselves. */
+export function command(args: readonly string[]): [program: string, args: string[]] {
+  return [process.execPath, ['--import', 'tsx', 'pipeline/ci.ts', ...args]];
+}
+
+/** The environment of a run: nothing of a session or engine that this process may be in. */
+export function environment(more: Environment = {}): NodeJS.ProcessEnv {
+  const { DAGGER_SESSION_PORT: _port, DAGGER_SESSION_TOKEN: _token, ...env } = process.env;
+  return { ...env, CI: 'true', NO_COLOR: '1', ...more };
+}
+
+/** `npx tsx pipeline/ci.ts …` on the embedded engine, to its end. */
+export async function ci(repository: string, args: readonly string[], env: Environment = {}): Promise<Ran> {
+  const [program, words] = command([...args, '--engine', 'embedded']);
+  const ran = await $({ cwd: repository, env: environment(env), nothrow: true, quiet: true })`${program} ${words}`;
+  return { exitCode: ran.exitCode, stdout: ran.stdout, stderr: ran.stderr, output: join(repository, 'out') };
+}
+
+export function resultOf({ output }: Pick<Ran, 'output'>): RunResult {
+  return JSON.parse(readFileSync(join(output, 'result.json'), 'utf8')) as RunResult;
+}
+
+/** Downloaded packages, put into an empty cache folder: every step runs again, and nothing is fetched twice. */
+export async function copyPackages(cache: string): Promise<void> {
+  const { XDG_CACHE_HOME, HOME = '' } = process.env;
+  const packages = join(XDG_CACHE_HOME || join(HOME, '.cache'), 'drydock', 'packages');
+  if (existsSync(packages)) await cp(packages, join(cache, 'drydock', 'packages'), { recursive: true });
+}
+
+/** Every file below a folder. */
+export function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
