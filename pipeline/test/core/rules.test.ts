@@ -18,6 +18,9 @@ const sources = (folder: string) =>
 const rules: [rule: string, folder: string, forbidden: RegExp][] = [
   ['core/ imports no Dagger, and nothing beside it but pins', 'src/core', /from '(@dagger\.io|\.\.\/(?!pins\.ts))/],
   ['stages/ does not know the engine or the command line', 'src/stages', /from '.*\/(engine|cli)\//],
+  ['oci/ knows nobody: Node and itself only', 'src/oci', /from '(?!node:|\.\/)/],
+  ['the engine knows no stage, decision or command line, only oci/', 'engine', /from '.*\/(stages|core|cli)\//],
+  ['the command line talks to an engine, not to its insides', 'cli', /from '.*\/engine\/(?!bin\/)\w+\//],
   ['the module does not know the laptop', 'src', /from '.*\/(cli|engine)\/|dag\.(host|currentModule)\(/],
 ];
 for (const [rule, folder, forbidden] of rules) {
@@ -26,14 +29,14 @@ for (const [rule, folder, forbidden] of rules) {
   });
 }
 
-test('every import that is relative carries its .ts', () => {
-  for (const path of [...sources('src'), ...sources('cli')]) {
-    for (const [, target] of read(path).matchAll(/from '(\.[^']+)'/g)) expect(target, path).toMatch(/\.ts$/);
+test('every import that is relative carries its ending', () => {
+  for (const path of [...sources('src'), ...sources('cli'), ...sources('engine')]) {
+    for (const [, target] of read(path).matchAll(/from '(\.[^']+)'/g)) expect(target, path).toMatch(/\.(ts|json)$/);
   }
 });
 
 test('every file opens with its purpose', () => {
-  for (const path of [...sources('src'), ...sources('cli'), 'ci.ts'])
+  for (const path of [...sources('src'), ...sources('cli'), ...sources('engine'), 'ci.ts'])
     expect(read(path), path).toMatch(/^(\/\/|\/\*\*) \S/);
 });
 
@@ -71,4 +74,29 @@ test('every pin is a tag and a digest, and each digest stands for one image', ()
     expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
   }
   expect(new Set(pins.map(({ digest }) => digest)).size).toBe(pins.length);
+});
+
+test('every package that is in both lock files has one version', () => {
+  const [tools, service] = [versionsIn('../package-lock.json'), versionsIn('../service/package-lock.json')];
+  const shared = [...service].filter(([name]) => tools.has(name));
+  expect(shared.map(([name]) => name)).toContain('vitest');
+  // The tools may need a second one beside it, for a package that takes no other (import-in-the-middle and es-module-lexer).
+  for (const [name, versions] of shared)
+    expect([...(tools.get(name) ?? [])], name).toEqual(expect.arrayContaining([...versions]));
+});
+
+function versionsIn(lock: string): Map<string, Set<string>> {
+  const { packages } = JSON.parse(read(lock)) as { packages: Record<string, { version: string }> };
+  const versions = new Map<string, Set<string>>();
+  for (const [path, { version }] of Object.entries(packages)) {
+    const name = path.split('node_modules/').at(-1) ?? '';
+    if (name !== '') versions.set(name, (versions.get(name) ?? new Set()).add(version));
+  }
+  return versions;
+}
+
+test('no key of .env.example is the default of a function’s argument, as Dagger reads it', () => {
+  const keys = [...read('../.env.example').matchAll(/^(\w+)=/gm)].map(([, key = '']) => key);
+  expect(keys).toContain('PORT');
+  expect(keys.filter((key) => /^(LINT|TEST|BUILD|CI)_/.test(key))).toEqual([]);
 });

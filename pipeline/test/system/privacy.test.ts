@@ -16,7 +16,8 @@ test('a canary in .env and in ignored files is in nothing that a run produces, a
     'service/dist/stale.js': `// ${CANARY}`,
   });
   await edit(repository, 'service/package.json', (text) =>
-    text.replace('"scripts": {', '"scripts": {\n    "postinstall": "echo ran > node_modules/planted.txt",'),
+    // Written so that the name stands nowhere but where the script would have made the file: package.json ships too.
+    text.replace('"scripts": {', `"scripts": {\n    "postinstall": "echo ran > node_modules/plan''ted.txt",`),
   );
   const env = await coldCache();
   const run = await ci(repository, [], { ...env, CANARY });
