@@ -25,7 +25,7 @@ import { EngineError, ExecError, notSupported } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { readHostFile, readHostFolder } from '../store/host.ts';
 import type { Filter } from '../store/patterns.ts';
-import { keyOf, sha256 } from '../store/store.ts';
+import { keyOf } from '../store/store.ts';
 import {
   CacheVolumeValue,
   ChangesetValue,
@@ -39,6 +39,7 @@ import {
   lazy,
   ready,
   SecretValue,
+  ServiceValue,
   Value,
 } from '../values.ts';
 import { containerFields, HOST_PLATFORM, newContainer } from './container.ts';
@@ -46,6 +47,7 @@ import { directoryFields, fileFields, newDirectory, newFile } from './directory.
 import { changesetFields, gitRefFields, gitRepositoryFields } from './git.ts';
 import type { Resolvers } from './resolvers.ts';
 import { SCHEMA } from './schema.ts';
+import { hostService, serviceFields, type TunnelArgs, tunnel } from './service.ts';
 
 /** The version of the API, as the SDK asks for it. */
 export const API_VERSION = 'v0.21.8';
@@ -112,6 +114,9 @@ const hostFields: Resolvers<HostValue> = {
       lazy(() => readHostFileOf(file, session)),
     );
   },
+  service: (_, args: Parameters<typeof hostService>[1], session) => new ServiceValue(hostService(session, args)),
+  tunnel: (_, { service, ...args }: { service: string } & TunnelArgs, session) =>
+    new ServiceValue(tunnel(session, session.load(service, ServiceValue), args)),
 };
 
 async function readHostFileOf(path: string, session: Session) {
@@ -138,6 +143,7 @@ const FIELDS: Record<string, Resolvers<never>> = {
   GitRef: gitRefFields,
   Changeset: changesetFields,
   Secret: secretFields,
+  Service: serviceFields,
   CacheVolume: {},
 };
 
@@ -150,6 +156,7 @@ const TYPE_NAMES = new Map<unknown, string>([
   [GitRefValue, 'GitRef'],
   [ChangesetValue, 'Changeset'],
   [SecretValue, 'Secret'],
+  [ServiceValue, 'Service'],
   [CacheVolumeValue, 'CacheVolume'],
 ]);
 
@@ -181,10 +188,13 @@ function resolverFor(
   // An object is known by its recipe: the same field of the same object with the same arguments is the same object.
   return (self, args, session) => {
     const recipe = JSON.stringify([self.id, type, field, args, args.noCache === true ? Math.random() : 0]);
-    const made = session.intern(recipe, () => resolver(self, args, session));
-    if (!(made instanceof Promise)) return made;
-    return made.then((items: Value[]) =>
-      items.map((item, index) => session.adopt(item, sha256(`${self.id} ${field} ${index}`))),
+    const made = session.known(recipe) ?? resolver(self, args, session);
+    if (!(made instanceof Promise)) return session.intern(recipe, made);
+    // Facts are found out each time: of a service, they may be others by now.
+    return made.then((found: Value | Value[]) =>
+      Array.isArray(found)
+        ? found.map((item, index) => session.intern(`${recipe} ${index}`, item))
+        : session.intern(recipe, found),
     );
   };
 }

@@ -5,24 +5,22 @@ import {
   accessSync,
   chmodSync,
   chownSync,
-  closeSync,
   constants,
   existsSync,
   lstatSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   rmdirSync,
   rmSync,
   unlinkSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { type Mounts, SESSION_FOLDER } from './mounts.ts';
-import { Scrubber } from './scrubber.ts';
+import type { Outputs } from './outputs.ts';
+import { contentOf } from './pid-file.ts';
 import { type BindMount, type Identity, runtimeSpec } from './spec.ts';
 
 /** A mount of a step: a folder that keeps its changes in a layer of its own, one shared with other steps, or a file. */
@@ -56,11 +54,11 @@ export interface StepRequest {
   readonly upper: string;
   readonly mounts: readonly StepMount[];
   readonly stdin?: string;
-  readonly secrets: Iterable<string>;
-  /** Folder that takes the files `stdout`, `stderr` and `combined`. */
-  readonly outputs: string;
+  readonly outputs: Outputs;
   readonly hostname: string;
   readonly network?: string;
+  /** The command itself is the first process, with none before it that reaps and passes signals on. */
+  readonly noInit: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -72,7 +70,17 @@ export interface StepOutcome {
   readonly startError?: string;
 }
 
+/** A step while it runs. */
+export interface RunningStep {
+  /** Resolves when the command is about to run; never, when it could not be started. */
+  readonly begun: Promise<void>;
+  readonly ended: Promise<StepOutcome>;
+  /** Sends a signal to the command, and to all that it started where that is KILL. */
+  readonly signal: (name: 'TERM' | 'KILL') => Promise<void>;
+}
+
 const INIT_PROGRAM = 'tini-static';
+const PID_FILE = 'pid';
 
 export class Runner {
   readonly #mounts: Mounts;
@@ -133,11 +141,28 @@ export class Runner {
     await gone;
   }
 
-  async run(request: StepRequest): Promise<StepOutcome> {
+  run(request: StepRequest): Promise<StepOutcome> {
+    const { id, bundle } = this.#place();
+    return this.#run(id, bundle, request);
+  }
+
+  start(request: StepRequest): RunningStep {
+    const { id, bundle } = this.#place();
+    const over = new AbortController();
+    const begun = contentOf(join(bundle, PID_FILE), over.signal);
+    const ended = this.#run(id, bundle, request).finally(() => over.abort());
+    return { begun, ended, signal: (name) => this.#signal(id, name) };
+  }
+
+  #place(): { id: string; bundle: string } {
     const id = `drydock-${process.pid}-${this.#counter++}`;
     const bundle = join(SESSION_FOLDER, 'j', id);
     mkdirSync(join(bundle, 'rootfs'), { recursive: true, mode: 0o711 });
     mkdirSync(join(bundle, 'work'), { mode: 0o711 });
+    return { id, bundle };
+  }
+
+  async #run(id: string, bundle: string, request: StepRequest): Promise<StepOutcome> {
     try {
       const script = this.#prepare(id, bundle, request);
       const outcome = await this.#execute(id, bundle, script, request);
@@ -191,7 +216,7 @@ export class Runner {
         shift: this.#shift,
         ...(request.network === undefined ? {} : { sys: join(bundle, 'sys') }),
       },
-      this.#init,
+      request.noInit ? undefined : this.#init,
     );
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
     const runtime = [
@@ -205,6 +230,8 @@ export class Runner {
       'run',
       '--bundle',
       bundle,
+      '--pid-file',
+      join(bundle, PID_FILE),
       id,
     ];
     return [...commands, `exec ${runtime.join(' ')}`].join(' && ');
@@ -239,11 +266,11 @@ export class Runner {
       ],
       { cwd: this.#mounts.folder, stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env.PATH ?? '' } },
     );
-    const abort = () => this.#kill(id);
+    const abort = () => void this.#signal(id, 'KILL');
     request.signal?.addEventListener('abort', abort);
     child.stdin?.on('error', () => {}); // a step need not read what it is given
     child.stdin?.end(request.stdin ?? '');
-    const outputs = new Outputs(request.outputs, request.secrets);
+    const { outputs } = request;
     child.stdout?.on('data', (chunk: Buffer) => outputs.write('stdout', chunk));
     child.stderr?.on('data', (chunk: Buffer) => outputs.write('stderr', chunk));
     const [code] = (await once(child, 'close')) as [number | null];
@@ -254,23 +281,12 @@ export class Runner {
     return { exitCode, signalled: exitCode > 128 && exitCode <= 128 + 64, ...(startError ? { startError } : {}) };
   }
 
-  #kill(id: string): void {
-    spawn(
-      'nsenter',
-      [
-        '--target',
-        String(this.#holderPid),
-        '--pid',
-        '--mount',
-        'runc',
-        '--root',
-        join(SESSION_FOLDER, 'runc'),
-        'kill',
-        id,
-        'KILL',
-      ],
-      { stdio: 'ignore' },
-    );
+  async #signal(id: string, name: 'TERM' | 'KILL'): Promise<void> {
+    const runtime = ['runc', '--root', join(SESSION_FOLDER, 'runc'), 'kill', id, name];
+    const kill = spawn('nsenter', ['--target', String(this.#holderPid), '--pid', '--mount', ...runtime], {
+      stdio: 'ignore',
+    });
+    await once(kill, 'exit');
   }
 
   /** The runtime makes empty files and folders to mount on; those that were not there before must not end up in a layer. */
@@ -306,34 +322,6 @@ function runtimeError(log: string): string | undefined {
     if (entry.level === 'error' || entry.level === 'fatal') return entry.msg;
   }
   return undefined;
-}
-
-/** Keeps what a step says: each stream by itself, and both in the order of arrival. */
-class Outputs {
-  readonly #files: Record<'stdout' | 'stderr' | 'combined', number>;
-  readonly #scrubbers: Record<'stdout' | 'stderr', Scrubber>;
-
-  constructor(folder: string, secrets: Iterable<string>) {
-    const open = (name: string) => openSync(join(folder, name), 'w', 0o600);
-    const values = [...secrets];
-    this.#files = { stdout: open('stdout'), stderr: open('stderr'), combined: open('combined') };
-    this.#scrubbers = { stdout: new Scrubber(values), stderr: new Scrubber(values) };
-  }
-
-  write(stream: 'stdout' | 'stderr', chunk: Buffer): void {
-    this.#append(stream, this.#scrubbers[stream].push(chunk));
-  }
-
-  #append(stream: 'stdout' | 'stderr', bytes: Buffer): void {
-    if (bytes.length === 0) return;
-    writeSync(this.#files[stream], bytes);
-    writeSync(this.#files.combined, bytes);
-  }
-
-  close(): void {
-    for (const stream of ['stdout', 'stderr'] as const) this.#append(stream, this.#scrubbers[stream].flush());
-    for (const file of Object.values(this.#files)) closeSync(file);
-  }
 }
 
 export function findProgram(name: string): string {
