@@ -165,8 +165,10 @@ export class Network {
 
   async #startRouter(): Promise<ChildProcess | undefined> {
     writeFileSync(ROUTER, '');
+    // The bridge's hardware address is set, or it would be the lowest of its ports' and change as these come and go.
+    const bridge = `ip link add br0 address ${hardwareAddress(BRIDGE)} type bridge`;
     await shell(
-      `unshare --net=${ROUTER} sh -ec 'ip link set lo up; ip link add br0 type bridge; ip address add ${BRIDGE}/16 dev br0; ip link set br0 up'`,
+      `unshare --net=${ROUTER} sh -ec 'ip link set lo up; ${bridge}; ip address add ${BRIDGE}/16 dev br0; ip link set br0 up'`,
     );
     if (this.#offline) return undefined;
     const pasta = await startPasta();
