@@ -6,12 +6,15 @@ import {
   buildSchema,
   type DocumentNode,
   execute,
+  type GraphQLEnumType,
   GraphQLError,
   type GraphQLFieldResolver,
   type GraphQLObjectType,
   getNamedType,
+  isEnumType,
   isInterfaceType,
   isObjectType,
+  Kind,
   NoUnusedFragmentsRule,
   ProvidedRequiredArgumentsRule,
   parse,
@@ -22,6 +25,7 @@ import {
   validate,
 } from 'graphql';
 import { EngineError, ExecError, notSupported } from '../errors.ts';
+import { Scrubber } from '../run/scrubber.ts';
 import type { Session } from '../session.ts';
 import { readHostFile, readHostFolder } from '../store/host.ts';
 import type { Filter } from '../store/patterns.ts';
@@ -166,6 +170,14 @@ for (const type of Object.values(schema.getTypeMap())) {
     type.resolveType = (value) =>
       value instanceof FactValue ? value.type : TYPE_NAMES.get((value as Value).constructor);
   if (isObjectType(type) && !type.name.startsWith('__')) addResolvers(type);
+  if (isEnumType(type) && !type.name.startsWith('__')) acceptStrings(type);
+}
+
+/** Inside an input object the SDK writes an enum's value as a string. */
+function acceptStrings(type: GraphQLEnumType): void {
+  const parseLiteral = type.parseLiteral.bind(type);
+  type.parseLiteral = (node, variables) =>
+    node.kind === Kind.STRING ? type.parseValue(node.value) : parseLiteral(node, variables);
 }
 
 function addResolvers(type: GraphQLObjectType): void {
@@ -253,12 +265,23 @@ export async function answer(
     variableValues: request.variables ?? {},
   });
   if (result.errors === undefined) return { data: result.data };
-  return { data: result.data ?? null, errors: result.errors.map(asError) };
+  return { data: result.data ?? null, errors: result.errors.map((error) => asError(error, session)) };
 }
 
-function asError(error: GraphQLError) {
+/** What a client is told of a fault: secrets are taken out, wherever in it they stand. */
+function asError(error: GraphQLError, session: Session) {
   const { originalError, path } = error;
-  if (originalError instanceof ExecError) return { message: error.message, path, extensions: originalError.extensions };
-  if (!(originalError instanceof EngineError) && originalError?.stack) process.stderr.write(`${originalError.stack}\n`);
-  return { message: error.message, path };
+  const scrubber = new Scrubber(session.secretValues());
+  const message = scrubber.scrub(error.message);
+  if (originalError instanceof ExecError) {
+    const { cmd, ...facts } = originalError.extensions;
+    const scrubbed = Object.entries(facts).map(([name, fact]) => [name, scrubbedFact(scrubber, fact)]);
+    const command = (cmd as string[]).map((word) => scrubber.scrub(word));
+    return { message, path, extensions: { ...Object.fromEntries(scrubbed), cmd: command } };
+  }
+  if (!(originalError instanceof EngineError) && originalError?.stack)
+    process.stderr.write(`${scrubber.scrub(originalError.stack)}\n`);
+  return { message, path };
 }
+
+const scrubbedFact = (scrubber: Scrubber, fact: unknown) => (typeof fact === 'string' ? scrubber.scrub(fact) : fact);

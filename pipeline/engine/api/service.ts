@@ -129,7 +129,15 @@ async function launchContainer(
       signal: session.signal,
       readyMs: session.options.serviceReadyMs,
     });
-    return { ...instance, ended: instance.ended.then((end) => clean().then(() => end)) };
+    const ended = instance.ended.then((end) => clean().then(() => end));
+    return {
+      ...instance,
+      ended,
+      stop: async (options) => {
+        await instance.stop(options);
+        await ended;
+      },
+    };
   } catch (error) {
     await clean();
     throw error;

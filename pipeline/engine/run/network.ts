@@ -111,10 +111,12 @@ export class Network {
       `address add ${address}/16 dev eth0`,
       ...(this.#offline ? [] : [`route add default via ${BRIDGE}`]),
     ];
-    const script = `ip -batch - <<'.'\n${commands.join('\n')}\n.\nexec ${IN_ROUTER} ip link set ${link} master br0 up`;
-    await run('unshare', [`--net=${path}`, 'sh', '-ec', script]);
+    const setUp = `ip -batch - <<'.'\n${commands.join('\n')}\n.\nexec ${IN_ROUTER} ip link set ${link} master br0 up`;
+    await run('unshare', [`--net=${path}`, 'sh', '-ec', setUp]);
+    // Without its link the namespace is out of the way at once; the kernel takes its time to end it.
+    const takeDown = `${IN_ROUTER} ip link delete ${link}; umount ${path}`;
     const release = async () => {
-      await run('umount', [path]).catch(() => {}); // a session that ends takes its mounts with it
+      await shell(takeDown).catch(() => {}); // a session that ends takes its mounts with it
       onRelease();
     };
     return { path, address, release };

@@ -118,13 +118,18 @@ export class Runner {
         '-c',
         script,
       ],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
+      // What it says is of interest only while it starts: when it is killed, it complains of that.
+      { stdio: ['ignore', 'pipe', 'pipe'] },
     );
-    const stdout = holder.stdout;
-    if (stdout === null) throw new Error('no output of the PID namespace holder');
+    const said: Buffer[] = [];
+    holder.stderr.on('data', (chunk: Buffer) => said.push(chunk));
+    const { stdout } = holder;
     const [line] = await Promise.race([once(stdout, 'data'), once(holder, 'exit').then(() => [''])]);
     if (!String(line).includes('ready'))
-      throw new EnvironmentError('this machine does not let the engine make namespaces', 'run it as root');
+      throw new EnvironmentError(
+        `this machine does not let the engine make namespaces: ${Buffer.concat(said).toString().trim()}`,
+        'run it as root',
+      );
     const [child] = readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim().split(' ');
     return new Runner(mounts, shift, holder, Number(child), findProgram(INIT_PROGRAM));
   }
