@@ -80,14 +80,13 @@ export class Session {
     const store = new Store();
     const mounts = await Mounts.start();
     const runner = await Runner.start(mounts, shift);
-    return new Session(options, store, mounts, runner, new Network(options), shift);
+    return new Session(options, store, mounts, runner, new Network(options, runner.enter), shift);
   }
 
   async close(): Promise<void> {
     this.#abort.abort();
     await this.services.close();
     await this.runner.close();
-    await this.network.close();
     this.store.close();
   }
 

@@ -1,6 +1,6 @@
 // The network of steps: a bridge in a namespace of the session's own, and a way out through pasta, which needs no rule on the host.
 // Namespaces are bind mounts in the engine's mount namespace, so that they vanish with it.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -63,7 +63,8 @@ const serviceAddress = (index: number) => `10.87.${128 + (index >> 8)}.${index &
 export class Network {
   readonly names = new Names();
   readonly #offline: boolean;
-  #router: Promise<ChildProcess | undefined> | undefined;
+  readonly #enter: readonly [string, ...string[]];
+  #router: Promise<void> | undefined;
   #sockets: Promise<Sockets> | undefined;
   #spare: Promise<Attachment> | undefined;
   #links = 0;
@@ -71,8 +72,10 @@ export class Network {
   #lastStepAddress = 0;
   readonly #serviceAddresses = new Map<string, string>();
 
-  constructor({ offline }: { offline: boolean }) {
+  /** `enter` begins the command lines of processes that are to end with the session. */
+  constructor({ offline }: { offline: boolean }, enter: readonly [string, ...string[]]) {
     this.#offline = offline;
+    this.#enter = enter;
   }
 
   /** A namespace for a step. With the network off there is one only once there are services to speak to. */
@@ -153,52 +156,43 @@ export class Network {
 
   async #openSockets(): Promise<Sockets> {
     await this.#start();
-    const sockets = new Sockets(ROUTER);
+    const sockets = new Sockets(this.#enter, ROUTER);
     const server = new NameServer(this.names, this.#offline ? [] : hostNameServers());
     await server.listen(sockets, BRIDGE);
     if (!this.#offline) await run('nsenter', [`--net=${ROUTER}`, 'nft', 'flush', 'chain', 'ip', 'drydock', 'names']);
     return sockets;
   }
 
-  #start(): Promise<ChildProcess | undefined> {
+  #start(): Promise<void> {
     this.#router ??= this.#startRouter();
     return this.#router;
   }
 
-  async #startRouter(): Promise<ChildProcess | undefined> {
+  async #startRouter(): Promise<void> {
     writeFileSync(ROUTER, '');
     // The bridge's hardware address is set, or it would be the lowest of its ports' and change as these come and go.
     const bridge = `ip link add br0 address ${hardwareAddress(BRIDGE)} type bridge`;
     await shell(
       `unshare --net=${ROUTER} sh -ec 'ip link set lo up; ${bridge}; ip address add ${BRIDGE}/16 dev br0; ip link set br0 up'`,
     );
-    if (this.#offline) return undefined;
-    const pasta = await startPasta();
+    if (this.#offline) return;
+    await startPasta(this.#enter);
     const ruleset = join(FOLDER, 'rules');
     writeFileSync(ruleset, FIREWALL);
     await shell(`${IN_ROUTER} sh -ec 'sysctl -qw net.ipv4.ip_forward=1; nft -f ${ruleset}'`);
-    return pasta;
-  }
-
-  async close(): Promise<void> {
-    (await this.#sockets?.catch(() => undefined))?.close();
-    const pasta = await this.#router?.catch(() => undefined);
-    if (pasta === undefined || pasta.exitCode !== null) return;
-    const gone = once(pasta, 'exit');
-    pasta.kill('SIGKILL');
-    await gone;
   }
 }
 
 /** Connects the router's namespace with the host's network; resolves when it has an interface and a route. */
-async function startPasta(): Promise<ChildProcess> {
+async function startPasta(enter: readonly [string, ...string[]]): Promise<void> {
   const pidFile = join(FOLDER, 'pasta');
   const isReady = contentOf(pidFile);
   const options = ['--quiet', '--foreground', '--config-net', '--no-map-gw', '--runas', '0', '--pid', pidFile];
   const ports = ['--tcp-ports', '--udp-ports', '--tcp-ns', '--udp-ns'].flatMap((direction) => [direction, 'none']);
+  const [program, ...entering] = enter;
   const pasta = spawn(
-    'setpriv',
-    ['--pdeathsig', 'KILL', 'pasta', ...options, ...ports, '--dns-forward', FORWARDER, '--netns', ROUTER],
+    program,
+    [...entering, 'pasta', ...options, ...ports, '--dns-forward', FORWARDER, '--netns', ROUTER],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
   const said: Buffer[] = [];
@@ -206,7 +200,6 @@ async function startPasta(): Promise<ChildProcess> {
   const ended = once(pasta, 'exit').then(() => Promise.reject(unavailable(said)));
   await Promise.race([isReady, ended, once(pasta, 'error').then(() => Promise.reject(unavailable(said)))]);
   ended.catch(() => {}); // later ends are the session's
-  return pasta;
 }
 
 const unavailable = (said: Buffer[]) =>

@@ -18,6 +18,7 @@ import {
 } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
+import { cgroupOf, removeAbandonedCgroups, stepId } from './cgroups.ts';
 import { type Mounts, SESSION_FOLDER } from './mounts.ts';
 import type { Outputs } from './outputs.ts';
 import { contentOf } from './pid-file.ts';
@@ -100,6 +101,7 @@ export class Runner {
 
   /** Starts the PID namespace that all steps live in. Its first process is killed by the kernel when the engine dies. */
   static async start(mounts: Mounts, shift: number): Promise<Runner> {
+    removeAbandonedCgroups();
     const script = 'echo ready; exec sleep infinity';
     const holder = spawn(
       'setpriv',
@@ -144,6 +146,12 @@ export class Runner {
       this.#holder.kill('SIGKILL');
     }
     await gone;
+    removeAbandonedCgroups();
+  }
+
+  /** What a command line begins with whose process is to end with the engine, however that ends. */
+  get enter(): readonly [string, ...string[]] {
+    return ['nsenter', '--target', String(this.#holderPid), '--pid', '--mount'];
   }
 
   run(request: StepRequest): Promise<StepOutcome> {
@@ -160,7 +168,7 @@ export class Runner {
   }
 
   #place(): { id: string; bundle: string } {
-    const id = `drydock-${process.pid}-${this.#counter++}`;
+    const id = stepId(this.#counter++);
     const bundle = join(SESSION_FOLDER, 'j', id);
     mkdirSync(join(bundle, 'rootfs'), { recursive: true, mode: 0o711 });
     mkdirSync(join(bundle, 'work'), { mode: 0o711 });
@@ -217,7 +225,7 @@ export class Runner {
         rootfs: join(bundle, 'rootfs'),
         binds,
         tmpfs,
-        cgroup: `/drydock/${id}`,
+        cgroup: cgroupOf(id),
         shift: this.#shift,
         ...(request.network === undefined ? {} : { sys: join(bundle, 'sys') }),
       },
@@ -252,13 +260,11 @@ export class Runner {
   }
 
   async #execute(id: string, bundle: string, script: string, request: StepRequest): Promise<StepOutcome> {
+    const [program, ...enter] = this.enter;
     const child = spawn(
-      'nsenter',
+      program,
       [
-        '--target',
-        String(this.#holderPid),
-        '--pid',
-        '--mount',
+        ...enter,
         ...(request.network ? [`--net=${request.network}`] : []),
         `--wdns=${this.#mounts.folder}`,
         'unshare',
@@ -288,9 +294,8 @@ export class Runner {
 
   async #signal(id: string, name: 'TERM' | 'KILL'): Promise<void> {
     const runtime = ['runc', '--root', join(SESSION_FOLDER, 'runc'), 'kill', id, name];
-    const kill = spawn('nsenter', ['--target', String(this.#holderPid), '--pid', '--mount', ...runtime], {
-      stdio: 'ignore',
-    });
+    const [program, ...enter] = this.enter;
+    const kill = spawn(program, [...enter, ...runtime], { stdio: 'ignore' });
     await once(kill, 'exit');
   }
 

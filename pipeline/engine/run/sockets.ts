@@ -19,12 +19,11 @@ export class Sockets {
   readonly #waiting = new Map<number, (reply: Reply, socket: unknown) => void>();
   #counter = 0;
 
-  constructor(namespace: string) {
-    this.#helper = spawn(
-      'setpriv',
-      ['--pdeathsig', 'KILL', 'nsenter', `--net=${namespace}`, process.execPath, '--eval', `(${openSockets})()`],
-      { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
-    );
+  /** `enter` begins the command lines of processes that are to end with the session. */
+  constructor([program, ...enter]: readonly [string, ...string[]], namespace: string) {
+    this.#helper = spawn(program, [...enter, `--net=${namespace}`, process.execPath, '--eval', `(${openSockets})()`], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
     this.#helper.on('message', (reply: Reply, socket: unknown) => this.#waiting.get(reply.id)?.(reply, socket));
     this.#helper.on('exit', () => this.#fail('the helper for sockets in the session’s network has ended'));
     this.#helper.on('error', (error) => this.#fail(error.message));
@@ -45,10 +44,6 @@ export class Sockets {
   /** Fails where nothing accepts connections. */
   async probe(address: string, port: number): Promise<void> {
     await this.#order({ kind: 'probe', address, port });
-  }
-
-  close(): void {
-    this.#helper.kill('SIGKILL');
   }
 
   #order(order: Order): Promise<unknown> {
