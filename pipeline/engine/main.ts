@@ -15,8 +15,11 @@ until its standard input is closed or it is told to stop. Read from the environm
   DRYDOCK_OFFLINE=1     no step gets a network, nothing is fetched
   DRYDOCK_IMAGES=DIR    take images from a folder of OCI archives instead of any registry
   DRYDOCK_MIRRORS=…     registries to ask first: docker.io=mirror.example/hub,…
+  DRYDOCK_SERVICE_READY=60  seconds that a service's ports may take to accept connections
   XDG_CACHE_HOME        where the store lives (default ~/.cache)
 `;
+
+const SERVICE_READY_SECONDS = 60;
 
 /** Exit codes: 0 ended as told, 2 wrong use, 3 this machine cannot run it. */
 async function main(args: string[]): Promise<number> {
@@ -39,6 +42,7 @@ function optionsFrom(env: NodeJS.ProcessEnv, workdir: string): SessionOptions {
   return {
     workdir: resolve(workdir),
     offline: env.DRYDOCK_OFFLINE === '1',
+    serviceReadyMs: 1000 * (Number(env.DRYDOCK_SERVICE_READY) || SERVICE_READY_SECONDS),
     mirrors: parseMirrors((env.DRYDOCK_MIRRORS ?? '').split(',').filter(Boolean)),
     credentials: (registry) => (config === undefined ? undefined : dockerCredentials(config, registry)),
     ...(env.DRYDOCK_IMAGES ? { images: resolve(workdir, env.DRYDOCK_IMAGES) } : {}),

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import type { Credentials } from '../src/oci/registry.ts';
 import { EngineError } from './errors.ts';
 import { Mounts } from './run/mounts.ts';
-import { Network, type StepNetwork } from './run/network.ts';
+import { Network } from './run/network.ts';
 import { Runner } from './run/runner.ts';
+import { Services } from './run/services.ts';
 import { Layers } from './store/layers.ts';
 import { cacheFolder, Store, sha256 } from './store/store.ts';
 import type { Mount, Value } from './values.ts';
@@ -14,6 +15,8 @@ import type { Mount, Value } from './values.ts';
 export interface SessionOptions {
   readonly workdir: string;
   readonly offline: boolean;
+  /** How long the ports of a service may take to accept connections. */
+  readonly serviceReadyMs: number;
   /** Folder of OCI archives that takes the place of every registry. */
   readonly images?: string;
   readonly mirrors: Readonly<Record<string, readonly string[]>>;
@@ -47,7 +50,8 @@ export class Session {
   readonly layers: Layers;
   readonly runner: Runner;
   readonly idShift: number;
-  readonly #network: Network | undefined;
+  readonly network: Network;
+  readonly services = new Services();
   readonly #values = new Map<string, Value>();
   readonly #running = new Map<string, Promise<unknown>>();
   readonly #secrets = new Set<string>();
@@ -59,14 +63,14 @@ export class Session {
     store: Store,
     mounts: Mounts,
     runner: Runner,
-    network: Network | undefined,
+    network: Network,
     shift: number,
   ) {
     this.options = options;
     this.store = store;
     this.mounts = mounts;
     this.runner = runner;
-    this.#network = network;
+    this.network = network;
     this.idShift = shift;
     this.layers = new Layers(store, mounts, shift);
   }
@@ -76,13 +80,13 @@ export class Session {
     const store = new Store();
     const mounts = await Mounts.start();
     const runner = await Runner.start(mounts, shift);
-    return new Session(options, store, mounts, runner, options.offline ? undefined : new Network(), shift);
+    return new Session(options, store, mounts, runner, new Network(options, runner.enter), shift);
   }
 
   async close(): Promise<void> {
     this.#abort.abort();
+    await this.services.close();
     await this.runner.close();
-    await this.#network?.close();
     this.store.close();
   }
 
@@ -131,18 +135,21 @@ export class Session {
     return this.#values.get(id);
   }
 
-  /** The object that a recipe means: made the first time, the same one ever after. */
-  intern(recipe: string, make: () => unknown): unknown {
-    const id = createHmac('sha256', this.#salt).update(recipe).digest('hex');
-    const known = this.#values.get(id);
-    return known ?? this.adopt(make(), id);
+  /** The object that was made by this recipe before. */
+  known(recipe: string): Value | undefined {
+    return this.#values.get(this.#idOf(recipe));
   }
 
-  adopt<T>(value: T, id: string): T {
+  /** Gives an object the id that its recipe means, so that it is found again by either. */
+  intern<T>(recipe: string, value: T): T {
     const object = value as Value;
-    if (object.id === '') object.id = id;
-    this.#values.set(id, object);
+    if (object.id === '') object.id = this.#idOf(recipe);
+    this.#values.set(this.#idOf(recipe), object);
     return value;
+  }
+
+  #idOf(recipe: string): string {
+    return createHmac('sha256', this.#salt).update(recipe).digest('hex');
   }
 
   /** Remembers a secret's value, so that it is taken out of every output. */
@@ -152,10 +159,6 @@ export class Session {
 
   secretValues(): Iterable<string> {
     return this.#secrets;
-  }
-
-  network(): Promise<StepNetwork | undefined> {
-    return this.#network?.lease() ?? Promise.resolve(undefined);
   }
 
   /** Variables of the host that a step gets without them being part of its key: proxies, and where its own certificates are. */

@@ -1,5 +1,6 @@
 // The objects that clients hold: immutable, and only recipes until a leaf is asked for.
 import type { ImageRecord } from './images/import.ts';
+import type { Instance } from './run/services.ts';
 import type { Stack } from './store/layers.ts';
 import type { DirNode, FileNode } from './store/tree.ts';
 
@@ -135,12 +136,19 @@ export interface ExecOutcome {
   readonly mounts: ReadonlyMap<string, Content>;
 }
 
+/** A service that a container reaches by a name of its own. */
+export interface Binding {
+  readonly alias: string;
+  readonly service: ServiceValue;
+}
+
 export interface ContainerState {
   readonly platform: string;
   readonly settings: ImageSettings;
   readonly rootfs: Lazy<Stack>;
   readonly mounts: readonly Mount[];
   readonly secretVariables: ReadonlyMap<string, SecretValue>;
+  readonly bindings: readonly Binding[];
   readonly exec?: Lazy<ExecOutcome>;
   readonly imageRef?: string;
   /** The archive that an untouched image came as, bytes and digests kept. */
@@ -167,6 +175,29 @@ export class ContainerValue extends Value {
 
   withSettings(change: (settings: ImageSettings) => Partial<ImageSettings>): ContainerValue {
     return this.with(({ settings }) => ({ settings: { ...settings, ...change(settings) } }));
+  }
+}
+
+/** How a service comes to run, and by what it is known. */
+export interface ServiceRecipe {
+  readonly kind: 'container' | 'host' | 'tunnel';
+  /** Recipes with equal keys are one service. */
+  readonly key: Lazy<string>;
+  /** Its name in the session's network. */
+  readonly hostname: Lazy<string>;
+  readonly ports: Lazy<readonly Port[]>;
+  readonly launch: () => Promise<Instance>;
+  /** Makes all that has to be there before it can start. */
+  readonly prepare: () => Promise<unknown>;
+  readonly renamed: (hostname: string) => ServiceRecipe;
+}
+
+export class ServiceValue extends Value {
+  readonly recipe: ServiceRecipe;
+
+  constructor(recipe: ServiceRecipe) {
+    super();
+    this.recipe = recipe;
   }
 }
 

@@ -26,11 +26,13 @@ import {
   type Port,
   ready,
   SecretValue,
+  ServiceValue,
 } from '../values.ts';
 import { fileIn, ownerIn, stackOf, statusOf, subfolder } from './content.ts';
 import { copied, copiedFile, type ExistsArgs, existsIn, fileTarget, linkNode, statValue } from './directory.ts';
 import { type ExecOptions, execute, noCommand } from './exec.ts';
 import type { Resolvers } from './resolvers.ts';
+import { bindingTo, containerService, type UpArgs, up } from './service.ts';
 
 interface Expandable {
   readonly expand?: boolean;
@@ -48,6 +50,7 @@ interface ExecArgs extends Expandable, Partial<Omit<ExecOptions, 'args'>> {
   readonly experimentalPrivilegedNesting?: boolean;
   readonly insecureRootCapabilities?: boolean;
 }
+type AsServiceArgs = Partial<ExecArgs>;
 
 export const HOST_PLATFORM = `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`;
 
@@ -59,6 +62,7 @@ export const newContainer = (platform = HOST_PLATFORM) =>
       rootfs: ready(EMPTY_STACK),
       mounts: [],
       secretVariables: new Map(),
+      bindings: [],
     }),
   );
 
@@ -165,16 +169,34 @@ const mounting = (self: ContainerValue, args: PathArgs, make: (path: string, sta
     return { mounts: [...state.mounts.filter((mount) => mount.path !== path), make(path, state)] };
   });
 
+/** What is run: the given words, or the default ones, after the entrypoint where that is asked for. */
+function commandOf(state: ContainerState, args: AsServiceArgs): string[] {
+  const { settings } = state;
+  const words = args.args?.length ? args.args : settings.cmd;
+  const command = [...(args.useEntrypoint ? settings.entrypoint : []), ...words];
+  if (command.length === 0) throw noCommand();
+  return command.map((word) => expanded(word, state, args.expand));
+}
+
+function refusePrivileges(field: string, args: AsServiceArgs): void {
+  for (const name of ['experimentalPrivilegedNesting', 'insecureRootCapabilities'] as const)
+    if (args[name]) throw notSupported(`${field}(${name}: true)`);
+}
+
+function asService(self: ContainerValue, args: AsServiceArgs, session: Session): ServiceValue {
+  refusePrivileges('asService', args);
+  return new ServiceValue(
+    containerService(session, self, {
+      command: async () => commandOf(await self.state(), args),
+      noInit: args.noInit ?? false,
+    }),
+  );
+}
+
 function withExec(self: ContainerValue, args: ExecArgs, session: Session): ContainerValue {
-  if (args.experimentalPrivilegedNesting) throw notSupported('withExec(experimentalPrivilegedNesting: true)');
-  if (args.insecureRootCapabilities) throw notSupported('withExec(insecureRootCapabilities: true)');
+  refusePrivileges('withExec', args);
   return self.with((state) => {
-    const { settings } = state;
-    const words = args.args.length > 0 ? args.args : settings.cmd;
-    const command = [...(args.useEntrypoint ? settings.entrypoint : []), ...words].map((word) =>
-      expanded(word, state, args.expand),
-    );
-    if (command.length === 0) throw noCommand();
+    const command = commandOf(state, args);
     const at = (path: string | undefined) => (path === undefined ? undefined : absolute(state, path, args.expand));
     const exec = lazy(() =>
       execute(session, state, {
@@ -185,6 +207,7 @@ function withExec(self: ContainerValue, args: ExecArgs, session: Session): Conta
           redirectStdin: at(args.redirectStdin),
           redirectStdout: at(args.redirectStdout),
           redirectStderr: at(args.redirectStderr),
+          noInit: args.noInit,
         }),
       }),
     );
@@ -434,6 +457,16 @@ export const containerFields: Resolvers<ContainerValue> = {
     })),
   withoutMount: (self, { path, expand }: PathArgs) =>
     self.with((state) => ({ mounts: state.mounts.filter((mount) => mount.path !== absolute(state, path, expand)) })),
+
+  asService,
+  up: (self, { ports, random, ...args }: AsServiceArgs & UpArgs, session) =>
+    up(session, asService(self, args, session), { ports, random }),
+  withServiceBinding: (self, { alias, service }: { alias: string; service: string }, session) => {
+    const binding = bindingTo(alias, session.load(service, ServiceValue));
+    return self.with(({ bindings }) => ({
+      bindings: [...bindings.filter((other) => other.alias !== alias), binding],
+    }));
+  },
 
   asTarball,
   export: async (self, { path, ...args }: ExportArgs & { path: string }, session) => {

@@ -1,16 +1,18 @@
 // Runs a container's command, or finds that it ran before: the key of a step is made of everything that can change its outcome.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError, ExecError } from '../errors.ts';
-import type { StepNetwork } from '../run/network.ts';
-import type { StepMount, StepRequest } from '../run/runner.ts';
+import { FileOutputs } from '../run/outputs.ts';
+import type { StepRequest } from '../run/runner.ts';
 import type { Session } from '../session.ts';
 import { readBytes } from '../store/host.ts';
 import { onTop, type Stack } from '../store/layers.ts';
 import { keyOf } from '../store/store.ts';
 import { fileNode } from '../store/tree.ts';
-import type { ContainerState, Content, ExecOutcome, Mount } from '../values.ts';
-import { accountOf, digestOf, fileIn, groupOf, lowerFolders, ownerIn, supplementaryGroups } from './content.ts';
+import type { ContainerState, Content, ExecOutcome } from '../values.ts';
+import { holdBindings } from './bindings.ts';
+import { fileIn } from './content.ts';
+import { type Command, stepKey, stepRequest } from './step.ts';
 
 export interface ExecOptions {
   readonly args: readonly string[];
@@ -19,6 +21,7 @@ export interface ExecOptions {
   readonly redirectStdin?: string;
   readonly redirectStdout?: string;
   readonly redirectStderr?: string;
+  readonly noInit?: boolean;
 }
 
 /** What is kept of a step that ran. */
@@ -28,20 +31,17 @@ interface ExecRecord {
   readonly mounts: Readonly<Record<string, string>>;
 }
 
-const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
-
 export async function execute(session: Session, state: ContainerState, options: ExecOptions): Promise<ExecOutcome> {
   const rootfs = await state.rootfs();
-  const stdin = await stdinOf(session, rootfs, options);
-  const key = await stepKey(session, state, rootfs, options, stdin);
+  const command = { args: options.args, stdin: await stdinOf(session, rootfs, options), noInit: options.noInit };
+  const key = await stepKey(session, state, rootfs, command);
   const record = await session.once(`exec ${key}`, async () => {
     const known = readRecord(session, key);
     if (known !== undefined && isExpected(known.exitCode, options.expect)) {
       session.progress({ kind: 'cached', key, args: options.args });
       return known;
     }
-    return run(session, state, rootfs, options, stdin, key);
+    return run(session, state, rootfs, command, options.expect, key);
   });
   // A step that another caller ran with other expectations may still be wrong for this one.
   if (!isExpected(record.exitCode, options.expect))
@@ -58,44 +58,6 @@ async function stdinOf(session: Session, rootfs: Stack, options: ExecOptions): P
   return (await readBytes(file.bytes)).toString();
 }
 
-async function stepKey(
-  session: Session,
-  state: ContainerState,
-  rootfs: Stack,
-  options: ExecOptions,
-  stdin: string | undefined,
-): Promise<string> {
-  const { settings } = state;
-  return keyOf({
-    step: 1,
-    rootfs: rootfs.key,
-    args: options.args,
-    env: [...settings.env],
-    secrets: [...state.secretVariables].map(([name, secret]) => [name, secret.name]),
-    user: settings.user,
-    workdir: settings.workdir,
-    platform: state.platform,
-    stdin: stdin ?? null,
-    mounts: await Promise.all(state.mounts.map((mount) => mountKey(session, mount))),
-  });
-}
-
-async function mountKey(session: Session, mount: Mount): Promise<unknown> {
-  const { kind, path } = mount;
-  switch (mount.kind) {
-    case 'directory':
-      return { kind, path, content: await digestOf(session, await mount.content()), readOnly: mount.readOnly };
-    case 'file':
-      return { kind, path, content: await digestOf(session, await mount.content()), name: mount.name };
-    case 'cache':
-      return { kind, path, volume: mount.volume.key, owner: mount.owner };
-    case 'secret':
-      return { kind, path, secret: mount.secret.name, owner: mount.owner, mode: mount.mode };
-    case 'temp':
-      return { kind, path, size: mount.size ?? null };
-  }
-}
-
 function readRecord(session: Session, key: string): ExecRecord | undefined {
   try {
     const record = JSON.parse(readFileSync(join(session.store.execPath(key), 'result.json'), 'utf8')) as ExecRecord;
@@ -110,26 +72,49 @@ async function run(
   session: Session,
   state: ContainerState,
   rootfs: Stack,
-  options: ExecOptions,
-  stdin: string | undefined,
+  command: Command,
+  expect: ExecOptions['expect'],
   key: string,
 ): Promise<ExecRecord> {
   const { store } = session;
+  const { args } = command;
   const folder = store.scratchFolder('exec');
   const upper = store.scratchFolder('upper');
-  const network = await session.network();
-  const request = await stepRequest(session, state, rootfs, options, { upper, outputs: folder, stdin, network });
-  session.progress({ kind: 'started', key, args: options.args });
-  const outcome = await session.runner.run(request).finally(() => network?.release());
-  session.progress({ kind: 'ended', key, args: options.args, exitCode: outcome.exitCode });
-  if (outcome.startError !== undefined) {
-    throw new ExecError(
-      { command: [...options.args], exitCode: 127, stdout: '', stderr: outcome.startError },
-      `could not start the command: ${outcome.startError}`,
-    );
+  const bound = await holdBindings(session, state.bindings);
+  const network = await session.network.lease().catch((error) => {
+    bound.release();
+    throw error;
+  });
+  try {
+    const request = await stepRequest(session, state, rootfs, command, {
+      upper,
+      outputs: (secrets) => new FileOutputs(folder, secrets),
+      network,
+      hostname: 'step',
+      hosts: bound.hosts,
+      signal: AbortSignal.any([session.signal, bound.signal]),
+    });
+    session.progress({ kind: 'started', key, args });
+    const outcome = await session.runner.run(request);
+    session.progress({ kind: 'ended', key, args, exitCode: outcome.exitCode });
+    bound.throwIfEnded();
+    if (outcome.startError !== undefined) {
+      throw new ExecError(
+        { command: [...args], exitCode: 127, stdout: '', stderr: outcome.startError },
+        `could not start the command: ${outcome.startError}`,
+      );
+    }
+    if (outcome.signalled || !isExpected(outcome.exitCode, expect)) throw execError(folder, args, outcome.exitCode);
+    return keep(session, request, key, folder, outcome.exitCode);
+  } finally {
+    network?.release();
+    bound.release();
   }
-  if (outcome.signalled || !isExpected(outcome.exitCode, options.expect))
-    throw execError(folder, options.args, outcome.exitCode);
+}
+
+/** Makes what a step left behind part of the store. */
+function keep(session: Session, request: StepRequest, key: string, folder: string, exitCode: number): ExecRecord {
+  const { store } = session;
   const mounts: Record<string, string> = {};
   for (const mount of request.mounts) {
     if (mount.kind !== 'overlay') continue;
@@ -138,8 +123,8 @@ async function run(
     mounts[mount.path] = id;
   }
   const layer = key.slice(0, 40);
-  store.commitLayer(layer, upper);
-  const record: ExecRecord = { exitCode: outcome.exitCode, layer, mounts };
+  store.commitLayer(layer, request.upper);
+  const record: ExecRecord = { exitCode, layer, mounts };
   writeFileSync(join(folder, 'result.json'), JSON.stringify(record));
   store.commitExec(key, folder);
   return record;
@@ -148,118 +133,6 @@ async function run(
 function execError(outputs: string, args: readonly string[], exitCode: number): ExecError {
   const read = (name: string) => readFileSync(join(outputs, name), 'utf8');
   return new ExecError({ command: [...args], exitCode, stdout: read('stdout'), stderr: read('stderr') });
-}
-
-interface StepPlaces {
-  readonly upper: string;
-  readonly outputs: string;
-  readonly stdin: string | undefined;
-  readonly network: StepNetwork | undefined;
-}
-
-async function stepRequest(
-  session: Session,
-  state: ContainerState,
-  rootfs: Stack,
-  options: ExecOptions,
-  { upper, outputs, stdin, network }: StepPlaces,
-): Promise<StepRequest> {
-  const content: Content = { stack: rootfs, path: '/' };
-  const lowers = await lowerFolders(session, content);
-  const [user = '', group] = state.settings.user.split(':');
-  const account = await accountOf(session, content, user).catch((error: Error) => {
-    throw new ExecError(
-      { command: [...options.args], exitCode: 126, stdout: '', stderr: error.message },
-      error.message,
-    );
-  });
-  const gid = group === undefined ? account.gid : await groupOf(session, content, group);
-  const env = new Map(state.settings.env);
-  const secrets: string[] = [];
-  for (const [name, secret] of state.secretVariables) {
-    const value = await secret.plaintext();
-    secrets.push(value);
-    env.set(name, value);
-  }
-  const mounts: StepMount[] = [];
-  for (const mount of [...state.mounts].sort((a, b) => (a.path < b.path ? -1 : 1))) {
-    mounts.push(await stepMount(session, content, mount));
-    if (mount.kind === 'secret') secrets.push(await mount.secret.plaintext());
-  }
-  for (const [name, value] of session.stepEnvironment()) if (!env.has(name)) env.set(name, value);
-  if (!env.has('PATH')) env.set('PATH', DEFAULT_PATH);
-  if (!env.has('HOME')) env.set('HOME', account.home);
-  return {
-    args: options.args,
-    env,
-    cwd: state.settings.workdir || '/',
-    identity: { uid: account.uid, gid, groups: await supplementaryGroups(session, content, account.name) },
-    lowers,
-    upper,
-    mounts: [...hostFiles(session, lowers, network?.resolver), ...mounts],
-    ...(stdin === undefined ? {} : { stdin }),
-    secrets: [...secrets, ...session.secretValues()],
-    outputs,
-    hostname: 'step',
-    ...(network === undefined ? {} : { network: network.path }),
-    signal: session.signal,
-  };
-}
-
-/** What the host lends to every step, whatever its image: name resolution and certificates. None of it is part of a key. */
-function hostFiles(session: Session, lowers: readonly string[], resolver: string | undefined): StepMount[] {
-  const data = (path: string, text: string | Buffer): StepMount => ({
-    kind: 'data',
-    path,
-    data: Buffer.from(text),
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-  });
-  const files = [
-    data('/etc/hosts', '127.0.0.1 localhost\n::1 localhost ip6-localhost\n'),
-    data('/etc/resolv.conf', resolver === undefined ? '' : `nameserver ${resolver}\n`),
-  ];
-  const certificates = session.hostCertificates();
-  if (certificates !== undefined && lowers.some((folder) => existsSync(join(folder, CA_BUNDLE))))
-    files.push(data(CA_BUNDLE, certificates));
-  return files;
-}
-
-async function stepMount(session: Session, rootfs: Content, mount: Mount): Promise<StepMount> {
-  const { path } = mount;
-  switch (mount.kind) {
-    case 'directory':
-      return {
-        kind: 'overlay',
-        path,
-        lowers: await lowerFolders(session, await mount.content()),
-        upper: session.store.scratchFolder('upper'),
-      };
-    case 'file':
-      return {
-        kind: 'overlay',
-        path,
-        lowers: await lowerFolders(session, await mount.content()),
-        upper: session.store.scratchFolder('upper'),
-        subpath: mount.name,
-      };
-    case 'cache':
-      return {
-        kind: 'bind',
-        path,
-        source: await session.cacheVolume(
-          mount,
-          mount.owner === '' ? { uid: 0, gid: 0 } : await ownerIn(session, rootfs, mount.owner),
-        ),
-      };
-    case 'secret': {
-      const owner = mount.owner === '' ? { uid: 0, gid: 0 } : await ownerIn(session, rootfs, mount.owner);
-      return { kind: 'data', path, data: Buffer.from(await mount.secret.plaintext()), mode: mount.mode, ...owner };
-    }
-    case 'temp':
-      return { kind: 'tmpfs', path, ...(mount.size === undefined ? {} : { size: mount.size }) };
-  }
 }
 
 async function outcomeOf(

@@ -6,12 +6,15 @@ import {
   buildSchema,
   type DocumentNode,
   execute,
+  type GraphQLEnumType,
   GraphQLError,
   type GraphQLFieldResolver,
   type GraphQLObjectType,
   getNamedType,
+  isEnumType,
   isInterfaceType,
   isObjectType,
+  Kind,
   NoUnusedFragmentsRule,
   ProvidedRequiredArgumentsRule,
   parse,
@@ -22,10 +25,11 @@ import {
   validate,
 } from 'graphql';
 import { EngineError, ExecError, notSupported } from '../errors.ts';
+import { Scrubber } from '../run/scrubber.ts';
 import type { Session } from '../session.ts';
 import { readHostFile, readHostFolder } from '../store/host.ts';
 import type { Filter } from '../store/patterns.ts';
-import { keyOf, sha256 } from '../store/store.ts';
+import { keyOf } from '../store/store.ts';
 import {
   CacheVolumeValue,
   ChangesetValue,
@@ -39,6 +43,7 @@ import {
   lazy,
   ready,
   SecretValue,
+  ServiceValue,
   Value,
 } from '../values.ts';
 import { containerFields, HOST_PLATFORM, newContainer } from './container.ts';
@@ -46,6 +51,7 @@ import { directoryFields, fileFields, newDirectory, newFile } from './directory.
 import { changesetFields, gitRefFields, gitRepositoryFields } from './git.ts';
 import type { Resolvers } from './resolvers.ts';
 import { SCHEMA } from './schema.ts';
+import { hostService, serviceFields, type TunnelArgs, tunnel } from './service.ts';
 
 /** The version of the API, as the SDK asks for it. */
 export const API_VERSION = 'v0.21.8';
@@ -112,6 +118,9 @@ const hostFields: Resolvers<HostValue> = {
       lazy(() => readHostFileOf(file, session)),
     );
   },
+  service: (_, args: Parameters<typeof hostService>[1], session) => new ServiceValue(hostService(session, args)),
+  tunnel: (_, { service, ...args }: { service: string } & TunnelArgs, session) =>
+    new ServiceValue(tunnel(session, session.load(service, ServiceValue), args)),
 };
 
 async function readHostFileOf(path: string, session: Session) {
@@ -138,6 +147,7 @@ const FIELDS: Record<string, Resolvers<never>> = {
   GitRef: gitRefFields,
   Changeset: changesetFields,
   Secret: secretFields,
+  Service: serviceFields,
   CacheVolume: {},
 };
 
@@ -150,6 +160,7 @@ const TYPE_NAMES = new Map<unknown, string>([
   [GitRefValue, 'GitRef'],
   [ChangesetValue, 'Changeset'],
   [SecretValue, 'Secret'],
+  [ServiceValue, 'Service'],
   [CacheVolumeValue, 'CacheVolume'],
 ]);
 
@@ -159,6 +170,14 @@ for (const type of Object.values(schema.getTypeMap())) {
     type.resolveType = (value) =>
       value instanceof FactValue ? value.type : TYPE_NAMES.get((value as Value).constructor);
   if (isObjectType(type) && !type.name.startsWith('__')) addResolvers(type);
+  if (isEnumType(type) && !type.name.startsWith('__')) acceptStrings(type);
+}
+
+/** Inside an input object the SDK writes an enum's value as a string. */
+function acceptStrings(type: GraphQLEnumType): void {
+  const parseLiteral = type.parseLiteral.bind(type);
+  type.parseLiteral = (node, variables) =>
+    node.kind === Kind.STRING ? type.parseValue(node.value) : parseLiteral(node, variables);
 }
 
 function addResolvers(type: GraphQLObjectType): void {
@@ -181,10 +200,13 @@ function resolverFor(
   // An object is known by its recipe: the same field of the same object with the same arguments is the same object.
   return (self, args, session) => {
     const recipe = JSON.stringify([self.id, type, field, args, args.noCache === true ? Math.random() : 0]);
-    const made = session.intern(recipe, () => resolver(self, args, session));
-    if (!(made instanceof Promise)) return made;
-    return made.then((items: Value[]) =>
-      items.map((item, index) => session.adopt(item, sha256(`${self.id} ${field} ${index}`))),
+    const made = session.known(recipe) ?? resolver(self, args, session);
+    if (!(made instanceof Promise)) return session.intern(recipe, made);
+    // Facts are found out each time: of a service, they may be others by now.
+    return made.then((found: Value | Value[]) =>
+      Array.isArray(found)
+        ? found.map((item, index) => session.intern(`${recipe} ${index}`, item))
+        : session.intern(recipe, found),
     );
   };
 }
@@ -243,15 +265,25 @@ export async function answer(
     variableValues: request.variables ?? {},
   });
   if (result.errors === undefined) return { data: result.data };
-  return { data: result.data ?? null, errors: result.errors.map(asError) };
+  return { data: result.data ?? null, errors: result.errors.map((error) => asError(error, session)) };
 }
 
-function asError(error: GraphQLError) {
+/** What a client is told of a fault: secrets are taken out, wherever in it they stand. */
+function asError(error: GraphQLError, session: Session) {
   const { originalError, path } = error;
-  if (originalError instanceof ExecError) return { message: error.message, path, extensions: originalError.extensions };
-  if (originalError instanceof EngineError && originalError.hint !== undefined) {
-    return { message: error.message, path, extensions: { hint: originalError.hint } };
+  const scrubber = new Scrubber(session.secretValues());
+  const message = scrubber.scrub(error.message);
+  if (originalError instanceof ExecError) {
+    const { cmd, ...facts } = originalError.extensions;
+    const scrubbed = Object.entries(facts).map(([name, fact]) => [name, scrubbedFact(scrubber, fact)]);
+    const command = (cmd as string[]).map((word) => scrubber.scrub(word));
+    return { message, path, extensions: { ...Object.fromEntries(scrubbed), cmd: command } };
   }
-  if (!(originalError instanceof EngineError) && originalError?.stack) process.stderr.write(`${originalError.stack}\n`);
-  return { message: error.message, path };
+  if (originalError instanceof EngineError) {
+    return { message, path, ...(originalError.hint === undefined ? {} : { extensions: { hint: originalError.hint } }) };
+  }
+  if (originalError?.stack) process.stderr.write(`${scrubber.scrub(originalError.stack)}\n`);
+  return { message, path };
 }
+
+const scrubbedFact = (scrubber: Scrubber, fact: unknown) => (typeof fact === 'string' ? scrubber.scrub(fact) : fact);

@@ -9,6 +9,7 @@ scalar JSON
 enum ReturnType { SUCCESS FAILURE ANY }
 enum CacheSharingMode { SHARED PRIVATE LOCKED }
 enum NetworkProtocol { TCP UDP }
+input PortForward { backend: Int! frontend: Int protocol: NetworkProtocol }
 enum ImageLayerCompression { Gzip Zstd EStarGZ Uncompressed }
 enum ImageMediaTypes { OCIMediaTypes DockerMediaTypes OCI DOCKER }
 enum ExistsType { REGULAR_TYPE DIRECTORY_TYPE SYMLINK_TYPE }
@@ -90,6 +91,9 @@ type Container implements Node {
   withMountedTemp(path: String!, size: Int, expand: Boolean): Container!
   withMountedSecret(path: String!, source: ID!, owner: String, mode: Int, expand: Boolean): Container!
   withoutMount(path: String!, expand: Boolean): Container!
+  withServiceBinding(alias: String!, service: ID!): Container!
+  asService(args: [String!], useEntrypoint: Boolean, experimentalPrivilegedNesting: Boolean, insecureRootCapabilities: Boolean, expand: Boolean, noInit: Boolean): Service!
+  up(random: Boolean, ports: [PortForward!], args: [String!], useEntrypoint: Boolean, experimentalPrivilegedNesting: Boolean, insecureRootCapabilities: Boolean, expand: Boolean, noInit: Boolean): Void
   asTarball(platformVariants: [ID!], forcedCompression: ImageLayerCompression, mediaTypes: ImageMediaTypes): File!
   export(path: String!, platformVariants: [ID!], forcedCompression: ImageLayerCompression, mediaTypes: ImageMediaTypes, expand: Boolean): String!
 }
@@ -141,6 +145,20 @@ type Host implements Node {
   id: ID!
   directory(path: String!, exclude: [String!], include: [String!], noCache: Boolean, gitignore: Boolean): Directory!
   file(path: String!, noCache: Boolean): File!
+  service(ports: [PortForward!]!, host: String): Service!
+  tunnel(service: ID!, native: Boolean, ports: [PortForward!]): Service!
+}
+
+type Service implements Node {
+  id: ID!
+  sync: ID!
+  hostname: String!
+  withHostname(hostname: String!): Service!
+  endpoint(port: Int, scheme: String): String!
+  ports: [Port!]!
+  start: ID!
+  stop(kill: Boolean): ID!
+  up(ports: [PortForward!], random: Boolean): Void
 }
 
 type GitRepository implements Node {

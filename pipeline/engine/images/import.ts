@@ -144,6 +144,7 @@ export function imageState(session: Session, image: ImageRecord, imageRef?: stri
     rootfs: lazy(() => imageStack(session, image)),
     mounts: [],
     secretVariables: new Map(),
+    bindings: [],
     original: image,
     ...(imageRef === undefined ? {} : { imageRef }),
   };

@@ -1,27 +1,36 @@
 // The network of steps: a bridge in a namespace of the session's own, and a way out through pasta, which needs no rule on the host.
 // Namespaces are bind mounts in the engine's mount namespace, so that they vanish with it.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { EnvironmentError } from '../errors.ts';
 import { SESSION_FOLDER } from './mounts.ts';
+import { DOMAIN, NameServer, Names } from './nameserver.ts';
+import { contentOf } from './pid-file.ts';
+import { Sockets } from './sockets.ts';
 
 const run = promisify(execFile);
 
-export interface StepNetwork {
+/** A network namespace with an address on the bridge. */
+export interface Attachment {
   /** Path of the network namespace. */
   readonly path: string;
-  /** Address of the name server. */
-  readonly resolver: string;
+  readonly address: string;
   /** Gives the namespace back. */
-  readonly release: () => void;
+  readonly release: () => Promise<void>;
 }
 
-const BRIDGE = '10.87.0.1';
+export const BRIDGE = '10.87.0.1';
 /** An address that nobody has (RFC 5737): queries to it are handed to the host's own resolver by pasta. */
-const RESOLVER = '192.0.2.53';
+const FORWARDER = '192.0.2.53';
+/** What a step's /etc/resolv.conf says, whether or not there are services yet. */
+export const RESOLV_CONF = `search ${DOMAIN}\nnameserver ${BRIDGE}\n`;
+
+const FOLDER = join(SESSION_FOLDER, 'n');
+const ROUTER = join(FOLDER, 'router');
+const IN_ROUTER = `nsenter --net=${ROUTER}`;
 
 /** Steps may speak to the world, not to the machine they run on or its link-local neighbours (cloud metadata lives there). */
 const FIREWALL = `
@@ -38,89 +47,159 @@ table ip drydock {
     type nat hook postrouting priority 100;
     ip saddr 10.87.0.0/16 oifname != "br0" masquerade
   }
+  chain names {
+    type nat hook prerouting priority -100;
+    iifname "br0" ip daddr ${BRIDGE} udp dport 53 dnat to ${FORWARDER} comment "until there are services, and a name server of ours"
+    iifname "br0" ip daddr ${BRIDGE} tcp dport 53 dnat to ${FORWARDER}
+  }
 }
 `;
 
+/** Steps have addresses from 10.87.1.0 to 10.87.127.255, services those above, each its own for the whole session. */
+const STEP_ADDRESSES = 127 * 256;
+const stepAddress = (index: number) => `10.87.${1 + ((index >> 8) % 127)}.${index & 255}`;
+const serviceAddress = (index: number) => `10.87.${128 + (index >> 8)}.${index & 255}`;
+
 export class Network {
-  #router: Promise<ChildProcess> | undefined;
-  #counter = 0;
+  readonly names = new Names();
+  readonly #offline: boolean;
+  readonly #enter: readonly [string, ...string[]];
+  #router: Promise<void> | undefined;
+  #sockets: Promise<Sockets> | undefined;
+  #spare: Promise<Attachment> | undefined;
+  #links = 0;
+  readonly #stepAddresses = new Set<number>();
+  #lastStepAddress = 0;
+  readonly #serviceAddresses = new Map<string, string>();
 
-  /** A namespace with an address on the bridge. */
-  async lease(): Promise<StepNetwork> {
-    this.#router ??= this.#start();
-    await this.#router;
-    const index = ++this.#counter;
-    const path = join(SESSION_FOLDER, 'n', `s${index}`);
-    const router = join(SESSION_FOLDER, 'n', 'router');
-    const address = `10.87.${1 + (index >> 8)}.${index & 255}`;
+  /** `enter` begins the command lines of processes that are to end with the session. */
+  constructor({ offline }: { offline: boolean }, enter: readonly [string, ...string[]]) {
+    this.#offline = offline;
+    this.#enter = enter;
+  }
+
+  /** A namespace for a step. With the network off there is one only once there are services to speak to. */
+  async lease(): Promise<Attachment | undefined> {
+    if (this.#offline && this.#sockets === undefined) return undefined;
+    const ready = this.#spare ?? this.#attachStep();
+    // The next step's is made while this one runs.
+    this.#spare = this.#attachStep();
+    this.#spare.catch(() => {
+      this.#spare = undefined; // told to whoever asks next
+    });
+    return ready;
+  }
+
+  #attachStep(): Promise<Attachment> {
+    let index = this.#lastStepAddress;
+    do index = (index + 1) % STEP_ADDRESSES;
+    while (this.#stepAddresses.has(index));
+    this.#lastStepAddress = index;
+    this.#stepAddresses.add(index);
+    const free = () => this.#stepAddresses.delete(index);
+    return this.attach(stepAddress(index), free);
+  }
+
+  /** A namespace that has this address. */
+  async attach(address: string, onRelease: () => void = () => {}): Promise<Attachment> {
+    await this.#start();
+    const link = `v${++this.#links}`;
+    const path = join(FOLDER, link);
     writeFileSync(path, '');
-    const inside = [
-      `ip link set lo up`,
-      `ip link set eth0 up`,
-      `ip addr add ${address}/16 dev eth0`,
-      `ip route add default via ${BRIDGE}`,
+    const commands = [
+      // An address always has the same hardware address, so that what neighbours remember of it stays right.
+      `link add eth0 address ${hardwareAddress(address)} type veth peer name ${link} netns ${ROUTER}`,
+      'link set lo up',
+      'link set eth0 up',
+      `address add ${address}/16 dev eth0`,
+      ...(this.#offline ? [] : [`route add default via ${BRIDGE}`]),
     ];
-    await shell(
-      [
-        // The step's end is made inside its own namespace; the bridge's end is then moved by the namespace that holds it.
-        `unshare --net=${path} true`,
-        `nsenter --net=${path} ip link add eth0 type veth peer name v${index} netns /proc/$$/fd/9 2>/dev/null || nsenter --net=${router} sh -c 'exec 9<${path}; ip link add v${index} type veth peer name eth0 netns /proc/self/fd/9'`,
-        `nsenter --net=${router} ip link set v${index} master br0 up`,
-        `nsenter --net=${path} sh -c '${inside.join(' && ')}'`,
-      ].join(' && '),
-    );
-    return { path, resolver: RESOLVER, release: () => void shell(`umount ${path}`).catch(() => {}) };
+    const setUp = `ip -batch - <<'.'\n${commands.join('\n')}\n.\nexec ${IN_ROUTER} ip link set ${link} master br0 up`;
+    await run('unshare', [`--net=${path}`, 'sh', '-ec', setUp]);
+    // Without its link the namespace is out of the way at once; the kernel takes its time to end it.
+    const takeDown = `${IN_ROUTER} ip link delete ${link}; umount ${path}`;
+    const release = async () => {
+      await shell(takeDown).catch(() => {}); // a session that ends takes its mounts with it
+      onRelease();
+    };
+    return { path, address, release };
   }
 
-  async #start(): Promise<ChildProcess> {
-    const path = join(SESSION_FOLDER, 'n', 'router');
-    writeFileSync(path, '');
-    await shell(`unshare --net=${path} true`);
-    const pasta = spawn(
-      'setpriv',
-      [
-        '--pdeathsig',
-        'KILL',
-        'pasta',
-        '--quiet',
-        '--foreground',
-        '--config-net',
-        '--no-map-gw',
-        '--tcp-ports',
-        'none',
-        '--udp-ports',
-        'none',
-        '--tcp-ns',
-        'none',
-        '--udp-ns',
-        'none',
-        '--dns-forward',
-        RESOLVER,
-        '--runas',
-        '0',
-        '--netns',
-        path,
-      ],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
+  /** The address of a service, the same whenever it runs. */
+  addressFor(service: string): string {
+    const known = this.#serviceAddresses.get(service);
+    if (known !== undefined) return known;
+    const address = serviceAddress(this.#serviceAddresses.size + 1);
+    this.#serviceAddresses.set(service, address);
+    return address;
+  }
+
+  /** Gives the bridge itself one more address, for what the engine answers there. */
+  async addAddress(address: string): Promise<() => Promise<void>> {
+    await this.#start();
+    const change = (verb: 'add' | 'del') =>
+      run('nsenter', [`--net=${ROUTER}`, 'ip', 'address', verb, `${address}/32`, 'dev', 'br0']);
+    await change('add');
+    return async () => {
+      await change('del').catch(() => {}); // gone with the session
+    };
+  }
+
+  /** Sockets on the bridge, and with them a name server that knows the session's services. */
+  sockets(): Promise<Sockets> {
+    this.#sockets ??= this.#openSockets();
+    this.#sockets.catch(() => {
+      this.#sockets = undefined;
+    });
+    return this.#sockets;
+  }
+
+  async #openSockets(): Promise<Sockets> {
+    await this.#start();
+    const sockets = new Sockets(this.#enter, ROUTER);
+    const server = new NameServer(this.names, this.#offline ? [] : hostNameServers());
+    await server.listen(sockets, BRIDGE);
+    if (!this.#offline) await run('nsenter', [`--net=${ROUTER}`, 'nft', 'flush', 'chain', 'ip', 'drydock', 'names']);
+    return sockets;
+  }
+
+  #start(): Promise<void> {
+    this.#router ??= this.#startRouter();
+    return this.#router;
+  }
+
+  async #startRouter(): Promise<void> {
+    writeFileSync(ROUTER, '');
+    // The bridge's hardware address is set, or it would be the lowest of its ports' and change as these come and go.
+    const bridge = `ip link add br0 address ${hardwareAddress(BRIDGE)} type bridge`;
+    await shell(
+      `unshare --net=${ROUTER} sh -ec 'ip link set lo up; ${bridge}; ip address add ${BRIDGE}/16 dev br0; ip link set br0 up'`,
     );
-    const said: Buffer[] = [];
-    pasta.stderr?.on('data', (chunk: Buffer) => said.push(chunk));
-    await Promise.race([waitForInterface(path), once(pasta, 'exit').then(() => Promise.reject(unavailable(said)))]);
-    const ruleset = join(SESSION_FOLDER, 'n', 'rules');
+    if (this.#offline) return;
+    await startPasta(this.#enter);
+    const ruleset = join(FOLDER, 'rules');
     writeFileSync(ruleset, FIREWALL);
-    await shell(
-      `nsenter --net=${path} sh -c 'sysctl -qw net.ipv4.ip_forward=1 && ip link add br0 type bridge && ip addr add ${BRIDGE}/16 dev br0 && ip link set br0 up && nft -f ${ruleset}'`,
-    );
-    return pasta;
+    await shell(`${IN_ROUTER} sh -ec 'sysctl -qw net.ipv4.ip_forward=1; nft -f ${ruleset}'`);
   }
+}
 
-  async close(): Promise<void> {
-    const pasta = await this.#router?.catch(() => undefined);
-    if (pasta === undefined || pasta.exitCode !== null) return;
-    const gone = once(pasta, 'exit');
-    pasta.kill('SIGKILL');
-    await gone;
-  }
+/** Connects the router's namespace with the host's network; resolves when it has an interface and a route. */
+async function startPasta(enter: readonly [string, ...string[]]): Promise<void> {
+  const pidFile = join(FOLDER, 'pasta');
+  const isReady = contentOf(pidFile);
+  const options = ['--quiet', '--foreground', '--config-net', '--no-map-gw', '--runas', '0', '--pid', pidFile];
+  const ports = ['--tcp-ports', '--udp-ports', '--tcp-ns', '--udp-ns'].flatMap((direction) => [direction, 'none']);
+  const [program, ...entering] = enter;
+  const pasta = spawn(
+    program,
+    [...entering, 'pasta', ...options, ...ports, '--dns-forward', FORWARDER, '--netns', ROUTER],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  const said: Buffer[] = [];
+  pasta.stderr?.on('data', (chunk: Buffer) => said.push(chunk));
+  const ended = once(pasta, 'exit').then(() => Promise.reject(unavailable(said)));
+  await Promise.race([isReady, ended, once(pasta, 'error').then(() => Promise.reject(unavailable(said)))]);
+  ended.catch(() => {}); // later ends are the session's
 }
 
 const unavailable = (said: Buffer[]) =>
@@ -129,20 +208,14 @@ const unavailable = (said: Buffer[]) =>
     'install passt, or run with --offline',
   );
 
-async function waitForInterface(path: string): Promise<void> {
-  for (let attempt = 0; attempt < 500; attempt++) {
-    const { stdout } = await run('nsenter', [`--net=${path}`, 'ip', '-o', 'route', 'show', 'default']);
-    if (stdout.includes('default')) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new EnvironmentError('steps have no network: pasta did not set up an interface in 5 s', 'run with --offline');
-}
+const hardwareAddress = (address: string) =>
+  ['02', '00', ...address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))].join(':');
 
 async function shell(script: string): Promise<void> {
   await run('sh', ['-c', script]);
 }
 
-/** The host's name servers, for whoever wants to say what steps will use. */
+/** The host's name servers, whom queries for anything but the session's own names are handed to. */
 export const hostNameServers = (): string[] =>
   [...readFileSync('/etc/resolv.conf', 'utf8').matchAll(/^nameserver\s+(\S+)/gm)].map(
     ([, address]) => address as string,

@@ -5,24 +5,23 @@ import {
   accessSync,
   chmodSync,
   chownSync,
-  closeSync,
   constants,
   existsSync,
   lstatSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   rmdirSync,
   rmSync,
   unlinkSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
+import { cgroupOf, removeAbandonedCgroups, stepId } from './cgroups.ts';
 import { type Mounts, SESSION_FOLDER } from './mounts.ts';
-import { Scrubber } from './scrubber.ts';
+import type { Outputs } from './outputs.ts';
+import { contentOf } from './pid-file.ts';
 import { type BindMount, type Identity, runtimeSpec } from './spec.ts';
 
 /** A mount of a step: a folder that keeps its changes in a layer of its own, one shared with other steps, or a file. */
@@ -56,11 +55,11 @@ export interface StepRequest {
   readonly upper: string;
   readonly mounts: readonly StepMount[];
   readonly stdin?: string;
-  readonly secrets: Iterable<string>;
-  /** Folder that takes the files `stdout`, `stderr` and `combined`. */
-  readonly outputs: string;
+  readonly outputs: Outputs;
   readonly hostname: string;
   readonly network?: string;
+  /** The command itself is the first process, with none before it that reaps and passes signals on. */
+  readonly noInit: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -72,7 +71,17 @@ export interface StepOutcome {
   readonly startError?: string;
 }
 
+/** A step while it runs. */
+export interface RunningStep {
+  /** Resolves when the command is about to run; never, when it could not be started. */
+  readonly begun: Promise<void>;
+  readonly ended: Promise<StepOutcome>;
+  /** Sends a signal to the command, and to all that it started where that is KILL. */
+  readonly signal: (name: 'TERM' | 'KILL') => Promise<void>;
+}
+
 const INIT_PROGRAM = 'tini-static';
+const PID_FILE = 'pid';
 
 export class Runner {
   readonly #mounts: Mounts;
@@ -92,6 +101,7 @@ export class Runner {
 
   /** Starts the PID namespace that all steps live in. Its first process is killed by the kernel when the engine dies. */
   static async start(mounts: Mounts, shift: number): Promise<Runner> {
+    removeAbandonedCgroups();
     const script = 'echo ready; exec sleep infinity';
     const holder = spawn(
       'setpriv',
@@ -110,13 +120,18 @@ export class Runner {
         '-c',
         script,
       ],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
+      // What it says is of interest only while it starts: when it is killed, it complains of that.
+      { stdio: ['ignore', 'pipe', 'pipe'] },
     );
-    const stdout = holder.stdout;
-    if (stdout === null) throw new Error('no output of the PID namespace holder');
+    const said: Buffer[] = [];
+    holder.stderr.on('data', (chunk: Buffer) => said.push(chunk));
+    const { stdout } = holder;
     const [line] = await Promise.race([once(stdout, 'data'), once(holder, 'exit').then(() => [''])]);
     if (!String(line).includes('ready'))
-      throw new EnvironmentError('this machine does not let the engine make namespaces', 'run it as root');
+      throw new EnvironmentError(
+        `this machine does not let the engine make namespaces: ${Buffer.concat(said).toString().trim()}`,
+        'run it as root',
+      );
     const [child] = readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim().split(' ');
     return new Runner(mounts, shift, holder, Number(child), findProgram(INIT_PROGRAM));
   }
@@ -131,13 +146,36 @@ export class Runner {
       this.#holder.kill('SIGKILL');
     }
     await gone;
+    removeAbandonedCgroups();
   }
 
-  async run(request: StepRequest): Promise<StepOutcome> {
-    const id = `drydock-${process.pid}-${this.#counter++}`;
+  /** What a command line begins with whose process is to end with the engine, however that ends. */
+  get enter(): readonly [string, ...string[]] {
+    return ['nsenter', '--target', String(this.#holderPid), '--pid', '--mount'];
+  }
+
+  run(request: StepRequest): Promise<StepOutcome> {
+    const { id, bundle } = this.#place();
+    return this.#run(id, bundle, request);
+  }
+
+  start(request: StepRequest): RunningStep {
+    const { id, bundle } = this.#place();
+    const over = new AbortController();
+    const begun = contentOf(join(bundle, PID_FILE), over.signal);
+    const ended = this.#run(id, bundle, request).finally(() => over.abort());
+    return { begun, ended, signal: (name) => this.#signal(id, name) };
+  }
+
+  #place(): { id: string; bundle: string } {
+    const id = stepId(this.#counter++);
     const bundle = join(SESSION_FOLDER, 'j', id);
     mkdirSync(join(bundle, 'rootfs'), { recursive: true, mode: 0o711 });
     mkdirSync(join(bundle, 'work'), { mode: 0o711 });
+    return { id, bundle };
+  }
+
+  async #run(id: string, bundle: string, request: StepRequest): Promise<StepOutcome> {
     try {
       const script = this.#prepare(id, bundle, request);
       const outcome = await this.#execute(id, bundle, script, request);
@@ -187,11 +225,11 @@ export class Runner {
         rootfs: join(bundle, 'rootfs'),
         binds,
         tmpfs,
-        cgroup: `/drydock/${id}`,
+        cgroup: cgroupOf(id),
         shift: this.#shift,
         ...(request.network === undefined ? {} : { sys: join(bundle, 'sys') }),
       },
-      this.#init,
+      request.noInit ? undefined : this.#init,
     );
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
     const runtime = [
@@ -205,6 +243,8 @@ export class Runner {
       'run',
       '--bundle',
       bundle,
+      '--pid-file',
+      join(bundle, PID_FILE),
       id,
     ];
     return [...commands, `exec ${runtime.join(' ')}`].join(' && ');
@@ -220,13 +260,11 @@ export class Runner {
   }
 
   async #execute(id: string, bundle: string, script: string, request: StepRequest): Promise<StepOutcome> {
+    const [program, ...enter] = this.enter;
     const child = spawn(
-      'nsenter',
+      program,
       [
-        '--target',
-        String(this.#holderPid),
-        '--pid',
-        '--mount',
+        ...enter,
         ...(request.network ? [`--net=${request.network}`] : []),
         `--wdns=${this.#mounts.folder}`,
         'unshare',
@@ -239,11 +277,11 @@ export class Runner {
       ],
       { cwd: this.#mounts.folder, stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env.PATH ?? '' } },
     );
-    const abort = () => this.#kill(id);
+    const abort = () => void this.#signal(id, 'KILL');
     request.signal?.addEventListener('abort', abort);
     child.stdin?.on('error', () => {}); // a step need not read what it is given
     child.stdin?.end(request.stdin ?? '');
-    const outputs = new Outputs(request.outputs, request.secrets);
+    const { outputs } = request;
     child.stdout?.on('data', (chunk: Buffer) => outputs.write('stdout', chunk));
     child.stderr?.on('data', (chunk: Buffer) => outputs.write('stderr', chunk));
     const [code] = (await once(child, 'close')) as [number | null];
@@ -254,23 +292,11 @@ export class Runner {
     return { exitCode, signalled: exitCode > 128 && exitCode <= 128 + 64, ...(startError ? { startError } : {}) };
   }
 
-  #kill(id: string): void {
-    spawn(
-      'nsenter',
-      [
-        '--target',
-        String(this.#holderPid),
-        '--pid',
-        '--mount',
-        'runc',
-        '--root',
-        join(SESSION_FOLDER, 'runc'),
-        'kill',
-        id,
-        'KILL',
-      ],
-      { stdio: 'ignore' },
-    );
+  async #signal(id: string, name: 'TERM' | 'KILL'): Promise<void> {
+    const runtime = ['runc', '--root', join(SESSION_FOLDER, 'runc'), 'kill', id, name];
+    const [program, ...enter] = this.enter;
+    const kill = spawn(program, [...enter, ...runtime], { stdio: 'ignore' });
+    await once(kill, 'exit');
   }
 
   /** The runtime makes empty files and folders to mount on; those that were not there before must not end up in a layer. */
@@ -306,34 +332,6 @@ function runtimeError(log: string): string | undefined {
     if (entry.level === 'error' || entry.level === 'fatal') return entry.msg;
   }
   return undefined;
-}
-
-/** Keeps what a step says: each stream by itself, and both in the order of arrival. */
-class Outputs {
-  readonly #files: Record<'stdout' | 'stderr' | 'combined', number>;
-  readonly #scrubbers: Record<'stdout' | 'stderr', Scrubber>;
-
-  constructor(folder: string, secrets: Iterable<string>) {
-    const open = (name: string) => openSync(join(folder, name), 'w', 0o600);
-    const values = [...secrets];
-    this.#files = { stdout: open('stdout'), stderr: open('stderr'), combined: open('combined') };
-    this.#scrubbers = { stdout: new Scrubber(values), stderr: new Scrubber(values) };
-  }
-
-  write(stream: 'stdout' | 'stderr', chunk: Buffer): void {
-    this.#append(stream, this.#scrubbers[stream].push(chunk));
-  }
-
-  #append(stream: 'stdout' | 'stderr', bytes: Buffer): void {
-    if (bytes.length === 0) return;
-    writeSync(this.#files[stream], bytes);
-    writeSync(this.#files.combined, bytes);
-  }
-
-  close(): void {
-    for (const stream of ['stdout', 'stderr'] as const) this.#append(stream, this.#scrubbers[stream].flush());
-    for (const file of Object.values(this.#files)) closeSync(file);
-  }
 }
 
 export function findProgram(name: string): string {

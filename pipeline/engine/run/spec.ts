@@ -67,7 +67,8 @@ export interface Step {
 /** Where the first process of a step is found inside it; in /dev, so that no layer ever holds it. */
 const INIT = '/dev/.init';
 
-export function runtimeSpec(step: Step, init: string): object {
+/** `init` is the program that runs the command as its child; without it the command is the first process. */
+export function runtimeSpec(step: Step, init: string | undefined): object {
   const capabilities = { bounding: CAPABILITIES, effective: CAPABILITIES, permitted: CAPABILITIES };
   const ids = [{ containerID: 0, hostID: step.shift, size: ID_COUNT }];
   return {
@@ -75,7 +76,7 @@ export function runtimeSpec(step: Step, init: string): object {
     process: {
       terminal: false,
       user: { uid: step.identity.uid, gid: step.identity.gid, additionalGids: step.identity.groups },
-      args: [INIT, '-s', '--', ...step.args],
+      args: init === undefined ? step.args : [INIT, '-s', '--', ...step.args],
       env: step.env,
       cwd: step.cwd,
       capabilities: step.identity.uid === 0 ? capabilities : { bounding: CAPABILITIES },
@@ -85,7 +86,7 @@ export function runtimeSpec(step: Step, init: string): object {
     hostname: step.hostname,
     mounts: [
       ...systemMounts(step.sys),
-      { destination: INIT, type: 'bind', source: init, options: ['rbind', 'ro'] },
+      ...(init === undefined ? [] : [{ destination: INIT, type: 'bind', source: init, options: ['rbind', 'ro'] }]),
       ...step.tmpfs.map(({ destination, size }) => ({
         destination,
         type: 'tmpfs',

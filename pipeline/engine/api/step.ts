@@ -1,0 +1,181 @@
+// A container's command as the runner takes it, and the key of all that can change its outcome. Steps and services alike.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ExecError } from '../errors.ts';
+import { type Attachment, RESOLV_CONF } from '../run/network.ts';
+import type { Outputs } from '../run/outputs.ts';
+import type { StepMount, StepRequest } from '../run/runner.ts';
+import type { Session } from '../session.ts';
+import type { Stack } from '../store/layers.ts';
+import { keyOf } from '../store/store.ts';
+import type { Binding, ContainerState, Content, Mount } from '../values.ts';
+import { accountOf, digestOf, groupOf, lowerFolders, ownerIn, supplementaryGroups } from './content.ts';
+
+export interface Command {
+  readonly args: readonly string[];
+  readonly stdin?: string | undefined;
+  readonly noInit?: boolean | undefined;
+}
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
+
+export async function stepKey(
+  session: Session,
+  state: ContainerState,
+  rootfs: Stack,
+  { args, stdin, noInit }: Command,
+): Promise<string> {
+  const { settings, bindings } = state;
+  return keyOf({
+    step: 1,
+    rootfs: rootfs.key,
+    args,
+    env: [...settings.env],
+    secrets: [...state.secretVariables].map(([name, secret]) => [name, secret.name]),
+    user: settings.user,
+    workdir: settings.workdir,
+    platform: state.platform,
+    stdin: stdin ?? null,
+    mounts: await Promise.all(state.mounts.map((mount) => mountKey(session, mount))),
+    ...(noInit ? { noInit } : {}),
+    ...(bindings.length === 0 ? {} : { bindings: await Promise.all(bindings.map(bindingKey)) }),
+  });
+}
+
+const bindingKey = async ({ alias, service }: Binding) => [alias, await service.recipe.key()];
+
+async function mountKey(session: Session, mount: Mount): Promise<unknown> {
+  const { kind, path } = mount;
+  switch (mount.kind) {
+    case 'directory':
+      return { kind, path, content: await digestOf(session, await mount.content()), readOnly: mount.readOnly };
+    case 'file':
+      return { kind, path, content: await digestOf(session, await mount.content()), name: mount.name };
+    case 'cache':
+      return { kind, path, volume: mount.volume.key, owner: mount.owner };
+    case 'secret':
+      return { kind, path, secret: mount.secret.name, owner: mount.owner, mode: mount.mode };
+    case 'temp':
+      return { kind, path, size: mount.size ?? null };
+  }
+}
+
+/** Names that a step finds in its /etc/hosts, with their addresses. */
+export type Hosts = readonly (readonly [address: string, name: string])[];
+
+export interface Surroundings {
+  /** Folder that takes the changes to the root file system. */
+  readonly upper: string;
+  readonly outputs: (secrets: readonly string[]) => Outputs;
+  readonly network: Attachment | undefined;
+  readonly hostname: string;
+  readonly hosts: Hosts;
+  readonly signal?: AbortSignal;
+}
+
+export async function stepRequest(
+  session: Session,
+  state: ContainerState,
+  rootfs: Stack,
+  command: Command,
+  { upper, outputs, network, hostname, hosts, signal }: Surroundings,
+): Promise<StepRequest> {
+  const content: Content = { stack: rootfs, path: '/' };
+  const lowers = await lowerFolders(session, content);
+  const [user = '', group] = state.settings.user.split(':');
+  const account = await accountOf(session, content, user).catch((error: Error) => {
+    throw new ExecError(
+      { command: [...command.args], exitCode: 126, stdout: '', stderr: error.message },
+      error.message,
+    );
+  });
+  const gid = group === undefined ? account.gid : await groupOf(session, content, group);
+  const env = new Map(state.settings.env);
+  const secrets: string[] = [];
+  for (const [name, secret] of state.secretVariables) {
+    const value = await secret.plaintext();
+    secrets.push(value);
+    env.set(name, value);
+  }
+  const mounts: StepMount[] = [];
+  for (const mount of [...state.mounts].sort((a, b) => (a.path < b.path ? -1 : 1))) {
+    mounts.push(await stepMount(session, content, mount));
+    if (mount.kind === 'secret') secrets.push(await mount.secret.plaintext());
+  }
+  for (const [name, value] of session.stepEnvironment()) if (!env.has(name)) env.set(name, value);
+  if (!env.has('PATH')) env.set('PATH', DEFAULT_PATH);
+  if (!env.has('HOME')) env.set('HOME', account.home);
+  return {
+    args: command.args,
+    env,
+    cwd: state.settings.workdir || '/',
+    identity: { uid: account.uid, gid, groups: await supplementaryGroups(session, content, account.name) },
+    lowers,
+    upper,
+    mounts: [...hostFiles(session, lowers, network !== undefined, hosts), ...mounts],
+    ...(command.stdin === undefined ? {} : { stdin: command.stdin }),
+    outputs: outputs([...secrets, ...session.secretValues()]),
+    hostname,
+    ...(network === undefined ? {} : { network: network.path }),
+    noInit: command.noInit ?? false,
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+/** What the host lends to every step, whatever its image: name resolution and certificates. None of it is part of a key. */
+function hostFiles(session: Session, lowers: readonly string[], hasNetwork: boolean, hosts: Hosts): StepMount[] {
+  const data = (path: string, text: string | Buffer): StepMount => ({
+    kind: 'data',
+    path,
+    data: Buffer.from(text),
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+  });
+  const bound = hosts.map(([address, name]) => `${address} ${name}\n`).join('');
+  const files = [
+    data('/etc/hosts', `127.0.0.1 localhost\n::1 localhost ip6-localhost\n${bound}`),
+    data('/etc/resolv.conf', hasNetwork ? RESOLV_CONF : ''),
+  ];
+  const certificates = session.hostCertificates();
+  if (certificates !== undefined && lowers.some((folder) => existsSync(join(folder, CA_BUNDLE))))
+    files.push(data(CA_BUNDLE, certificates));
+  return files;
+}
+
+async function stepMount(session: Session, rootfs: Content, mount: Mount): Promise<StepMount> {
+  const { path } = mount;
+  switch (mount.kind) {
+    case 'directory':
+      return {
+        kind: 'overlay',
+        path,
+        lowers: await lowerFolders(session, await mount.content()),
+        upper: session.store.scratchFolder('upper'),
+      };
+    case 'file':
+      return {
+        kind: 'overlay',
+        path,
+        lowers: await lowerFolders(session, await mount.content()),
+        upper: session.store.scratchFolder('upper'),
+        subpath: mount.name,
+      };
+    case 'cache':
+      return {
+        kind: 'bind',
+        path,
+        source: await session.cacheVolume(
+          mount,
+          mount.owner === '' ? { uid: 0, gid: 0 } : await ownerIn(session, rootfs, mount.owner),
+        ),
+      };
+    case 'secret': {
+      const owner = mount.owner === '' ? { uid: 0, gid: 0 } : await ownerIn(session, rootfs, mount.owner);
+      return { kind: 'data', path, data: Buffer.from(await mount.secret.plaintext()), mode: mount.mode, ...owner };
+    }
+    case 'temp':
+      return { kind: 'tmpfs', path, ...(mount.size === undefined ? {} : { size: mount.size }) };
+  }
+}

@@ -1,0 +1,114 @@
+// A container that runs as a service: started, waited for until it is ready, and stopped.
+import { EngineError, ExecError } from '../errors.ts';
+import type { Port } from '../values.ts';
+import { portsOpen } from './health.ts';
+import type { TailOutputs } from './outputs.ts';
+import type { RunningStep, StepOutcome } from './runner.ts';
+import type { Instance, ServiceEnd } from './services.ts';
+import type { Sockets } from './sockets.ts';
+
+export interface ServiceRun {
+  /** Its name, for messages. */
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly step: RunningStep;
+  readonly outputs: TailOutputs;
+  readonly address: string;
+  readonly ports: readonly Port[];
+  readonly sockets: Promise<Sockets>;
+  /** Says to give up waiting. */
+  readonly signal: AbortSignal;
+  /** How long the ports may take. */
+  readonly readyMs: number;
+}
+
+/** How much of a service's output a message shows. */
+const SHOWN_LINES = 20;
+
+/** Resolves when the service is ready. Where it can't be, nothing of it is left running. */
+export async function whenReady(run: ServiceRun): Promise<Instance> {
+  const { step, address, ports } = run;
+  const ended = step.ended.then(
+    (outcome): ServiceEnd => ({ reason: endOf(run, outcome) }),
+    (error: Error): ServiceEnd => ({ reason: error.message }),
+  );
+  const stop = stopper(step);
+  const waiting = new AbortController();
+  try {
+    const early = step.ended.then((outcome) => Promise.reject(diedEarly(run, outcome)));
+    await Promise.race([early, isReady(run, waiting.signal)]);
+    early.catch(() => {}); // from now on its end is told by `ended`
+    return { address, ports, ended, stop };
+  } catch (error) {
+    await stop({ graceMs: 0 });
+    throw error;
+  } finally {
+    waiting.abort();
+  }
+}
+
+async function isReady(run: ServiceRun, over: AbortSignal): Promise<void> {
+  const { address, ports, readyMs } = run;
+  const late = AbortSignal.timeout(readyMs);
+  await run.step.begun;
+  try {
+    await portsOpen(await run.sockets, address, ports, AbortSignal.any([over, late, run.signal]));
+  } catch (error) {
+    if (!late.aborted) throw error;
+    const asked = ports.map(({ port }) => port).join(', ');
+    throw new EngineError(
+      `the service ${run.name} did not accept connections on port ${asked} within ${readyMs / 1000} s${said(run)}`,
+      undefined,
+      { cause: error },
+    );
+  }
+}
+
+/** SIGTERM, and SIGKILL when that takes too long; whoever asks for less time gets it. */
+function stopper({ begun, ended, signal }: RunningStep): Instance['stop'] {
+  const gone = ended.then(
+    () => true,
+    () => true,
+  );
+  let isTold = false;
+  return async ({ graceMs }) => {
+    await Promise.race([begun, gone]);
+    if (graceMs > 0) {
+      if (!isTold) void signal('TERM');
+      isTold = true;
+      const timer = new AbortController();
+      const isGone = await Promise.race([gone, pause(graceMs, timer.signal)]);
+      timer.abort();
+      if (isGone) return;
+    }
+    await signal('KILL');
+    await gone;
+  };
+}
+
+const pause = (ms: number, signal: AbortSignal) =>
+  new Promise<false>((resolve) => {
+    const timer = setTimeout(() => resolve(false), ms);
+    signal.addEventListener('abort', () => clearTimeout(timer));
+  });
+
+function diedEarly(run: ServiceRun, { exitCode, startError }: StepOutcome): ExecError {
+  const facts = { command: [...run.command], stdout: run.outputs.text('stdout') };
+  if (startError !== undefined)
+    return new ExecError(
+      { ...facts, exitCode: 127, stderr: startError },
+      `could not start the service ${run.name}: ${startError}`,
+    );
+  return new ExecError(
+    { ...facts, exitCode, stderr: run.outputs.text('stderr') },
+    `the service ${run.name} ended before it was ready: exit code: ${exitCode}${said(run)}`,
+  );
+}
+
+const endOf = (run: ServiceRun, { exitCode }: StepOutcome) =>
+  `the service ${run.name} ended with exit code ${exitCode}${said(run)}`;
+
+function said({ outputs }: ServiceRun): string {
+  const lines = outputs.lastLines(SHOWN_LINES);
+  return lines === '' ? '' : `; its last lines:\n${lines}`;
+}

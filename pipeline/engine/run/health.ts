@@ -1,0 +1,32 @@
+// Finds out when a service is ready: when every port that it exposes accepts connections.
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Port } from '../values.ts';
+import type { Sockets } from './sockets.ts';
+
+/** No event tells that a port was opened in a container; between two attempts passes this long, growing. */
+const FIRST_PAUSE_MS = 5;
+const LONGEST_PAUSE_MS = 200;
+
+/** Resolves when all ports accept connections; rejects only when `signal` says to give up. */
+export async function portsOpen(
+  sockets: Sockets,
+  address: string,
+  ports: readonly Port[],
+  signal: AbortSignal,
+): Promise<void> {
+  // A datagram to a port that nobody reads is lost in silence, so only TCP can be asked.
+  const asked = ports.filter((port) => port.protocol === 'TCP' && !port.experimentalSkipHealthcheck);
+  await Promise.all(asked.map(({ port }) => portOpen(sockets, address, port, signal)));
+}
+
+async function portOpen(sockets: Sockets, address: string, port: number, signal: AbortSignal): Promise<void> {
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS)) {
+    signal.throwIfAborted();
+    const isOpen = await sockets.probe(address, port).then(
+      () => true,
+      () => false,
+    );
+    if (isOpen) return;
+    await wait(pause, undefined, { signal });
+  }
+}
