@@ -94,9 +94,3 @@ function versionsIn(lock: string): Map<string, Set<string>> {
   }
   return versions;
 }
-
-test('no key of .env.example is the default of a function’s argument, as Dagger reads it', () => {
-  const keys = [...read('../.env.example').matchAll(/^(\w+)=/gm)].map(([, key = '']) => key);
-  expect(keys).toContain('PORT');
-  expect(keys.filter((key) => /^(LINT|TEST|BUILD|CI)_/.test(key))).toEqual([]);
-});
