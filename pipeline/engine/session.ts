@@ -8,6 +8,7 @@ import { Mounts } from './run/mounts.ts';
 import { Network } from './run/network.ts';
 import { Runner } from './run/runner.ts';
 import { Services } from './run/services.ts';
+import { HostFiles } from './store/host.ts';
 import { Layers } from './store/layers.ts';
 import { cacheFolder, Store, sha256 } from './store/store.ts';
 import type { Mount, Value } from './values.ts';
@@ -48,6 +49,7 @@ export class Session {
   readonly store: Store;
   readonly mounts: Mounts;
   readonly layers: Layers;
+  readonly host: HostFiles;
   readonly runner: Runner;
   readonly idShift: number;
   readonly network: Network;
@@ -73,6 +75,7 @@ export class Session {
     this.network = network;
     this.idShift = shift;
     this.layers = new Layers(store, mounts, shift);
+    this.host = new HostFiles(store);
   }
 
   static async start(options: SessionOptions): Promise<Session> {

@@ -6,7 +6,7 @@ import { exportImage } from '../images/export.ts';
 import { importArchive } from '../images/import.ts';
 import { resolveImage } from '../images/resolve.ts';
 import type { Session } from '../session.ts';
-import { copyBytes } from '../store/host.ts';
+import { writeHostFile } from '../store/host.ts';
 import { EMPTY_STACK, onTop, type Stack } from '../store/layers.ts';
 import type { Filter } from '../store/patterns.ts';
 import { type Attributes, dirNode, fileNode, map, type Node } from '../store/tree.ts';
@@ -471,7 +471,7 @@ export const containerFields: Resolvers<ContainerValue> = {
   asTarball,
   export: async (self, { path, ...args }: ExportArgs & { path: string }, session) => {
     const target = resolve(session.workdir, path);
-    await copyBytes((await asTarball(self, args, session).node()).bytes, target);
+    await writeHostFile(await asTarball(self, args, session).node(), target);
     return target;
   },
 };

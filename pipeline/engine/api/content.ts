@@ -1,9 +1,9 @@
 // Folders and files, wherever their content is: in memory or in a stack of layers.
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
-import { readBytes } from '../store/host.ts';
+import { readBytes } from '../store/bytes.ts';
 import { EMPTY_STACK, onTop, type Stack } from '../store/layers.ts';
-import { type DirNode, digest, emptyDir, type FileNode, find, type Node } from '../store/tree.ts';
+import { type DirNode, digestInTurns, emptyDir, type FileNode, find, type Node } from '../store/tree.ts';
 import type { Content } from '../values.ts';
 
 const missing = (path: string) => new EngineError(`${path.replace(/^\/+/, '') || '/'}: no such file or directory`);
@@ -15,7 +15,7 @@ export async function treeOf(session: Session, content: Content): Promise<DirNod
 }
 
 export async function digestOf(session: Session, content: Content): Promise<string> {
-  return 'tree' in content ? digest(content.tree) : session.layers.digestAt(content.stack, content.path);
+  return 'tree' in content ? digestInTurns(content.tree) : session.layers.digestAt(content.stack, content.path);
 }
 
 /** Layers that show this content at their root. */
@@ -153,7 +153,7 @@ export async function supplementaryGroups(session: Session, content: Content, us
 async function table(session: Session, content: Content, path: string): Promise<string[][]> {
   const status = await statusOf(session, content, path, true);
   if (status?.type !== 'REGULAR') return [];
-  const text = (await readBytes((await fileIn(session, content, path)).bytes)).toString();
+  const text = readBytes((await fileIn(session, content, path)).bytes).toString();
   return text
     .split('\n')
     .filter(Boolean)

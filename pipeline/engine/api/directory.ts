@@ -2,7 +2,8 @@
 import { posix, resolve } from 'node:path';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
-import { readBytes, writeHostFile, writeHostFolder } from '../store/host.ts';
+import { hashOf, prepareHash, readBytes } from '../store/bytes.ts';
+import { writeHostFile, writeHostFolder } from '../store/host.ts';
 import { type Filter, filterTree, patternToRegExp } from '../store/patterns.ts';
 import {
   type Attributes,
@@ -205,7 +206,7 @@ export const fileFields: Resolvers<FileValue> = {
   name: (self) => self.name,
   size: async (self) => (await self.node()).size,
   contents: async (self, { offsetLines, limitLines }: { offsetLines?: number; limitLines?: number }) => {
-    const text = (await readBytes((await self.node()).bytes)).toString();
+    const text = readBytes((await self.node()).bytes).toString();
     if (offsetLines === undefined && limitLines === undefined) return text;
     const from = offsetLines ?? 0;
     return (text.match(/[^\n]*\n|[^\n]+$/g) ?? [])
@@ -214,7 +215,8 @@ export const fileFields: Resolvers<FileValue> = {
   },
   digest: async (self, { excludeMetadata }: { excludeMetadata?: boolean }) => {
     const node = await self.node();
-    return `sha256:${excludeMetadata ? node.hash : digest(node)}`;
+    await prepareHash(node.bytes, node.size);
+    return `sha256:${excludeMetadata ? hashOf(node.bytes) : digest(node)}`;
   },
   stat: async (self) => {
     const { size, mode } = await self.node();

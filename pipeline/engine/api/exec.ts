@@ -5,7 +5,7 @@ import { EngineError, ExecError } from '../errors.ts';
 import { FileOutputs } from '../run/outputs.ts';
 import type { StepRequest } from '../run/runner.ts';
 import type { Session } from '../session.ts';
-import { readBytes } from '../store/host.ts';
+import { readBytes } from '../store/bytes.ts';
 import { onTop, type Stack } from '../store/layers.ts';
 import { keyOf } from '../store/store.ts';
 import { fileNode } from '../store/tree.ts';
@@ -55,7 +55,7 @@ const isExpected = (exitCode: number, expect: ExecOptions['expect']) =>
 async function stdinOf(session: Session, rootfs: Stack, options: ExecOptions): Promise<string | undefined> {
   if (options.redirectStdin === undefined) return options.stdin;
   const file = await fileIn(session, { stack: rootfs, path: '/' }, options.redirectStdin);
-  return (await readBytes(file.bytes)).toString();
+  return readBytes(file.bytes).toString();
 }
 
 function readRecord(session: Session, key: string): ExecRecord | undefined {

@@ -3,7 +3,6 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
-import { readHostFolder } from '../store/host.ts';
 import { type DirNode, difference, digest, find, paths } from '../store/tree.ts';
 import { ChangesetValue, DirectoryValue, GitRefValue, type GitRepositoryValue, lazy } from '../values.ts';
 import { lowerFolders, treeOf } from './content.ts';
@@ -119,7 +118,7 @@ function refTree(session: Session, ref: GitRefValue, discardGitDir: boolean): Di
       const clone = session.store.scratch('clone');
       await git(session, ref.repository, ['clone', '--quiet', '--no-hardlinks', '--no-checkout', source, clone]);
       await run('git', [...SAFE, '-C', clone, 'checkout', '--quiet', '--detach', commit]);
-      const tree = await readHostFolder(clone, { exclude: discardGitDir ? ['.git'] : [] }, session.store);
+      const tree = await session.host.folder(clone, { exclude: discardGitDir ? ['.git'] : [] });
       return { tree };
     }),
   );

@@ -27,7 +27,6 @@ import {
 import { EngineError, ExecError, notSupported } from '../errors.ts';
 import { Scrubber } from '../run/scrubber.ts';
 import type { Session } from '../session.ts';
-import { readHostFile, readHostFolder } from '../store/host.ts';
 import type { Filter } from '../store/patterns.ts';
 import { keyOf } from '../store/store.ts';
 import {
@@ -107,7 +106,7 @@ const hostFields: Resolvers<HostValue> = {
     const folder = resolve(session.workdir, path);
     const isWhole = !filter.include?.length && !filter.exclude?.length && !filter.gitignore;
     return new DirectoryValue(
-      lazy(async () => ({ tree: await readHostFolder(folder, filter, session.store) })),
+      lazy(async () => ({ tree: await session.host.folder(folder, filter) })),
       isWhole ? folder : undefined,
     );
   },
@@ -125,7 +124,7 @@ const hostFields: Resolvers<HostValue> = {
 
 async function readHostFileOf(path: string, session: Session) {
   try {
-    return await readHostFile(path, session.store);
+    return await session.host.file(path);
   } catch (error) {
     throw new EngineError(`no such file on the host: ${path}`, undefined, { cause: error });
   }

@@ -15,6 +15,7 @@ import {
 import { readTar } from '../../src/oci/tar.ts';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
+import { hashOf, prepareHash } from '../store/bytes.ts';
 import type { Stack } from '../store/layers.ts';
 import { sha256 } from '../store/store.ts';
 import type { FileNode } from '../store/tree.ts';
@@ -179,7 +180,8 @@ function portOf(text: string): Port {
 
 /** `Container.import`: an OCI archive, as a file of any origin. */
 export async function importArchive(session: Session, file: FileNode, platform: string): Promise<ContainerState> {
-  const key = `${file.hash}-${platform.replaceAll('/', '-')}`;
+  await prepareHash(file.bytes, file.size);
+  const key = `${hashOf(file.bytes)}-${platform.replaceAll('/', '-')}`;
   const image = await session.once(`import ${key}`, async () => {
     const known = session.store.record<ImageRecord>('archives', key);
     if (known?.blobs.every(({ digest }) => session.store.hasBlob(digest))) return known;

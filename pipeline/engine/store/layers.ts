@@ -1,5 +1,4 @@
 // File systems as stacks of layers: trees laid out on disk, stacks mounted for reading, and read back as trees.
-import { createHash } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
@@ -9,7 +8,6 @@ import {
   lutimesSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   readlinkSync,
   type Stats,
   symlinkSync,
@@ -18,13 +16,12 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Mounts } from '../run/mounts.ts';
-import { digestOfFile, type Store, sha256 } from './store.ts';
+import { type Store, sha256 } from './store.ts';
 import {
   type Attributes,
-  type Bytes,
   DEFAULT_DIR,
   type DirNode,
-  digest,
+  digestInTurns,
   dirNode,
   emptyDir,
   type FileNode,
@@ -71,8 +68,8 @@ export class Layers {
   }
 
   /** A layer that holds just this tree. */
-  layerOf(tree: DirNode): Promise<string> {
-    const id = digest(tree).slice(0, 40);
+  async layerOf(tree: DirNode): Promise<string> {
+    const id = (await digestInTurns(tree)).slice(0, 40);
     const running = this.#inFlight.get(id);
     if (running !== undefined) return running;
     const work = this.#layOut(id, tree).finally(() => this.#inFlight.delete(id));
@@ -177,7 +174,7 @@ export class Layers {
   async #digestAt(key: string, stack: Stack, path: string): Promise<string> {
     const recorded = this.store.record<{ digest: string }>('digests', key);
     if (recorded !== undefined) return recorded.digest;
-    const result = digest(await this.treeAt(stack, path));
+    const result = await digestInTurns(await this.treeAt(stack, path));
     await this.store.keep('digests', key, { digest: result });
     return result;
   }
@@ -216,12 +213,8 @@ export class Layers {
     return dirNode(attributes, children);
   }
 
-  async fileAt({ path, stats }: Located): Promise<FileNode> {
-    const hash =
-      stats.size > 1 << 20
-        ? (await digestOfFile(path)).slice(7)
-        : createHash('sha256').update(readFileSync(path)).digest('hex');
-    return { kind: 'file', ...this.attributes(stats), size: stats.size, bytes: { path }, hash };
+  fileAt({ path, stats }: Located): FileNode {
+    return { kind: 'file', ...this.attributes(stats), size: stats.size, bytes: { path } };
   }
 
   /** The folder of the only layer that has anything at `path`, if there is just one and no link leads there. */
@@ -285,9 +278,6 @@ export class Layers {
     return id;
   }
 }
-
-/** The attributes of bytes that are about to be put somewhere. */
-export type { Bytes };
 
 function locatedAt(path: string): Located | undefined {
   const stats = lstatSync(path, { throwIfNoEntry: false });

@@ -1,6 +1,8 @@
 // A folder as data: an immutable tree of nodes, digested by content. Holds no open file and starts nothing.
 import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EngineError } from '../errors.ts';
+import { type Bytes, hashOf, prepareHash } from './bytes.ts';
 
 /** Who may do what with a node. `mode` holds the permission bits only; ids are those that a container sees. */
 export interface Attributes {
@@ -11,15 +13,10 @@ export interface Attributes {
   readonly mtime: number;
 }
 
-/** Where a file's bytes are: in memory, or in a file that nobody changes any more. */
-export type Bytes = { readonly data: Buffer } | { readonly path: string };
-
 export interface FileNode extends Attributes {
   readonly kind: 'file';
   readonly size: number;
   readonly bytes: Bytes;
-  /** sha256 of the content, as hex. */
-  readonly hash: string;
 }
 export interface LinkNode extends Attributes {
   readonly kind: 'link';
@@ -39,7 +36,6 @@ export function dirNode({ mode, uid, gid, mtime }: Attributes, children: Readonl
 }
 
 export function fileNode(data: Buffer, attributes: Partial<Attributes> = {}): FileNode {
-  const hash = createHash('sha256').update(data).digest('hex');
   return {
     kind: 'file',
     mode: 0o644,
@@ -49,7 +45,6 @@ export function fileNode(data: Buffer, attributes: Partial<Attributes> = {}): Fi
     ...attributes,
     size: data.length,
     bytes: { data },
-    hash,
   };
 }
 
@@ -145,12 +140,12 @@ export function map(node: Node, change: (attributes: Attributes) => Attributes):
 
 const digests = new WeakMap<Node, string>();
 
-/** sha256 over names, kinds, permissions, owners and contents; times are left out. */
+/** Blocks while files are read that nobody hashed yet. sha256 over names, kinds, permissions, owners and contents; times are left out. */
 export function digest(node: Node): string {
   const known = digests.get(node);
   if (known !== undefined) return known;
   const hash = createHash('sha256').update(`${node.kind} ${node.mode.toString(8)} ${node.uid} ${node.gid}\0`);
-  if (node.kind === 'file') hash.update(node.hash);
+  if (node.kind === 'file') hash.update(hashOf(node.bytes));
   else if (node.kind === 'link') hash.update(node.target);
   else
     for (const name of [...node.children.keys()].sort())
@@ -158,6 +153,23 @@ export function digest(node: Node): string {
   const result = hash.digest('hex');
   digests.set(node, result);
   return result;
+}
+
+const FILES_PER_TURN = 400;
+
+/** The digest, without holding up everybody else while it reads. */
+export async function digestInTurns(node: Node): Promise<string> {
+  if (!digests.has(node)) await prepareHashes(node, { files: 0 });
+  return digest(node);
+}
+
+async function prepareHashes(node: Node, progress: { files: number }): Promise<void> {
+  if (digests.has(node) || node.kind === 'link') return;
+  if (node.kind === 'dir') for (const child of node.children.values()) await prepareHashes(child, progress);
+  else {
+    if (++progress.files % FILES_PER_TURN === 0) await nextTurn();
+    await prepareHash(node.bytes, node.size);
+  }
 }
 
 /** What `after` has that `before` has not, or has otherwise. */

@@ -1,0 +1,52 @@
+// The bytes of files, wherever they are, and their hashes: worked out when first asked for, and known to every copy of a node.
+import { createHash } from 'node:crypto';
+import { closeSync, constants, copyFileSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { copyFile } from 'node:fs/promises';
+import { digestOfFile } from './store.ts';
+
+/** In memory, or in a file that nobody changes any more. */
+export type Bytes = { readonly data: Buffer } | { readonly path: string };
+
+const hashes = new WeakMap<Bytes, string>();
+
+/** What is handled at once; more is done piecemeal, so that nobody else has to wait. */
+export const SMALL_BYTES = 1 << 20;
+
+/** sha256 as hex. Blocks while it reads a file: of large ones, `prepareHash` first. */
+export function hashOf(bytes: Bytes): string {
+  const known = hashes.get(bytes);
+  if (known !== undefined) return known;
+  const hash = 'data' in bytes ? createHash('sha256').update(bytes.data).digest('hex') : hashOfFile(bytes.path);
+  hashes.set(bytes, hash);
+  return hash;
+}
+
+/** Makes `hashOf` a look-up. */
+export async function prepareHash(bytes: Bytes, size: number): Promise<void> {
+  if (hashes.has(bytes)) return;
+  if (size <= SMALL_BYTES || 'data' in bytes) hashOf(bytes);
+  else hashes.set(bytes, (await digestOfFile(bytes.path)).slice('sha256:'.length));
+}
+
+function hashOfFile(path: string): string {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(SMALL_BYTES);
+  const file = openSync(path, 'r');
+  try {
+    for (let read = readSync(file, buffer); read > 0; read = readSync(file, buffer))
+      hash.update(buffer.subarray(0, read));
+  } finally {
+    closeSync(file);
+  }
+  return hash.digest('hex');
+}
+
+export async function copyBytes(bytes: Bytes, path: string, size: number): Promise<void> {
+  if ('data' in bytes) writeFileSync(path, bytes.data);
+  else if (size <= SMALL_BYTES) copyFileSync(bytes.path, path, constants.COPYFILE_FICLONE);
+  else await copyFile(bytes.path, path, constants.COPYFILE_FICLONE);
+}
+
+export function readBytes(bytes: Bytes): Buffer {
+  return 'data' in bytes ? bytes.data : readFileSync(bytes.path);
+}
