@@ -3,6 +3,7 @@ import type { ImageRecord } from './images/import.ts';
 import type { Instance } from './run/services.ts';
 import type { Stack } from './store/layers.ts';
 import type { DirNode, FileNode } from './store/tree.ts';
+import type { Sharing } from './store/volumes.ts';
 
 /** Something that is made when first asked for, and once. A failure is not remembered: asking again tries again. */
 export type Lazy<T> = () => Promise<T>;
@@ -69,10 +70,17 @@ export class SecretValue extends Value {
 
 export class CacheVolumeValue extends Value {
   readonly key: string;
+  readonly sharing: Sharing;
+  readonly owner: string;
+  readonly source: DirectoryValue | undefined;
 
-  constructor(key: string) {
+  /** How it is shared, whose it is and what it begins with, unless a mount says otherwise. */
+  constructor(key: string, { sharing = 'SHARED', owner = '', source }: Partial<CacheVolumeValue> = {}) {
     super();
     this.key = key;
+    this.sharing = sharing;
+    this.owner = owner;
+    this.source = source;
   }
 }
 
@@ -118,6 +126,7 @@ export type Mount =
       readonly volume: CacheVolumeValue;
       readonly source?: DirectoryValue;
       readonly owner: string;
+      readonly sharing: Sharing;
     }
   | {
       readonly kind: 'secret';

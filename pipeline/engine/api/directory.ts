@@ -3,7 +3,7 @@ import { posix, resolve } from 'node:path';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { readBytes, writeHostFile, writeHostFolder } from '../store/host.ts';
-import { type Filter, filterTree, patternToRegExp } from '../store/patterns.ts';
+import { type Filter, filterTree, isPattern, patternToRegExp } from '../store/patterns.ts';
 import {
   type Attributes,
   type DirNode,
@@ -11,6 +11,7 @@ import {
   digest,
   emptyDir,
   fileNode,
+  find,
   map,
   type Node,
   paths,
@@ -47,8 +48,9 @@ export function numericOwner(owner: string): { uid: number; gid: number } {
   return { uid: Number(user), gid: Number(group) };
 }
 
-/** Where a file lands: below the path when that ends in a slash, else at it. */
-export const fileTarget = (path: string, name: string) => (path.endsWith('/') ? posix.join(path, name) : path);
+/** Where a file lands: in the folder that is there already or that the path's last slash means, else at the path. */
+const fileTarget = (tree: DirNode, path: string, name: string) =>
+  path.endsWith('/') || find(tree, path)?.kind === 'dir' ? posix.join(path, name) : path;
 
 /** The tree of a source that is copied in: filtered, and with owner and permissions where they were given. */
 export async function copied(
@@ -62,7 +64,8 @@ export async function copied(
   if (filter.include?.length || filter.exclude?.length || filter.gitignore)
     tree = await filterTree(tree, filter, readNode);
   if (change.uid !== undefined) tree = map(tree, (attributes) => ({ ...attributes, ...change })) as DirNode;
-  return permissions === undefined ? tree : ({ ...tree, mode: permissions } as DirNode);
+  if (permissions === undefined) return tree;
+  return map(tree, (attributes) => ({ ...attributes, mode: permissions })) as DirNode;
 }
 
 const readNode = async (node: Node) => (node.kind === 'file' ? readBytes(node.bytes) : Buffer.alloc(0));
@@ -70,6 +73,14 @@ const readNode = async (node: Node) => (node.kind === 'file' ? readBytes(node.by
 /** The file of a value with what was asked for of owner and permissions. */
 export async function copiedFile(file: FileValue, owner: Partial<Attributes>, permissions?: number): Promise<Node> {
   return { ...(await file.node()), ...owner, ...(permissions === undefined ? {} : { mode: permissions }) };
+}
+
+/** A tree without what is at a path, or at all paths that it fits. */
+function removed(tree: DirNode, path: string): DirNode {
+  if (!isPattern(path)) return without(tree, path);
+  const expression = patternToRegExp(segments(path).join('/'));
+  const places = [...paths(tree)].map(([place]) => place.replace(/\/$/, '')).filter((place) => expression.test(place));
+  return [path, ...places].reduce(without, tree);
 }
 
 const optionalOwner = (owner?: string) => (owner ? numericOwner(owner) : {});
@@ -161,7 +172,7 @@ export const directoryFields: Resolvers<DirectoryValue> = {
   withFile: (self, { path, source, owner, permissions }: Placed, session) =>
     treeFrom(session, self, async (tree) => {
       const file = session.load(source, FileValue);
-      return put(tree, fileTarget(path, file.name), await copiedFile(file, optionalOwner(owner), permissions));
+      return put(tree, fileTarget(tree, path, file.name), await copiedFile(file, optionalOwner(owner), permissions));
     }),
   withFiles: (
     self,
@@ -182,16 +193,20 @@ export const directoryFields: Resolvers<DirectoryValue> = {
     self,
     { path, contents, permissions = 0o644 }: { path: string; contents: string; permissions?: number },
     session,
-  ) => treeFrom(session, self, (tree) => put(tree, path, fileNode(Buffer.from(contents), { mode: permissions }))),
+  ) =>
+    treeFrom(session, self, (tree) => {
+      if (find(tree, path)?.kind === 'dir') throw new EngineError(`${path}: is a directory`);
+      return put(tree, path, fileNode(Buffer.from(contents), { mode: permissions }));
+    }),
   withSymlink: (self, { target, linkName }: { target: string; linkName: string }, session) =>
     treeFrom(session, self, (tree) => put(tree, linkName, linkNode(target))),
   withTimestamps: (self, { timestamp }: { timestamp: number }, session) =>
     treeFrom(session, self, (tree) => map(tree, (attributes) => ({ ...attributes, mtime: timestamp })) as DirNode),
   withoutDirectory: (self, { path }: { path: string }, session) =>
-    treeFrom(session, self, (tree) => without(tree, path)),
-  withoutFile: (self, { path }: { path: string }, session) => treeFrom(session, self, (tree) => without(tree, path)),
+    treeFrom(session, self, (tree) => removed(tree, path)),
+  withoutFile: (self, { path }: { path: string }, session) => treeFrom(session, self, (tree) => removed(tree, path)),
   withoutFiles: (self, { paths: gone }: { paths: string[] }, session) =>
-    treeFrom(session, self, (tree) => gone.reduce(without, tree)),
+    treeFrom(session, self, (tree) => gone.reduce(removed, tree)),
   asGit: (self) => new GitRepositoryValue(self),
 };
 

@@ -29,7 +29,7 @@ import { Scrubber } from '../run/scrubber.ts';
 import type { Session } from '../session.ts';
 import { readHostFile, readHostFolder } from '../store/host.ts';
 import type { Filter } from '../store/patterns.ts';
-import { keyOf } from '../store/store.ts';
+import type { Sharing } from '../store/volumes.ts';
 import {
   CacheVolumeValue,
   ChangesetValue,
@@ -68,8 +68,15 @@ const queryFields: Resolvers<QueryRoot> = {
   directory: newDirectory,
   file: (_, args: Parameters<typeof newFile>[0]) => newFile(args),
   host: () => new HostValue(),
-  cacheVolume: (_, { key, ...scope }: { key: string }) =>
-    new CacheVolumeValue(Object.keys(scope).length === 0 ? key : keyOf({ key, ...scope })),
+  cacheVolume: (
+    _,
+    { key, source, ...rest }: { key: string; source?: string; sharing?: Sharing; owner?: string },
+    session,
+  ) =>
+    new CacheVolumeValue(key, {
+      ...rest,
+      ...(source === undefined ? {} : { source: session.load(source, DirectoryValue) }),
+    }),
   secret: (_, { uri }: { uri: string }, session) =>
     new SecretValue(
       uri,

@@ -113,6 +113,7 @@ async function launchContainer(
         network,
         hostname,
         hosts: [[network.address, hostname], ...bound.hosts],
+        atEnd: (release) => undo.push(release),
         signal: bound.signal,
       },
     );
