@@ -36,11 +36,14 @@ export class DirectoryValue extends Value {
   readonly content: Lazy<Content>;
   /** Where on the host it was taken from, whole. */
   readonly hostPath: string | undefined;
+  /** Where it is in the folder that it was taken from. */
+  readonly path: string;
 
-  constructor(content: Lazy<Content>, hostPath?: string) {
+  constructor(content: Lazy<Content>, { hostPath, path = '/' }: { hostPath?: string | undefined; path?: string } = {}) {
     super();
     this.content = content;
     this.hostPath = hostPath;
+    this.path = path;
   }
 }
 
@@ -212,7 +215,7 @@ export class ServiceValue extends Value {
 
 /** Facts without behaviour: an environment variable, a port, a label, a file's status. */
 export class FactValue extends Value {
-  readonly type: 'EnvVariable' | 'Port' | 'Label' | 'Stat';
+  readonly type: 'EnvVariable' | 'Port' | 'Label' | 'Stat' | 'HealthcheckConfig';
   readonly fields: Readonly<Record<string, unknown>>;
 
   constructor(type: FactValue['type'], fields: Readonly<Record<string, unknown>>) {

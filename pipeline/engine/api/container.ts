@@ -32,6 +32,7 @@ import {
 import { fileIn, ownerIn, stackOf, statusOf, subfolder } from './content.ts';
 import { copied, copiedFile, type ExistsArgs, existsIn, linkNode, statValue } from './directory.ts';
 import { type ExecOptions, execute, noCommand } from './exec.ts';
+import { fromHealthcheck, type HealthcheckArgs, toHealthcheck } from './healthcheck.ts';
 import { changedAt, locate, stackWith, stackWithout } from './places.ts';
 import type { Resolvers } from './resolvers.ts';
 import { bindingTo, containerService, type UpArgs, up } from './service.ts';
@@ -200,6 +201,23 @@ const settings =
   async (self: ContainerValue) =>
     pick((await self.state()).settings);
 
+/** An image in the place of a container's file system; what else the container was given before is kept. */
+function startedFrom(state: ContainerState, image: ContainerState): ContainerState {
+  const { mounts, secretVariables, bindings } = state;
+  const { env, labels, ports, annotations } = state.settings;
+  const kept = { ...image, mounts, secretVariables, bindings };
+  if (env.size + labels.size + ports.length + annotations.size === 0) return kept;
+  const { original: _, ...rest } = kept;
+  const settings = {
+    ...image.settings,
+    env: new Map([...env, ...image.settings.env]),
+    labels: new Map([...labels, ...image.settings.labels]),
+    ports: [...ports, ...image.settings.ports],
+    annotations,
+  };
+  return { ...rest, settings };
+}
+
 interface ExportArgs {
   readonly platformVariants?: readonly string[];
   readonly forcedCompression?: string;
@@ -215,7 +233,9 @@ function asTarball(self: ContainerValue, args: ExportArgs, session: Session): Fi
     lazy(async () => {
       const states = await Promise.all([self, ...variants].map(evaluate));
       return exportImage(session, states, {
-        compress: args.forcedCompression !== 'Uncompressed',
+        ...(args.forcedCompression === undefined
+          ? {}
+          : { compression: args.forcedCompression === 'Uncompressed' ? 'none' : 'gzip' }),
         docker: args.mediaTypes?.startsWith('D') ?? false,
       });
     }),
@@ -230,10 +250,13 @@ export const containerFields: Resolvers<ContainerValue> = {
   platform: async (self) => (await self.state()).platform,
   from: (self, { address, registryService }: { address: string; registryService?: string }, session) => {
     if (registryService !== undefined) throw notSupported('from(registryService)');
-    return self.with(async (state) => resolveImage(session, address, state.platform));
+    return self.with(async (state) => startedFrom(state, await resolveImage(session, address, state.platform)));
   },
-  import: (self, { source }: { source: string }, session) =>
-    self.with(async (state) => importArchive(session, await session.load(source, FileValue).node(), state.platform)),
+  import: (self, { source, tag }: { source: string; tag?: string }, session) =>
+    self.with(async (state) => {
+      const archive = await session.load(source, FileValue).node();
+      return startedFrom(state, await importArchive(session, archive, state.platform, tag));
+    }),
   imageRef: async (self) => {
     const { imageRef } = await self.state();
     if (imageRef === undefined)
@@ -252,6 +275,7 @@ export const containerFields: Resolvers<ContainerValue> = {
         const placed = await locate(state, absolute(state, path, expand));
         return subfolder(session, placed.content, placed.path);
       }),
+      { path },
     ),
   file: (self, { path, expand }: PathArgs, session) =>
     new FileValue(
@@ -332,6 +356,13 @@ export const containerFields: Resolvers<ContainerValue> = {
     self.withSettings(({ ports }) => ({
       ports: ports.filter((other) => other.port !== port || other.protocol !== protocol),
     })),
+
+  dockerHealthcheck: async (self) => fromHealthcheck((await self.state()).settings.other.Healthcheck),
+  withDockerHealthcheck: (self, args: HealthcheckArgs) => {
+    const healthcheck = toHealthcheck(args);
+    return self.withSettings(({ other }) => ({ other: { ...other, Healthcheck: healthcheck } }));
+  },
+  withoutDockerHealthcheck: (self) => self.withSettings(({ other: { Healthcheck: _, ...other } }) => ({ other })),
 
   withDirectory: (self, args: OwnedArgs & Filter & { source: string }, session) =>
     putting(self, session, args, (owner) =>

@@ -112,7 +112,7 @@ export const directoryFields: Resolvers<DirectoryValue> = {
     await treeOf(session, await self.content());
     return self.id;
   },
-  name: async (self) => posix.basename(self.hostPath ?? '/') || '/',
+  name: (self) => `${posix.basename(self.path)}/`,
   digest: async (self, _, session) => `sha256:${await digestOf(session, await self.content())}`,
   entries: async (self, { path = '/' }: { path?: string }, session) => {
     const tree = await treeOf(session, await subfolder(session, await self.content(), path));
@@ -129,7 +129,10 @@ export const directoryFields: Resolvers<DirectoryValue> = {
   directory: (self, { path }: { path: string }, session) =>
     new DirectoryValue(
       lazy(async () => subfolder(session, await self.content(), path)),
-      self.hostPath === undefined ? undefined : resolve(self.hostPath, path),
+      {
+        hostPath: self.hostPath === undefined ? undefined : resolve(self.hostPath, path),
+        path: posix.join(self.path, path),
+      },
     ),
   file: (self, { path }: { path: string }, session) =>
     new FileValue(

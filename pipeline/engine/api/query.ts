@@ -115,7 +115,7 @@ const hostFields: Resolvers<HostValue> = {
     const isWhole = !filter.include?.length && !filter.exclude?.length && !filter.gitignore;
     return new DirectoryValue(
       lazy(async () => ({ tree: await readHostFolder(folder, filter, session.store) })),
-      isWhole ? folder : undefined,
+      { hostPath: isWhole ? folder : undefined },
     );
   },
   file: (_, { path }: { path: string }, session) => {
@@ -210,11 +210,10 @@ function resolverFor(
     const made = session.known(recipe) ?? resolver(self, args, session);
     if (!(made instanceof Promise)) return session.intern(recipe, made);
     // Facts are found out each time: of a service, they may be others by now.
-    return made.then((found: Value | Value[]) =>
-      Array.isArray(found)
-        ? found.map((item, index) => session.intern(`${recipe} ${index}`, item))
-        : session.intern(recipe, found),
-    );
+    return made.then((found: Value | Value[] | null) => {
+      if (Array.isArray(found)) return found.map((item, index) => session.intern(`${recipe} ${index}`, item));
+      return found === null ? null : session.intern(recipe, found);
+    });
   };
 }
 

@@ -75,6 +75,9 @@ type Container implements Node {
   withoutAnnotation(name: String!): Container!
   exposedPorts: [Port!]!
   withExposedPort(port: Int!, protocol: NetworkProtocol, description: String, experimentalSkipHealthcheck: Boolean): Container!
+  dockerHealthcheck: HealthcheckConfig
+  withDockerHealthcheck(args: [String!]!, shell: Boolean, interval: String, timeout: String, startPeriod: String, startInterval: String, retries: Int): Container!
+  withoutDockerHealthcheck: Container!
   withoutExposedPort(port: Int!, protocol: NetworkProtocol): Container!
   withDirectory(path: String!, source: ID!, exclude: [String!], include: [String!], gitignore: Boolean, owner: String, expand: Boolean, permissions: Int): Container!
   withFile(path: String!, source: ID!, permissions: Int, owner: String, expand: Boolean): Container!
@@ -196,5 +199,6 @@ type CacheVolume implements Node { id: ID! }
 type EnvVariable implements Node { id: ID! name: String! value: String! }
 type Label implements Node { id: ID! name: String! value: String! }
 type Port implements Node { id: ID! port: Int! protocol: NetworkProtocol! description: String experimentalSkipHealthcheck: Boolean! }
+type HealthcheckConfig implements Node { id: ID! args: [String!]! shell: Boolean! interval: String! timeout: String! startPeriod: String! startInterval: String! retries: Int! }
 type Stat implements Node { id: ID! name: String! size: Int! permissions: Int! fileType: FileType! }
 `;
