@@ -19,7 +19,16 @@ import {
   segments,
   without,
 } from '../store/tree.ts';
-import { type Content, DirectoryValue, FactValue, FileValue, GitRepositoryValue, lazy, ready } from '../values.ts';
+import {
+  ChangesetValue,
+  type Content,
+  DirectoryValue,
+  FactValue,
+  FileValue,
+  GitRepositoryValue,
+  lazy,
+  ready,
+} from '../values.ts';
 import { digestOf, fileIn, statusOf, subfolder, treeOf } from './content.ts';
 import { changesBetween } from './git.ts';
 import type { Resolvers } from './resolvers.ts';
@@ -151,6 +160,13 @@ export const directoryFields: Resolvers<DirectoryValue> = {
     ),
   changes: (self, { from }: { from: string }, session) =>
     changesBetween(session, session.load(from, DirectoryValue), self),
+  withChanges: (self, { changes }: { changes: string }, session) =>
+    treeFrom(session, self, async (tree) => {
+      const { before, after, paths: changed } = session.load(changes, ChangesetValue);
+      const old = await treeOf(session, await before.content());
+      const kept = (await changed()).removed.reduce(without, tree);
+      return put(kept, '/', difference(old, await treeOf(session, await after.content())));
+    }),
   chown: (self, { path, owner }: { path: string; owner: string }, session) =>
     treeFrom(session, self, async (tree) => {
       const node = await subfolder(session, { tree }, path).then(
@@ -213,6 +229,31 @@ export const directoryFields: Resolvers<DirectoryValue> = {
   asGit: (self) => new GitRepositoryValue(self),
 };
 
+interface Replacement {
+  readonly search: string;
+  readonly replacement: string;
+  readonly all?: boolean;
+  /** Counted from one. */
+  readonly firstFrom?: number;
+}
+
+/** One match replaced, or all; which one is meant must be clear. */
+function replaced(text: string, { search, replacement, all, firstFrom }: Replacement): string {
+  const parts = text.split(search);
+  if (search === '' || parts.length === 1) throw new EngineError(`the file does not contain ${JSON.stringify(search)}`);
+  if (all) return parts.join(replacement);
+  if (firstFrom === undefined && parts.length > 2)
+    throw new EngineError(
+      `the file contains ${JSON.stringify(search)} ${parts.length - 1} times`,
+      'say `all`, or the line to begin with in `firstFrom`',
+    );
+  const lines = text.split('\n').slice(0, Math.max(0, (firstFrom ?? 1) - 1));
+  const from = lines.reduce((length, line) => length + line.length + 1, 0);
+  const at = text.indexOf(search, from);
+  if (at < 0) throw new EngineError(`the file does not contain ${JSON.stringify(search)} from line ${firstFrom} on`);
+  return text.slice(0, at) + replacement + text.slice(at + search.length);
+}
+
 export const linkNode = (target: string): Node => ({ kind: 'link', mode: 0o777, uid: 0, gid: 0, mtime: 0, target });
 
 export const fileFields: Resolvers<FileValue> = {
@@ -244,6 +285,15 @@ export const fileFields: Resolvers<FileValue> = {
     await writeHostFile(await self.node(), target);
     return target;
   },
+  withReplaced: (self, args: Replacement) =>
+    new FileValue(
+      self.name,
+      lazy(async () => {
+        const node = await self.node();
+        const text = replaced((await readBytes(node.bytes)).toString(), args);
+        return fileNode(Buffer.from(text), { mode: node.mode, uid: node.uid, gid: node.gid, mtime: node.mtime });
+      }),
+    ),
   withName: (self, { name }: { name: string }) => new FileValue(name, self.node),
   withTimestamps: (self, { timestamp }: { timestamp: number }) =>
     new FileValue(

@@ -178,4 +178,11 @@ export const changesetFields: Resolvers<ChangesetValue> = {
   removedPaths: async (self) => (await self.paths()).removed,
   before: (self) => self.before,
   after: (self) => self.after,
+  layer: (self, _, session) =>
+    new DirectoryValue(
+      lazy(async () => {
+        const after = await treeOf(session, await self.after.content());
+        return { tree: difference(await treeOf(session, await self.before.content()), after) };
+      }),
+    ),
 };

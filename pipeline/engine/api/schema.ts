@@ -116,6 +116,7 @@ type Directory implements Node {
   filter(exclude: [String!], include: [String!], gitignore: Boolean): Directory!
   diff(other: ID!): Directory!
   changes(from: ID!): Changeset!
+  withChanges(changes: ID!): Directory!
   chown(path: String!, owner: String!): Directory!
   withDirectory(path: String!, source: ID!, exclude: [String!], include: [String!], gitignore: Boolean, owner: String, permissions: Int): Directory!
   withFile(path: String!, source: ID!, permissions: Int, owner: String): Directory!
@@ -140,6 +141,7 @@ type File implements Node {
   stat: Stat!
   export(path: String!, allowParentDirPath: Boolean): String!
   withName(name: String!): File!
+  withReplaced(search: String!, replacement: String!, all: Boolean, firstFrom: Int): File!
   withTimestamps(timestamp: Int!): File!
   chown(owner: String!): File!
 }
@@ -192,6 +194,7 @@ type Changeset implements Node {
   removedPaths: [String!]!
   before: Directory!
   after: Directory!
+  layer: Directory!
 }
 
 type Secret implements Node { id: ID! name: String! uri: String! plaintext: String! }
