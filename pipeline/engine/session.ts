@@ -1,6 +1,6 @@
 // One session: what a client made so far, and everything that the making needs. Ends without leaving a process or a mount.
 import { createHmac, randomBytes } from 'node:crypto';
-import { existsSync, lchownSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Credentials } from '../src/oci/registry.ts';
 import { EngineError } from './errors.ts';
@@ -10,8 +10,9 @@ import { Runner } from './run/runner.ts';
 import { Services } from './run/services.ts';
 import { HostFiles } from './store/host.ts';
 import { Layers } from './store/layers.ts';
-import { cacheFolder, Store, sha256 } from './store/store.ts';
-import type { Mount, Value } from './values.ts';
+import { cacheFolder, Store } from './store/store.ts';
+import { Volumes } from './store/volumes.ts';
+import type { Value } from './values.ts';
 
 export interface SessionOptions {
   readonly workdir: string;
@@ -50,6 +51,7 @@ export class Session {
   readonly mounts: Mounts;
   readonly layers: Layers;
   readonly host: HostFiles;
+  readonly volumes: Volumes;
   readonly runner: Runner;
   readonly idShift: number;
   readonly network: Network;
@@ -76,6 +78,7 @@ export class Session {
     this.idShift = shift;
     this.layers = new Layers(store, mounts, shift);
     this.host = new HostFiles(store);
+    this.volumes = new Volumes(store, this.layers);
   }
 
   static async start(options: SessionOptions): Promise<Session> {
@@ -180,19 +183,6 @@ export class Session {
     return this.#certificates.bundle;
   }
   #certificates: { bundle: Buffer | undefined } | undefined;
-
-  /** The folder of a cache volume, filled from its source and given to its owner when it is new. */
-  async cacheVolume(
-    { volume }: Extract<Mount, { kind: 'cache' }>,
-    owner: { uid: number; gid: number },
-  ): Promise<string> {
-    const folder = this.store.volumePath(sha256(volume.key));
-    if (!existsSync(folder)) {
-      mkdirSync(folder, { recursive: true });
-      lchownSync(folder, owner.uid + this.idShift, owner.gid + this.idShift);
-    }
-    return folder;
-  }
 }
 
 function readHostCertificates(): Buffer | undefined {

@@ -3,6 +3,7 @@ import type { ImageRecord } from './images/import.ts';
 import type { Instance } from './run/services.ts';
 import type { Stack } from './store/layers.ts';
 import type { DirNode, FileNode } from './store/tree.ts';
+import type { Sharing } from './store/volumes.ts';
 
 /** Something that is made when first asked for, and once. A failure is not remembered: asking again tries again. */
 export type Lazy<T> = () => Promise<T>;
@@ -35,11 +36,14 @@ export class DirectoryValue extends Value {
   readonly content: Lazy<Content>;
   /** Where on the host it was taken from, whole. */
   readonly hostPath: string | undefined;
+  /** Where it is in the folder that it was taken from. */
+  readonly path: string;
 
-  constructor(content: Lazy<Content>, hostPath?: string) {
+  constructor(content: Lazy<Content>, { hostPath, path = '/' }: { hostPath?: string | undefined; path?: string } = {}) {
     super();
     this.content = content;
     this.hostPath = hostPath;
+    this.path = path;
   }
 }
 
@@ -69,10 +73,17 @@ export class SecretValue extends Value {
 
 export class CacheVolumeValue extends Value {
   readonly key: string;
+  readonly sharing: Sharing;
+  readonly owner: string;
+  readonly source: DirectoryValue | undefined;
 
-  constructor(key: string) {
+  /** How it is shared, whose it is and what it begins with, unless a mount says otherwise. */
+  constructor(key: string, { sharing = 'SHARED', owner = '', source }: Partial<CacheVolumeValue> = {}) {
     super();
     this.key = key;
+    this.sharing = sharing;
+    this.owner = owner;
+    this.source = source;
   }
 }
 
@@ -118,6 +129,7 @@ export type Mount =
       readonly volume: CacheVolumeValue;
       readonly source?: DirectoryValue;
       readonly owner: string;
+      readonly sharing: Sharing;
     }
   | {
       readonly kind: 'secret';
@@ -203,7 +215,7 @@ export class ServiceValue extends Value {
 
 /** Facts without behaviour: an environment variable, a port, a label, a file's status. */
 export class FactValue extends Value {
-  readonly type: 'EnvVariable' | 'Port' | 'Label' | 'Stat';
+  readonly type: 'EnvVariable' | 'Port' | 'Label' | 'Stat' | 'HealthcheckConfig';
   readonly fields: Readonly<Record<string, unknown>>;
 
   constructor(type: FactValue['type'], fields: Readonly<Record<string, unknown>>) {

@@ -7,9 +7,10 @@ import { importArchive } from '../images/import.ts';
 import { resolveImage } from '../images/resolve.ts';
 import type { Session } from '../session.ts';
 import { writeHostFile } from '../store/host.ts';
-import { EMPTY_STACK, onTop, type Stack } from '../store/layers.ts';
+import { EMPTY_STACK } from '../store/layers.ts';
 import type { Filter } from '../store/patterns.ts';
 import { type Attributes, dirNode, fileNode, map, type Node } from '../store/tree.ts';
+import type { Sharing } from '../store/volumes.ts';
 import {
   CacheVolumeValue,
   type ContainerState,
@@ -29,8 +30,10 @@ import {
   ServiceValue,
 } from '../values.ts';
 import { fileIn, ownerIn, stackOf, statusOf, subfolder } from './content.ts';
-import { copied, copiedFile, type ExistsArgs, existsIn, fileTarget, linkNode, statValue } from './directory.ts';
+import { copied, copiedFile, type ExistsArgs, existsIn, linkNode, statValue } from './directory.ts';
 import { type ExecOptions, execute, noCommand } from './exec.ts';
+import { fromHealthcheck, type HealthcheckArgs, toHealthcheck } from './healthcheck.ts';
+import { changedAt, locate, stackWith, stackWithout } from './places.ts';
 import type { Resolvers } from './resolvers.ts';
 import { bindingTo, containerService, type UpArgs, up } from './service.ts';
 
@@ -83,84 +86,34 @@ const absolute = (state: ContainerState, path: string, expand?: boolean) =>
 
 const without = <V>(from: ReadonlyMap<string, V>, name: string) => new Map([...from].filter(([key]) => key !== name));
 
-interface Placed {
-  readonly content: Content;
-  readonly path: string;
-}
-
-function mountAt(state: ContainerState, path: string): Mount | undefined {
-  return state.mounts
-    .filter((mount) => path === mount.path || path.startsWith(`${mount.path.replace(/\/$/, '')}/`))
-    .sort((a, b) => b.path.length - a.path.length)[0];
-}
-
-/** The content that holds a path of a container, and the path in it. */
-async function locate(state: ContainerState, path: string): Promise<Placed> {
-  const mount = mountAt(state, path);
-  if (mount === undefined) return { content: { stack: await state.rootfs(), path: '/' }, path };
-  if (mount.kind !== 'directory' && mount.kind !== 'file') {
-    throw new EngineError(`cannot read ${path}: it is below the ${mount.kind} mount ${mount.path}`);
-  }
-  return {
-    content: await mount.content(),
-    path: mount.kind === 'file' ? mount.name : posix.relative(mount.path, path) || '/',
-  };
-}
-
 /** The container with something put into its file system, or into the mount that covers the path. */
 function putting(
   self: ContainerValue,
   session: Session,
   args: PathArgs & { owner?: string },
-  node: (owner: Partial<Attributes>, target: string) => Promise<{ path: string; node: Node }>,
+  make: (owner: Partial<Attributes>) => Promise<Node>,
+  name?: string,
 ): ContainerValue {
   return self.with((state) => {
     const target = absolute(state, args.path, args.expand) + (args.path.endsWith('/') ? '/' : '');
-    const make = async () => {
+    return changedAt(session, state, target, async (stack, path) => {
       const owner = args.owner
         ? await ownerIn(session, { stack: await state.rootfs(), path: '/' }, expanded(args.owner, state, args.expand))
         : {};
-      return node(owner, target);
-    };
-    const mount = mountAt(state, target);
-    if (mount?.kind === 'directory') {
-      const content = lazy<Content>(async () => {
-        const { path, node: put } = await make();
-        return {
-          stack: await layered(
-            session,
-            await stackOf(session, await mount.content()),
-            posix.relative(mount.path, path),
-            put,
-          ),
-          path: '/',
-        };
-      });
-      return { mounts: state.mounts.map((other) => (other === mount ? { ...mount, content } : other)) };
-    }
-    const rootfs = lazy(async () => {
-      const { path, node: put } = await make();
-      return layered(session, await state.rootfs(), path, put);
+      const place = target.endsWith('/') && !path.endsWith('/') ? `${path}/` : path;
+      return stackWith(session, stack, place, await make(owner), name);
     });
-    return { rootfs };
   });
 }
 
-async function layered(session: Session, stack: Stack, path: string, node: Node): Promise<Stack> {
-  return onTop(stack, await session.layers.putLayer(stack, path, node));
-}
-
 function removing(self: ContainerValue, session: Session, paths: readonly string[], expand?: boolean): ContainerValue {
-  return self.with((state) => ({
-    rootfs: lazy(async () => {
-      let stack = await state.rootfs();
-      for (const path of paths) {
-        const layer = await session.layers.removeLayer(stack, absolute(state, path, expand));
-        if (layer !== undefined) stack = onTop(stack, layer);
-      }
-      return stack;
-    }),
-  }));
+  return paths.reduce(
+    (container, path) =>
+      container.with((state) =>
+        changedAt(session, state, absolute(state, path, expand), (stack, place) => stackWithout(session, stack, place)),
+      ),
+    self,
+  );
 }
 
 const mounting = (self: ContainerValue, args: PathArgs, make: (path: string, state: ContainerState) => Mount) =>
@@ -248,6 +201,23 @@ const settings =
   async (self: ContainerValue) =>
     pick((await self.state()).settings);
 
+/** An image in the place of a container's file system; what else the container was given before is kept. */
+function startedFrom(state: ContainerState, image: ContainerState): ContainerState {
+  const { mounts, secretVariables, bindings } = state;
+  const { env, labels, ports, annotations } = state.settings;
+  const kept = { ...image, mounts, secretVariables, bindings };
+  if (env.size + labels.size + ports.length + annotations.size === 0) return kept;
+  const { original: _, ...rest } = kept;
+  const settings = {
+    ...image.settings,
+    env: new Map([...env, ...image.settings.env]),
+    labels: new Map([...labels, ...image.settings.labels]),
+    ports: [...ports, ...image.settings.ports],
+    annotations,
+  };
+  return { ...rest, settings };
+}
+
 interface ExportArgs {
   readonly platformVariants?: readonly string[];
   readonly forcedCompression?: string;
@@ -263,7 +233,9 @@ function asTarball(self: ContainerValue, args: ExportArgs, session: Session): Fi
     lazy(async () => {
       const states = await Promise.all([self, ...variants].map(evaluate));
       return exportImage(session, states, {
-        compress: args.forcedCompression !== 'Uncompressed',
+        ...(args.forcedCompression === undefined
+          ? {}
+          : { compression: args.forcedCompression === 'Uncompressed' ? 'none' : 'gzip' }),
         docker: args.mediaTypes?.startsWith('D') ?? false,
       });
     }),
@@ -278,10 +250,13 @@ export const containerFields: Resolvers<ContainerValue> = {
   platform: async (self) => (await self.state()).platform,
   from: (self, { address, registryService }: { address: string; registryService?: string }, session) => {
     if (registryService !== undefined) throw notSupported('from(registryService)');
-    return self.with(async (state) => resolveImage(session, address, state.platform));
+    return self.with(async (state) => startedFrom(state, await resolveImage(session, address, state.platform)));
   },
-  import: (self, { source }: { source: string }, session) =>
-    self.with(async (state) => importArchive(session, await session.load(source, FileValue).node(), state.platform)),
+  import: (self, { source, tag }: { source: string; tag?: string }, session) =>
+    self.with(async (state) => {
+      const archive = await session.load(source, FileValue).node();
+      return startedFrom(state, await importArchive(session, archive, state.platform, tag));
+    }),
   imageRef: async (self) => {
     const { imageRef } = await self.state();
     if (imageRef === undefined)
@@ -300,6 +275,7 @@ export const containerFields: Resolvers<ContainerValue> = {
         const placed = await locate(state, absolute(state, path, expand));
         return subfolder(session, placed.content, placed.path);
       }),
+      { path },
     ),
   file: (self, { path, expand }: PathArgs, session) =>
     new FileValue(
@@ -381,35 +357,33 @@ export const containerFields: Resolvers<ContainerValue> = {
       ports: ports.filter((other) => other.port !== port || other.protocol !== protocol),
     })),
 
+  dockerHealthcheck: async (self) => fromHealthcheck((await self.state()).settings.other.Healthcheck),
+  withDockerHealthcheck: (self, args: HealthcheckArgs) => {
+    const healthcheck = toHealthcheck(args);
+    return self.withSettings(({ other }) => ({ other: { ...other, Healthcheck: healthcheck } }));
+  },
+  withoutDockerHealthcheck: (self) => self.withSettings(({ other: { Healthcheck: _, ...other } }) => ({ other })),
+
   withDirectory: (self, args: OwnedArgs & Filter & { source: string }, session) =>
-    putting(self, session, args, async (owner, path) => ({
-      path,
-      node: await copied(session, session.load(args.source, DirectoryValue), args, owner, args.permissions),
-    })),
-  withFile: (self, args: OwnedArgs & { source: string }, session) =>
-    putting(self, session, args, async (owner, path) => {
-      const file = session.load(args.source, FileValue);
-      return { path: fileTarget(path, file.name), node: await copiedFile(file, owner, args.permissions) };
-    }),
+    putting(self, session, args, (owner) =>
+      copied(session, session.load(args.source, DirectoryValue), args, owner, args.permissions),
+    ),
+  withFile: (self, args: OwnedArgs & { source: string }, session) => {
+    const file = session.load(args.source, FileValue);
+    return putting(self, session, args, (owner) => copiedFile(file, owner, args.permissions), file.name);
+  },
   withFiles: (self, { sources, ...args }: OwnedArgs & { sources: string[] }, session) =>
     sources.reduce((container, id) => {
       const file = session.load(id, FileValue);
       const path = posix.join(args.path, file.name);
-      return putting(container, session, { ...args, path }, async (owner, target) => ({
-        path: target,
-        node: await copiedFile(file, owner, args.permissions),
-      }));
+      return putting(container, session, { ...args, path }, (owner) => copiedFile(file, owner, args.permissions));
     }, self),
   withNewFile: (self, args: OwnedArgs & { contents: string }, session) =>
-    putting(self, session, args, async (owner, path) => ({
-      path,
-      node: fileNode(Buffer.from(args.contents), { mode: args.permissions ?? 0o644, ...owner }),
-    })),
+    putting(self, session, args, async (owner) =>
+      fileNode(Buffer.from(args.contents), { mode: args.permissions ?? 0o644, ...owner }),
+    ),
   withSymlink: (self, { target, linkName, expand }: { target: string; linkName: string } & Expandable, session) =>
-    putting(self, session, { path: linkName, ...defined({ expand }) }, async (_, path) => ({
-      path,
-      node: linkNode(target),
-    })),
+    putting(self, session, { path: linkName, ...defined({ expand }) }, async () => linkNode(target)),
   withoutDirectory: (self, { path, expand }: PathArgs, session) => removing(self, session, [path], expand),
   withoutFile: (self, { path, expand }: PathArgs, session) => removing(self, session, [path], expand),
   withoutFiles: (self, { paths, expand }: { paths: string[] } & Expandable, session) =>
@@ -437,14 +411,23 @@ export const containerFields: Resolvers<ContainerValue> = {
       });
       return { kind: 'file', path, content, name: 'file' };
     }),
-  withMountedCache: (self, { owner = '', ...args }: OwnedArgs & { cache: string; source?: string }, session) =>
-    mounting(self, args, (path) => ({
-      kind: 'cache',
-      path,
-      volume: session.load(args.cache, CacheVolumeValue),
-      owner,
-      ...(args.source === undefined ? {} : { source: session.load(args.source, DirectoryValue) }),
-    })),
+  withMountedCache: (
+    self,
+    { owner, ...args }: OwnedArgs & { cache: string; source?: string; sharing?: Sharing },
+    session,
+  ) =>
+    mounting(self, args, (path) => {
+      const volume = session.load(args.cache, CacheVolumeValue);
+      const source = args.source === undefined ? volume.source : session.load(args.source, DirectoryValue);
+      return {
+        kind: 'cache',
+        path,
+        volume,
+        owner: owner ?? volume.owner,
+        sharing: args.sharing ?? volume.sharing,
+        ...(source === undefined ? {} : { source }),
+      };
+    }),
   withMountedTemp: (self, args: PathArgs & { size?: number }) =>
     mounting(self, args, (path) => ({ kind: 'temp', path, ...defined({ size: args.size as number }) })),
   withMountedSecret: (self, args: OwnedArgs & { source: string; mode?: number }, session) =>

@@ -115,7 +115,11 @@ export async function ownerIn(
 ): Promise<{ uid: number; gid: number }> {
   const [user = '', group] = owner.split(':');
   const account = await accountOf(session, content, user);
-  if (group === undefined) return { uid: account.uid, gid: account.gid };
+  if (group === undefined) {
+    // The group of the same number or name; the user's own where no group has the name.
+    const gid = await groupOf(session, content, user).catch(() => account.gid);
+    return { uid: account.uid, gid };
+  }
   return { uid: account.uid, gid: await groupOf(session, content, group) };
 }
 

@@ -4,7 +4,7 @@ import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { hashOf, prepareHash, readBytes } from '../store/bytes.ts';
 import { writeHostFile, writeHostFolder } from '../store/host.ts';
-import { type Filter, filterTree, patternToRegExp } from '../store/patterns.ts';
+import { type Filter, filterTree, isPattern, patternToRegExp } from '../store/patterns.ts';
 import {
   type Attributes,
   type DirNode,
@@ -12,6 +12,7 @@ import {
   digest,
   emptyDir,
   fileNode,
+  find,
   map,
   type Node,
   paths,
@@ -19,7 +20,16 @@ import {
   segments,
   without,
 } from '../store/tree.ts';
-import { type Content, DirectoryValue, FactValue, FileValue, GitRepositoryValue, lazy, ready } from '../values.ts';
+import {
+  ChangesetValue,
+  type Content,
+  DirectoryValue,
+  FactValue,
+  FileValue,
+  GitRepositoryValue,
+  lazy,
+  ready,
+} from '../values.ts';
 import { digestOf, fileIn, statusOf, subfolder, treeOf } from './content.ts';
 import { changesBetween } from './git.ts';
 import type { Resolvers } from './resolvers.ts';
@@ -48,8 +58,9 @@ export function numericOwner(owner: string): { uid: number; gid: number } {
   return { uid: Number(user), gid: Number(group) };
 }
 
-/** Where a file lands: below the path when that ends in a slash, else at it. */
-export const fileTarget = (path: string, name: string) => (path.endsWith('/') ? posix.join(path, name) : path);
+/** Where a file lands: in the folder that is there already or that the path's last slash means, else at the path. */
+const fileTarget = (tree: DirNode, path: string, name: string) =>
+  path.endsWith('/') || find(tree, path)?.kind === 'dir' ? posix.join(path, name) : path;
 
 /** The tree of a source that is copied in: filtered, and with owner and permissions where they were given. */
 export async function copied(
@@ -63,7 +74,8 @@ export async function copied(
   if (filter.include?.length || filter.exclude?.length || filter.gitignore)
     tree = await filterTree(tree, filter, readNode);
   if (change.uid !== undefined) tree = map(tree, (attributes) => ({ ...attributes, ...change })) as DirNode;
-  return permissions === undefined ? tree : ({ ...tree, mode: permissions } as DirNode);
+  if (permissions === undefined) return tree;
+  return map(tree, (attributes) => ({ ...attributes, mode: permissions })) as DirNode;
 }
 
 const readNode = async (node: Node) => (node.kind === 'file' ? readBytes(node.bytes) : Buffer.alloc(0));
@@ -71,6 +83,14 @@ const readNode = async (node: Node) => (node.kind === 'file' ? readBytes(node.by
 /** The file of a value with what was asked for of owner and permissions. */
 export async function copiedFile(file: FileValue, owner: Partial<Attributes>, permissions?: number): Promise<Node> {
   return { ...(await file.node()), ...owner, ...(permissions === undefined ? {} : { mode: permissions }) };
+}
+
+/** A tree without what is at a path, or at all paths that it fits. */
+function removed(tree: DirNode, path: string): DirNode {
+  if (!isPattern(path)) return without(tree, path);
+  const expression = patternToRegExp(segments(path).join('/'));
+  const places = [...paths(tree)].map(([place]) => place.replace(/\/$/, '')).filter((place) => expression.test(place));
+  return [path, ...places].reduce(without, tree);
 }
 
 const optionalOwner = (owner?: string) => (owner ? numericOwner(owner) : {});
@@ -102,7 +122,7 @@ export const directoryFields: Resolvers<DirectoryValue> = {
     await treeOf(session, await self.content());
     return self.id;
   },
-  name: async (self) => posix.basename(self.hostPath ?? '/') || '/',
+  name: (self) => `${posix.basename(self.path)}/`,
   digest: async (self, _, session) => `sha256:${await digestOf(session, await self.content())}`,
   entries: async (self, { path = '/' }: { path?: string }, session) => {
     const tree = await treeOf(session, await subfolder(session, await self.content(), path));
@@ -119,7 +139,10 @@ export const directoryFields: Resolvers<DirectoryValue> = {
   directory: (self, { path }: { path: string }, session) =>
     new DirectoryValue(
       lazy(async () => subfolder(session, await self.content(), path)),
-      self.hostPath === undefined ? undefined : resolve(self.hostPath, path),
+      {
+        hostPath: self.hostPath === undefined ? undefined : resolve(self.hostPath, path),
+        path: posix.join(self.path, path),
+      },
     ),
   file: (self, { path }: { path: string }, session) =>
     new FileValue(
@@ -138,6 +161,13 @@ export const directoryFields: Resolvers<DirectoryValue> = {
     ),
   changes: (self, { from }: { from: string }, session) =>
     changesBetween(session, session.load(from, DirectoryValue), self),
+  withChanges: (self, { changes }: { changes: string }, session) =>
+    treeFrom(session, self, async (tree) => {
+      const { before, after, paths: changed } = session.load(changes, ChangesetValue);
+      const old = await treeOf(session, await before.content());
+      const kept = (await changed()).removed.reduce(without, tree);
+      return put(kept, '/', difference(old, await treeOf(session, await after.content())));
+    }),
   chown: (self, { path, owner }: { path: string; owner: string }, session) =>
     treeFrom(session, self, async (tree) => {
       const node = await subfolder(session, { tree }, path).then(
@@ -162,7 +192,7 @@ export const directoryFields: Resolvers<DirectoryValue> = {
   withFile: (self, { path, source, owner, permissions }: Placed, session) =>
     treeFrom(session, self, async (tree) => {
       const file = session.load(source, FileValue);
-      return put(tree, fileTarget(path, file.name), await copiedFile(file, optionalOwner(owner), permissions));
+      return put(tree, fileTarget(tree, path, file.name), await copiedFile(file, optionalOwner(owner), permissions));
     }),
   withFiles: (
     self,
@@ -183,18 +213,47 @@ export const directoryFields: Resolvers<DirectoryValue> = {
     self,
     { path, contents, permissions = 0o644 }: { path: string; contents: string; permissions?: number },
     session,
-  ) => treeFrom(session, self, (tree) => put(tree, path, fileNode(Buffer.from(contents), { mode: permissions }))),
+  ) =>
+    treeFrom(session, self, (tree) => {
+      if (find(tree, path)?.kind === 'dir') throw new EngineError(`${path}: is a directory`);
+      return put(tree, path, fileNode(Buffer.from(contents), { mode: permissions }));
+    }),
   withSymlink: (self, { target, linkName }: { target: string; linkName: string }, session) =>
     treeFrom(session, self, (tree) => put(tree, linkName, linkNode(target))),
   withTimestamps: (self, { timestamp }: { timestamp: number }, session) =>
     treeFrom(session, self, (tree) => map(tree, (attributes) => ({ ...attributes, mtime: timestamp })) as DirNode),
   withoutDirectory: (self, { path }: { path: string }, session) =>
-    treeFrom(session, self, (tree) => without(tree, path)),
-  withoutFile: (self, { path }: { path: string }, session) => treeFrom(session, self, (tree) => without(tree, path)),
+    treeFrom(session, self, (tree) => removed(tree, path)),
+  withoutFile: (self, { path }: { path: string }, session) => treeFrom(session, self, (tree) => removed(tree, path)),
   withoutFiles: (self, { paths: gone }: { paths: string[] }, session) =>
-    treeFrom(session, self, (tree) => gone.reduce(without, tree)),
+    treeFrom(session, self, (tree) => gone.reduce(removed, tree)),
   asGit: (self) => new GitRepositoryValue(self),
 };
+
+interface Replacement {
+  readonly search: string;
+  readonly replacement: string;
+  readonly all?: boolean;
+  /** Counted from one. */
+  readonly firstFrom?: number;
+}
+
+/** One match replaced, or all; which one is meant must be clear. */
+function replaced(text: string, { search, replacement, all, firstFrom }: Replacement): string {
+  const parts = text.split(search);
+  if (search === '' || parts.length === 1) throw new EngineError(`the file does not contain ${JSON.stringify(search)}`);
+  if (all) return parts.join(replacement);
+  if (firstFrom === undefined && parts.length > 2)
+    throw new EngineError(
+      `the file contains ${JSON.stringify(search)} ${parts.length - 1} times`,
+      'say `all`, or the line to begin with in `firstFrom`',
+    );
+  const lines = text.split('\n').slice(0, Math.max(0, (firstFrom ?? 1) - 1));
+  const from = lines.reduce((length, line) => length + line.length + 1, 0);
+  const at = text.indexOf(search, from);
+  if (at < 0) throw new EngineError(`the file does not contain ${JSON.stringify(search)} from line ${firstFrom} on`);
+  return text.slice(0, at) + replacement + text.slice(at + search.length);
+}
 
 export const linkNode = (target: string): Node => ({ kind: 'link', mode: 0o777, uid: 0, gid: 0, mtime: 0, target });
 
@@ -228,6 +287,15 @@ export const fileFields: Resolvers<FileValue> = {
     await writeHostFile(await self.node(), target);
     return target;
   },
+  withReplaced: (self, args: Replacement) =>
+    new FileValue(
+      self.name,
+      lazy(async () => {
+        const node = await self.node();
+        const text = replaced(readBytes(node.bytes).toString(), args);
+        return fileNode(Buffer.from(text), { mode: node.mode, uid: node.uid, gid: node.gid, mtime: node.mtime });
+      }),
+    ),
   withName: (self, { name }: { name: string }) => new FileValue(name, self.node),
   withTimestamps: (self, { timestamp }: { timestamp: number }) =>
     new FileValue(

@@ -1,6 +1,6 @@
 // Runs a container's command, or finds that it ran before: the key of a step is made of everything that can change its outcome.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { EngineError, ExecError } from '../errors.ts';
 import { FileOutputs } from '../run/outputs.ts';
 import type { StepRequest } from '../run/runner.ts';
@@ -11,7 +11,8 @@ import { keyOf } from '../store/store.ts';
 import { fileNode } from '../store/tree.ts';
 import type { ContainerState, Content, ExecOutcome } from '../values.ts';
 import { holdBindings } from './bindings.ts';
-import { fileIn } from './content.ts';
+import { fileIn, stackOf } from './content.ts';
+import { locate, mountAt, stackWith } from './places.ts';
 import { type Command, stepKey, stepRequest } from './step.ts';
 
 export interface ExecOptions {
@@ -33,7 +34,7 @@ interface ExecRecord {
 
 export async function execute(session: Session, state: ContainerState, options: ExecOptions): Promise<ExecOutcome> {
   const rootfs = await state.rootfs();
-  const command = { args: options.args, stdin: await stdinOf(session, rootfs, options), noInit: options.noInit };
+  const command = { args: options.args, stdin: await stdinOf(session, state, options), noInit: options.noInit };
   const key = await stepKey(session, state, rootfs, command);
   const record = await session.once(`exec ${key}`, async () => {
     const known = readRecord(session, key);
@@ -46,15 +47,16 @@ export async function execute(session: Session, state: ContainerState, options: 
   // A step that another caller ran with other expectations may still be wrong for this one.
   if (!isExpected(record.exitCode, options.expect))
     throw execError(session.store.execPath(key), options.args, record.exitCode);
-  return redirect(session, await outcomeOf(session, state, rootfs, key, record), options);
+  return redirect(session, state, await outcomeOf(session, state, rootfs, key, record), options);
 }
 
 const isExpected = (exitCode: number, expect: ExecOptions['expect']) =>
   expect === 'ANY' || (expect === 'SUCCESS' ? exitCode === 0 : exitCode !== 0);
 
-async function stdinOf(session: Session, rootfs: Stack, options: ExecOptions): Promise<string | undefined> {
+async function stdinOf(session: Session, state: ContainerState, options: ExecOptions): Promise<string | undefined> {
   if (options.redirectStdin === undefined) return options.stdin;
-  const file = await fileIn(session, { stack: rootfs, path: '/' }, options.redirectStdin);
+  const { content, path } = await locate(state, options.redirectStdin);
+  const file = await fileIn(session, content, path);
   return readBytes(file.bytes).toString();
 }
 
@@ -80,18 +82,19 @@ async function run(
   const { args } = command;
   const folder = store.scratchFolder('exec');
   const upper = store.scratchFolder('upper');
-  const bound = await holdBindings(session, state.bindings);
-  const network = await session.network.lease().catch((error) => {
-    bound.release();
-    throw error;
-  });
+  const releases: (() => unknown)[] = [];
   try {
+    const bound = await holdBindings(session, state.bindings);
+    releases.push(bound.release);
+    const network = await session.network.lease();
+    if (network !== undefined) releases.push(network.release);
     const request = await stepRequest(session, state, rootfs, command, {
       upper,
       outputs: (secrets) => new FileOutputs(folder, secrets),
       network,
       hostname: 'step',
       hosts: bound.hosts,
+      atEnd: (release) => releases.push(release),
       signal: AbortSignal.any([session.signal, bound.signal]),
     });
     session.progress({ kind: 'started', key, args });
@@ -107,8 +110,7 @@ async function run(
     if (outcome.signalled || !isExpected(outcome.exitCode, expect)) throw execError(folder, args, outcome.exitCode);
     return keep(session, request, key, folder, outcome.exitCode);
   } finally {
-    network?.release();
-    bound.release();
+    for (const release of releases) release();
   }
 }
 
@@ -165,8 +167,14 @@ async function baseOf(session: Session, content: Content): Promise<Stack> {
 }
 
 /** Puts what a command said where it was told to, in its own file system. */
-async function redirect(session: Session, outcome: ExecOutcome, options: ExecOptions): Promise<ExecOutcome> {
+async function redirect(
+  session: Session,
+  state: ContainerState,
+  outcome: ExecOutcome,
+  options: ExecOptions,
+): Promise<ExecOutcome> {
   let { rootfs } = outcome;
+  const mounts = new Map(outcome.mounts);
   const targets = [
     [options.redirectStdout, 'stdout'],
     [options.redirectStderr, 'stderr'],
@@ -174,9 +182,14 @@ async function redirect(session: Session, outcome: ExecOutcome, options: ExecOpt
   for (const [path, stream] of targets) {
     if (path === undefined) continue;
     const node = fileNode(readFileSync(join(outcome.outputs, stream)));
-    rootfs = onTop(rootfs, await session.layers.putLayer(rootfs, path, node));
+    const mount = mountAt(state.mounts, path);
+    if (mount?.kind === 'directory') {
+      const below = await stackOf(session, mounts.get(mount.path) ?? (await mount.content()));
+      const stack = await stackWith(session, below, posix.relative(mount.path, path), node);
+      mounts.set(mount.path, { stack, path: '/' });
+    } else rootfs = await stackWith(session, rootfs, path, node);
   }
-  return { ...outcome, rootfs };
+  return { ...outcome, rootfs, mounts };
 }
 
 export const noCommand = () => new EngineError('no command has been set');

@@ -127,8 +127,14 @@ function refTree(session: Session, ref: GitRefValue, discardGitDir: boolean): Di
 export const gitRefFields: Resolvers<GitRefValue> = {
   commit: (self, _, session) => commitOf(session, self),
   ref: async (self, _, session) => {
-    if (self.name !== 'HEAD') return self.name;
-    return (await git(session, self.repository, ['rev-parse', '--symbolic-full-name', 'HEAD'])).trim();
+    if (self.name.startsWith('refs/')) return self.name;
+    const full = await git(session, self.repository, [
+      'rev-parse',
+      '--symbolic-full-name',
+      '--end-of-options',
+      self.name,
+    ]);
+    return full.trim().replace(/^--end-of-options\n?/, '') || self.name; // a commit has no other name
   },
   tree: (self, { discardGitDir = false }: { discardGitDir?: boolean }, session) =>
     refTree(session, self, discardGitDir),
@@ -171,4 +177,11 @@ export const changesetFields: Resolvers<ChangesetValue> = {
   removedPaths: async (self) => (await self.paths()).removed,
   before: (self) => self.before,
   after: (self) => self.after,
+  layer: (self, _, session) =>
+    new DirectoryValue(
+      lazy(async () => {
+        const after = await treeOf(session, await self.after.content());
+        return { tree: difference(await treeOf(session, await self.before.content()), after) };
+      }),
+    ),
 };

@@ -28,7 +28,7 @@ import { EngineError, ExecError, notSupported } from '../errors.ts';
 import { Scrubber } from '../run/scrubber.ts';
 import type { Session } from '../session.ts';
 import type { Filter } from '../store/patterns.ts';
-import { keyOf } from '../store/store.ts';
+import type { Sharing } from '../store/volumes.ts';
 import {
   CacheVolumeValue,
   ChangesetValue,
@@ -67,8 +67,15 @@ const queryFields: Resolvers<QueryRoot> = {
   directory: newDirectory,
   file: (_, args: Parameters<typeof newFile>[0]) => newFile(args),
   host: () => new HostValue(),
-  cacheVolume: (_, { key, ...scope }: { key: string }) =>
-    new CacheVolumeValue(Object.keys(scope).length === 0 ? key : keyOf({ key, ...scope })),
+  cacheVolume: (
+    _,
+    { key, source, ...rest }: { key: string; source?: string; sharing?: Sharing; owner?: string },
+    session,
+  ) =>
+    new CacheVolumeValue(key, {
+      ...rest,
+      ...(source === undefined ? {} : { source: session.load(source, DirectoryValue) }),
+    }),
   secret: (_, { uri }: { uri: string }, session) =>
     new SecretValue(
       uri,
@@ -107,7 +114,7 @@ const hostFields: Resolvers<HostValue> = {
     const isWhole = !filter.include?.length && !filter.exclude?.length && !filter.gitignore;
     return new DirectoryValue(
       lazy(async () => ({ tree: await session.host.folder(folder, filter) })),
-      isWhole ? folder : undefined,
+      { hostPath: isWhole ? folder : undefined },
     );
   },
   file: (_, { path }: { path: string }, session) => {
@@ -202,11 +209,10 @@ function resolverFor(
     const made = session.known(recipe) ?? resolver(self, args, session);
     if (!(made instanceof Promise)) return session.intern(recipe, made);
     // Facts are found out each time: of a service, they may be others by now.
-    return made.then((found: Value | Value[]) =>
-      Array.isArray(found)
-        ? found.map((item, index) => session.intern(`${recipe} ${index}`, item))
-        : session.intern(recipe, found),
-    );
+    return made.then((found: Value | Value[] | null) => {
+      if (Array.isArray(found)) return found.map((item, index) => session.intern(`${recipe} ${index}`, item));
+      return found === null ? null : session.intern(recipe, found);
+    });
   };
 }
 

@@ -75,6 +75,9 @@ type Container implements Node {
   withoutAnnotation(name: String!): Container!
   exposedPorts: [Port!]!
   withExposedPort(port: Int!, protocol: NetworkProtocol, description: String, experimentalSkipHealthcheck: Boolean): Container!
+  dockerHealthcheck: HealthcheckConfig
+  withDockerHealthcheck(args: [String!]!, shell: Boolean, interval: String, timeout: String, startPeriod: String, startInterval: String, retries: Int): Container!
+  withoutDockerHealthcheck: Container!
   withoutExposedPort(port: Int!, protocol: NetworkProtocol): Container!
   withDirectory(path: String!, source: ID!, exclude: [String!], include: [String!], gitignore: Boolean, owner: String, expand: Boolean, permissions: Int): Container!
   withFile(path: String!, source: ID!, permissions: Int, owner: String, expand: Boolean): Container!
@@ -113,6 +116,7 @@ type Directory implements Node {
   filter(exclude: [String!], include: [String!], gitignore: Boolean): Directory!
   diff(other: ID!): Directory!
   changes(from: ID!): Changeset!
+  withChanges(changes: ID!): Directory!
   chown(path: String!, owner: String!): Directory!
   withDirectory(path: String!, source: ID!, exclude: [String!], include: [String!], gitignore: Boolean, owner: String, permissions: Int): Directory!
   withFile(path: String!, source: ID!, permissions: Int, owner: String): Directory!
@@ -137,6 +141,7 @@ type File implements Node {
   stat: Stat!
   export(path: String!, allowParentDirPath: Boolean): String!
   withName(name: String!): File!
+  withReplaced(search: String!, replacement: String!, all: Boolean, firstFrom: Int): File!
   withTimestamps(timestamp: Int!): File!
   chown(owner: String!): File!
 }
@@ -189,6 +194,7 @@ type Changeset implements Node {
   removedPaths: [String!]!
   before: Directory!
   after: Directory!
+  layer: Directory!
 }
 
 type Secret implements Node { id: ID! name: String! uri: String! plaintext: String! }
@@ -196,5 +202,6 @@ type CacheVolume implements Node { id: ID! }
 type EnvVariable implements Node { id: ID! name: String! value: String! }
 type Label implements Node { id: ID! name: String! value: String! }
 type Port implements Node { id: ID! port: Int! protocol: NetworkProtocol! description: String experimentalSkipHealthcheck: Boolean! }
+type HealthcheckConfig implements Node { id: ID! args: [String!]! shell: Boolean! interval: String! timeout: String! startPeriod: String! startInterval: String! retries: Int! }
 type Stat implements Node { id: ID! name: String! size: Int! permissions: Int! fileType: FileType! }
 `;

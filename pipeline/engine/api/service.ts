@@ -94,7 +94,7 @@ async function launchContainer(
     const state = await container.state();
     const bound = await holdBindings(session, state.bindings);
     undo.push(bound.release);
-    const network = await session.network.attach(session.network.addressFor(key));
+    const network = await session.network.attach(key);
     undo.push(network.release);
     const upper = session.store.scratchFolder('service');
     let outputs = new TailOutputs([]);
@@ -113,6 +113,7 @@ async function launchContainer(
         network,
         hostname,
         hosts: [[network.address, hostname], ...bound.hosts],
+        atEnd: (release) => undo.push(release),
         signal: bound.signal,
       },
     );

@@ -7,9 +7,10 @@ import type { Outputs } from '../run/outputs.ts';
 import type { StepMount, StepRequest } from '../run/runner.ts';
 import type { Session } from '../session.ts';
 import type { Stack } from '../store/layers.ts';
-import { keyOf } from '../store/store.ts';
+import { keyOf, sha256 } from '../store/store.ts';
+import { type DirNode, emptyDir, map } from '../store/tree.ts';
 import type { Binding, ContainerState, Content, Mount } from '../values.ts';
-import { accountOf, digestOf, groupOf, lowerFolders, ownerIn, supplementaryGroups } from './content.ts';
+import { accountOf, digestOf, groupOf, lowerFolders, ownerIn, supplementaryGroups, treeOf } from './content.ts';
 
 export interface Command {
   readonly args: readonly string[];
@@ -28,7 +29,7 @@ export async function stepKey(
 ): Promise<string> {
   const { settings, bindings } = state;
   return keyOf({
-    step: 1,
+    step: 2,
     rootfs: rootfs.key,
     args,
     env: [...settings.env],
@@ -53,7 +54,14 @@ async function mountKey(session: Session, mount: Mount): Promise<unknown> {
     case 'file':
       return { kind, path, content: await digestOf(session, await mount.content()), name: mount.name };
     case 'cache':
-      return { kind, path, volume: mount.volume.key, owner: mount.owner };
+      return {
+        kind,
+        path,
+        volume: mount.volume.key,
+        owner: mount.owner,
+        ...(mount.sharing === 'SHARED' ? {} : { sharing: mount.sharing }),
+        ...(mount.source === undefined ? {} : { source: await digestOf(session, await mount.source.content()) }),
+      };
     case 'secret':
       return { kind, path, secret: mount.secret.name, owner: mount.owner, mode: mount.mode };
     case 'temp':
@@ -71,6 +79,8 @@ export interface Surroundings {
   readonly network: Attachment | undefined;
   readonly hostname: string;
   readonly hosts: Hosts;
+  /** Takes what is to be given back after the end. */
+  readonly atEnd: (release: () => void) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -79,7 +89,7 @@ export async function stepRequest(
   state: ContainerState,
   rootfs: Stack,
   command: Command,
-  { upper, outputs, network, hostname, hosts, signal }: Surroundings,
+  { upper, outputs, network, hostname, hosts, atEnd, signal }: Surroundings,
 ): Promise<StepRequest> {
   const content: Content = { stack: rootfs, path: '/' };
   const lowers = await lowerFolders(session, content);
@@ -98,9 +108,10 @@ export async function stepRequest(
     secrets.push(value);
     env.set(name, value);
   }
+  const volumes = await leaseVolumes(session, content, state.mounts, atEnd);
   const mounts: StepMount[] = [];
   for (const mount of [...state.mounts].sort((a, b) => (a.path < b.path ? -1 : 1))) {
-    mounts.push(await stepMount(session, content, mount));
+    mounts.push(await stepMount(session, content, mount, volumes));
     if (mount.kind === 'secret') secrets.push(await mount.secret.plaintext());
   }
   for (const [name, value] of session.stepEnvironment()) if (!env.has(name)) env.set(name, value);
@@ -113,7 +124,7 @@ export async function stepRequest(
     identity: { uid: account.uid, gid, groups: await supplementaryGroups(session, content, account.name) },
     lowers,
     upper,
-    mounts: [...hostFiles(session, lowers, network !== undefined, hosts), ...mounts],
+    mounts: [...hostFiles(session, lowers, network !== undefined, hostname, hosts), ...mounts],
     ...(command.stdin === undefined ? {} : { stdin: command.stdin }),
     outputs: outputs([...secrets, ...session.secretValues()]),
     hostname,
@@ -124,7 +135,13 @@ export async function stepRequest(
 }
 
 /** What the host lends to every step, whatever its image: name resolution and certificates. None of it is part of a key. */
-function hostFiles(session: Session, lowers: readonly string[], hasNetwork: boolean, hosts: Hosts): StepMount[] {
+function hostFiles(
+  session: Session,
+  lowers: readonly string[],
+  hasNetwork: boolean,
+  hostname: string,
+  hosts: Hosts,
+): StepMount[] {
   const data = (path: string, text: string | Buffer): StepMount => ({
     kind: 'data',
     path,
@@ -133,9 +150,11 @@ function hostFiles(session: Session, lowers: readonly string[], hasNetwork: bool
     uid: 0,
     gid: 0,
   });
+  // A service's own name has its address on the bridge, any other step's leads to itself.
+  const itself = hosts.some(([, name]) => name === hostname) ? '' : ` ${hostname}`;
   const bound = hosts.map(([address, name]) => `${address} ${name}\n`).join('');
   const files = [
-    data('/etc/hosts', `127.0.0.1 localhost\n::1 localhost ip6-localhost\n${bound}`),
+    data('/etc/hosts', `127.0.0.1 localhost${itself}\n::1 localhost ip6-localhost\n${bound}`),
     data('/etc/resolv.conf', hasNetwork ? RESOLV_CONF : ''),
   ];
   const certificates = session.hostCertificates();
@@ -144,7 +163,51 @@ function hostFiles(session: Session, lowers: readonly string[], hasNetwork: bool
   return files;
 }
 
-async function stepMount(session: Session, rootfs: Content, mount: Mount): Promise<StepMount> {
+type CacheMount = Extract<Mount, { kind: 'cache' }>;
+
+/** The folders of the cache mounts, by mount. */
+async function leaseVolumes(
+  session: Session,
+  rootfs: Content,
+  mounts: readonly Mount[],
+  atEnd: (release: () => void) => void,
+): Promise<Map<Mount, string>> {
+  const keyed: [string, CacheMount][] = [];
+  for (const mount of mounts) {
+    if (mount.kind !== 'cache') continue;
+    const source = mount.source === undefined ? [] : [await digestOf(session, await mount.source.content())];
+    keyed.push([sha256([mount.volume.key, ...source].join(' from ')), mount]);
+  }
+  // All steps lock volumes in the same order, or two could wait for each other for ever.
+  keyed.sort(([a], [b]) => (a < b ? -1 : 1));
+  const folders = new Map<Mount, string>();
+  const known = new Map<string, string>();
+  for (const [key, mount] of keyed) {
+    const path = known.get(key);
+    if (path === undefined) {
+      const lease = await session.volumes.lease(key, mount.sharing, () => seedOf(session, rootfs, mount));
+      atEnd(lease.release);
+      known.set(key, lease.path);
+    }
+    folders.set(mount, known.get(key) as string);
+  }
+  return folders;
+}
+
+/** What a new volume holds. */
+async function seedOf(session: Session, rootfs: Content, { source, owner }: CacheMount): Promise<DirNode> {
+  const tree = source === undefined ? emptyDir() : await treeOf(session, await source.content());
+  if (owner === '') return tree;
+  const ids = await ownerIn(session, rootfs, owner);
+  return map(tree, (attributes) => ({ ...attributes, ...ids })) as DirNode;
+}
+
+async function stepMount(
+  session: Session,
+  rootfs: Content,
+  mount: Mount,
+  volumes: ReadonlyMap<Mount, string>,
+): Promise<StepMount> {
   const { path } = mount;
   switch (mount.kind) {
     case 'directory':
@@ -153,6 +216,7 @@ async function stepMount(session: Session, rootfs: Content, mount: Mount): Promi
         path,
         lowers: await lowerFolders(session, await mount.content()),
         upper: session.store.scratchFolder('upper'),
+        readOnly: mount.readOnly,
       };
     case 'file':
       return {
@@ -166,10 +230,7 @@ async function stepMount(session: Session, rootfs: Content, mount: Mount): Promi
       return {
         kind: 'bind',
         path,
-        source: await session.cacheVolume(
-          mount,
-          mount.owner === '' ? { uid: 0, gid: 0 } : await ownerIn(session, rootfs, mount.owner),
-        ),
+        source: volumes.get(mount) as string,
       };
     case 'secret': {
       const owner = mount.owner === '' ? { uid: 0, gid: 0 } : await ownerIn(session, rootfs, mount.owner);

@@ -12,10 +12,13 @@ import type { Session } from '../session.ts';
 import { sha256 } from '../store/store.ts';
 import type { FileNode } from '../store/tree.ts';
 import type { ContainerState, ImageSettings } from '../values.ts';
-import type { ImageRecord } from './import.ts';
+import { decompressed, type ImageRecord } from './import.ts';
+
+export type Compression = 'gzip' | 'none';
 
 export interface ExportOptions {
-  readonly compress: boolean;
+  /** What each layer is to be; without it, layers stay as they came, and new ones are compressed. */
+  readonly compression?: Compression;
   readonly docker: boolean;
 }
 
@@ -78,7 +81,9 @@ async function describeImage(
   const { layers } = await state.rootfs();
   const packed: PackedLayer[] = [];
   for (const id of layers)
-    packed.push(await session.once(`pack ${id} ${options.compress}`, () => packLayer(session, id, options.compress)));
+    packed.push(
+      await session.once(`pack ${id} ${options.compression}`, () => packLayer(session, id, options.compression)),
+    );
   for (const { descriptor } of packed) blobs.add(descriptor.digest);
   const [os = 'linux', architecture = 'amd64', variant] = state.platform.split('/');
   const config: ImageConfig = {
@@ -93,7 +98,7 @@ async function describeImage(
     mediaType: options.docker ? MEDIA.dockerManifest : MEDIA.manifest,
     config: addDocument(documents, config, options.docker ? MEDIA.dockerConfig : MEDIA.config),
     layers: packed.map(({ descriptor }) =>
-      options.docker ? { ...descriptor, mediaType: MEDIA.dockerLayerGzip } : descriptor,
+      options.docker ? { ...descriptor, mediaType: dockerType(descriptor) } : descriptor,
     ),
     ...(state.settings.annotations.size > 0 ? { annotations: Object.fromEntries(state.settings.annotations) } : {}),
   };
@@ -129,13 +134,29 @@ function runConfig({ env, user, workdir, entrypoint, cmd, labels, ports, other }
   };
 }
 
-async function packLayer(session: Session, id: string, compress: boolean): Promise<PackedLayer> {
+const isGzip = ({ mediaType }: Descriptor) => mediaType.endsWith('gzip');
+const dockerType = (layer: Descriptor) => (isGzip(layer) ? MEDIA.dockerLayerGzip : DOCKER_LAYER);
+const DOCKER_LAYER = 'application/vnd.docker.image.rootfs.diff.tar';
+
+async function packLayer(session: Session, id: string, compression?: Compression): Promise<PackedLayer> {
   const { store } = session;
-  const known = store.record<PackedLayer>('layer-blobs', id);
-  if (known !== undefined && store.hasBlob(known.descriptor.digest)) return known;
+  const own = store.record<PackedLayer>('layer-blobs', id);
+  const fits = (layer: PackedLayer | undefined) =>
+    layer !== undefined &&
+    store.hasBlob(layer.descriptor.digest) &&
+    (compression === undefined || isGzip(layer.descriptor) === (compression === 'gzip'));
+  if (own !== undefined && fits(own)) return own;
+  const recoded = store.record<PackedLayer>(`layer-blobs-${compression}`, id);
+  if (recoded !== undefined && fits(recoded)) return recoded;
   const plain = store.scratch('layer-tar');
-  await pipeline(Readable.from(writeTar(layerEntries(session, store.layerPath(id)))), createWriteStream(plain));
+  // A layer that was packed before stays that very archive, whatever it is compressed with.
+  const archive =
+    own !== undefined && store.hasBlob(own.descriptor.digest)
+      ? decompressed(store.blobPath(own.descriptor.digest), own.descriptor.mediaType)
+      : Readable.from(writeTar(layerEntries(session, store.layerPath(id))));
+  await pipeline(archive, createWriteStream(plain));
   const { digest: diffId } = await digestOfFile(plain);
+  const compress = compression !== 'none';
   const packed = compress ? store.scratch('layer-gz') : plain;
   if (compress) await pipeline(createReadStream(plain), createGzip({ level: 6 }), createWriteStream(packed));
   const { digest, size } = await digestOfFile(packed);
@@ -144,7 +165,8 @@ async function packLayer(session: Session, id: string, compress: boolean): Promi
     descriptor: { mediaType: compress ? MEDIA.layerGzip : MEDIA.layer, digest, size },
     diffId,
   };
-  await store.keep('layer-blobs', id, result);
+  // What was packed without compression is only for those who ask for that.
+  await store.keep(own === undefined && compress ? 'layer-blobs' : `layer-blobs-${compression}`, id, result);
   return result;
 }
 

@@ -110,7 +110,7 @@ async function unpack(
   store.commitLayer(id, folder);
 }
 
-function decompressed(path: string, mediaType: string): AsyncIterable<Buffer> {
+export function decompressed(path: string, mediaType: string): AsyncIterable<Buffer> {
   const file = createReadStream(path, { highWaterMark: 1 << 18 });
   if (mediaType.endsWith('zstd')) throw new EngineError('the image has a zstd layer', 'take one with gzip layers');
   if (!mediaType.endsWith('gzip')) return file;
@@ -179,13 +179,18 @@ function portOf(text: string): Port {
 }
 
 /** `Container.import`: an OCI archive, as a file of any origin. */
-export async function importArchive(session: Session, file: FileNode, platform: string): Promise<ContainerState> {
+export async function importArchive(
+  session: Session,
+  file: FileNode,
+  platform: string,
+  tag?: string,
+): Promise<ContainerState> {
   await prepareHash(file.bytes, file.size);
-  const key = `${hashOf(file.bytes)}-${platform.replaceAll('/', '-')}`;
+  const key = [hashOf(file.bytes), platform.replaceAll('/', '-'), ...(tag ? [encodeURIComponent(tag)] : [])].join('-');
   const image = await session.once(`import ${key}`, async () => {
     const known = session.store.record<ImageRecord>('archives', key);
     if (known?.blobs.every(({ digest }) => session.store.hasBlob(digest))) return known;
-    const made = await readArchive(session, file, platform);
+    const made = await readArchive(session, file, platform, tag);
     await session.store.keep('archives', key, made);
     return made;
   });
@@ -193,17 +198,38 @@ export async function importArchive(session: Session, file: FileNode, platform: 
   return original === undefined ? state : { ...state, original };
 }
 
-async function readArchive(session: Session, file: FileNode, platform: string): Promise<ImageRecord> {
+async function readArchive(
+  session: Session,
+  file: FileNode,
+  platform: string,
+  tag: string | undefined,
+): Promise<ImageRecord> {
   const path = 'path' in file.bytes ? file.bytes.path : await spill(session, file.bytes.data);
-  const source = await openLayout(path);
+  const source = await openLayout(path).catch((error: Error) => {
+    throw new EngineError(`the file is not an image archive: ${error.message}`, undefined, { cause: error });
+  });
   try {
-    const [top] = await source.entries();
-    if (top === undefined) throw new EngineError('the archive holds no image');
+    const top = chosen(await source.entries(), tag);
     const chain = await verifyChain(source, top.digest, platform);
     return await keepImage(session, source, chain, top, platform);
   } finally {
     await source.close();
   }
+}
+
+const NAME_ANNOTATIONS = ['org.opencontainers.image.ref.name', 'io.containerd.image.name'];
+
+/** The image with this tag, or the only one. */
+function chosen(entries: readonly Descriptor[], tag: string | undefined): Descriptor {
+  const namesOf = ({ annotations = {} }: Descriptor) => NAME_ANNOTATIONS.map((key) => annotations[key]).filter(Boolean);
+  const names = entries.flatMap(namesOf).join(', ') || 'no names';
+  const fitting = tag
+    ? entries.filter((entry) => namesOf(entry).some((name) => name === tag || name?.endsWith(`:${tag}`)))
+    : entries;
+  const [first] = fitting;
+  if (first === undefined)
+    throw new EngineError(tag ? `the archive holds no image ${tag}; it has ${names}` : 'the archive holds no image');
+  return first;
 }
 
 async function spill(session: Session, data: Buffer): Promise<string> {

@@ -82,26 +82,42 @@ export class Network {
   async lease(): Promise<Attachment | undefined> {
     if (this.#offline && this.#sockets === undefined) return undefined;
     const ready = this.#spare ?? this.#attachStep();
+    this.#spare = undefined;
+    const attachment = await ready;
     // The next step's is made while this one runs.
-    this.#spare = this.#attachStep();
+    this.#spare ??= this.#attachStep();
     this.#spare.catch(() => {
-      this.#spare = undefined; // told to whoever asks next
+      this.#spare = undefined; // whoever asks next tries again
     });
-    return ready;
+    return attachment;
   }
 
-  #attachStep(): Promise<Attachment> {
+  async #attachStep(): Promise<Attachment> {
     let index = this.#lastStepAddress;
     do index = (index + 1) % STEP_ADDRESSES;
     while (this.#stepAddresses.has(index));
     this.#lastStepAddress = index;
     this.#stepAddresses.add(index);
-    const free = () => this.#stepAddresses.delete(index);
-    return this.attach(stepAddress(index), free);
+    const { path, address } = await this.#attach(stepAddress(index));
+    const release = async () => {
+      await unmount(path);
+      this.#stepAddresses.delete(index);
+    };
+    return { path, address, release };
   }
 
-  /** A namespace that has this address. */
-  async attach(address: string, onRelease: () => void = () => {}): Promise<Attachment> {
+  /** A namespace for a service, with the address that it always has. */
+  async attach(service: string): Promise<Attachment> {
+    const { path, link, address } = await this.#attach(this.addressFor(service));
+    const release = async () => {
+      // The kernel takes its time to end a namespace; without its link it is out of the way of the next one at once.
+      await shell(`${IN_ROUTER} ip link delete ${link}`).catch(() => {});
+      await unmount(path);
+    };
+    return { path, address, release };
+  }
+
+  async #attach(address: string): Promise<{ path: string; link: string; address: string }> {
     await this.#start();
     const link = `v${++this.#links}`;
     const path = join(FOLDER, link);
@@ -116,13 +132,7 @@ export class Network {
     ];
     const setUp = `ip -batch - <<'.'\n${commands.join('\n')}\n.\nexec ${IN_ROUTER} ip link set ${link} master br0 up`;
     await run('unshare', [`--net=${path}`, 'sh', '-ec', setUp]);
-    // Without its link the namespace is out of the way at once; the kernel takes its time to end it.
-    const takeDown = `${IN_ROUTER} ip link delete ${link}; umount ${path}`;
-    const release = async () => {
-      await shell(takeDown).catch(() => {}); // a session that ends takes its mounts with it
-      onRelease();
-    };
-    return { path, address, release };
+    return { path, link, address };
   }
 
   /** The address of a service, the same whenever it runs. */
@@ -200,6 +210,10 @@ async function startPasta(enter: readonly [string, ...string[]]): Promise<void> 
   const ended = once(pasta, 'exit').then(() => Promise.reject(unavailable(said)));
   await Promise.race([isReady, ended, once(pasta, 'error').then(() => Promise.reject(unavailable(said)))]);
   ended.catch(() => {}); // later ends are the session's
+}
+
+async function unmount(path: string): Promise<void> {
+  await run('umount', [path]).catch(() => {}); // a session that ends takes its mounts with it
 }
 
 const unavailable = (said: Buffer[]) =>

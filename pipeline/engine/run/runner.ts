@@ -32,6 +32,7 @@ export type StepMount =
       readonly lowers: readonly string[];
       readonly upper: string;
       readonly subpath?: string;
+      readonly readOnly?: boolean;
     }
   | { readonly kind: 'bind'; readonly path: string; readonly source: string; readonly readOnly?: boolean }
   | {
@@ -212,7 +213,11 @@ export class Runner {
       } else {
         mkdirSync(source, { mode: 0o711 });
         commands.push(this.#overlay(mount.lowers, mount.upper, source));
-        binds.push({ destination: mount.path, source: join(source, mount.subpath ?? '') });
+        binds.push({
+          destination: mount.path,
+          source: join(source, mount.subpath ?? ''),
+          readOnly: mount.readOnly ?? false,
+        });
       }
     }
     const spec = runtimeSpec(

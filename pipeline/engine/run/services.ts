@@ -65,6 +65,7 @@ export class Services {
   async start(key: string, launch: () => Promise<Instance>): Promise<Instance> {
     const entry = await this.#entry(key, launch);
     entry.started = true;
+    clearTimeout(entry.linger);
     return entry.ready;
   }
 

@@ -37,6 +37,9 @@ export function patternToRegExp(pattern: string): RegExp {
   return new RegExp(`^${source}$`, 's');
 }
 
+/** Whether a path means more than the file of that very name. */
+export const isPattern = (path: string) => /[*?[]/.test(path);
+
 const escapeChar = (char: string) => char.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 
 interface Rule {

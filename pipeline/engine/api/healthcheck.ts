@@ -1,0 +1,68 @@
+// A container's Docker healthcheck: a setting that goes into the image, read and written in Go's words for durations.
+import { EngineError } from '../errors.ts';
+import { FactValue } from '../values.ts';
+
+export interface HealthcheckArgs {
+  readonly args: readonly string[];
+  readonly shell?: boolean;
+  readonly interval?: string;
+  readonly timeout?: string;
+  readonly startPeriod?: string;
+  readonly startInterval?: string;
+  readonly retries?: number;
+}
+
+const DURATIONS = {
+  interval: 'Interval',
+  timeout: 'Timeout',
+  startPeriod: 'StartPeriod',
+  startInterval: 'StartInterval',
+} as const;
+
+/** As an image's config has it. */
+export function toHealthcheck({ args, shell, retries, ...rest }: HealthcheckArgs): Record<string, unknown> {
+  if (shell && args.length !== 1) throw new EngineError('a healthcheck for the shell is one argument');
+  const durations = Object.entries(DURATIONS)
+    .map(([name, field]) => [field, rest[name as keyof typeof DURATIONS]] as const)
+    .filter(([, text]) => text !== undefined)
+    .map(([field, text]) => [field, nanoseconds(text as string)]);
+  return {
+    Test: [shell ? 'CMD-SHELL' : 'CMD', ...args],
+    ...Object.fromEntries(durations),
+    ...(retries === undefined ? {} : { Retries: retries }),
+  };
+}
+
+export function fromHealthcheck(config: unknown): FactValue | null {
+  if (typeof config !== 'object' || config === null) return null;
+  const { Test = [], Retries = 0, ...rest } = config as { Test?: string[]; Retries?: number };
+  const duration = (field: string) => formatDuration(Number((rest as Record<string, unknown>)[field] ?? 0));
+  return new FactValue('HealthcheckConfig', {
+    args: Test.slice(1),
+    shell: Test[0] === 'CMD-SHELL',
+    retries: Retries,
+    ...Object.fromEntries(Object.entries(DURATIONS).map(([name, field]) => [name, duration(field)])),
+  });
+}
+
+const UNITS: Record<string, number> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
+
+/** `1m30s` as nanoseconds. */
+export function nanoseconds(text: string): number {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
+  if (text !== '0' && (parts.length === 0 || parts.map(([part]) => part).join('') !== text))
+    throw new EngineError(`${JSON.stringify(text)} is not a duration`, 'write it as in "1m30s"');
+  return Math.round(parts.reduce((sum, [, number, unit]) => sum + Number(number) * (UNITS[unit as string] ?? 0), 0));
+}
+
+/** Nanoseconds as Go prints them: `1m30s`, `1.5s`, `250ms`. */
+export function formatDuration(ns: number): string {
+  if (ns === 0) return '0s';
+  if (ns < 1e3) return `${ns}ns`;
+  if (ns < 1e6) return `${ns / 1e3}µs`;
+  if (ns < 1e9) return `${ns / 1e6}ms`;
+  const hours = Math.floor(ns / 3600e9);
+  const minutes = Math.floor((ns % 3600e9) / 60e9);
+  const seconds = `${(ns % 60e9) / 1e9}s`;
+  return `${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${seconds}`;
+}
