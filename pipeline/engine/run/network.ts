@@ -189,7 +189,7 @@ export class Network {
     await startPasta(this.#enter);
     const ruleset = join(FOLDER, 'rules');
     writeFileSync(ruleset, FIREWALL);
-    await shell(`${IN_ROUTER} sh -ec 'sysctl -qw net.ipv4.ip_forward=1; nft -f ${ruleset}'`);
+    await shell(`${IN_ROUTER} sh -ec 'echo 1 >/proc/sys/net/ipv4/ip_forward; nft -f ${ruleset}'`);
   }
 }
 
