@@ -34,6 +34,9 @@ export type Progress =
 /** Ids of containers are this much higher on the host when the engine is root; without root the kernel maps them. */
 const ROOT_SHIFT = 1_879_048_192;
 
+const NO_LIMITS =
+  'note: without root, the number of processes of a step is not limited: that needs a delegated control group';
+
 /** Where programs look for certificates on Debian, Alpine, Fedora and openSUSE. */
 const HOST_BUNDLES = [
   '/etc/ssl/certs/ca-certificates.crt',
@@ -83,6 +86,7 @@ export class Session {
 
   static async start(options: SessionOptions): Promise<Session> {
     const shift = process.getuid?.() === 0 && !process.env.DRYDOCK_ROOTLESS ? ROOT_SHIFT : 0;
+    if (shift === 0) process.stderr.write(`${NO_LIMITS}\n`);
     const store = new Store();
     const mounts = await Mounts.start();
     const runner = await Runner.start(mounts, shift);
