@@ -1,6 +1,6 @@
 // One session: what a client made so far, and everything that the making needs. Ends without leaving a process or a mount.
 import { createHmac, randomBytes } from 'node:crypto';
-import { existsSync, lchownSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, lchownSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Credentials } from '../src/oci/registry.ts';
 import { EngineError } from './errors.ts';
@@ -9,7 +9,7 @@ import { Network } from './run/network.ts';
 import { Runner } from './run/runner.ts';
 import { Services } from './run/services.ts';
 import { Layers } from './store/layers.ts';
-import { cacheFolder, Store, sha256 } from './store/store.ts';
+import { cacheFolder, Store, sha256, storeFolder } from './store/store.ts';
 import type { Mount, Value } from './values.ts';
 
 export interface SessionOptions {
@@ -20,6 +20,8 @@ export interface SessionOptions {
   /** Folder of OCI archives that takes the place of every registry. */
   readonly images?: string;
   readonly mirrors: Readonly<Record<string, readonly string[]>>;
+  /** How large the store may be; by default its disk decides. */
+  readonly budget?: string | undefined;
   readonly credentials: (registry: string) => Credentials | undefined;
 }
 
@@ -52,6 +54,8 @@ export class Session {
   readonly idShift: number;
   readonly network: Network;
   readonly services = new Services();
+  /** How a blob that came with an image can be had once more. */
+  readonly blobSources = new Map<string, () => Promise<unknown>>();
   readonly #values = new Map<string, Value>();
   readonly #running = new Map<string, Promise<unknown>>();
   readonly #secrets = new Set<string>();
@@ -77,7 +81,7 @@ export class Session {
 
   static async start(options: SessionOptions): Promise<Session> {
     const shift = process.getuid?.() === 0 && !process.env.DRYDOCK_ROOTLESS ? ROOT_SHIFT : 0;
-    const store = new Store();
+    const store = new Store(storeFolder(), { budget: options.budget });
     const mounts = await Mounts.start();
     const runner = await Runner.start(mounts, shift);
     return new Session(options, store, mounts, runner, new Network(options, runner.enter), shift);
@@ -87,7 +91,7 @@ export class Session {
     this.#abort.abort();
     await this.services.close();
     await this.runner.close();
-    this.store.close();
+    await this.store.close();
   }
 
   get signal(): AbortSignal {
@@ -183,12 +187,9 @@ export class Session {
     { volume }: Extract<Mount, { kind: 'cache' }>,
     owner: { uid: number; gid: number },
   ): Promise<string> {
-    const folder = this.store.volumePath(sha256(volume.key));
-    if (!existsSync(folder)) {
-      mkdirSync(folder, { recursive: true });
-      lchownSync(folder, owner.uid + this.idShift, owner.gid + this.idShift);
-    }
-    return folder;
+    return this.store.volume(sha256(volume.key), (folder) =>
+      lchownSync(folder, owner.uid + this.idShift, owner.gid + this.idShift),
+    );
   }
 }
 

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createReadStream, createWriteStream, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
@@ -12,6 +13,7 @@ import type { Session } from '../session.ts';
 import { sha256 } from '../store/store.ts';
 import type { FileNode } from '../store/tree.ts';
 import type { ContainerState, ImageSettings } from '../values.ts';
+import { intactBlob } from './blobs.ts';
 import type { ImageRecord } from './import.ts';
 
 export interface ExportOptions {
@@ -24,8 +26,9 @@ interface PackedLayer {
   readonly diffId: string;
 }
 
-/** Documents made for this archive, by digest; blobs of the store are referred to by digest alone. */
+/** Documents made for this archive, and blobs of the store, by digest. */
 type Documents = Map<string, Buffer>;
+type Blobs = Map<string, Descriptor>;
 
 export async function exportImage(
   session: Session,
@@ -33,7 +36,7 @@ export async function exportImage(
   options: ExportOptions,
 ): Promise<FileNode> {
   const documents: Documents = new Map();
-  const blobs = new Set<string>();
+  const blobs: Blobs = new Map();
   const tops: Descriptor[] = [];
   for (const state of states) {
     const { original } = state;
@@ -48,8 +51,13 @@ export async function exportImage(
     tops.length === 1
       ? (single as Descriptor)
       : addDocument(documents, { schemaVersion: 2, mediaType: MEDIA.index, manifests: tops }, MEDIA.index);
+  for (const blob of blobs.values()) await intactBlob(session, blob);
   const archive = session.store.scratch('image');
-  await pipeline(Readable.from(writeTar(archiveEntries(session, top, documents, blobs))), createWriteStream(archive));
+  const entries = archiveEntries(session, top, documents, blobs);
+  await pipeline(Readable.from(writeTar(entries)), createWriteStream(archive)).catch(async (error: Error) => {
+    await rm(archive, { force: true });
+    throw error;
+  });
   const { digest, size } = await digestOfFile(archive);
   return {
     kind: 'file',
@@ -64,8 +72,8 @@ export async function exportImage(
 }
 
 /** An image that nobody changed goes out as it came in, pinned index included. */
-function keepOriginal(image: ImageRecord, blobs: Set<string>): Descriptor {
-  for (const { digest } of [image.top, image.manifest, ...image.blobs]) blobs.add(digest);
+function keepOriginal(image: ImageRecord, blobs: Blobs): Descriptor {
+  for (const descriptor of [image.top, image.manifest, ...image.blobs]) blobs.set(descriptor.digest, descriptor);
   return image.top;
 }
 
@@ -74,13 +82,13 @@ async function describeImage(
   state: ContainerState,
   options: ExportOptions,
   documents: Documents,
-  blobs: Set<string>,
+  blobs: Blobs,
 ): Promise<Descriptor> {
   const { layers } = await state.rootfs();
   const packed: PackedLayer[] = [];
   for (const id of layers)
     packed.push(await session.once(`pack ${id} ${options.compress}`, () => packLayer(session, id, options.compress)));
-  for (const { descriptor } of packed) blobs.add(descriptor.digest);
+  for (const { descriptor } of packed) blobs.set(descriptor.digest, descriptor);
   const [os = 'linux', architecture = 'amd64', variant] = state.platform.split('/');
   const config: ImageConfig = {
     architecture,
@@ -133,11 +141,27 @@ function runConfig({ env, user, workdir, entrypoint, cmd, labels, ports, other }
 async function packLayer(session: Session, id: string, compress: boolean): Promise<PackedLayer> {
   const { store } = session;
   const known = store.record<PackedLayer>('layer-blobs', id);
-  if (known !== undefined && store.hasBlob(known.descriptor.digest)) return known;
+  if (known !== undefined) {
+    if (await store.verifyBlob(known.descriptor)) return known;
+    // A layer that came with an image is to keep its bytes: those of our packing would be others.
+    const renew = session.blobSources.get(known.descriptor.digest);
+    await renew?.();
+    if (renew !== undefined && (await store.verifyBlob(known.descriptor))) return known;
+  }
   const plain = store.scratch('layer-tar');
+  const packed = compress ? store.scratch('layer-gz') : plain;
+  try {
+    return await packAnew(session, id, plain, packed);
+  } finally {
+    for (const file of new Set([plain, packed])) await rm(file, { force: true });
+  }
+}
+
+async function packAnew(session: Session, id: string, plain: string, packed: string): Promise<PackedLayer> {
+  const { store } = session;
+  const compress = packed !== plain;
   await pipeline(Readable.from(writeTar(layerEntries(session, store.layerPath(id)))), createWriteStream(plain));
   const { digest: diffId } = await digestOfFile(plain);
-  const packed = compress ? store.scratch('layer-gz') : plain;
   if (compress) await pipeline(createReadStream(plain), createGzip({ level: 6 }), createWriteStream(packed));
   const { digest, size } = await digestOfFile(packed);
   await store.adoptBlob(packed, digest);
@@ -210,7 +234,7 @@ function* archiveEntries(
   session: Session,
   top: Descriptor,
   documents: Documents,
-  blobs: ReadonlySet<string>,
+  blobs: ReadonlyMap<string, Descriptor>,
 ): Generator<TarInput> {
   const file = (path: string, content: Buffer): TarInput => ({
     path,
@@ -221,7 +245,7 @@ function* archiveEntries(
   });
   yield { path: 'blobs', type: 'directory', mode: 0o755 };
   yield { path: 'blobs/sha256', type: 'directory', mode: 0o755 };
-  for (const digest of [...new Set([...documents.keys(), ...blobs])].sort()) {
+  for (const digest of [...new Set([...documents.keys(), ...blobs.keys()])].sort()) {
     const path = `blobs/sha256/${digest.slice('sha256:'.length)}`;
     const document = documents.get(digest);
     if (document !== undefined) yield file(path, document);

@@ -51,7 +51,10 @@ export async function readHostFile(path: string, store: Store): Promise<FileNode
   const attributes = { mode: stats.mode & 0o7777, uid: 0, gid: 0, mtime: Math.floor(stats.mtimeMs / 1000) };
   if (stats.size <= IN_MEMORY_BYTES) return fileNode(readFileSync(path), attributes);
   const copy = store.scratch('host');
-  await copyFile(path, copy);
+  await copyFile(path, copy).catch(async (error: Error) => {
+    await rm(copy, { force: true });
+    throw error;
+  });
   const digest = await digestOfFile(copy);
   return {
     kind: 'file',

@@ -1,0 +1,25 @@
+// Removes what sessions that are dead have left in the store: their leases and their work in progress.
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readLeases } from './leases.ts';
+
+export interface Swept {
+  /** Sessions that ended without a word. */
+  readonly leases: readonly string[];
+  /** Resolves with the folders of work in progress that were removed. */
+  readonly done: Promise<readonly string[]>;
+}
+
+export function sweepDead(root: string): Swept {
+  const tmp = join(root, 'tmp');
+  // Read before the leases: a session makes its lease before its folder, so what has none now is nobody's.
+  const folders = existsSync(tmp) ? readdirSync(tmp) : [];
+  const leases = readLeases(root);
+  const living = new Set(leases.filter(({ isAlive }) => isAlive).map(({ name }) => name));
+  const dead = leases.filter(({ isAlive, name }) => !isAlive && !name.startsWith('.')).map(({ name }) => name);
+  for (const name of dead) rmSync(join(root, 'leases', name), { force: true });
+  const abandoned = folders.filter((name) => !living.has(name));
+  const done = Promise.all(abandoned.map((name) => rm(join(tmp, name), { recursive: true, force: true })));
+  return { leases: dead, done: done.then(() => abandoned) };
+}
