@@ -2,11 +2,12 @@
 import { rm } from 'node:fs/promises';
 import type { Collected } from '../store/collect.ts';
 import { collect } from '../store/collect.ts';
-import { formatOf } from '../store/format.ts';
+import { claimFormat, formatOf } from '../store/format.ts';
 import { sizeOf } from '../store/inventory.ts';
 import { readLeases } from '../store/leases.ts';
 import { formatSize } from '../store/sizes.ts';
-import { Store } from '../store/store.ts';
+import { budgetFor } from '../store/store.ts';
+import { gcFolder, sweepDead } from '../store/sweep.ts';
 import { bundlesIn, otherStores, packagesIn } from './cache.ts';
 
 export interface GcRequest {
@@ -22,23 +23,15 @@ export interface GcRequest {
 export async function gc({ cache, store: root, budget, keep, all }: GcRequest): Promise<string[]> {
   const lines = all ? await removeOthers(cache) : [];
   if (formatOf(root) === 'empty') return [...lines, ...(all ? await removeBeside(cache) : []), 'the store is empty'];
-  const store = new Store(root, { budget });
-  try {
-    const limit = all ? 0 : (keep ?? store.budget);
-    const collected = await collect(root, {
-      keep: limit,
-      aside: store.scratch('evicted'),
-      except: store.lease.name,
-      measureVolumes: true,
-    });
-    lines.push(...freedLines(collected));
-    const others = readLeases(root).filter(({ isAlive, name }) => isAlive && name !== store.lease.name).length;
-    if (all && others === 0) lines.push(...(await removeBeside(cache)));
-    lines.push(summary(collected, limit, others));
-  } finally {
-    await store.close();
-  }
-  return lines;
+  // No session of its own, which would write to a disk that may have no room left: that is what this is called for.
+  claimFormat(root);
+  const limit = all ? 0 : (keep ?? budgetFor(root, budget));
+  await sweepDead(root).done;
+  const collected = await collect(root, { keep: limit, aside: gcFolder(root), measureVolumes: true });
+  lines.push(...freedLines(collected));
+  const others = readLeases(root).filter(({ isAlive }) => isAlive).length;
+  if (all && others === 0) lines.push(...(await removeBeside(cache)));
+  return [...lines, summary(collected, limit, others)];
 }
 
 function freedLines({ freed }: Collected): string[] {

@@ -1,7 +1,6 @@
 // Results of commands in the store: what they said, how they ended, and the layers that they left. Used whole or not at all.
 import { createHash } from 'node:crypto';
-import { createReadStream, writeFileSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { createReadStream, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Made, madeNow } from './flushes.ts';
 import { readSealed, seal } from './sealed.ts';
@@ -50,17 +49,17 @@ export async function readExecRecord(store: Store, key: string): Promise<ExecRec
 }
 
 async function isAsWritten(path: string, facts: OutputFacts | undefined): Promise<boolean> {
-  const size = (await stat(path).catch(() => undefined))?.size;
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
   return size !== undefined && size === facts?.size && (await factsOf(path)).hash === facts.hash;
 }
 
-/** Outputs are mostly short: read in one go. */
-const SHORT_BYTES = 1 << 20;
+/** Outputs are mostly short: read in one go, and at once, since a trip to another thread would take longer. */
+const SHORT_BYTES = 1 << 18;
 
 async function factsOf(path: string): Promise<OutputFacts> {
-  const { size } = await stat(path);
+  const { size } = statSync(path);
   const hash = createHash('sha256');
-  if (size <= SHORT_BYTES) hash.update(await readFile(path));
-  else for await (const chunk of createReadStream(path, { highWaterMark: SHORT_BYTES })) hash.update(chunk as Buffer);
+  if (size <= SHORT_BYTES) hash.update(readFileSync(path));
+  else for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
   return { size, hash: hash.digest('hex') };
 }

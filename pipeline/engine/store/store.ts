@@ -121,8 +121,9 @@ export class Store {
   async close(): Promise<void> {
     try {
       await this.#sweeping;
-      if (this.#isUnflushed) await this.#flushes.flush(this.scratch('flushed'));
+      const flushed = this.#isUnflushed ? this.#flushes.flush(this.scratch('flushed')) : undefined;
       for (const id of this.#madeLayers) await measureLayer(join(this.layers, id));
+      await flushed;
       if (this.#hasGrown) await this.collect(this.budget);
     } finally {
       await rm(this.#tmp, { recursive: true, force: true });

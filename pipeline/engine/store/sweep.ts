@@ -2,7 +2,12 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { startOf } from './boot.ts';
 import { readLeases } from './leases.ts';
+
+/** Where a `gc` of this process puts what it is about to delete; it has no lease. */
+export const gcFolder = (root: string) => join(root, 'tmp', `gc-${process.pid}`);
+const isOfLivingGc = (name: string) => name.startsWith('gc-') && startOf(Number(name.slice(3))) !== undefined;
 
 export interface Swept {
   /** Sessions that ended without a word. */
@@ -19,7 +24,7 @@ export function sweepDead(root: string): Swept {
   const living = new Set(leases.filter(({ isAlive }) => isAlive).map(({ name }) => name));
   const dead = leases.filter(({ isAlive, name }) => !isAlive && !name.startsWith('.')).map(({ name }) => name);
   for (const name of dead) rmSync(join(root, 'leases', name), { force: true });
-  const abandoned = folders.filter((name) => !living.has(name));
+  const abandoned = folders.filter((name) => !living.has(name) && !isOfLivingGc(name));
   const done = Promise.all(abandoned.map((name) => rm(join(tmp, name), { recursive: true, force: true })));
   return { leases: dead, done: done.then(() => abandoned) };
 }
