@@ -19,6 +19,7 @@ import { rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Collected, collect } from './collect.ts';
+import { diskFullError } from './disk.ts';
 import { settleDurably, writeDurably } from './durable.ts';
 import { Flushes, type Made, madeNow } from './flushes.ts';
 import { claimFormat, FORMAT } from './format.ts';
@@ -125,6 +126,9 @@ export class Store {
       for (const id of this.#madeLayers) await measureLayer(join(this.layers, id));
       await flushed;
       if (this.#hasGrown) await this.collect(this.budget);
+    } catch (error) {
+      // Without room nothing can be noted, and nothing has to be: what isn't known to be on disk is made again after a power cut.
+      if (diskFullError(error, this.root) === undefined) throw error;
     } finally {
       await rm(this.#tmp, { recursive: true, force: true });
       this.lease.end();

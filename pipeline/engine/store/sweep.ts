@@ -9,6 +9,10 @@ import { readLeases } from './leases.ts';
 export const gcFolder = (root: string) => join(root, 'tmp', `gc-${process.pid}`);
 const isOfLivingGc = (name: string) => name.startsWith('gc-') && startOf(Number(name.slice(3))) !== undefined;
 
+/** A lease that has not got its name yet, of a process that is there. */
+const isBeingWritten = (name: string) =>
+  name.startsWith('.') && startOf(Number.parseInt(name.slice(1), 10)) !== undefined;
+
 export interface Swept {
   /** Sessions that ended without a word. */
   readonly leases: readonly string[];
@@ -22,7 +26,7 @@ export function sweepDead(root: string): Swept {
   const folders = existsSync(tmp) ? readdirSync(tmp) : [];
   const leases = readLeases(root);
   const living = new Set(leases.filter(({ isAlive }) => isAlive).map(({ name }) => name));
-  const dead = leases.filter(({ isAlive, name }) => !isAlive && !name.startsWith('.')).map(({ name }) => name);
+  const dead = leases.filter(({ isAlive, name }) => !isAlive && !isBeingWritten(name)).map(({ name }) => name);
   for (const name of dead) rmSync(join(root, 'leases', name), { force: true });
   const abandoned = folders.filter((name) => !living.has(name) && !isOfLivingGc(name));
   const done = Promise.all(abandoned.map((name) => rm(join(tmp, name), { recursive: true, force: true })));
