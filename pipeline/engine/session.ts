@@ -10,7 +10,7 @@ import { Runner } from './run/runner.ts';
 import { Services } from './run/services.ts';
 import { HostFiles } from './store/host.ts';
 import { Layers } from './store/layers.ts';
-import { cacheFolder, Store } from './store/store.ts';
+import { cacheFolder, Store, storeFolder } from './store/store.ts';
 import { Volumes } from './store/volumes.ts';
 import type { Value } from './values.ts';
 
@@ -22,6 +22,8 @@ export interface SessionOptions {
   /** Folder of OCI archives that takes the place of every registry. */
   readonly images?: string;
   readonly mirrors: Readonly<Record<string, readonly string[]>>;
+  /** How large the store may be; by default its disk decides. */
+  readonly budget?: string | undefined;
   readonly credentials: (registry: string) => Credentials | undefined;
 }
 
@@ -59,6 +61,8 @@ export class Session {
   readonly idShift: number;
   readonly network: Network;
   readonly services = new Services();
+  /** How a blob that came with an image can be had once more. */
+  readonly blobSources = new Map<string, () => Promise<unknown>>();
   readonly #values = new Map<string, Value>();
   readonly #running = new Map<string, Promise<unknown>>();
   readonly #secrets = new Set<string>();
@@ -87,7 +91,7 @@ export class Session {
   static async start(options: SessionOptions): Promise<Session> {
     const shift = process.getuid?.() === 0 && !process.env.DRYDOCK_ROOTLESS ? ROOT_SHIFT : 0;
     if (shift === 0) process.stderr.write(`${NO_LIMITS}\n`);
-    const store = new Store();
+    const store = new Store(storeFolder(), { budget: options.budget });
     const mounts = await Mounts.start();
     const runner = await Runner.start(mounts, shift);
     return new Session(options, store, mounts, runner, new Network(options, runner.enter), shift);
@@ -97,7 +101,7 @@ export class Session {
     this.#abort.abort();
     await this.services.close();
     await this.runner.close();
-    this.store.close();
+    await this.store.close();
   }
 
   get signal(): AbortSignal {

@@ -65,7 +65,10 @@ function appFolder(context: RunContext, { production }: BuildInputs, compiled: C
 type Assembly = { app: Directory; manifest: ServiceManifest; hasHealthcheck: boolean; platforms: readonly string[] };
 
 async function assemble(context: RunContext, { app, manifest, hasHealthcheck, platforms }: Assembly) {
-  const archives = platforms.map((platform) => ({ platform, path: `/assembly/base/${platform.replaceAll('/', '-')}.tar` }));
+  const archives = platforms.map((platform) => ({
+    platform,
+    path: `/assembly/base/${platform.replaceAll('/', '-')}.tar`,
+  }));
   const spec = imageSpec({
     manifest,
     pin: pinned('runtime'),
