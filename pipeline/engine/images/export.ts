@@ -10,7 +10,8 @@ import { type Descriptor, digestOfFile, type ImageConfig, MEDIA, type RunConfig 
 import { readTar, type TarEntry, type TarInput, writeTar } from '../../src/oci/tar.ts';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
-import { sha256 } from '../store/store.ts';
+import { hashedFile } from '../store/bytes.ts';
+import { type BlobName, keyOf, sha256 } from '../store/store.ts';
 import type { FileNode } from '../store/tree.ts';
 import type { ContainerState, ImageSettings } from '../values.ts';
 import { intactBlob } from './blobs.ts';
@@ -38,6 +39,50 @@ export async function exportImage(
   states: readonly ContainerState[],
   options: ExportOptions,
 ): Promise<FileNode> {
+  const originals = states.flatMap(({ original }) => original ?? []);
+  const isChanged = originals.length < states.length;
+  return isChanged
+    ? fileAt(await writeArchive(session, states, options))
+    : keptArchive(session, originals, states, options);
+}
+
+const fileAt = (path: string, hash?: string): FileNode => ({
+  kind: 'file',
+  mode: 0o644,
+  uid: 0,
+  gid: 0,
+  mtime: 0,
+  size: statSync(path).size,
+  bytes: hash === undefined ? { path } : hashedFile(path, hash),
+});
+
+/** The archive of images that nobody changed is the same each time, large, and asked for by every run: it is kept. */
+async function keptArchive(
+  session: Session,
+  originals: readonly ImageRecord[],
+  states: readonly ContainerState[],
+  options: ExportOptions,
+): Promise<FileNode> {
+  const { store } = session;
+  const key = keyOf(originals.map(({ top, platform }) => [top.digest, platform]));
+  const archive = await session.once(`archive ${key}`, async () => {
+    const known = store.record<BlobName>('image-archives', key);
+    if (known !== undefined && (await store.hasBlob(known))) return known;
+    const path = await writeArchive(session, states, options);
+    const made = await digestOfFile(path);
+    await store.adoptBlob(path, made.digest);
+    await store.keep('image-archives', key, made);
+    return made;
+  });
+  return fileAt(store.blobPath(archive.digest), archive.digest.slice('sha256:'.length));
+}
+
+/** Writes the archive aside. Gives its path. */
+async function writeArchive(
+  session: Session,
+  states: readonly ContainerState[],
+  options: ExportOptions,
+): Promise<string> {
   const documents: Documents = new Map();
   const blobs: Blobs = new Map();
   const tops: Descriptor[] = [];
@@ -61,16 +106,7 @@ export async function exportImage(
     await rm(archive, { force: true });
     throw error;
   });
-  const { size } = statSync(archive);
-  return {
-    kind: 'file',
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    mtime: 0,
-    size,
-    bytes: { path: archive },
-  };
+  return archive;
 }
 
 /** An image that nobody changed goes out as it came in, pinned index included. */

@@ -12,6 +12,13 @@ const hashes = new WeakMap<Bytes, string>();
 /** What is handled at once; more is done piecemeal, so that nobody else has to wait. */
 export const SMALL_BYTES = 1 << 20;
 
+/** A file whose hash is known: it is not read for it. */
+export function hashedFile(path: string, hash: string): Bytes {
+  const bytes = { path };
+  hashes.set(bytes, hash);
+  return bytes;
+}
+
 /** sha256 as hex. Blocks while it reads a file: of large ones, `prepareHash` first. */
 export function hashOf(bytes: Bytes): string {
   const known = hashes.get(bytes);
