@@ -78,7 +78,8 @@ export function engineSession(environment: Environment = {}): Tools {
   };
 }
 
-async function failure(promise: Promise<unknown>): Promise<Failure> {
+/** The error that a promise ends with. */
+export async function failure(promise: Promise<unknown>): Promise<Failure> {
   try {
     await promise;
     return { name: 'no error', message: '' };
