@@ -1,9 +1,10 @@
 // A session of the public SDK on the embedded engine, from a test file's beginning to its end, and what its tests say in short.
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Client, Container, Directory } from '@dagger.io/dagger';
 import * as sdk from '@dagger.io/dagger';
 import { afterAll, beforeAll } from 'vitest';
+import { cacheFolder } from '../../engine/store/store.ts';
 import { makeBase } from './conformance/base.ts';
 import { type Environment, ROOT, temporaryFolder } from './support.ts';
 
@@ -40,7 +41,7 @@ export function engineSession(environment: Environment = {}): Tools {
     base = await makeBase(tmp);
     delete process.env.DAGGER_SESSION_PORT;
     process.env._EXPERIMENTAL_DAGGER_CLI_BIN = join(ROOT, 'pipeline/engine/bin/embedded-engine');
-    process.env.XDG_CACHE_HOME = join(tmp, 'cache');
+    process.env.XDG_CACHE_HOME = await emptyCache(tmp);
     Object.assign(process.env, environment); // read by the session when it starts
     // The SDK's session lasts as long as a function runs, so one runs from here to the end.
     const ended = new Promise<void>((resolve) => {
@@ -76,6 +77,15 @@ export function engineSession(environment: Environment = {}): Tools {
     },
     failure,
   };
+}
+
+/** A cache without a store. The engine's program, bundled once, is at hand. */
+async function emptyCache(folder: string): Promise<string> {
+  const programs = join(cacheFolder(), 'engine');
+  await mkdir(programs, { recursive: true });
+  await mkdir(join(folder, 'cache/drydock'), { recursive: true });
+  await symlink(programs, join(folder, 'cache/drydock/engine'));
+  return join(folder, 'cache');
 }
 
 /** The error that a promise ends with. */
