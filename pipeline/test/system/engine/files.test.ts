@@ -71,7 +71,11 @@ const rows: Row[] = [
   ['the status of a file by itself', () => dag.file('f', 'abc').stat().size(), 3],
   ['the status of a folder of a container', () => base().stat('/home').fileType(), 'DIRECTORY'],
   ['the status of a file that is not there', () => errorOf(empty().stat('nope').size()), refusal('nope')],
-  ['a file where there is a folder', () => errorOf(empty('d/f').file('d').contents()), refusal('d: not a regular file')],
+  [
+    'a file where there is a folder',
+    () => errorOf(empty('d/f').file('d').contents()),
+    refusal('d: not a regular file'),
+  ],
   ['a folder where there is a file', () => errorOf(empty('f').directory('f').entries()), refusal('f: not a directory')],
   ['an empty file', () => base().withNewFile('/e', '').file('/e').size(), 0],
   [
