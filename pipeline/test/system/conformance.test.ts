@@ -2,11 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { cases } from './conformance/cases.ts';
-import { engineSession } from './engine-session.ts';
+import { sdkSession } from './sdk-session.ts';
 
 const recorded = new URL('conformance/expected.json', import.meta.url);
 const expected = JSON.parse(await readFile(recorded, 'utf8')) as Record<string, unknown>;
-const t = engineSession({ CONFORMANCE_SECRET: 'hunter77' });
+const t = sdkSession({ CONFORMANCE_SECRET: 'hunter77' });
 
 for (const [name, run] of Object.entries(cases)) {
   test(name, async () => {

@@ -2,7 +2,7 @@
 // Each returns plain JSON; expected.json holds what a real Dagger Engine v0.21.8 answered.
 import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
-import { sh, type Tools, tree, web } from '../engine-session.ts';
+import { sh, type Tools, tree, web } from '../sdk-session.ts';
 
 export type Case = (t: Tools) => Promise<unknown>;
 

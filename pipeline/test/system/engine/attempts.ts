@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Container } from '@dagger.io/dagger';
-import { sh } from '../engine-session.ts';
+import { sh } from '../sdk-session.ts';
 
 /** The commands that did not fail for one of these reasons; a command that is not there at all is no refusal. */
 export async function unrefused(container: Container, reasons: RegExp, commands: readonly string[]): Promise<string[]> {

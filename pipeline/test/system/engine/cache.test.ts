@@ -3,10 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container } from '@dagger.io/dagger';
 import { expect } from 'vitest';
-import { engineSession, web } from '../engine-session.ts';
+import { sdkSession, web } from '../sdk-session.ts';
 import { type Row, testRows, UUID } from './rows.ts';
 
-const t = engineSession();
+const t = sdkSession();
 const { dag, base, host } = t;
 /** Whether the same command in both is one step. */
 const isOne = async (a: Container, b: Container) =>

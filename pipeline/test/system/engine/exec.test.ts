@@ -1,9 +1,9 @@
 // Commands: what goes into them, what comes out, and how they fail.
 import { ExecError, ReturnType } from '@dagger.io/dagger';
-import { engineSession, failure, sh } from '../engine-session.ts';
+import { failure, sdkSession, sh } from '../sdk-session.ts';
 import { errorOf, type Row, refusal, testRows } from './rows.ts';
 
-const { dag, base } = engineSession();
+const { dag, base } = sdkSession();
 
 const rows: Row[] = [
   // ── input and output ──────────────────────────────────────────────────────────────────

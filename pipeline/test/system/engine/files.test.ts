@@ -2,10 +2,10 @@
 import { readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Directory, ExistsType } from '@dagger.io/dagger';
-import { engineSession, sh, tree } from '../engine-session.ts';
+import { sdkSession, sh, tree } from '../sdk-session.ts';
 import { errorOf, type Row, refusal, testRows } from './rows.ts';
 
-const { dag, base, host } = engineSession();
+const { dag, base, host } = sdkSession();
 /** A directory of empty files. */
 const empty = (...paths: string[]): Directory =>
   paths.reduce((directory, path) => directory.withNewFile(path, ''), dag.directory());

@@ -2,10 +2,10 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { engineSession } from '../engine-session.ts';
+import { sdkSession } from '../sdk-session.ts';
 import { errorOf, type Row, refusal, testRows } from './rows.ts';
 
-const { dag, host } = engineSession();
+const { dag, host } = sdkSession();
 
 const rows: Row[] = [
   [

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { type Container, type File, ImageLayerCompression, ImageMediaTypes, type Platform } from '@dagger.io/dagger';
 import { expect } from 'vitest';
 import type { Descriptor, Index, Manifest } from '../../../src/oci/types.ts';
-import { engineSession, sh } from '../engine-session.ts';
+import { sdkSession, sh } from '../sdk-session.ts';
 import { errorOf, type Row, refusal, testRows } from './rows.ts';
 
-const { dag, base, host } = engineSession();
+const { dag, base, host } = sdkSession();
 const ARM = 'linux/arm64' as Platform;
 
 const rows: Row[] = [

@@ -4,12 +4,12 @@ import { type AddressInfo, createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { engineSession, sh, web } from '../engine-session.ts';
+import { sdkSession, sh, web } from '../sdk-session.ts';
 import { failed, hostAddresses, reached, unrefused } from './attempts.ts';
 import { errorOf, type Row, testRows } from './rows.ts';
 
 const CANARY = ['canary', 'b0a7'].join('-'); // in two parts, so that no command line below holds it
-const t = engineSession({ ENGINE_TEST_CANARY: CANARY });
+const t = sdkSession({ ENGINE_TEST_CANARY: CANARY });
 const { dag, base, host } = t;
 
 const DENIED = /operation not permitted|permission denied/i;

@@ -1,10 +1,10 @@
 // Mounts: folders, files, temporary folders, and cache volumes.
 import { CacheSharingMode, type CacheVolume } from '@dagger.io/dagger';
 import { expect } from 'vitest';
-import { engineSession, sh } from '../engine-session.ts';
+import { sdkSession, sh } from '../sdk-session.ts';
 import { errorOf, type Row, testRows } from './rows.ts';
 
-const { dag, base } = engineSession();
+const { dag, base } = sdkSession();
 const folder = (files: Record<string, string>) =>
   Object.entries(files).reduce((directory, [path, text]) => directory.withNewFile(path, text), dag.directory());
 

@@ -1,11 +1,11 @@
 // With the network off: services and the host's own ports as ever, and no way to anything else.
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { engineSession, sh, web } from '../engine-session.ts';
+import { sdkSession, sh, web } from '../sdk-session.ts';
 import { failed, hostAddresses, reached } from './attempts.ts';
 import { errorOf, type Row, refusal, testRows } from './rows.ts';
 
-const t = engineSession({ DRYDOCK_OFFLINE: '1' });
+const t = sdkSession({ DRYDOCK_OFFLINE: '1' });
 const { dag, base } = t;
 
 const rows: Row[] = [

@@ -1,9 +1,9 @@
 // What the embedded engine does not have it refuses by name, with the way out, before anything runs.
 import { expect } from 'vitest';
-import { engineSession, failure, sh } from '../engine-session.ts';
+import { failure, sdkSession, sh } from '../sdk-session.ts';
 import { errorOf, type Row, testRows } from './rows.ts';
 
-const { dag, base } = engineSession();
+const { dag, base } = sdkSession();
 const missing = (field: string) =>
   expect.stringMatching(`^GraphQLRequestError: .*not in the embedded engine: .*${field}.*--engine dagger`);
 

@@ -1,6 +1,6 @@
 // A test of the engine is a row: a name, calls of the public SDK, and what Dagger's documentation says that they answer.
 import { expect, test } from 'vitest';
-import { failure } from '../engine-session.ts';
+import { failure } from '../sdk-session.ts';
 
 export type Row = readonly [name: string, run: () => Promise<unknown>, expected: unknown];
 

@@ -1,10 +1,10 @@
 // Secrets: where they arrive, and that nobody else sees them.
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { engineSession, failure, sh } from '../engine-session.ts';
+import { failure, sdkSession, sh } from '../sdk-session.ts';
 import { errorOf, type Row, refusal, testRows, UUID } from './rows.ts';
 
-const { dag, base, host } = engineSession({ ENGINE_TEST_SECRET: 'hunter77' });
+const { dag, base, host } = sdkSession({ ENGINE_TEST_SECRET: 'hunter77' });
 
 const rows: Row[] = [
   [

@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { type Container, NetworkProtocol, type Service } from '@dagger.io/dagger';
 import { expect } from 'vitest';
-import { engineSession, failure, sh, web } from '../engine-session.ts';
+import { failure, sdkSession, sh, web } from '../sdk-session.ts';
 import { errorOf, type Row, refusal, testRows } from './rows.ts';
 
-const t = engineSession();
+const t = sdkSession();
 const { dag, base } = t;
 const serving = (container: Container, options?: Parameters<Container['asService']>[0]) =>
   container.withExposedPort(8080).asService({ args: ['httpd', '-f', '-p', '8080', '-h', '/www'], ...options });

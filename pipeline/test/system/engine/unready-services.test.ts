@@ -1,8 +1,8 @@
 // Services that never accept a connection where they said they would.
-import { engineSession, sh } from '../engine-session.ts';
+import { sdkSession, sh } from '../sdk-session.ts';
 import { errorOf, type Row, refusal, testRows } from './rows.ts';
 
-const { base } = engineSession({ DRYDOCK_SERVICE_READY: '1' });
+const { base } = sdkSession({ DRYDOCK_SERVICE_READY: '1' });
 
 const rows: Row[] = [
   [

@@ -31,7 +31,7 @@ export interface Tools {
 }
 
 /** To be called once in a test file. The store begins empty: no answer is left from a former run. */
-export function engineSession(environment: Environment = {}): Tools {
+export function sdkSession(environment: Environment = {}): Tools {
   let tmp = '';
   let base = '';
   let endSession = () => {};
