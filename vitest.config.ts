@@ -37,6 +37,7 @@ export default defineConfig({
         'pipeline/src/core/**',
         'pipeline/src/oci/**',
         'pipeline/cli/**',
+        'pipeline/suggest.ts',
         'pipeline/engine/images/assembled/**',
       ],
     },

@@ -4,6 +4,7 @@ import { PipelineError, reasonOf } from '../src/core/errors.ts';
 import { DEFAULT_PLATFORM, parsePlatforms } from '../src/core/platforms.ts';
 import { parseMirrors } from '../src/oci/registry.ts';
 import { PIN_NAMES, type PinName } from '../src/pins.ts';
+import { nearest } from '../suggest.ts';
 import {
   FUNCTION_NAMES,
   type FunctionName,
@@ -14,7 +15,6 @@ import {
   optionsOf,
   type StageFunction,
 } from './functions.ts';
-import { nearest } from './suggest.ts';
 
 export type EngineChoice = 'auto' | 'dagger' | 'embedded';
 export type Shell = 'bash' | 'zsh';

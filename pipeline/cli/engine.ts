@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { PipelineError } from '../src/core/errors.ts';
+import { type ErrorCode, PipelineError } from '../src/core/errors.ts';
 import type { EngineFacts } from '../src/core/model.ts';
 import type { EngineChoice } from './arguments.ts';
 
@@ -199,16 +199,15 @@ function firstLine(stream: NodeJS.ReadableStream): Promise<string> {
   });
 }
 
+/** What an exit code of the engine means: a setting of ours that it cannot use, a machine that it cannot use. */
+const ENDINGS: Readonly<Record<string, ErrorCode>> = { 'exit code 2': 'BAD_OPTION', 'exit code 3': 'NO_ENGINE' };
+
 /** What the engine said on its way out, as one of our errors. */
 export function engineError(how: string, said: readonly string[]): PipelineError {
   const field = (name: string) => said.findLast((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
   const message = field('error');
   if (message !== undefined) {
-    const code = /no space left|ENOSPC/i.test(message)
-      ? 'NO_SPACE'
-      : how === 'exit code 3'
-        ? 'NO_ENGINE'
-        : 'ENGINE_FAILED';
+    const code = /no space left|ENOSPC|disk is full/i.test(message) ? 'NO_SPACE' : (ENDINGS[how] ?? 'ENGINE_FAILED');
     return new PipelineError(code, message, field('hint') ?? 'run again with --verbose to see what the engine says');
   }
   const last = said.findLast((line) => line.trim() !== '');

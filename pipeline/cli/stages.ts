@@ -103,8 +103,7 @@ async function runOn(
     const { report, result } = await run(STAGES_OF[name], {
       function: name,
       source: host.directory(root, { exclude: [...SOURCE_IGNORE, ...inside(root, output)], gitignore: true }),
-      // With all that git tracks: whatever were left out here would look deleted.
-      repo: host.directory(root, { exclude: ['**/node_modules'], gitignore: true }).asGit(),
+      repo: host.directory(root, engine.kind === 'embedded' ? {} : UPLOADED_FOR_GIT).asGit(),
       images: images === null ? undefined : host.directory(images, { include: ['*.tar'] }),
       platforms: options.platforms,
       // The embedded engine asks mirrors itself, and what they lack it finds elsewhere.
@@ -118,6 +117,9 @@ async function runOn(
     stop();
   }
 }
+
+/** All that git tracks: whatever were left out here would look deleted. The embedded engine asks git where the folder is. */
+const UPLOADED_FOR_GIT = { exclude: ['**/node_modules'], gitignore: true };
 
 /** The output folder as a pattern, when it is a part of the source: what a run wrote is not what the next one reads. */
 function inside(root: string, folder: string): string[] {

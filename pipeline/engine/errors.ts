@@ -14,6 +14,9 @@ export class EngineError extends Error {
 /** The machine lacks something that the engine cannot run without. Ends the program with exit code 3. */
 export class EnvironmentError extends EngineError {}
 
+/** Words or settings that the program cannot do anything with. Ends it with exit code 2. */
+export class UsageError extends EngineError {}
+
 export interface ExecFailure {
   command: string[];
   exitCode: number;

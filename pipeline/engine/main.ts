@@ -1,39 +1,48 @@
-// The embedded engine's program: `session` serves one client until it goes away.
+// The embedded engine's program: `session` serves one client until it goes away; the others look after the store.
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import manifest from '../package.json' with { type: 'json' };
 import { dockerCredentials, parseMirrors } from '../src/oci/registry.ts';
-import { EngineError, EnvironmentError } from './errors.ts';
+import { parseCommand } from './commands/arguments.ts';
+import { measureUsage, renderUsage } from './commands/du.ts';
+import { gc } from './commands/gc.ts';
+import { sweep } from './commands/sweep.ts';
+import { USAGE } from './commands/usage.ts';
+import { EngineError, EnvironmentError, UsageError } from './errors.ts';
 import { listen } from './server.ts';
 import { Session, type SessionOptions } from './session.ts';
-
-const USAGE = `Usage: embedded-engine session [--workdir DIR]
-
-Speaks Dagger's session protocol: prints {"port":…,"session_token":…} and answers GraphQL on that port
-until its standard input is closed or it is told to stop. Read from the environment:
-  DRYDOCK_OFFLINE=1     no step gets a network, nothing is fetched
-  DRYDOCK_IMAGES=DIR    take images from a folder of OCI archives instead of any registry
-  DRYDOCK_MIRRORS=…     registries to ask first: docker.io=mirror.example/hub,…
-  DRYDOCK_SERVICE_READY=60  seconds that a service's ports may take to accept connections
-  XDG_CACHE_HOME        where the store lives (default ~/.cache)
-`;
+import { DiskFullError, diskFullError } from './store/disk.ts';
+import { FORMAT } from './store/format.ts';
+import { budgetFor, cacheFolder, storeFolder } from './store/store.ts';
 
 const SERVICE_READY_SECONDS = 60;
 
-/** Exit codes: 0 ended as told, 2 wrong use, 3 this machine cannot run it. */
 async function main(args: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    strict: false,
-    options: { workdir: { type: 'string' }, help: { type: 'boolean' } },
-  });
-  if (values.help || positionals[0] !== 'session') {
-    process[values.help ? 'stdout' : 'stderr'].write(USAGE);
-    return values.help ? 0 : 2;
+  const command = parseCommand(args);
+  const say = (text: string) => void process.stdout.write(text);
+  const [cache, store, budget] = [cacheFolder(), storeFolder(), process.env.DRYDOCK_STORE_BUDGET];
+  switch (command.name) {
+    case 'session':
+      return serve(optionsFrom(process.env, command.workdir));
+    case 'du': {
+      const usage = await measureUsage(cache, store, budgetFor(store, budget));
+      say(command.json ? `${JSON.stringify(usage)}\n` : renderUsage(usage));
+      return 0;
+    }
+    case 'gc':
+      say(`${(await gc({ ...command, cache, store, budget })).join('\n')}\n`);
+      return 0;
+    case 'sweep':
+      say(`${(await sweep(store)).join('\n')}\n`);
+      return 0;
+    case 'help':
+      say(USAGE);
+      return 0;
+    case 'version':
+      say(`embedded-engine ${manifest.version} (store format ${FORMAT})\n`);
+      return 0;
   }
-  return serve(optionsFrom(process.env, typeof values.workdir === 'string' ? values.workdir : '.'));
 }
 
 function optionsFrom(env: NodeJS.ProcessEnv, workdir: string): SessionOptions {
@@ -46,10 +55,12 @@ function optionsFrom(env: NodeJS.ProcessEnv, workdir: string): SessionOptions {
     mirrors: parseMirrors((env.DRYDOCK_MIRRORS ?? '').split(',').filter(Boolean)),
     credentials: (registry) => (config === undefined ? undefined : dockerCredentials(config, registry)),
     ...(env.DRYDOCK_IMAGES ? { images: resolve(workdir, env.DRYDOCK_IMAGES) } : {}),
+    budget: env.DRYDOCK_STORE_BUDGET,
   };
 }
 
 async function serve(options: SessionOptions): Promise<number> {
+  budgetFor(storeFolder(), options.budget); // a wrong value is told before anybody connects
   const ended = endOfClient();
   const session = Session.start(options);
   session.catch(() => {}); // told below, where it is awaited
@@ -76,11 +87,16 @@ process.umask(0o022);
 try {
   process.exit(await main(process.argv.slice(2)));
 } catch (error) {
-  const isKnown = error instanceof EngineError;
-  process.stderr.write(
-    isKnown
+  process.exit(tell(diskFullError(error, cacheFolder()) ?? error));
+}
+
+/** Says what went wrong, in a sentence where it is no fault of ours, and gives the exit code. */
+function tell(error: unknown): number {
+  const text =
+    error instanceof EngineError
       ? `error: ${error.message.split('; ')[0]}\n${error.hint ? `hint: ${error.hint}\n` : ''}`
-      : `${(error as Error).stack}\n`,
-  );
-  process.exit(error instanceof EnvironmentError ? 3 : 1);
+      : `${(error as Error).stack}\n`;
+  process.stderr.write(text);
+  if (error instanceof UsageError) return 2;
+  return error instanceof EnvironmentError || error instanceof DiskFullError ? 3 : 1;
 }

@@ -10,7 +10,7 @@ import { Runner } from './run/runner.ts';
 import { Services } from './run/services.ts';
 import { HostFiles } from './store/host.ts';
 import { Layers } from './store/layers.ts';
-import { cacheFolder, Store } from './store/store.ts';
+import { cacheFolder, Store, storeFolder } from './store/store.ts';
 import { Volumes } from './store/volumes.ts';
 import type { Value } from './values.ts';
 
@@ -22,6 +22,8 @@ export interface SessionOptions {
   /** Folder of OCI archives that takes the place of every registry. */
   readonly images?: string;
   readonly mirrors: Readonly<Record<string, readonly string[]>>;
+  /** How large the store may be; by default its disk decides. */
+  readonly budget?: string | undefined;
   readonly credentials: (registry: string) => Credentials | undefined;
 }
 
@@ -33,6 +35,9 @@ export type Progress =
 
 /** Ids of containers are this much higher on the host when the engine is root; without root the kernel maps them. */
 const ROOT_SHIFT = 1_879_048_192;
+
+const NO_LIMITS =
+  'note: without root, the number of processes of a step is not limited: that needs a delegated control group';
 
 /** Where programs look for certificates on Debian, Alpine, Fedora and openSUSE. */
 const HOST_BUNDLES = [
@@ -56,6 +61,8 @@ export class Session {
   readonly idShift: number;
   readonly network: Network;
   readonly services = new Services();
+  /** How a blob that came with an image can be had once more. */
+  readonly blobSources = new Map<string, () => Promise<unknown>>();
   readonly #values = new Map<string, Value>();
   readonly #running = new Map<string, Promise<unknown>>();
   readonly #secrets = new Set<string>();
@@ -83,7 +90,8 @@ export class Session {
 
   static async start(options: SessionOptions): Promise<Session> {
     const shift = process.getuid?.() === 0 && !process.env.DRYDOCK_ROOTLESS ? ROOT_SHIFT : 0;
-    const store = new Store();
+    if (shift === 0) process.stderr.write(`${NO_LIMITS}\n`);
+    const store = new Store(storeFolder(), { budget: options.budget });
     const mounts = await Mounts.start();
     const runner = await Runner.start(mounts, shift);
     return new Session(options, store, mounts, runner, new Network(options, runner.enter), shift);
@@ -93,7 +101,7 @@ export class Session {
     this.#abort.abort();
     await this.services.close();
     await this.runner.close();
-    this.store.close();
+    await this.store.close();
   }
 
   get signal(): AbortSignal {

@@ -1,11 +1,15 @@
 // Runs a container's command, or finds that it ran before: the key of a step is made of everything that can change its outcome.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { EngineError, ExecError } from '../errors.ts';
-import { FileOutputs } from '../run/outputs.ts';
+import { FileOutputs, type Outputs } from '../run/outputs.ts';
 import type { StepRequest } from '../run/runner.ts';
 import type { Session } from '../session.ts';
 import { readBytes } from '../store/bytes.ts';
+import { DiskFullError, isFull } from '../store/disk.ts';
+import { type ExecRecord, readExecRecord, writeExecRecord } from '../store/execs.ts';
 import { onTop, type Stack } from '../store/layers.ts';
 import { keyOf } from '../store/store.ts';
 import { fileNode } from '../store/tree.ts';
@@ -25,19 +29,12 @@ export interface ExecOptions {
   readonly noInit?: boolean;
 }
 
-/** What is kept of a step that ran. */
-interface ExecRecord {
-  readonly exitCode: number;
-  readonly layer: string | null;
-  readonly mounts: Readonly<Record<string, string>>;
-}
-
 export async function execute(session: Session, state: ContainerState, options: ExecOptions): Promise<ExecOutcome> {
   const rootfs = await state.rootfs();
   const command = { args: options.args, stdin: await stdinOf(session, state, options), noInit: options.noInit };
   const key = await stepKey(session, state, rootfs, command);
   const record = await session.once(`exec ${key}`, async () => {
-    const known = readRecord(session, key);
+    const known = await readExecRecord(session.store, key);
     if (known !== undefined && isExpected(known.exitCode, options.expect)) {
       session.progress({ kind: 'cached', key, args: options.args });
       return known;
@@ -60,16 +57,6 @@ async function stdinOf(session: Session, state: ContainerState, options: ExecOpt
   return readBytes(file.bytes).toString();
 }
 
-function readRecord(session: Session, key: string): ExecRecord | undefined {
-  try {
-    const record = JSON.parse(readFileSync(join(session.store.execPath(key), 'result.json'), 'utf8')) as ExecRecord;
-    const layers = [record.layer, ...Object.values(record.mounts)].filter((id) => id !== null);
-    return layers.every((id) => session.store.hasLayer(id)) ? record : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 async function run(
   session: Session,
   state: ContainerState,
@@ -83,14 +70,16 @@ async function run(
   const folder = store.scratchFolder('exec');
   const upper = store.scratchFolder('upper');
   const releases: (() => unknown)[] = [];
+  let request: StepRequest | undefined;
+  let lost: unknown;
   try {
     const bound = await holdBindings(session, state.bindings);
     releases.push(bound.release);
     const network = await session.network.lease();
     if (network !== undefined) releases.push(network.release);
-    const request = await stepRequest(session, state, rootfs, command, {
+    request = await stepRequest(session, state, rootfs, command, {
       upper,
-      outputs: (secrets) => new FileOutputs(folder, secrets),
+      outputs: (secrets) => carefully(new FileOutputs(folder, secrets), (error) => (lost ??= error)),
       network,
       hostname: 'step',
       hosts: bound.hosts,
@@ -101,6 +90,9 @@ async function run(
     const outcome = await session.runner.run(request);
     session.progress({ kind: 'ended', key, args, exitCode: outcome.exitCode });
     bound.throwIfEnded();
+    if (lost !== undefined) throw lost;
+    // Whatever the command made of it: what it wrote last may be cut off, so neither its end nor its files mean anything.
+    if (isFull(store.root)) throw new DiskFullError(store.root);
     if (outcome.startError !== undefined) {
       throw new ExecError(
         { command: [...args], exitCode: 127, stdout: '', stderr: outcome.startError },
@@ -108,27 +100,60 @@ async function run(
       );
     }
     if (outcome.signalled || !isExpected(outcome.exitCode, expect)) throw execError(folder, args, outcome.exitCode);
-    return keep(session, request, key, folder, outcome.exitCode);
+    return await keep(session, { request, below: rootfs.layers, key, folder, exitCode: outcome.exitCode, expect });
   } finally {
     for (const release of releases) release();
+    // What was kept is no longer there; what was not must not take up room until the session's end.
+    const overlays = request?.mounts.filter((mount) => mount.kind === 'overlay') ?? [];
+    for (const left of [folder, upper, ...overlays.map((mount) => mount.upper)])
+      await rm(left, { recursive: true, force: true });
   }
 }
 
-/** Makes what a step left behind part of the store. */
-function keep(session: Session, request: StepRequest, key: string, folder: string, exitCode: number): ExecRecord {
-  const { store } = session;
+/** Outputs whose disk may be full: the first fault is told, and what the command says from then on is lost. */
+function carefully(outputs: Outputs, onFault: (error: unknown) => void): Outputs {
+  const attempt = (work: () => void) => {
+    try {
+      work();
+    } catch (error) {
+      onFault(error);
+    }
+  };
+  return {
+    write: (stream, chunk) => attempt(() => outputs.write(stream, chunk)),
+    close: () => attempt(() => outputs.close()),
+  };
+}
+
+interface Finished {
+  readonly request: StepRequest;
+  readonly below: readonly string[];
+  readonly key: string;
+  readonly folder: string;
+  readonly exitCode: number;
+  readonly expect: ExecOptions['expect'];
+}
+
+/** Makes what a step left behind part of the store. Where another session was first with the same step, its result is taken. */
+async function keep({ store }: Session, finished: Finished): Promise<ExecRecord> {
+  const { request, below, key, folder, exitCode, expect } = finished;
+  // Layers of their own for each time that a step runs: its record and its layers are of the same run, or it counts as not run.
+  const run = randomBytes(8).toString('hex');
   const mounts: Record<string, string> = {};
   for (const mount of request.mounts) {
     if (mount.kind !== 'overlay') continue;
-    const id = `${keyOf([key, mount.path]).slice(0, 40)}`;
-    store.commitLayer(id, mount.upper);
+    const id = keyOf([key, run, mount.path]).slice(0, 40);
+    await store.commitLayer(id, mount.upper, key);
     mounts[mount.path] = id;
   }
-  const layer = key.slice(0, 40);
-  store.commitLayer(layer, request.upper);
-  const record: ExecRecord = { exitCode, layer, mounts };
-  writeFileSync(join(folder, 'result.json'), JSON.stringify(record));
-  store.commitExec(key, folder);
+  const layer = keyOf([key, run]).slice(0, 40);
+  await store.commitLayer(layer, request.upper, key);
+  const record = await writeExecRecord(folder, { exitCode, layer, mounts, below });
+  while (!(await store.commitExec(key, folder))) {
+    const first = await readExecRecord(store, key);
+    if (first !== undefined && isExpected(first.exitCode, expect)) return first;
+    if (first !== undefined) await store.dropExec(key); // it failed then, and does not now
+  }
   return record;
 }
 
@@ -150,12 +175,12 @@ async function outcomeOf(
     if (layer === undefined || (mount.kind !== 'directory' && mount.kind !== 'file')) continue;
     const below = await mount.content();
     const stack = 'stack' in below && below.path === '/' ? below.stack : await baseOf(session, below);
-    mounts.set(mount.path, { stack: onTop(stack, layer, keyOf([key, mount.path])), path: '/' });
+    mounts.set(mount.path, { stack: onTop(stack, layer), path: '/' });
   }
   return {
     exitCode: record.exitCode,
     outputs: session.store.execPath(key),
-    rootfs: record.layer === null ? rootfs : onTop(rootfs, record.layer, key),
+    rootfs: onTop(rootfs, record.layer),
     mounts,
   };
 }

@@ -27,6 +27,7 @@ import {
 import { EngineError, ExecError, notSupported } from '../errors.ts';
 import { Scrubber } from '../run/scrubber.ts';
 import type { Session } from '../session.ts';
+import { diskFullError } from '../store/disk.ts';
 import type { Filter } from '../store/patterns.ts';
 import type { Sharing } from '../store/volumes.ts';
 import {
@@ -276,9 +277,10 @@ export async function answer(
 
 /** What a client is told of a fault: secrets are taken out, wherever in it they stand. */
 function asError(error: GraphQLError, session: Session) {
-  const { originalError, path } = error;
+  const { path } = error;
+  const originalError = diskFullError(error.originalError, session.store.root) ?? error.originalError;
   const scrubber = new Scrubber(session.secretValues());
-  const message = scrubber.scrub(error.message);
+  const message = scrubber.scrub(originalError?.message ?? error.message);
   if (originalError instanceof ExecError) {
     const { cmd, ...facts } = originalError.extensions;
     const scrubbed = Object.entries(facts).map(([name, fact]) => [name, scrubbedFact(scrubber, fact)]);

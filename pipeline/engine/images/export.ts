@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createReadStream, createWriteStream, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
@@ -12,6 +13,7 @@ import type { Session } from '../session.ts';
 import { sha256 } from '../store/store.ts';
 import type { FileNode } from '../store/tree.ts';
 import type { ContainerState, ImageSettings } from '../values.ts';
+import { intactBlob } from './blobs.ts';
 import { decompressed, type ImageRecord } from './import.ts';
 
 export type Compression = 'gzip' | 'none';
@@ -27,8 +29,9 @@ interface PackedLayer {
   readonly diffId: string;
 }
 
-/** Documents made for this archive, by digest; blobs of the store are referred to by digest alone. */
+/** Documents made for this archive, and blobs of the store, by digest. */
 type Documents = Map<string, Buffer>;
+type Blobs = Map<string, Descriptor>;
 
 export async function exportImage(
   session: Session,
@@ -36,7 +39,7 @@ export async function exportImage(
   options: ExportOptions,
 ): Promise<FileNode> {
   const documents: Documents = new Map();
-  const blobs = new Set<string>();
+  const blobs: Blobs = new Map();
   const tops: Descriptor[] = [];
   for (const state of states) {
     const { original } = state;
@@ -51,8 +54,13 @@ export async function exportImage(
     tops.length === 1
       ? (single as Descriptor)
       : addDocument(documents, { schemaVersion: 2, mediaType: MEDIA.index, manifests: tops }, MEDIA.index);
+  for (const blob of blobs.values()) await intactBlob(session, blob);
   const archive = session.store.scratch('image');
-  await pipeline(Readable.from(writeTar(archiveEntries(session, top, documents, blobs))), createWriteStream(archive));
+  const entries = archiveEntries(session, top, documents, blobs);
+  await pipeline(Readable.from(writeTar(entries)), createWriteStream(archive)).catch(async (error: Error) => {
+    await rm(archive, { force: true });
+    throw error;
+  });
   const { size } = statSync(archive);
   return {
     kind: 'file',
@@ -66,8 +74,8 @@ export async function exportImage(
 }
 
 /** An image that nobody changed goes out as it came in, pinned index included. */
-function keepOriginal(image: ImageRecord, blobs: Set<string>): Descriptor {
-  for (const { digest } of [image.top, image.manifest, ...image.blobs]) blobs.add(digest);
+function keepOriginal(image: ImageRecord, blobs: Blobs): Descriptor {
+  for (const descriptor of [image.top, image.manifest, ...image.blobs]) blobs.set(descriptor.digest, descriptor);
   return image.top;
 }
 
@@ -76,7 +84,7 @@ async function describeImage(
   state: ContainerState,
   options: ExportOptions,
   documents: Documents,
-  blobs: Set<string>,
+  blobs: Blobs,
 ): Promise<Descriptor> {
   const { layers } = await state.rootfs();
   const packed: PackedLayer[] = [];
@@ -84,7 +92,7 @@ async function describeImage(
     packed.push(
       await session.once(`pack ${id} ${options.compression}`, () => packLayer(session, id, options.compression)),
     );
-  for (const { descriptor } of packed) blobs.add(descriptor.digest);
+  for (const { descriptor } of packed) blobs.set(descriptor.digest, descriptor);
   const [os = 'linux', architecture = 'amd64', variant] = state.platform.split('/');
   const config: ImageConfig = {
     architecture,
@@ -141,33 +149,50 @@ const DOCKER_LAYER = 'application/vnd.docker.image.rootfs.diff.tar';
 async function packLayer(session: Session, id: string, compression?: Compression): Promise<PackedLayer> {
   const { store } = session;
   const own = store.record<PackedLayer>('layer-blobs', id);
-  const fits = (layer: PackedLayer | undefined) =>
-    layer !== undefined &&
-    store.hasBlob(layer.descriptor.digest) &&
-    (compression === undefined || isGzip(layer.descriptor) === (compression === 'gzip'));
-  if (own !== undefined && fits(own)) return own;
+  const isOwnIntact = own !== undefined && (await isIntact(session, own));
+  const fits = (layer: PackedLayer) =>
+    compression === undefined || isGzip(layer.descriptor) === (compression === 'gzip');
+  if (isOwnIntact && fits(own)) return own;
   const recoded = store.record<PackedLayer>(`layer-blobs-${compression}`, id);
-  if (recoded !== undefined && fits(recoded)) return recoded;
-  const plain = store.scratch('layer-tar');
+  if (recoded !== undefined && fits(recoded) && (await store.verifyBlob(recoded.descriptor))) return recoded;
   // A layer that was packed before stays that very archive, whatever it is compressed with.
-  const archive =
-    own !== undefined && store.hasBlob(own.descriptor.digest)
-      ? decompressed(store.blobPath(own.descriptor.digest), own.descriptor.mediaType)
-      : Readable.from(writeTar(layerEntries(session, store.layerPath(id))));
+  const archive = isOwnIntact
+    ? decompressed(store.blobPath(own.descriptor.digest), own.descriptor.mediaType)
+    : Readable.from(writeTar(layerEntries(session, store.layerPath(id))));
+  const compress = compression !== 'none';
+  const plain = store.scratch('layer-tar');
+  const packed = compress ? store.scratch('layer-gz') : plain;
+  try {
+    const result = await packAnew(session, archive, plain, packed);
+    // What was packed without compression is only for those who ask for that.
+    await store.keep(own === undefined && compress ? 'layer-blobs' : `layer-blobs-${compression}`, id, result);
+    return result;
+  } finally {
+    for (const file of new Set([plain, packed])) await rm(file, { force: true });
+  }
+}
+
+/** A layer that came with an image is to keep its bytes, since those of our packing would be others: it is had again. */
+async function isIntact(session: Session, { descriptor }: PackedLayer): Promise<boolean> {
+  if (await session.store.verifyBlob(descriptor)) return true;
+  const renew = session.blobSources.get(descriptor.digest);
+  await renew?.();
+  return renew !== undefined && (await session.store.verifyBlob(descriptor));
+}
+
+async function packAnew(
+  { store }: Session,
+  archive: AsyncIterable<Uint8Array>,
+  plain: string,
+  packed: string,
+): Promise<PackedLayer> {
+  const compress = packed !== plain;
   await pipeline(archive, createWriteStream(plain));
   const { digest: diffId } = await digestOfFile(plain);
-  const compress = compression !== 'none';
-  const packed = compress ? store.scratch('layer-gz') : plain;
   if (compress) await pipeline(createReadStream(plain), createGzip({ level: 6 }), createWriteStream(packed));
   const { digest, size } = await digestOfFile(packed);
   await store.adoptBlob(packed, digest);
-  const result: PackedLayer = {
-    descriptor: { mediaType: compress ? MEDIA.layerGzip : MEDIA.layer, digest, size },
-    diffId,
-  };
-  // What was packed without compression is only for those who ask for that.
-  await store.keep(own === undefined && compress ? 'layer-blobs' : `layer-blobs-${compression}`, id, result);
-  return result;
+  return { descriptor: { mediaType: compress ? MEDIA.layerGzip : MEDIA.layer, digest, size }, diffId };
 }
 
 /** The entries of a layer's folder. GNU tar reads it, because Node cannot read the attributes that overlayfs and capabilities use. */
@@ -231,7 +256,7 @@ function* archiveEntries(
   session: Session,
   top: Descriptor,
   documents: Documents,
-  blobs: ReadonlySet<string>,
+  blobs: ReadonlyMap<string, Descriptor>,
 ): Generator<TarInput> {
   const file = (path: string, content: Buffer): TarInput => ({
     path,
@@ -242,7 +267,7 @@ function* archiveEntries(
   });
   yield { path: 'blobs', type: 'directory', mode: 0o755 };
   yield { path: 'blobs/sha256', type: 'directory', mode: 0o755 };
-  for (const digest of [...new Set([...documents.keys(), ...blobs])].sort()) {
+  for (const digest of [...new Set([...documents.keys(), ...blobs.keys()])].sort()) {
     const path = `blobs/sha256/${digest.slice('sha256:'.length)}`;
     const document = documents.get(digest);
     if (document !== undefined) yield file(path, document);

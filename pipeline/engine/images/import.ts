@@ -1,5 +1,6 @@
 // Takes an image of an OCI layout or archive into the store: its documents and blobs as they are, its layers unpacked.
-import { createReadStream, createWriteStream, rmSync } from 'node:fs';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
@@ -16,10 +17,12 @@ import { readTar } from '../../src/oci/tar.ts';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { hashOf, prepareHash } from '../store/bytes.ts';
+import { diskFullError } from '../store/disk.ts';
 import type { Stack } from '../store/layers.ts';
 import { sha256 } from '../store/store.ts';
 import type { FileNode } from '../store/tree.ts';
 import { type ContainerState, type ImageSettings, lazy, type Port } from '../values.ts';
+import { intactBlob } from './blobs.ts';
 
 /** What the store remembers of an image: enough to run it and to write it out again byte for byte. */
 export interface ImageRecord {
@@ -56,11 +59,21 @@ export async function keepImage(
   };
 }
 
-async function keepBlob({ store }: Session, source: BlobSource, { digest }: Descriptor): Promise<void> {
-  if (store.hasBlob(digest)) return;
+async function keepBlob({ store }: Session, source: BlobSource, descriptor: Descriptor): Promise<void> {
+  if (await store.hasBlob(descriptor)) return;
   const aside = store.scratch('blob');
-  await pipeline(Readable.from(source.stream(digest)), createWriteStream(aside));
-  await store.adoptBlob(aside, digest);
+  try {
+    await pipeline(Readable.from(source.stream(descriptor.digest)), createWriteStream(aside));
+    await store.adoptBlob(aside, descriptor.digest);
+  } finally {
+    await rm(aside, { force: true });
+  }
+}
+
+/** Whether all of an image is in the store. */
+export async function isComplete({ store }: Session, { top, manifest, blobs }: ImageRecord): Promise<boolean> {
+  for (const blob of [top, manifest, ...blobs]) if (!(await store.hasBlob(blob))) return false;
+  return true;
 }
 
 export const chainId = (diffIds: readonly string[]) => sha256(`chain ${diffIds.join(' ')}`).slice(0, 40);
@@ -72,11 +85,29 @@ export async function imageStack(session: Session, image: ImageRecord): Promise<
   for (const [index, diffId] of diffIds.entries()) {
     const id = chainId(diffIds.slice(0, index + 1));
     const descriptor = image.blobs[index + 1] as Descriptor;
-    if (!session.store.hasLayer(id))
-      await session.once(`unpack ${id}`, () => unpack(session, id, descriptor, diffId, layers));
+    if (!(await session.store.hasLayer(id)))
+      await session.once(`unpack ${id}`, () => unpackIntact(session, id, descriptor, diffId, layers));
     layers.push(id);
   }
   return { layers, key: sha256(`image ${diffIds.join(' ')}`) };
+}
+
+/** A blob that cannot be unpacked because it is not what its name says is had again, once. */
+async function unpackIntact(
+  session: Session,
+  id: string,
+  descriptor: Descriptor,
+  diffId: string,
+  below: readonly string[],
+): Promise<void> {
+  if (!(await session.store.hasBlob(descriptor))) await intactBlob(session, descriptor);
+  try {
+    await unpack(session, id, descriptor, diffId, below);
+  } catch (error) {
+    if (diskFullError(error, session.store.root) || (await session.store.verifyBlob(descriptor))) throw error;
+    await intactBlob(session, descriptor);
+    await unpack(session, id, descriptor, diffId, below);
+  }
 }
 
 async function unpack(
@@ -86,9 +117,26 @@ async function unpack(
   diffId: string,
   below: readonly string[],
 ): Promise<void> {
-  const { unpackLayer } = await import('./unpack.ts');
   const { store } = session;
   const folder = store.scratchFolder('unpack');
+  try {
+    await unpackInto(session, folder, descriptor, diffId, below);
+    await store.keep('layer-blobs', id, { descriptor, diffId });
+    await store.commitLayer(id, folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function unpackInto(
+  session: Session,
+  folder: string,
+  descriptor: Descriptor,
+  diffId: string,
+  below: readonly string[],
+): Promise<void> {
+  const { unpackLayer } = await import('./unpack.ts');
+  const { store } = session;
   const bytes = decompressed(store.blobPath(descriptor.digest), descriptor.mediaType);
   const [hashed, read] = tee(bytes);
   const actual = digestOfStream(hashed);
@@ -100,14 +148,11 @@ async function unpack(
   });
   const { digest } = await actual;
   if (digest !== diffId) {
-    rmSync(folder, { recursive: true, force: true });
     throw new EngineError(
       `layer ${descriptor.digest} unpacks to ${digest}, its image says ${diffId}`,
       'the image is damaged',
     );
   }
-  await store.keep('layer-blobs', id, { descriptor, diffId });
-  store.commitLayer(id, folder);
 }
 
 export function decompressed(path: string, mediaType: string): AsyncIterable<Buffer> {
@@ -137,8 +182,14 @@ function tee(source: AsyncIterable<Buffer>): [AsyncIterable<Buffer>, AsyncIterab
   return [hashed, read()];
 }
 
-/** The start of a container from an image. */
-export function imageState(session: Session, image: ImageRecord, imageRef?: string): ContainerState {
+/** The start of a container from an image, which `renew` brings into the store once more should it be damaged there. */
+export function imageState(
+  session: Session,
+  image: ImageRecord,
+  renew: () => Promise<unknown>,
+  imageRef?: string,
+): ContainerState {
+  for (const { digest } of [image.top, image.manifest, ...image.blobs]) session.blobSources.set(digest, renew);
   return {
     platform: image.platform,
     settings: settingsOf(image.config),
@@ -187,14 +238,15 @@ export async function importArchive(
 ): Promise<ContainerState> {
   await prepareHash(file.bytes, file.size);
   const key = [hashOf(file.bytes), platform.replaceAll('/', '-'), ...(tag ? [encodeURIComponent(tag)] : [])].join('-');
-  const image = await session.once(`import ${key}`, async () => {
-    const known = session.store.record<ImageRecord>('archives', key);
-    if (known?.blobs.every(({ digest }) => session.store.hasBlob(digest))) return known;
-    const made = await readArchive(session, file, platform, tag);
-    await session.store.keep('archives', key, made);
-    return made;
-  });
-  const { original, ...state } = imageState(session, image);
+  const imported = () =>
+    session.once(`import ${key}`, async () => {
+      const known = session.store.record<ImageRecord>('archives', key);
+      if (known !== undefined && (await isComplete(session, known))) return known;
+      const made = await readArchive(session, file, platform, tag);
+      await session.store.keep('archives', key, made);
+      return made;
+    });
+  const { original, ...state } = imageState(session, await imported(), imported);
   return original === undefined ? state : { ...state, original };
 }
 

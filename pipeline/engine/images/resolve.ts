@@ -7,9 +7,10 @@ import { pullToLayout } from '../../src/oci/pull.ts';
 import { formatReference, parseReference, type Reference, RegistryClient } from '../../src/oci/registry.ts';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
+import { diskFullError } from '../store/disk.ts';
 import type { ContainerState } from '../values.ts';
 import { assembleImage, hasRecipe } from './assembled/index.ts';
-import { type ImageRecord, imageState, keepImage } from './import.ts';
+import { type ImageRecord, imageState, isComplete, keepImage } from './import.ts';
 
 /** How long a stand-in serves before a registry is asked again for the image itself. */
 const STAND_IN_MS = 24 * 60 * 60 * 1000;
@@ -17,16 +18,18 @@ const STAND_IN_MS = 24 * 60 * 60 * 1000;
 export async function resolveImage(session: Session, address: string, platform: string): Promise<ContainerState> {
   const reference = parse(address);
   const key = `${encodeURIComponent(formatReference(reference))}-${platform.replaceAll('/', '-')}`;
-  const image = await session.once(`image ${key}`, async () => {
-    const known = fromStore(session, key);
-    if (known !== undefined) return known;
-    const found =
-      (await fromFolder(session, reference, platform)) ?? (await fromRegistry(session, reference, platform));
-    await session.store.keep('images', key, found);
-    return found;
-  });
+  const find = () =>
+    session.once(`image ${key}`, async () => {
+      const known = await fromStore(session, key);
+      if (known !== undefined) return known;
+      const found =
+        (await fromFolder(session, reference, platform)) ?? (await fromRegistry(session, reference, platform));
+      await session.store.keep('images', key, found);
+      return found;
+    });
+  const image = await find();
   if (image.standIn !== undefined) session.progress({ kind: 'stand-in', reference: address, standIn: image.standIn });
-  return imageState(session, image, formatReference({ ...reference, digest: image.top.digest }));
+  return imageState(session, image, find, formatReference({ ...reference, digest: image.top.digest }));
 }
 
 function parse(address: string): Reference {
@@ -37,10 +40,12 @@ function parse(address: string): Reference {
   }
 }
 
-function fromStore(session: Session, key: string): ImageRecord | undefined {
+async function fromStore(session: Session, key: string): Promise<ImageRecord | undefined> {
   const known = session.store.record<ImageRecord>('images', key);
-  if (known === undefined || !known.blobs.every(({ digest }) => session.store.hasBlob(digest))) return undefined;
-  const isFresh = known.standIn === undefined || session.options.offline || Date.now() - known.importedAt < STAND_IN_MS;
+  if (known === undefined || !(await isComplete(session, known))) return undefined;
+  // One from the future was made by a clock that was wrong: how old it is nobody knows.
+  const age = Date.now() - known.importedAt;
+  const isFresh = known.standIn === undefined || session.options.offline || (age >= 0 && age < STAND_IN_MS);
   return isFresh ? known : undefined;
 }
 
@@ -102,6 +107,8 @@ async function fromRegistry(session: Session, reference: Reference, platform: st
     const top = await pullToLayout(client, reference, folder, { platforms: [platform] });
     return (await fromLayout(session, folder, top.digest, platform)) as ImageRecord;
   } catch (error) {
+    const full = diskFullError(error, session.store.root);
+    if (full !== undefined) throw full;
     const unreachable = error instanceof OciError && error.code === 'UNREACHABLE';
     if (!unreachable || reference.digest === undefined || !hasRecipe(reference.digest)) {
       const named = formatReference(reference);

@@ -8,14 +8,16 @@ const STEP = /^drydock-(\d+)-\d+$/;
 export const stepId = (counter: number) => `drydock-${process.pid}-${counter}`;
 export const cgroupOf = (step: string) => `/${PARENT}/${step}`;
 
-/** Removes the groups of this engine's steps and of engines that are gone. One that still holds a process stays. */
-export function removeAbandonedCgroups(): void {
+/** Removes the groups of this engine's steps and of engines that are gone, and counts them. One that still holds a process stays. */
+export function removeAbandonedCgroups(): number {
+  let removed = 0;
   for (const hierarchy of hierarchies()) {
     for (const name of list(join(hierarchy, PARENT))) {
       const pid = Number(STEP.exec(name)?.[1] ?? Number.NaN);
-      if (pid === process.pid || !isAlive(pid)) remove(join(hierarchy, PARENT, name));
+      if ((pid === process.pid || !isAlive(pid)) && remove(join(hierarchy, PARENT, name))) removed += 1;
     }
   }
+  return removed;
 }
 
 function hierarchies(): string[] {
@@ -34,11 +36,12 @@ function list(folder: string): string[] {
   }
 }
 
-function remove(folder: string): void {
+function remove(folder: string): boolean {
   try {
     rmdirSync(folder);
+    return true;
   } catch {
-    // in use, or not ours to remove
+    return false; // in use, or not ours to remove
   }
 }
 

@@ -197,7 +197,7 @@ export class Network {
     await startPasta(this.#enter);
     const ruleset = join(FOLDER, 'rules');
     writeFileSync(ruleset, FIREWALL);
-    await shell(`${IN_ROUTER} sh -ec 'sysctl -qw net.ipv4.ip_forward=1; nft -f ${ruleset}'`);
+    await shell(`${IN_ROUTER} sh -ec 'echo 1 >/proc/sys/net/ipv4/ip_forward; nft -f ${ruleset}'`);
   }
 }
 
@@ -224,11 +224,14 @@ async function unmount(path: string): Promise<void> {
   await run('umount', [path]).catch(() => {}); // a session that ends takes its mounts with it
 }
 
-const unavailable = (said: Buffer[]) =>
-  new EnvironmentError(
-    `steps have no network: pasta says ${Buffer.concat(said).toString().trim().split('\n').at(-1) ?? 'nothing'}`,
-    'install passt, or run with --offline',
+function unavailable(said: Buffer[]): EnvironmentError {
+  const text = Buffer.concat(said).toString().trim();
+  const isRefused = /tun socket/.test(text);
+  return new EnvironmentError(
+    `steps have no network: pasta says ${text.split('\n').at(-1) ?? 'nothing'}`,
+    isRefused ? 'let users open it: sudo chmod 0666 /dev/net/tun' : 'install passt, or run with --offline',
   );
+}
 
 const hardwareAddress = (address: string) =>
   ['02', '00', ...address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))].join(':');

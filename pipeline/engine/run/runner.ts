@@ -230,7 +230,7 @@ export class Runner {
         rootfs: join(bundle, 'rootfs'),
         binds,
         tmpfs,
-        cgroup: cgroupOf(id),
+        ...(this.#shift > 0 ? { cgroup: cgroupOf(id) } : {}),
         shift: this.#shift,
         ...(request.network === undefined ? {} : { sys: join(bundle, 'sys') }),
       },

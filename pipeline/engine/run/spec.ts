@@ -60,7 +60,8 @@ export interface Step {
   readonly tmpfs: readonly { destination: string; size?: number }[];
   /** The sysfs of the network namespace that the runtime is started in; without it the step gets a fresh one with nothing but loopback. */
   readonly sys?: string;
-  readonly cgroup: string;
+  /** Absent where none may be made: without root, unless somebody delegated one. */
+  readonly cgroup?: string;
   readonly shift: number;
 }
 
@@ -70,7 +71,7 @@ const INIT = '/dev/.init';
 /** `init` is the program that runs the command as its child; without it the command is the first process. */
 export function runtimeSpec(step: Step, init: string | undefined): object {
   const capabilities = { bounding: CAPABILITIES, effective: CAPABILITIES, permitted: CAPABILITIES };
-  const ids = [{ containerID: 0, hostID: step.shift, size: ID_COUNT }];
+  const ids = idMappings(step.shift);
   return {
     ociVersion: '1.0.2',
     process: {
@@ -108,13 +109,24 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
       ],
       uidMappings: ids,
       gidMappings: ids,
-      cgroupsPath: step.cgroup,
-      resources: { pids: { limit: 8192 } },
+      ...(step.cgroup === undefined ? {} : { cgroupsPath: step.cgroup, resources: { pids: { limit: 8192 } } }),
       maskedPaths: MASKED_PATHS,
       readonlyPaths: READONLY_PATHS,
       seccomp: SECCOMP,
     },
   };
+}
+
+/**
+ * Which ids of the host a step's are. Without root (no shift) the engine is in a user namespace itself, in which root is the
+ * user and the others are subordinate ids: two ranges, and the kernel maps none across their border.
+ */
+function idMappings(shift: number): object[] {
+  if (shift > 0) return [{ containerID: 0, hostID: shift, size: ID_COUNT }];
+  return [
+    { containerID: 0, hostID: 0, size: 1 },
+    { containerID: 1, hostID: 1, size: ID_COUNT - 1 },
+  ];
 }
 
 function systemMounts(sys: string | undefined): object[] {

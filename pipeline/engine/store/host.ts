@@ -79,7 +79,10 @@ export class HostFiles {
     const attributes = attributesOf(stats);
     if (stats.size <= IN_MEMORY_BYTES) return fileNode(readFileSync(path), attributes);
     const copy = this.#store.scratch('host');
-    await copyFile(path, copy);
+    await copyFile(path, copy).catch((error: Error) => {
+      rmSync(copy, { force: true });
+      throw error;
+    });
     return { kind: 'file', ...attributes, size: lstatSync(copy).size, bytes: { path: copy } };
   }
 }

@@ -78,10 +78,10 @@ export class Layers {
   }
 
   async #layOut(id: string, tree: DirNode): Promise<string> {
-    if (this.store.hasLayer(id)) return id;
+    if (await this.store.hasLayer(id)) return id;
     const folder = this.store.scratchFolder('layer');
     await this.#writeFolder(tree, join(folder, 'fs'), { files: 0 });
-    this.store.commitLayer(id, folder);
+    await this.store.commitLayer(id, folder);
     return id;
   }
 
@@ -175,7 +175,7 @@ export class Layers {
     const recorded = this.store.record<{ digest: string }>('digests', key);
     if (recorded !== undefined) return recorded.digest;
     const result = await digestInTurns(await this.treeAt(stack, path));
-    await this.store.keep('digests', key, { digest: result });
+    await this.store.keep('digests', key, { digest: result }, { flush: false });
     return result;
   }
 
@@ -265,7 +265,7 @@ export class Layers {
     if (located === undefined) return undefined;
     const real = segments(await this.realPath(stack, dirname(`/${segments(path).join('/')}`)));
     const id = sha256(`without ${stack.key} ${real.join('/')}/${basename(path)}`).slice(0, 40);
-    if (this.store.hasLayer(id)) return id;
+    if (await this.store.hasLayer(id)) return id;
     const folder = this.store.scratchFolder('layer');
     const root = await this.view(stack);
     for (let depth = 0; depth <= real.length; depth++) {
@@ -274,7 +274,7 @@ export class Layers {
       this.#setAttributes(emptyDir(await this.#folderAttributes(root, real.slice(0, depth))), made);
     }
     await this.#mounts.whiteout(join(folder, 'fs', ...real, basename(path)));
-    this.store.commitLayer(id, folder);
+    await this.store.commitLayer(id, folder);
     return id;
   }
 }

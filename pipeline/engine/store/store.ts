@@ -1,15 +1,34 @@
 // The engine's folder on disk: content-addressed, written aside and renamed into place, shared by sessions that run at once.
-//   blobs/sha256/<digest>   bytes as registries hold them        layers/<id>/fs   one layer of a file system, shifted owners
-//   execs/<key>/            what a command answered              records/<kind>/  small JSON facts by key
+//   blobs/sha256/<digest>   bytes as registries hold them        layers/<id>/     one layer of a file system (`fs`), shifted owners
+//   execs/<key>/            what a command answered              records/<kind>/  small JSON facts by key, with a checksum
 //   volumes/<key>/          cache volumes                        tmp/<session>/   work in progress, swept when its owner is gone
-import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+//   leases/<session>        who is alive, and what it uses       flushed/<boot>   until when all is known to be on disk
+//   format  lock  evicting  the stamp; the lock that one eviction at a time holds, and the sign that it chooses
+import { createHash } from 'node:crypto';
+import {
+  createReadStream,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  renameSync,
+  statfsSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
-
-/** Changes whenever what is on disk would be read wrongly by another version; older folders are left alone. */
-const FORMAT = 'v1';
+import { dirname, join } from 'node:path';
+import { type Collected, collect } from './collect.ts';
+import { diskFullError } from './disk.ts';
+import { settleDurably, writeDurably } from './durable.ts';
+import { Flushes, type Made, madeNow } from './flushes.ts';
+import { claimFormat, FORMAT } from './format.ts';
+import { measureLayer } from './inventory.ts';
+import { Lease } from './leases.ts';
+import { withLock } from './lock.ts';
+import { readSealed, seal } from './sealed.ts';
+import { budgetOf } from './sizes.ts';
+import { sweepDead } from './sweep.ts';
 
 export const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
 
@@ -28,21 +47,64 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'drydock');
 }
 
+export const storeFolder = (env?: NodeJS.ProcessEnv): string => join(cacheFolder(env), `store-v${FORMAT}`);
+
+/** The mark of a layer: when it was made, and of which command's result it is a part. */
+export interface LayerMark {
+  readonly made: Made;
+  readonly exec?: string;
+}
+
+export const LAYER_MARK = 'mark';
+
+/** What names a blob, and how large it has to be. */
+export interface BlobName {
+  readonly digest: string;
+  readonly size: number;
+}
+
+/** A last use is written down again when the one that is written is older than this. */
+const TOUCH_MS = 60_000;
+
+export interface StoreOptions {
+  /** What DRYDOCK_STORE_BUDGET says. */
+  readonly budget?: string | undefined;
+}
+
 export class Store {
   readonly root: string;
   readonly layers: string;
+  readonly budget: number;
+  readonly lease: Lease;
+  readonly #flushes: Flushes;
   readonly #tmp: string;
+  readonly #sweeping: Promise<readonly string[]>;
+  /** Layers and blobs that were looked at in this session and are as they should be. */
+  readonly #sound = new Set<string>();
+  readonly #verified = new Set<string>();
+  readonly #madeLayers: string[] = [];
+  #isUnflushed = false;
+  #hasGrown = false;
   #counter = 0;
 
-  constructor(root = join(cacheFolder(), `store-${FORMAT}`)) {
+  constructor(root = storeFolder(), options: StoreOptions = {}) {
     this.root = root;
     this.layers = join(root, 'layers');
-    this.#tmp = join(root, 'tmp', `${process.pid}-${randomBytes(4).toString('hex')}`);
+    this.budget = budgetFor(root, options.budget);
     mkdirSync(root, { recursive: true, mode: 0o700 });
-    for (const folder of ['blobs/sha256', 'layers', 'execs', 'records', 'volumes'])
+    claimFormat(root);
+    for (const folder of ['blobs/sha256', 'layers', 'execs', 'records', 'volumes', 'tmp'])
       mkdirSync(join(root, folder), { recursive: true });
-    sweepAbandoned(join(root, 'tmp'));
-    mkdirSync(this.#tmp, { recursive: true });
+    if (!existsSync(join(root, 'lock'))) writeFileSync(join(root, 'lock'), '');
+    this.#flushes = new Flushes(root);
+    // The lease first: a folder without one is an abandoned one.
+    this.lease = new Lease(root);
+    this.#tmp = join(root, 'tmp', this.lease.name);
+    mkdirSync(this.#tmp);
+    const dead = sweepDead(root);
+    // Sessions that were killed had no time to flush what they made.
+    this.#isUnflushed = dead.leases.length > 0;
+    this.#sweeping = dead.done.catch(() => []);
   }
 
   /** A fresh path for work in progress, on the same file system as everything else here. */
@@ -56,51 +118,163 @@ export class Store {
     return folder;
   }
 
-  /** Removes this session's work in progress. */
-  close(): void {
-    rmSync(this.#tmp, { recursive: true, force: true });
+  /** Ends the session: what it made is put on disk, and the least recently used makes room where the store has grown too large. */
+  async close(): Promise<void> {
+    try {
+      await this.#sweeping;
+      const flushed = this.#isUnflushed ? this.#flushes.flush(this.scratch('flushed')) : undefined;
+      for (const id of this.#madeLayers) await measureLayer(join(this.layers, id));
+      await flushed;
+      if (this.#hasGrown) await this.collect(this.budget);
+    } catch (error) {
+      // Without room nothing can be noted, and nothing has to be: what isn't known to be on disk is made again after a power cut.
+      if (diskFullError(error, this.root) === undefined) throw error;
+    } finally {
+      await rm(this.#tmp, { recursive: true, force: true });
+      this.lease.end();
+    }
   }
+
+  /** Evicts until no more than `keep` bytes are left of what no other session uses. */
+  async collect(keep: number): Promise<Collected> {
+    return collect(this.root, { keep, aside: this.scratch('evicted'), except: this.lease.name });
+  }
+
+  // ── Layers ──────────────────────────────────────────────────────────────────────────────────
 
   layerPath(id: string): string {
     return join(this.layers, id, 'fs');
   }
 
-  hasLayer(id: string): boolean {
-    return existsSync(this.layerPath(id));
+  /** Whether a layer is there and whole. From then on this session holds it. */
+  async hasLayer(id: string): Promise<boolean> {
+    const thing = `layers/${id}`;
+    if (this.#sound.has(thing)) return true;
+    await this.lease.use(thing);
+    const folder = join(this.layers, id);
+    const found = inodeOf(folder);
+    if (found === undefined) return false;
+    if (!this.#isSoundLayer(folder)) {
+      await this.#discard(folder, found);
+      return false;
+    }
+    touch(folder);
+    this.#sound.add(thing);
+    return true;
+  }
+
+  #isSoundLayer(folder: string): boolean {
+    const mark = readSealed<LayerMark>(join(folder, LAYER_MARK));
+    return mark !== undefined && this.#flushes.isReliable(mark.made) && existsSync(join(folder, 'fs'));
   }
 
   /** Makes `folder`, which holds a ready `fs`, the layer `id`. Whoever comes second finds the first one's and drops its own. */
-  commitLayer(id: string, folder: string): void {
-    this.#commit(folder, join(this.layers, id));
+  async commitLayer(id: string, folder: string, exec?: string): Promise<void> {
+    await this.lease.use(`layers/${id}`);
+    const mark: LayerMark = { made: madeNow(), ...(exec === undefined ? {} : { exec }) };
+    writeFileSync(join(folder, LAYER_MARK), seal(mark));
+    this.#hasGrown = true;
+    this.#isUnflushed = true;
+    while (!tryRename(folder, join(this.layers, id))) {
+      if (!(await this.hasLayer(id))) continue; // it was damaged, and is away now
+      await rm(folder, { recursive: true, force: true });
+      return;
+    }
+    this.#madeLayers.push(id);
+    this.#sound.add(`layers/${id}`);
   }
+
+  // ── Results of commands ─────────────────────────────────────────────────────────────────────
 
   execPath(key: string): string {
     return join(this.root, 'execs', key);
   }
 
-  commitExec(key: string, folder: string): void {
-    this.#commit(folder, this.execPath(key));
+  /** Looks at a result while this session holds it. One that is there and not sound is thrown away. */
+  async soundExec<T>(key: string, check: (folder: string) => Promise<T | undefined>): Promise<T | undefined> {
+    await this.lease.use(`execs/${key}`);
+    const folder = this.execPath(key);
+    const looked = inodeOf(folder);
+    if (looked === undefined) return undefined;
+    const found = await check(folder);
+    if (found === undefined) await this.#discard(folder, looked);
+    else touch(folder);
+    return found;
   }
 
-  #commit(folder: string, target: string): void {
-    try {
-      renameSync(folder, target);
-    } catch (error) {
-      if (!existsSync(target)) throw error;
-      rmSync(folder, { recursive: true, force: true });
-    }
+  isReliable(made: Made): boolean {
+    return this.#flushes.isReliable(made);
   }
+
+  /** Puts a result in its place; false when there is one already. */
+  async commitExec(key: string, folder: string): Promise<boolean> {
+    await this.lease.use(`execs/${key}`);
+    this.#hasGrown = true;
+    this.#isUnflushed = true;
+    return tryRename(folder, this.execPath(key));
+  }
+
+  /** Throws a result away that turned out to be of no use. */
+  async dropExec(key: string): Promise<void> {
+    const path = this.execPath(key);
+    await this.#discard(path, inodeOf(path));
+  }
+
+  // ── Cache volumes ───────────────────────────────────────────────────────────────────────────
 
   volumePath(key: string): string {
     return join(this.root, 'volumes', key);
   }
 
+  /** The folder of a volume, which `fill` makes when it is new. From then on this session holds it. */
+  async volume(key: string, fill: (aside: string) => Promise<unknown>): Promise<string> {
+    await this.lease.use(`volumes/${key}`);
+    const folder = this.volumePath(key);
+    if (!existsSync(folder)) {
+      const aside = this.scratch('volume');
+      await fill(aside);
+      if (!tryRename(aside, folder)) await rm(aside, { recursive: true, force: true }); // somebody was faster
+    }
+    this.#hasGrown = true;
+    if (this.record('volume-uses', key) === undefined) await this.keep('volume-uses', key, { key }, { flush: false });
+    return folder;
+  }
+
+  // ── Blobs ───────────────────────────────────────────────────────────────────────────────────
+
   blobPath(digest: string): string {
     return join(this.root, 'blobs', 'sha256', digest.replace(/^sha256:/, ''));
   }
 
-  hasBlob(digest: string): boolean {
-    return existsSync(this.blobPath(digest));
+  /** Whether a blob of the right size is there. From then on this session holds it. */
+  async hasBlob({ digest, size }: BlobName): Promise<boolean> {
+    const path = this.blobPath(digest);
+    if (this.#sound.has(path)) return true;
+    await this.lease.use(`blobs/sha256/${digest.replace(/^sha256:/, '')}`);
+    const actual = lstatSync(path, { throwIfNoEntry: false });
+    if (actual?.size !== size) {
+      await this.#discard(path, actual?.ino);
+      return false;
+    }
+    touch(path);
+    this.#sound.add(path);
+    return true;
+  }
+
+  /** The same, its content read as well, once a session: for when its bytes leave the engine. */
+  async verifyBlob(blob: BlobName): Promise<boolean> {
+    const path = this.blobPath(blob.digest);
+    if (this.#verified.has(path)) return true;
+    this.#sound.delete(path);
+    if (!(await this.hasBlob(blob))) return false;
+    const found = inodeOf(path);
+    if ((await digestOfFile(path)) === blob.digest) {
+      this.#verified.add(path);
+      return true;
+    }
+    this.#sound.delete(path);
+    await this.#discard(path, found);
+    return false;
   }
 
   /** Takes a file over as the blob of its digest. Throws when the content is another. */
@@ -110,34 +284,74 @@ export class Store {
       await rm(file, { force: true });
       throw new Error(`expected ${digest}, found ${actual}`);
     }
-    await rename(file, this.blobPath(digest));
+    const path = this.blobPath(digest);
+    await this.lease.use(`blobs/sha256/${digest.replace(/^sha256:/, '')}`);
+    await settleDurably(file, path);
+    this.#hasGrown = true;
+    this.#sound.add(path);
+    this.#verified.add(path);
   }
 
-  /** A small fact that was kept under `kind` and `key`, or undefined. An unreadable one counts as absent. */
+  // ── Records ─────────────────────────────────────────────────────────────────────────────────
+
+  #recordPath(kind: string, key: string): string {
+    return join(this.root, 'records', kind, key);
+  }
+
+  /** A small fact that was kept under `kind` and `key`, or undefined. A damaged one counts as absent. */
   record<T>(kind: string, key: string): T | undefined {
-    try {
-      return JSON.parse(readFileSync(join(this.root, 'records', kind, key), 'utf8')) as T;
-    } catch {
-      return undefined;
-    }
+    const path = this.#recordPath(kind, key);
+    const value = readSealed<T>(path);
+    if (value !== undefined) touch(path);
+    return value;
   }
 
-  async keep(kind: string, key: string, value: unknown): Promise<void> {
-    mkdirSync(join(this.root, 'records', kind), { recursive: true });
-    await writeDurably(this.scratch('record'), join(this.root, 'records', kind, key), JSON.stringify(value));
+  /** Without `flush` a power cut may lose the fact; never leave half of it, since the checksum tells. */
+  async keep(kind: string, key: string, value: unknown, { flush = true } = {}): Promise<void> {
+    const path = this.#recordPath(kind, key);
+    mkdirSync(dirname(path), { recursive: true });
+    const aside = this.scratch('record');
+    if (flush) return writeDurably(aside, path, seal(value));
+    writeFileSync(aside, seal(value));
+    renameSync(aside, path);
+  }
+
+  /** Removes what was found to be not as it should be, unless another session has put a new one there meanwhile. */
+  async #discard(path: string, found: number | undefined): Promise<void> {
+    if (found === undefined) return;
+    const aside = this.scratch('damaged');
+    await withLock(this.root, async () => {
+      if (inodeOf(path) === found) await rename(path, aside);
+    });
+    await rm(aside, { recursive: true, force: true });
   }
 }
 
-/** Writes aside, flushes to disk and renames into place, so that a crash leaves the old file or the new one. */
-export async function writeDurably(aside: string, target: string, data: string | Uint8Array): Promise<void> {
-  const file = await open(aside, 'w', 0o644);
+const inodeOf = (path: string): number | undefined => lstatSync(path, { throwIfNoEntry: false })?.ino;
+
+/** False when something is there already. */
+function tryRename(folder: string, target: string): boolean {
   try {
-    await file.writeFile(data);
-    await file.sync();
-  } finally {
-    await file.close();
+    renameSync(folder, target);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOTEMPTY' || code === 'EEXIST') return false;
+    throw error;
   }
-  await rename(aside, target);
+}
+
+/** Writes down that something was used. A time in the future is a clock's that has jumped, and is put right. */
+function touch(path: string): void {
+  const now = Date.now();
+  const age = now - (lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? now);
+  if (age > TOUCH_MS || age < -TOUCH_MS) {
+    try {
+      utimesSync(path, now / 1000, now / 1000);
+    } catch {
+      // gone meanwhile, or a disk without room: when it was used matters less than using it
+    }
+  }
 }
 
 export async function digestOfFile(path: string): Promise<string> {
@@ -146,18 +360,14 @@ export async function digestOfFile(path: string): Promise<string> {
   return `sha256:${hash.digest('hex')}`;
 }
 
-/** Removes the work of sessions whose process is gone. */
-function sweepAbandoned(tmp: string): void {
-  for (const name of existsSync(tmp) ? readdirSync(tmp) : []) {
-    if (!isAlive(Number.parseInt(name, 10))) rmSync(join(tmp, name), { recursive: true, force: true });
-  }
-}
+/** How large a store may be: what is named, or what its disk allows for. */
+export const budgetFor = (root: string, named: string | undefined): number =>
+  budgetOf(named, () => diskSize(dirname(root)));
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+/** Of the disk that a folder is on, or will be. */
+function diskSize(folder: string): number {
+  const place = existsSync(folder) ? folder : dirname(folder);
+  if (place !== folder) return diskSize(place);
+  const { blocks, bsize } = statfsSync(folder);
+  return blocks * bsize;
 }

@@ -1,7 +1,7 @@
 // Cache volumes: folders that steps of all sessions share, one after the other where that is asked for.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Layers } from './layers.ts';
@@ -42,19 +42,11 @@ export class Volumes {
     }
   }
 
-  async #folder(key: string, seed: () => Promise<DirNode>): Promise<string> {
-    const folder = this.#store.volumePath(key);
-    if (existsSync(folder)) return folder;
-    const layer = this.#store.layerPath(await this.#layers.layerOf(await seed()));
-    const aside = this.#store.scratch('volume');
-    await run('cp', ['--archive', '--reflink=auto', layer, aside]);
-    try {
-      renameSync(aside, folder);
-    } catch (error) {
-      rmSync(aside, { recursive: true, force: true });
-      if (!existsSync(folder)) throw error; // else somebody was faster
-    }
-    return folder;
+  #folder(key: string, seed: () => Promise<DirNode>): Promise<string> {
+    return this.#store.volume(key, async (aside) => {
+      const layer = this.#store.layerPath(await this.#layers.layerOf(await seed()));
+      await run('cp', ['--archive', '--reflink=auto', layer, aside]);
+    });
   }
 
   /** A process that has the volume's lock until its input ends, also when that is because this engine died. */

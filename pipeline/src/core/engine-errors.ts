@@ -11,7 +11,7 @@ const READINGS: readonly Reading[] = [
     hint: 'wait, log in (`docker login`), or name a mirror: --mirror docker.io=host/prefix',
   },
   {
-    when: /ENOSPC|no space left on device/i,
+    when: /ENOSPC|no space left on device|the disk is full/i,
     code: 'NO_SPACE',
     hint: 'free some space, or move the cache with XDG_CACHE_HOME',
   },

@@ -13,9 +13,9 @@ import { timedStage } from './timed.ts';
 export const IMAGE_FILE = 'image.tar';
 
 /** Where things stand in the container that assembles. */
-const APP = '/work/app';
-const SPEC = '/work/spec.json';
-const PROGRAMS = '/work/oci';
+const APP = '/assembly/app';
+const SPEC = '/assembly/spec.json';
+const PROGRAMS = '/assembly/oci';
 const OUT = `${stepFolder('assemble')}/image`;
 
 export type Built = { stage: StageResult; archive: File | null; image: ImageResult | null; standIns: StandIn[] };
@@ -65,7 +65,10 @@ function appFolder(context: RunContext, { production }: BuildInputs, compiled: C
 type Assembly = { app: Directory; manifest: ServiceManifest; hasHealthcheck: boolean; platforms: readonly string[] };
 
 async function assemble(context: RunContext, { app, manifest, hasHealthcheck, platforms }: Assembly) {
-  const archives = platforms.map((platform) => ({ platform, path: `/work/base/${platform.replaceAll('/', '-')}.tar` }));
+  const archives = platforms.map((platform) => ({
+    platform,
+    path: `/assembly/base/${platform.replaceAll('/', '-')}.tar`,
+  }));
   const spec = imageSpec({
     manifest,
     pin: pinned('runtime'),

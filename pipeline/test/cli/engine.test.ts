@@ -201,6 +201,14 @@ const words: [name: string, how: string, said: string[], code: string, message: 
     'write /x: no space left on device',
     VERBOSE,
   ],
+  [
+    'a full disk in its own words',
+    'exit code 3',
+    ['error: the disk is full: x'],
+    'NO_SPACE',
+    'the disk is full: x',
+    VERBOSE,
+  ],
   ['a full disk in Node’s words', 'exit code 1', ['error: ENOSPC: x'], 'NO_SPACE', 'ENOSPC: x', VERBOSE],
   [
     'a stack',
@@ -225,3 +233,13 @@ for (const [name, how, said, code, message, hint] of words) {
     expect(toRefusal(engineError(how, said))).toEqual({ code, exitCode: 3, message, hint } satisfies Refusal);
   });
 }
+
+test('an engine that ends with a setting that it cannot use: wrong use', () => {
+  const error = engineError('exit code 2', ['error: DRYDOCK_STORE_BUDGET is not a size: x', 'hint: write it as 20GB']);
+  expect(toRefusal(error)).toEqual({
+    code: 'BAD_OPTION',
+    exitCode: 2,
+    message: 'DRYDOCK_STORE_BUDGET is not a size: x',
+    hint: 'write it as 20GB',
+  } satisfies Refusal);
+});

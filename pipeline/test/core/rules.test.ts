@@ -79,7 +79,7 @@ test('every pin is a tag and a digest, and each digest stands for one image', ()
 test('every package that is in both lock files has one version', () => {
   const [tools, service] = [versionsIn('../package-lock.json'), versionsIn('../service/package-lock.json')];
   const shared = [...service].filter(([name]) => tools.has(name));
-  expect(shared.map(([name]) => name)).toContain('vitest');
+  expect(tools.get('vitest')?.size).toBe(1);
   // The tools may need a second one beside it, for a package that takes no other (import-in-the-middle and es-module-lexer).
   for (const [name, versions] of shared)
     expect([...(tools.get(name) ?? [])], name).toEqual(expect.arrayContaining([...versions]));

@@ -50,6 +50,7 @@ const errors: [message: string, code: string, hint: string][] = [
   ['pull of node failed: 429 Too Many Requests', 'RATE_LIMITED', '--mirror'],
   ['toomanyrequests: You have reached your pull rate limit', 'RATE_LIMITED', '--mirror'],
   ['write /x: no space left on device', 'NO_SPACE', 'free some space'],
+  ['the disk is full: there is no room left at /x', 'NO_SPACE', 'free some space'],
   ['node is not in the store, and --offline is set', 'OFFLINE', '--images'],
   ['401 Unauthorized', 'UNAUTHORIZED', 'docker login'],
   ['failed to resolve source metadata for docker.io/library/node', 'MISSING_IMAGE', '--images'],

@@ -1,0 +1,52 @@
+// What lies beside the store in the cache folder: packages, bundles of the engine, and stores of other versions.
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { startOf } from '../store/boot.ts';
+import { FORMAT, formatOf } from '../store/format.ts';
+import { readLeases } from '../store/leases.ts';
+
+const filesBelow = (folder: string): string[] =>
+  existsSync(folder)
+    ? readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name))
+    : [];
+
+export const packagesIn = (cache: string): string[] => filesBelow(join(cache, 'packages'));
+export const bundlesIn = (cache: string): string[] => filesBelow(join(cache, 'engine'));
+
+export interface OtherStore {
+  readonly path: string;
+  /** For people. */
+  readonly format: string;
+  /** Whether a session of that version seems to be running on it. */
+  readonly isUsed: boolean;
+}
+
+/** Stores that this version does not read: of another format, or with a damaged stamp. */
+export function otherStores(cache: string): OtherStore[] {
+  const names = existsSync(cache) ? readdirSync(cache).filter((name) => /^store-v\d+$/.test(name)) : [];
+  return names.flatMap((name) => {
+    const path = join(cache, name);
+    const [format, isOurs] = [formatOf(path), name === `store-v${FORMAT}`];
+    if (isOurs && (format === FORMAT || format === 'empty')) return [];
+    const said =
+      isOurs && format === 'damaged'
+        ? 'its version stamp is damaged'
+        : `a store of another version (${versionOf(path)})`;
+    return [{ path, format: said, isUsed: isUsed(path) }];
+  });
+}
+
+function versionOf(path: string): string {
+  const format = formatOf(path);
+  return typeof format === 'number' ? `v${format}` : basename(path).replace('store-', '');
+}
+
+/** Every version names its sessions' folders and leases after their process. */
+function isUsed(path: string): boolean {
+  if (readLeases(path).some(({ isAlive }) => isAlive)) return true;
+  const tmp = join(path, 'tmp');
+  const pids = existsSync(tmp) ? readdirSync(tmp).map((name) => Number.parseInt(name, 10)) : [];
+  return !existsSync(join(path, 'leases')) && pids.some((pid) => startOf(pid) !== undefined);
+}

@@ -1,0 +1,21 @@
+// What `--help` says.
+export const USAGE = `Usage: embedded-engine session [--workdir DIR]     speak Dagger's session protocol
+       embedded-engine du [--json]                 say what the store holds, and its budget
+       embedded-engine gc [--keep SIZE] [--all]    evict what was not used for longest
+       embedded-engine sweep                       remove what sessions that were killed left behind
+
+session  prints {"port":…,"session_token":…} and answers GraphQL on that port until its standard input is closed
+         or it is told to stop
+gc       evicts until the store fits its budget, or SIZE (20GB, 500MB, a number of bytes); --all evicts everything,
+         packages and stores of other versions too. What a running session uses always stays
+
+Read from the environment:
+  DRYDOCK_OFFLINE=1     no step gets a network, nothing is fetched
+  DRYDOCK_IMAGES=DIR    take images from a folder of OCI archives instead of any registry
+  DRYDOCK_MIRRORS=…     registries to ask first: docker.io=mirror.example/hub,…
+  DRYDOCK_SERVICE_READY=60  seconds that a service's ports may take to accept connections
+  DRYDOCK_STORE_BUDGET=20GB  how large the store may be (default: 20 GB, or a tenth of its disk if that is less)
+  XDG_CACHE_HOME        where the store lives (default ~/.cache)
+
+Exit codes: 0 done, 2 wrong use, 3 this machine or its store cannot be used, 1 anything else.
+`;
