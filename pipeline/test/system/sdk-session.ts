@@ -6,7 +6,8 @@ import * as sdk from '@dagger.io/dagger';
 import { afterAll, beforeAll } from 'vitest';
 import { cacheFolder } from '../../engine/store/store.ts';
 import { makeBase } from './conformance/base.ts';
-import { type Environment, ROOT, temporaryFolder } from './support.ts';
+import { type EngineSession, openSession } from './engine-session.ts';
+import { type Environment, temporaryFolder } from './support.ts';
 
 /** An error, reduced to what a caller may rely on. */
 export interface Failure {
@@ -34,30 +35,30 @@ export interface Tools {
 export function sdkSession(environment: Environment = {}): Tools {
   let tmp = '';
   let base = '';
-  let endSession = () => {};
-  let session: Promise<void> = Promise.resolve();
+  let disconnect = () => {};
+  let connection: Promise<void> = Promise.resolve();
+  let engine: EngineSession | undefined;
   beforeAll(async () => {
     tmp = await temporaryFolder('session');
     base = await makeBase(tmp);
-    delete process.env.DAGGER_SESSION_PORT;
-    process.env._EXPERIMENTAL_DAGGER_CLI_BIN = join(ROOT, 'pipeline/engine/bin/embedded-engine');
-    process.env.XDG_CACHE_HOME = await emptyCache(tmp);
-    Object.assign(process.env, environment); // read by the session when it starts
-    // The SDK's session lasts as long as a function runs, so one runs from here to the end.
+    engine = await openSession({ ...environment, XDG_CACHE_HOME: await emptyCache(tmp) });
+    Object.assign(process.env, engine.environment);
+    // The SDK's connection lasts as long as a function runs, so one runs from here to the end.
     const ended = new Promise<void>((resolve) => {
-      endSession = resolve;
+      disconnect = resolve;
     });
     await new Promise<void>((resolve, reject) => {
-      session = sdk.connection(async () => {
+      connection = sdk.connection(async () => {
         resolve();
         await ended;
       });
-      session.catch(reject);
+      connection.catch(reject);
     });
   });
   afterAll(async () => {
-    endSession();
-    await session;
+    disconnect();
+    await connection;
+    await engine?.close();
   });
   const { dag } = sdk;
   return {
