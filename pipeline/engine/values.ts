@@ -62,12 +62,15 @@ export class SecretValue extends Value {
   readonly name: string;
   readonly uri: string;
   readonly plaintext: Lazy<string>;
+  /** What stands for it in the key of a step. */
+  readonly key: string;
 
-  constructor(name: string, uri: string, plaintext: Lazy<string>) {
+  constructor(name: string, uri: string, plaintext: Lazy<string>, cacheKey?: string) {
     super();
     this.name = name;
     this.uri = uri;
     this.plaintext = plaintext;
+    this.key = cacheKey === undefined ? name : `key:${cacheKey}`;
   }
 }
 

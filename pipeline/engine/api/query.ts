@@ -77,11 +77,12 @@ const queryFields: Resolvers<QueryRoot> = {
       ...rest,
       ...(source === undefined ? {} : { source: session.load(source, DirectoryValue) }),
     }),
-  secret: (_, { uri }: { uri: string }, session) =>
+  secret: (_, { uri, cacheKey }: { uri: string; cacheKey?: string }, session) =>
     new SecretValue(
       uri,
       uri,
       lazy(async () => remember(session, readSecret(uri, session.workdir))),
+      cacheKey || undefined,
     ),
   setSecret: (_, { name, plaintext }: { name: string; plaintext: string }, session) =>
     new SecretValue(name, `set://${name}`, ready(remember(session, plaintext))),

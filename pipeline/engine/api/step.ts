@@ -33,7 +33,7 @@ export async function stepKey(
     rootfs: rootfs.key,
     args,
     env: [...settings.env],
-    secrets: [...state.secretVariables].map(([name, secret]) => [name, secret.name]),
+    secrets: [...state.secretVariables].map(([name, secret]) => [name, secret.key]),
     user: settings.user,
     workdir: settings.workdir,
     platform: state.platform,
@@ -63,7 +63,7 @@ async function mountKey(session: Session, mount: Mount): Promise<unknown> {
         ...(mount.source === undefined ? {} : { source: await digestOf(session, await mount.source.content()) }),
       };
     case 'secret':
-      return { kind, path, secret: mount.secret.name, owner: mount.owner, mode: mount.mode };
+      return { kind, path, secret: mount.secret.key, owner: mount.owner, mode: mount.mode };
     case 'temp':
       return { kind, path, size: mount.size ?? null };
   }

@@ -11,10 +11,13 @@ export function forwardConnections(server: Server, open: () => Promise<Socket>):
   };
   server.on('connection', async (front: Socket) => {
     track(front);
+    // Who has said all may still listen.
+    front.allowHalfOpen = true;
     front.on('error', () => front.destroy());
     try {
       const back = await open();
       track(back);
+      back.allowHalfOpen = true;
       join(front, back);
     } catch {
       front.resetAndDestroy(); // as if nothing listened here either

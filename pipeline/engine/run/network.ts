@@ -60,6 +60,14 @@ const STEP_ADDRESSES = 127 * 256;
 const stepAddress = (index: number) => `10.87.${1 + ((index >> 8) % 127)}.${index & 255}`;
 const serviceAddress = (index: number) => `10.87.${128 + (index >> 8)}.${index & 255}`;
 
+/**
+ * A step's capabilities are those of its user namespace, which does not own the network's. What they would allow there, any low port and
+ * ping, is allowed to all instead, as Docker does.
+ */
+const LIKE_ROOT = `cd /proc/sys/net/ipv4
+echo 0 > ip_unprivileged_port_start
+echo 0 2147483647 > ping_group_range`;
+
 export class Network {
   readonly names = new Names();
   readonly #offline: boolean;
@@ -130,7 +138,7 @@ export class Network {
       `address add ${address}/16 dev eth0`,
       ...(this.#offline ? [] : [`route add default via ${BRIDGE}`]),
     ];
-    const setUp = `ip -batch - <<'.'\n${commands.join('\n')}\n.\nexec ${IN_ROUTER} ip link set ${link} master br0 up`;
+    const setUp = `${LIKE_ROOT}\nip -batch - <<'.'\n${commands.join('\n')}\n.\nexec ${IN_ROUTER} ip link set ${link} master br0 up`;
     await run('unshare', [`--net=${path}`, 'sh', '-ec', setUp]);
     return { path, link, address };
   }

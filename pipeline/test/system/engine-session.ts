@@ -9,6 +9,8 @@ export const ENGINE = join(ROOT, 'pipeline/engine/bin/embedded-engine');
 
 export interface EngineSession {
   readonly process: ChildProcess;
+  /** What clients of the SDK look for in their environment. */
+  readonly environment: Readonly<Record<'DAGGER_SESSION_PORT' | 'DAGGER_SESSION_TOKEN', string>>;
   /** What it says on standard error. */
   readonly said: () => string;
   /** The one value that a query asks for. Throws what the engine answers instead. */
@@ -42,6 +44,7 @@ export async function openSession(env: Readonly<Record<string, string>>): Promis
   };
   return {
     process: child,
+    environment: { DAGGER_SESSION_PORT: String(port), DAGGER_SESSION_TOKEN: token },
     said: () => said,
     ask,
     from: async (archive) => {

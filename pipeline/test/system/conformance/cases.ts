@@ -1,27 +1,10 @@
 // What a Dagger session must answer, as small cases written against the public TypeScript SDK.
-/**
- * Each returns plain JSON; expected.json holds what a real Dagger Engine v0.21.8 answered.
- * `t.base()` is a busybox container, `t.host(path, text)` a file in a fresh folder on the host,
- * `t.failure(promise)` the error that a promise ends with, reduced to what a caller may rely on.
- */
+// Each returns plain JSON; expected.json holds what a real Dagger Engine v0.21.8 answered.
 import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
-import type { Client, Container, Directory } from '@dagger.io/dagger';
+import { sh, type Tools, tree, web } from '../sdk-session.ts';
 
-export interface Tools {
-  dag: Client;
-  sdk: typeof import('@dagger.io/dagger');
-  tmp: string;
-  base(): Container;
-  host(files: Record<string, string>): Promise<string>;
-  failure(
-    p: Promise<unknown>,
-  ): Promise<{ name: string; exitCode?: number; stdout?: string; stderr?: string; message: string }>;
-}
 export type Case = (t: Tools) => Promise<unknown>;
-
-const sh = (script: string) => ['sh', '-c', script];
-const tree = async (d: Directory) => (await d.glob('**/*')).sort();
 
 export const cases: Record<string, Case> = {
   // ── exec ────────────────────────────────────────────────────────────────────────────────
@@ -660,13 +643,4 @@ async function repository(t: Tools): Promise<string> {
   ])
     execFileSync('git', args, { cwd: dir });
   return dir;
-}
-
-/** A web server on port 8080 that answers `body` at /index.html. */
-function web(t: Tools, body: string, before = ''): Container {
-  return t
-    .base()
-    .withNewFile('/www/index.html', body)
-    .withExposedPort(8080)
-    .withDefaultArgs(sh(`${before} exec httpd -f -p 8080 -h /www`));
 }

@@ -1,0 +1,50 @@
+// What the embedded engine does not have it refuses by name, with the way out, before anything runs.
+import { expect } from 'vitest';
+import { failure, sdkSession, sh } from '../sdk-session.ts';
+import { errorOf, type Row, testRows } from './rows.ts';
+
+const { dag, base } = sdkSession();
+const missing = (field: string) =>
+  expect.stringMatching(`^GraphQLRequestError: .*not in the embedded engine: .*${field}.*--engine dagger`);
+
+const rows: Row[] = [
+  ['Directory.search', () => errorOf(dag.directory().search({ pattern: 'x' })), missing('Directory.search')],
+  ['Directory.dockerBuild', () => errorOf(dag.directory().dockerBuild().sync()), missing('Directory.dockerBuild')],
+  ['Container.publish', () => errorOf(base().publish('x/y')), missing('Container.publish')],
+  ['Container.terminal', () => errorOf(base().terminal().sync()), missing('Container.terminal')],
+  ['Query.http', () => errorOf(dag.http('https://example.invalid/').contents()), missing('Query.http')],
+  ['Query.git', () => errorOf(dag.git('https://example.invalid/x').head().commit()), missing('Query.git')],
+  ['Host.unixSocket', () => errorOf(dag.host().unixSocket('/x').id()), missing('Host.unixSocket')],
+  ['secrets of a command', () => errorOf(dag.secret('cmd://echo x').plaintext()), missing('secrets from cmd://')],
+  [
+    'a session inside a step',
+    () => errorOf(base().withExec(['true'], { experimentalPrivilegedNesting: true }).sync()),
+    missing('experimentalPrivilegedNesting'),
+  ],
+  [
+    'all capabilities of root, for a step',
+    () => errorOf(base().withExec(['true'], { insecureRootCapabilities: true }).sync()),
+    missing('insecureRootCapabilities'),
+  ],
+  [
+    'all capabilities of root, for a service',
+    () =>
+      errorOf(
+        base()
+          .asService({ args: ['true'], insecureRootCapabilities: true })
+          .start(),
+      ),
+    missing('insecureRootCapabilities'),
+  ],
+  [
+    'nothing runs of a request that is refused further on',
+    async () => {
+      const volume = dag.cacheVolume('refused');
+      const withVolume = base().withMountedCache('/c', volume);
+      await failure(withVolume.withExec(sh('touch /c/ran')).terminal().sync());
+      return withVolume.withExec(['ls', '/c']).stdout();
+    },
+    '',
+  ],
+];
+testRows(rows);
