@@ -55,9 +55,8 @@ table ip drydock {
 }
 `;
 
-/** Steps have addresses from 10.87.1.0 to 10.87.127.255, services those above, each its own for the whole session. */
-const STEP_ADDRESSES = 127 * 256;
-const stepAddress = (index: number) => `10.87.${1 + ((index >> 8) % 127)}.${index & 255}`;
+/** Steps have addresses from 10.87.1.0 on, as many as run at once; services those from 10.87.128.0, each its own for the whole session. */
+const stepAddress = (index: number) => `10.87.${1 + (index >> 8)}.${index & 255}`;
 const serviceAddress = (index: number) => `10.87.${128 + (index >> 8)}.${index & 255}`;
 
 /**
@@ -74,10 +73,9 @@ export class Network {
   readonly #enter: readonly [string, ...string[]];
   #router: Promise<void> | undefined;
   #sockets: Promise<Sockets> | undefined;
-  #spare: Promise<Attachment> | undefined;
   #links = 0;
-  readonly #stepAddresses = new Set<number>();
-  #lastStepAddress = 0;
+  #steps = 0;
+  readonly #free: Attachment[] = [];
   readonly #serviceAddresses = new Map<string, string>();
 
   /** `enter` begins the command lines of processes that are to end with the session. */
@@ -89,29 +87,14 @@ export class Network {
   /** A namespace for a step. With the network off there is one only once there are services to speak to. */
   async lease(): Promise<Attachment | undefined> {
     if (this.#offline && this.#sockets === undefined) return undefined;
-    const ready = this.#spare ?? this.#attachStep();
-    this.#spare = undefined;
-    const attachment = await ready;
-    // The next step's is made while this one runs.
-    this.#spare ??= this.#attachStep();
-    this.#spare.catch(() => {
-      this.#spare = undefined; // whoever asks next tries again
-    });
-    return attachment;
+    return this.#free.pop() ?? this.#attachStep();
   }
 
+  /** Used again by later steps: none may change anything in it, and when a step is over all of its processes are gone. */
   async #attachStep(): Promise<Attachment> {
-    let index = this.#lastStepAddress;
-    do index = (index + 1) % STEP_ADDRESSES;
-    while (this.#stepAddresses.has(index));
-    this.#lastStepAddress = index;
-    this.#stepAddresses.add(index);
-    const { path, address } = await this.#attach(stepAddress(index));
-    const release = async () => {
-      await unmount(path);
-      this.#stepAddresses.delete(index);
-    };
-    return { path, address, release };
+    const { path, address } = await this.#attach(stepAddress(++this.#steps));
+    const attachment: Attachment = { path, address, release: async () => void this.#free.push(attachment) };
+    return attachment;
   }
 
   /** A namespace for a service, with the address that it always has. */

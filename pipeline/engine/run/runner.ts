@@ -83,6 +83,8 @@ export interface RunningStep {
 
 const INIT_PROGRAM = 'tini-static';
 const PID_FILE = 'pid';
+/** For the runtime, a Go program that has little to do: no other threads to start, nothing to collect. */
+const SHORT_LIVED = { GOMAXPROCS: '1', GOGC: 'off' };
 
 export class Runner {
   readonly #mounts: Mounts;
@@ -280,7 +282,7 @@ export class Runner {
         '-c',
         script,
       ],
-      { cwd: this.#mounts.folder, stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env.PATH ?? '' } },
+      { cwd: this.#mounts.folder, stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env.PATH ?? '', ...SHORT_LIVED } },
     );
     const abort = () => void this.#signal(id, 'KILL');
     request.signal?.addEventListener('abort', abort);

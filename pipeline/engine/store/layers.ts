@@ -141,9 +141,30 @@ export class Layers {
 
   /** What a path means in a stack, symbolic links followed inside it, also in the last place unless told otherwise. */
   async locate(stack: Stack, path: string, { follow = true } = {}): Promise<Located | undefined> {
+    const direct = this.#views.has(stack.key) ? undefined : this.#fileInLayers(stack, segments(path));
+    if (direct !== undefined) return direct;
     const root = await this.view(stack);
     const real = resolveInside(root, path, follow);
     return real === undefined ? undefined : locatedAt(join(root, real));
+  }
+
+  /**
+   * A plain file, found without mounting the stack. Undefined also where only the mounted stack can tell: when a link is on the
+   * way, or a layer above has a folder of that name, which may hide all that is below.
+   */
+  #fileInLayers({ layers }: Stack, names: readonly string[]): Located | undefined {
+    for (const id of layers.toReversed()) {
+      let path = this.store.layerPath(id);
+      for (const [depth, name] of names.entries()) {
+        path = join(path, name);
+        const stats = lstatSync(path, { throwIfNoEntry: false });
+        if (stats === undefined && depth === 0) break; // this layer knows nothing of it
+        const isLast = depth === names.length - 1;
+        if (isLast && stats?.isFile()) return { path, stats };
+        if (isLast || !stats?.isDirectory()) return undefined;
+      }
+    }
+    return undefined;
   }
 
   /** The path without symbolic links that `path` stands for; parts that don't exist are kept as they are. */
