@@ -136,6 +136,7 @@ export class Runner {
         'run it as root',
       );
     const [child] = readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim().split(' ');
+    makeScaffold(shift);
     return new Runner(mounts, shift, holder, Number(child), findProgram(INIT_PROGRAM));
   }
 
@@ -193,7 +194,7 @@ export class Runner {
 
   /** Writes the bundle; gives the shell script that mounts its file systems and becomes the runtime. */
   #prepare(id: string, bundle: string, request: StepRequest): string {
-    const commands = [this.#overlay(request.lowers, request.upper, join(bundle, 'rootfs'))];
+    const commands = [this.#overlay([SCAFFOLD, ...request.lowers], request.upper, join(bundle, 'rootfs'))];
     const binds: BindMount[] = [];
     if (request.network !== undefined) {
       // The kernel lets only the owner of a network namespace mount its sysfs, and the step is not the owner of this one.
@@ -282,7 +283,11 @@ export class Runner {
         '-c',
         script,
       ],
-      { cwd: this.#mounts.folder, stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env.PATH ?? '', ...SHORT_LIVED } },
+      {
+        cwd: this.#mounts.folder,
+        stdio: ['pipe', 'pipe', 'pipe'],
+        env: { PATH: process.env.PATH ?? '', ...SHORT_LIVED },
+      },
     );
     const abort = () => void this.#signal(id, 'KILL');
     request.signal?.addEventListener('abort', abort);
@@ -314,6 +319,17 @@ export class Runner {
       }
     }
   }
+}
+
+/** Lies below every root file system, and holds what is mounted on in all of them: else the runtime would make it in each new layer. */
+const SCAFFOLD = join(SESSION_FOLDER, 'scaffold');
+
+function makeScaffold(shift: number): void {
+  const folders = ['', 'dev', 'etc', 'proc', 'sys'].map((name) => join(SCAFFOLD, name));
+  const files = ['hosts', 'resolv.conf'].map((name) => join(SCAFFOLD, 'etc', name));
+  for (const folder of folders) mkdirSync(folder);
+  for (const file of files) writeFileSync(file, '');
+  for (const path of [...folders, ...files]) chownSync(path, shift, shift);
 }
 
 function removeEmpty(path: string): boolean {
