@@ -1,7 +1,7 @@
 // What the tests share: an app on a free port, a log that can be read, raw connections, programs in processes of their own.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,8 +25,11 @@ export interface FileLog {
   readonly lines: () => Line[];
 }
 
+/** Gone when the test is over. */
 export function temporaryDirectory(): string {
-  return mkdtempSync(join(tmpdir(), 'drydock-service-'));
+  const directory = mkdtempSync(join(tmpdir(), 'drydock-service-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
 }
 
 export function fileLog(level: Level = 'info'): FileLog {
