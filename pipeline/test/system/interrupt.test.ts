@@ -1,9 +1,8 @@
 // However a run ends, nothing of it stays: no process, no mount, no interface, no namespace.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
-import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { alive, descendants, type Process, type Traces, traces, until } from './processes.ts';
 import { command, copyOfRepository, edit, environment } from './support.ts';
 
 let repository: string;
@@ -66,46 +65,3 @@ test('kill -9 of the engine: the run says so, and nothing stays', async () => {
   await until(() => alive(run.family).length === 0, 'all is gone');
   expect(traces()).toEqual(before);
 });
-
-type Process = { pid: number; parent: number; started: string; args: string };
-type Traces = { mounts: string[]; interfaces: string[] };
-
-/** What of a run could stay on this machine beside processes; namespaces end with the last process and mount in them. */
-function traces(): Traces {
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-  return {
-    mounts: mounts.filter((line) => /drydock|overlay|nsfs/.test(line)),
-    interfaces: readdirSync('/sys/class/net').sort(),
-  };
-}
-
-function descendants(root: number): Process[] {
-  const all = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? processAt(Number(name)) : []));
-  const below = (parent: number): Process[] =>
-    all.filter((process) => process.parent === parent).flatMap((process) => [process, ...below(process.pid)]);
-  return below(root);
-}
-
-const alive = (family: readonly Process[]) =>
-  family.filter(({ pid, started }) => processAt(pid).some((process) => process.started === started));
-
-/** The process with this id; none if it has ended, also in between. */
-function processAt(pid: number): Process[] {
-  try {
-    const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // Counted from behind the name, which may hold blanks.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return [{ pid, parent: Number(fields[1]), started: fields[19] ?? '', args }];
-  } catch {
-    return [];
-  }
-}
-
-async function until(holds: () => boolean, what: string): Promise<void> {
-  for (let tries = 0; tries < 600; tries += 1) {
-    if (holds()) return;
-    await wait(100);
-  }
-  throw new Error(`not within a minute: ${what}`);
-}
