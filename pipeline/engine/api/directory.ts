@@ -2,7 +2,7 @@
 import { posix, resolve } from 'node:path';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
-import { hashOf, prepareHash, readBytes } from '../store/bytes.ts';
+import { ensureIntact, hashOf, prepareHash, readBytes } from '../store/bytes.ts';
 import { writeHostFile, writeHostFolder } from '../store/host.ts';
 import { type Filter, filterTree, isPattern, patternToRegExp } from '../store/patterns.ts';
 import {
@@ -265,7 +265,9 @@ export const fileFields: Resolvers<FileValue> = {
   name: (self) => self.name,
   size: async (self) => (await self.node()).size,
   contents: async (self, { offsetLines, limitLines }: { offsetLines?: number; limitLines?: number }) => {
-    const text = readBytes((await self.node()).bytes).toString();
+    const { bytes } = await self.node();
+    await ensureIntact(bytes);
+    const text = readBytes(bytes).toString();
     if (offsetLines === undefined && limitLines === undefined) return text;
     const from = offsetLines ?? 0;
     return (text.match(/[^\n]*\n|[^\n]+$/g) ?? [])

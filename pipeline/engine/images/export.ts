@@ -41,40 +41,39 @@ export async function exportImage(
 ): Promise<FileNode> {
   const originals = states.flatMap(({ original }) => original ?? []);
   const isChanged = originals.length < states.length;
-  return isChanged
-    ? fileAt(await writeArchive(session, states, options))
-    : keptArchive(session, originals, states, options);
+  if (!isChanged) return keptArchive(session, originals, () => writeArchive(session, states, options));
+  const path = await writeArchive(session, states, options);
+  return { ...ARCHIVE, size: statSync(path).size, bytes: { path } };
 }
 
-const fileAt = (path: string, hash?: string): FileNode => ({
-  kind: 'file',
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  mtime: 0,
-  size: statSync(path).size,
-  bytes: hash === undefined ? { path } : hashedFile(path, hash),
-});
+const ARCHIVE = { kind: 'file', mode: 0o644, uid: 0, gid: 0, mtime: 0 } as const;
 
 /** The archive of images that nobody changed is the same each time, large, and asked for by every run: it is kept. */
 async function keptArchive(
   session: Session,
   originals: readonly ImageRecord[],
-  states: readonly ContainerState[],
-  options: ExportOptions,
+  write: () => Promise<string>,
 ): Promise<FileNode> {
   const { store } = session;
   const key = keyOf(originals.map(({ top, platform }) => [top.digest, platform]));
-  const archive = await session.once(`archive ${key}`, async () => {
-    const known = store.record<BlobName>('image-archives', key);
-    if (known !== undefined && (await store.hasBlob(known))) return known;
-    const path = await writeArchive(session, states, options);
+  const make = async () => {
+    const path = await write();
     const made = await digestOfFile(path);
     await store.adoptBlob(path, made.digest);
     await store.keep('image-archives', key, made);
     return made;
+  };
+  const archive = await session.once(`archive ${key}`, async () => {
+    const known = store.record<BlobName>('image-archives', key);
+    return known !== undefined && (await store.hasBlob(known)) ? known : make();
   });
-  return fileAt(store.blobPath(archive.digest), archive.digest.slice('sha256:'.length));
+  const repair = async () => {
+    await session.once(`intact archive ${key}`, async () => {
+      if (!(await store.verifyBlob(archive))) await make();
+    });
+  };
+  const bytes = hashedFile(store.blobPath(archive.digest), archive.digest.slice('sha256:'.length), repair);
+  return { ...ARCHIVE, size: archive.size, bytes };
 }
 
 /** Writes the archive aside. Gives its path. */

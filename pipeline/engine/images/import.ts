@@ -16,7 +16,7 @@ import {
 import { readTar } from '../../src/oci/tar.ts';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
-import { hashOf, prepareHash } from '../store/bytes.ts';
+import { ensureIntact, hashOf, prepareHash } from '../store/bytes.ts';
 import { diskFullError } from '../store/disk.ts';
 import type { Stack } from '../store/layers.ts';
 import { sha256 } from '../store/store.ts';
@@ -256,6 +256,7 @@ async function readArchive(
   platform: string,
   tag: string | undefined,
 ): Promise<ImageRecord> {
+  await ensureIntact(file.bytes);
   const path = 'path' in file.bytes ? file.bytes.path : await spill(session, file.bytes.data);
   const source = await openLayout(path).catch((error: Error) => {
     throw new EngineError(`the file is not an image archive: ${error.message}`, undefined, { cause: error });

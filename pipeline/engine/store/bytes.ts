@@ -12,11 +12,19 @@ const hashes = new WeakMap<Bytes, string>();
 /** What is handled at once; more is done piecemeal, so that nobody else has to wait. */
 export const SMALL_BYTES = 1 << 20;
 
-/** A file whose hash is known: it is not read for it. */
-export function hashedFile(path: string, hash: string): Bytes {
+const repairs = new WeakMap<Bytes, () => Promise<void>>();
+
+/** A file whose hash is known, so that it need not be read for it; `repair` sees to it that it still holds these bytes. */
+export function hashedFile(path: string, hash: string, repair: () => Promise<void>): Bytes {
   const bytes = { path };
   hashes.set(bytes, hash);
+  repairs.set(bytes, repair);
   return bytes;
+}
+
+/** To be awaited before the file itself is read. */
+export async function ensureIntact(bytes: Bytes): Promise<void> {
+  await repairs.get(bytes)?.();
 }
 
 /** sha256 as hex. Blocks while it reads a file: of large ones, `prepareHash` first. */
@@ -49,6 +57,7 @@ function hashOfFile(path: string): string {
 }
 
 export async function copyBytes(bytes: Bytes, path: string, size: number): Promise<void> {
+  await ensureIntact(bytes);
   if ('data' in bytes) writeFileSync(path, bytes.data);
   else if (size <= SMALL_BYTES) copyFileSync(bytes.path, path, constants.COPYFILE_FICLONE);
   else await copyFile(bytes.path, path, constants.COPYFILE_FICLONE);

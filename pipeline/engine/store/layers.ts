@@ -16,6 +16,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Mounts } from '../run/mounts.ts';
+import { ensureIntact } from './bytes.ts';
 import { type Store, sha256 } from './store.ts';
 import {
   type Attributes,
@@ -90,7 +91,10 @@ export class Layers {
     for (const [name, node] of dir.children) {
       const target = join(path, name);
       if (node.kind === 'dir') await this.#writeFolder(node, target, progress);
-      else this.#writeLeaf(node, target);
+      else {
+        if (node.kind === 'file') await ensureIntact(node.bytes);
+        this.#writeLeaf(node, target);
+      }
       if (++progress.files % FILES_PER_TURN === 0) await nextTurn();
     }
     this.#setAttributes(dir, path);
