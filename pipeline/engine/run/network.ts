@@ -65,7 +65,7 @@ const serviceAddress = (index: number) => `10.87.${128 + (index >> 8)}.${index &
  */
 const LIKE_ROOT = `cd /proc/sys/net/ipv4
 echo 0 > ip_unprivileged_port_start
-echo 0 2147483647 > ping_group_range`;
+{ echo 0 2147483647 || echo 0 65535; } > ping_group_range`;
 
 export class Network {
   readonly names = new Names();
