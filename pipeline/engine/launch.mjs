@@ -40,8 +40,6 @@ async function build() {
     format: 'esm',
     target: 'node20',
     minifySyntax: true,
-    sourcemap: 'inline',
-    sourcesContent: false,
     banner: {
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
     },

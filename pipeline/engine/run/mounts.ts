@@ -15,9 +15,8 @@ export class Mounts {
 
   /** Prepares the session's folder. The engine must already be in a mount namespace of its own. */
   static async start(): Promise<Mounts> {
-    await run('mount', ['-t', 'tmpfs', '-o', 'mode=0711', 'drydock', SESSION_FOLDER]);
-    // What is mounted here later is to be seen by the namespace that steps start from, too.
-    await run('mount', ['--make-shared', SESSION_FOLDER]);
+    // Shared: what is mounted here later is to be seen by the namespace that steps start from, too.
+    await run('mount', ['-t', 'tmpfs', '-o', 'mode=0711', '--make-shared', 'drydock', SESSION_FOLDER]);
     for (const folder of ['l', 'v', 'j', 'n', 'runc']) mkdirSync(join(SESSION_FOLDER, folder), { mode: 0o711 });
     return new Mounts();
   }

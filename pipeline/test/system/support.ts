@@ -3,14 +3,21 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
+import { $ } from 'zx';
 import { copyInto, copyPackages, type Environment } from './repository.ts';
 
 export * from './repository.ts';
 
 const folders: string[] = [];
 afterAll(async () => {
-  for (const folder of folders) await rm(folder, { recursive: true, force: true });
+  for (const folder of folders) await remove(folder);
 });
+
+/** Without root, files of a store belong to ids that only a user namespace may touch. */
+async function remove(folder: string): Promise<void> {
+  if (process.getuid?.() === 0) await rm(folder, { recursive: true, force: true });
+  else await $`unshare --user --map-root-user --map-auto rm --recursive --force ${folder}`;
+}
 
 /** A folder that is gone when the test file is done. */
 export async function temporaryFolder(label: string): Promise<string> {
