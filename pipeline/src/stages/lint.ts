@@ -4,6 +4,7 @@ import type { StageResult } from '../core/model.ts';
 import { SERVICE } from '../core/service.ts';
 import type { RunContext } from './context.ts';
 import { SERVICE_SOURCE, SOURCE } from './install.ts';
+import { pipelineSource } from './source.ts';
 import { runStep } from './step.ts';
 import { timedStage } from './timed.ts';
 
@@ -23,7 +24,7 @@ export async function lint(context: RunContext, tools: Container, service: Conta
       runStep(context, {
         stage: 'lint',
         step: 'types-pipeline',
-        container: everything,
+        container: tools.withDirectory(SOURCE, pipelineSource(context.source)),
         args: [`${bin}/tsc`, '--noEmit', '-p', '.'],
         shown: 'npx tsc --noEmit -p .',
       }),

@@ -33,3 +33,9 @@ export async function checkManifests(source: Directory): Promise<string> {
   checkPackages(packages);
   return packages[1]?.manifest ?? '';
 }
+
+/** The repository as the pipeline's own tests and types see it. Without the service: an edit there must not run them again. */
+export function pipelineSource(source: Directory): Directory {
+  const lock = `${SERVICE.folder}/package-lock.json`;
+  return source.withoutDirectory(SERVICE.folder).withFile(lock, source.file(lock));
+}

@@ -8,6 +8,7 @@ import { SERVICE } from '../core/service.ts';
 import type { RunContext } from './context.ts';
 import { contentsIfAny } from './engine.ts';
 import { SERVICE_SOURCE, SOURCE } from './install.ts';
+import { pipelineSource } from './source.ts';
 import { runStep, stepFolder } from './step.ts';
 import { timedStage } from './timed.ts';
 
@@ -31,7 +32,7 @@ export async function test(context: RunContext, tools: Container, service: Conta
     },
     {
       name: 'pipeline',
-      container: tools.withDirectory(SOURCE, context.source),
+      container: tools.withDirectory(SOURCE, pipelineSource(context.source)),
       args: ['npm', 'run', '--silent', 'test:unit'],
       shown: 'npm run test:unit',
     },
