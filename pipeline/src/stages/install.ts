@@ -39,7 +39,6 @@ export const INSTALLS = {
 } as const;
 
 export type InstallName = keyof typeof INSTALLS;
-export type Installed = Readonly<Record<InstallName, Container>>;
 
 /** Install one set. Manifests go in before sources: an edit to a source must not install every package again. */
 export async function install(context: RunContext, node: Container, name: InstallName): Promise<Ran> {

@@ -52,5 +52,3 @@ export const WANTS = {
     pypi: [],
   },
 } as const satisfies Record<string, Wants>;
-
-export type RecipeName = keyof typeof WANTS;
