@@ -1,10 +1,11 @@
 // Reads the command line into one value, with every default in it. Throws in one sentence what cannot be meant.
 import { parseArgs } from 'node:util';
 import { PipelineError, reasonOf } from '../src/core/errors.ts';
+import type { StageFunction } from '../src/core/functions.ts';
 import { DEFAULT_PLATFORM, parsePlatforms } from '../src/core/platforms.ts';
 import { parseMirrors } from '../src/oci/registry.ts';
 import { PIN_NAMES, type PinName } from '../src/pins.ts';
-import { nearest } from '../suggest.ts';
+import { nearest } from '../src/suggest.ts';
 import {
   FUNCTION_NAMES,
   type FunctionName,
@@ -13,7 +14,6 @@ import {
   type OptionName,
   optionInfo,
   optionsOf,
-  type StageFunction,
 } from './functions.ts';
 
 export type EngineChoice = 'auto' | 'dagger' | 'embedded';
@@ -38,8 +38,17 @@ export type StageInvocation = {
     strict: boolean;
     json: boolean;
     progress: 'auto' | 'tty' | 'plain';
+    image: string | null;
+    vulnDb: VulnDbChoice | null;
+    base: string;
+    baseline: string | null;
+    replay: string | null;
+    rehearsal: boolean;
   };
 };
+/** A path, a reference, or whichever of them it turns out to be. */
+export type VulnDbChoice = { given: string; isReference: boolean };
+export type ExplainInvocation = { kind: 'explain'; verdict: string; before: string | null };
 export type ImagesInvocation = {
   kind: 'images';
   names: PinName[];
@@ -48,6 +57,7 @@ export type ImagesInvocation = {
 export type Invocation =
   | StageInvocation
   | ImagesInvocation
+  | ExplainInvocation
   | { kind: 'completion'; shell: Shell }
   | { kind: 'help'; of: FunctionName | null }
   | { kind: 'version' };
@@ -70,6 +80,14 @@ export function parseInvocation(args: readonly string[]): Invocation {
 
 function build(name: FunctionName, operands: readonly string[], values: Values): Invocation {
   if (name === 'completion') return { kind: 'completion', shell: toShell(operands) };
+  if (name === 'explain') {
+    if (operands.length > 0) throw unexpected(name, operands);
+    return {
+      kind: 'explain',
+      verdict: text(values, 'verdict') ?? 'out/verdict.json',
+      before: text(values, 'before') ?? null,
+    };
+  }
   const engineOptions = toEngineOptions(values);
   const platforms = parsePlatforms([text(values, 'platforms') ?? DEFAULT_PLATFORM]);
   if (name === 'images') {
@@ -88,8 +106,23 @@ function build(name: FunctionName, operands: readonly string[], values: Values):
       strict: values.strict === true,
       json: values.json === true,
       progress: choice(values, 'progress', ['auto', 'tty', 'plain'] as const),
+      image: text(values, 'image') ?? null,
+      vulnDb: toVulnDb(values),
+      base: text(values, 'base') ?? '',
+      baseline: text(values, 'baseline') ?? null,
+      replay: text(values, 'replay') ?? null,
+      rehearsal: values.rehearsal === true,
     },
   };
+}
+
+function toVulnDb(values: Values): VulnDbChoice | null {
+  const [either, reference] = [text(values, 'vuln-db'), text(values, 'vuln-db-ref')];
+  if (either !== undefined && reference !== undefined) {
+    throw new PipelineError('BAD_OPTION', '--vuln-db and --vuln-db-ref name two databases', 'name one');
+  }
+  if (reference !== undefined) return { given: reference, isReference: true };
+  return either === undefined ? null : { given: either, isReference: false };
 }
 
 function toEngineOptions(values: Values): EngineOptions {

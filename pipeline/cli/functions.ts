@@ -1,8 +1,8 @@
 // The functions and options of the command line, once: parsing, help, completion and "did you mean" all read this table.
+import type { StageFunction } from '../src/core/functions.ts';
 import { DEFAULT_PLATFORM } from '../src/core/platforms.ts';
 
-export type StageFunction = 'ci' | 'lint' | 'test' | 'build';
-export type FunctionName = StageFunction | 'images' | 'completion';
+export type FunctionName = StageFunction | 'explain' | 'images' | 'completion';
 
 type FunctionInfo = {
   summary: string;
@@ -31,6 +31,18 @@ export const OPTIONS = {
   images: { value: 'DIR', summary: 'take images from a folder of OCI archives, not from a registry' },
   mirror: { value: 'REGISTRY=PLACE', repeatable: true, summary: 'ask this place first, e.g. docker.io=host/prefix' },
   platforms: { value: 'A,B', summary: `build the image for these (default ${DEFAULT_PLATFORM})` },
+  image: { value: 'FILE', summary: 'look at this OCI archive instead of building one' },
+  'vuln-db': {
+    value: 'PATH|REF',
+    summary: "vulnerability database: a folder, or a registry's (default: the policy's)",
+  },
+  'vuln-db-ref': { value: 'REF', summary: 'the same, where REF could be taken for a path' },
+  base: { value: 'REF', summary: 'of a pull request: read policy and VEX from this branch or commit' },
+  baseline: { value: 'FILE', summary: "the base branch's verdict.json, for a policy that counts new findings only" },
+  replay: { value: 'FILE', summary: 'decide a recorded verdict.json again, from nothing but the record' },
+  rehearsal: { summary: 'take a vulnerability database that nobody vouches for; publishes to loopback only' },
+  verdict: { value: 'FILE', summary: 'the verdict to explain (default out/verdict.json)' },
+  before: { value: 'FILE', summary: 'an earlier verdict: say what moved it since' },
   strict: { summary: 'fail also when something could not be evaluated' },
   json: { summary: 'print the result as JSON; everything else goes to stderr' },
   progress: {
@@ -52,15 +64,41 @@ export function optionInfo(name: OptionName): OptionInfo {
 
 const GENERAL = ['engine', 'offline', 'mirror', 'verbose', 'yes'] as const;
 const RUN = [...GENERAL, 'images', 'output', 'strict', 'json', 'progress'] as const;
+const SCAN = ['vuln-db', 'vuln-db-ref', 'base'] as const;
+const GATE = [...SCAN, 'baseline', 'rehearsal'] as const;
 
 export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
-  ci: { summary: 'lint, test and build (the default)', options: [...RUN, 'platforms'], example: 'ci --output out' },
+  ci: {
+    summary: 'all of the stages below, up to the gate (the default)',
+    options: [...RUN, 'platforms', ...GATE],
+    example: 'ci --output out',
+  },
   lint: { summary: 'check format, lint rules and types', options: RUN, example: 'lint' },
   test: { summary: 'run the tests of the service and the pipeline', options: RUN, example: 'test --verbose' },
   build: {
     summary: "build the service's image: DIR/image.tar",
     options: [...RUN, 'platforms'],
     example: 'build --platforms linux/amd64,linux/arm64',
+  },
+  sbom: {
+    summary: 'describe image and source: SPDX and CycloneDX',
+    options: [...RUN, 'platforms', 'image'],
+    example: 'sbom --image out/image.tar',
+  },
+  scan: {
+    summary: 'look for vulnerabilities, secrets and misconfigurations',
+    options: [...RUN, 'platforms', 'image', ...SCAN],
+    example: 'scan --vuln-db ghcr.io/aquasecurity/trivy-db:2',
+  },
+  gate: {
+    summary: 'decide by policy/gate.yaml whether what was found may ship',
+    options: [...RUN, 'platforms', 'image', ...GATE, 'replay'],
+    example: 'gate --replay out/verdict.json',
+  },
+  explain: {
+    summary: 'say why each finding counts or not, and what moved a verdict',
+    options: ['verdict', 'before'],
+    example: 'explain --before last/verdict.json',
   },
   images: {
     summary: 'write the pinned images as OCI archives, for --images',

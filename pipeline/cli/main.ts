@@ -36,6 +36,11 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
       const { runStages } = await import('./stages.ts');
       return await runStages(invocation, ROOT, terminal);
     }
+    case 'explain': {
+      const { explainFiles } = await import('./explain.ts');
+      terminal.out.write(explainFiles(invocation));
+      return 0;
+    }
     case 'images': {
       const { writeImages } = await import('./images.ts');
       return await writeImages(invocation, ROOT, terminal);

@@ -4,7 +4,20 @@ import { join } from 'node:path';
 import { PipelineError } from '../src/core/errors.ts';
 import { STAGES } from '../src/core/model.ts';
 
-const FILES = ['result.json', 'junit.xml', 'summary.md', 'exit-code', 'image.tar'];
+const FILES = [
+  'result.json',
+  'junit.xml',
+  'summary.md',
+  'exit-code',
+  'image.tar',
+  'sbom.spdx.json',
+  'sbom.cdx.json',
+  'sbom-source.spdx.json',
+  'sbom-source.cdx.json',
+  'scan.json',
+  'scan.sarif',
+  'verdict.json',
+];
 
 /** Make the folder, and take out what an earlier run left in it. Whatever else is in there stays. */
 export function prepareOutput(folder: string): void {

@@ -1,8 +1,9 @@
 // Runs stages from the laptop's door: checks what is at hand, runs them on an engine, writes the report, shows it.
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { PipelineError } from '../src/core/errors.ts';
 import type { Listener } from '../src/core/events.ts';
+import { stagesOf } from '../src/core/functions.ts';
 import { noFacts } from '../src/core/git.ts';
 import { SOURCE_IGNORE } from '../src/core/ignore.ts';
 import type { AskedStage, EngineFacts, RunResult } from '../src/core/model.ts';
@@ -10,18 +11,11 @@ import { renderReport } from '../src/core/report.ts';
 import { runResult } from '../src/core/result.ts';
 import type { StageInvocation } from './arguments.ts';
 import { asFault } from './faults.ts';
-import type { StageFunction } from './functions.ts';
+import { type CheckedInputs, checkInputs, databaseInput, scanningInputs } from './inputs.ts';
 import { prepareOutput } from './output.ts';
 import { renderPlain, renderTty } from './render.ts';
 import { withEngine } from './session.ts';
 import type { Terminal } from './terminal.ts';
-
-const STAGES_OF: Record<StageFunction, AskedStage[]> = {
-  ci: ['lint', 'test', 'build'],
-  lint: ['lint'],
-  test: ['test'],
-  build: ['build'],
-};
 
 /** Run what was asked for. Returns the exit code; a run that could not begin has a report too. */
 export async function runStages(invocation: StageInvocation, root: string, terminal: Terminal): Promise<number> {
@@ -29,7 +23,7 @@ export async function runStages(invocation: StageInvocation, root: string, termi
   const startedMs = Date.now();
   const output = resolve(options.output);
   checkRepository(root);
-  const images = options.images === null ? null : checkFolder(options.images);
+  const inputs = checkInputs(options);
   prepareOutput(output);
   const screen = options.json ? terminal.err : terminal.out;
   const isLive = options.progress === 'tty' || (options.progress === 'auto' && screen.isTerminal);
@@ -55,7 +49,7 @@ export async function runStages(invocation: StageInvocation, root: string, termi
           renderer.listener({ kind: 'engine', engine: chosen });
         },
       },
-      (chosen) => runOn(chosen, invocation, { root, output, images, listener: renderer.listener }),
+      (chosen) => runOn(chosen, invocation, { root, output, inputs, listener: renderer.listener }),
     );
     return finish(run);
   } catch (thrown) {
@@ -64,7 +58,7 @@ export async function runStages(invocation: StageInvocation, root: string, termi
     if (error === undefined) throw thrown;
     const facts = {
       function: invocation.function,
-      asked: STAGES_OF[invocation.function],
+      asked: askedBy(invocation),
       strict: options.strict,
       startedMs,
     };
@@ -76,6 +70,8 @@ export async function runStages(invocation: StageInvocation, root: string, termi
       source: noFacts('git was not asked'),
       stages: new Map(),
       image: null,
+      gate: null,
+      scanners: [],
       standIns: [],
     });
     writeTexts(output, run);
@@ -83,39 +79,49 @@ export async function runStages(invocation: StageInvocation, root: string, termi
   }
 }
 
-type Folders = { root: string; output: string; images: string | null; listener: Listener };
+type Places = { root: string; output: string; inputs: CheckedInputs; listener: Listener };
 
 /** Everything that talks to the engine. Loaded late, because the SDK comes with it. */
 async function runOn(
   engine: EngineFacts,
-  { function: name, options }: StageInvocation,
-  folders: Folders,
+  invocation: StageInvocation,
+  { root, output, inputs, listener }: Places,
 ): Promise<RunResult> {
+  const { function: name, options } = invocation;
   const [{ dag }, { run }, { listen }] = await Promise.all([
     import('@dagger.io/dagger'),
     import('../src/stages/run.ts'),
     import('../src/stages/progress.ts'),
   ]);
-  const { root, output, images, listener } = folders;
   const stop = listen(listener);
   try {
     const host = dag.host();
-    const { report, result } = await run(STAGES_OF[name], {
+    const { report, result } = await run(askedBy(invocation), {
       function: name,
       source: host.directory(root, { exclude: [...SOURCE_IGNORE, ...inside(root, output)], gitignore: true }),
       repo: host.directory(root, engine.kind === 'embedded' ? {} : UPLOADED_FOR_GIT).asGit(),
-      images: images === null ? undefined : host.directory(images, { include: ['*.tar'] }),
+      images: inputs.images === null ? undefined : host.directory(inputs.images, { include: ['*.tar'] }),
       platforms: options.platforms,
       // The embedded engine asks mirrors itself, and what they lack it finds elsewhere.
       mirrors: engine.kind === 'embedded' ? [] : options.mirrors,
       strict: options.strict,
       engine,
+      scanning: {
+        ...scanningInputs(host, inputs),
+        base: options.base,
+        rehearsal: options.rehearsal,
+        database: databaseInput(host, inputs, options.mirrors),
+      },
     });
     await report.export(output);
     return result;
   } finally {
     stop();
   }
+}
+
+function askedBy({ function: name, options }: StageInvocation): AskedStage[] {
+  return stagesOf(name, { image: options.image !== null, replay: options.replay !== null });
 }
 
 /** All that git tracks: whatever were left out here would look deleted. The embedded engine asks git where the folder is. */
@@ -136,16 +142,6 @@ function checkRepository(root: string): void {
     'NOT_A_REPOSITORY',
     `${root} is not in a git repository`,
     'clone it with git, or run `git init` and commit',
-  );
-}
-
-function checkFolder(given: string): string {
-  const folder = resolve(given);
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return folder;
-  throw new PipelineError(
-    'BAD_OPTION',
-    `--images ${given} is not a folder`,
-    'fill one: npx tsx pipeline/ci.ts images --output DIR',
   );
 }
 

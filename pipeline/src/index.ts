@@ -1,13 +1,16 @@
-/** drydock: lint, test and build the service, the same on a laptop and in CI. */
-import { argument, type Directory, type File, func, type GitRepository, object } from '@dagger.io/dagger';
+/** drydock: lint, test, build, describe, scan and gate the service, the same on a laptop and in CI. */
+import { argument, type Directory, type File, func, type GitRepository, object, type Service } from '@dagger.io/dagger';
 import { PipelineError } from './core/errors.ts';
+import { stagesOf } from './core/functions.ts';
+import { DEFAULT_PLATFORM } from './core/platforms.ts';
 import { IMAGE_FILE } from './stages/build.ts';
-import { type Outcome, run } from './stages/run.ts';
+import { explainRecords } from './stages/gate.ts';
+import { NO_SCANNING, type Outcome, run } from './stages/run.ts';
 
 /** What came of a run: its report and the exit code that it means. A red verdict is a result, not an error. */
 @object()
 export class Run {
-  /** result.json, summary.md, junit.xml, logs/, exit-code and, where one was built, image.tar. */
+  /** result.json, summary.md, junit.xml, logs/, exit-code and whatever the stages made: image.tar, SBOMs, scan, verdict. */
   @func()
   report: Directory;
 
@@ -38,7 +41,15 @@ export class Ci {
     strict = false,
   ): Promise<Run> {
     return toRun(
-      await run(['lint'], { function: 'lint', source, repo, images, platforms: ['linux/amd64'], mirrors, strict }),
+      await run(stagesOf('lint'), {
+        function: 'lint',
+        source,
+        repo,
+        images,
+        platforms: [DEFAULT_PLATFORM],
+        mirrors,
+        strict,
+      }),
     );
   }
 
@@ -56,7 +67,15 @@ export class Ci {
     strict = false,
   ): Promise<Run> {
     return toRun(
-      await run(['test'], { function: 'test', source, repo, images, platforms: ['linux/amd64'], mirrors, strict }),
+      await run(stagesOf('test'), {
+        function: 'test',
+        source,
+        repo,
+        images,
+        platforms: [DEFAULT_PLATFORM],
+        mirrors,
+        strict,
+      }),
     );
   }
 
@@ -74,10 +93,91 @@ export class Ci {
     mirrors: string[] = [],
     strict = false,
   ): Promise<File> {
-    return toImage(await run(['build'], { function: 'build', source, repo, images, platforms, mirrors, strict }));
+    return toImage(
+      await run(stagesOf('build'), { function: 'build', source, repo, images, platforms, mirrors, strict }),
+    );
   }
 
-  /** Lint, test and build, side by side. */
+  /** Describe the image and the source: what they are made of, as SPDX and CycloneDX. */
+  @func()
+  async sbom(
+    @argument({
+      defaultPath: '/',
+      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+    })
+    source: Directory,
+    @argument({ defaultPath: '.' }) repo: GitRepository,
+    images?: Directory,
+    image?: File,
+    platforms: string[] = ['linux/amd64'],
+    mirrors: string[] = [],
+    strict = false,
+  ): Promise<Run> {
+    const scanning = { ...NO_SCANNING, image };
+    const stages = stagesOf('sbom', { image: image !== undefined, replay: false });
+    return toRun(await run(stages, { function: 'sbom', source, repo, images, platforms, mirrors, strict, scanning }));
+  }
+
+  /** Look for vulnerabilities, secrets and misconfigurations in the image and the source. */
+  @func({ cache: 'never' })
+  async scan(
+    @argument({
+      defaultPath: '/',
+      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+    })
+    source: Directory,
+    @argument({ defaultPath: '.' }) repo: GitRepository,
+    images?: Directory,
+    image?: File,
+    vulnDb?: Directory,
+    vulnDbRef = '',
+    vulnDbService?: Service,
+    base = '',
+    platforms: string[] = ['linux/amd64'],
+    mirrors: string[] = [],
+    strict = false,
+  ): Promise<Run> {
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors };
+    const scanning = { ...NO_SCANNING, image, database, base };
+    const stages = stagesOf('scan', { image: image !== undefined, replay: false });
+    return toRun(await run(stages, { function: 'scan', source, repo, images, platforms, mirrors, strict, scanning }));
+  }
+
+  /** Decide, by policy and today's date, whether what was found may ship; or decide a recorded verdict again. */
+  @func({ cache: 'never' })
+  async gate(
+    @argument({
+      defaultPath: '/',
+      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+    })
+    source: Directory,
+    @argument({ defaultPath: '.' }) repo: GitRepository,
+    images?: Directory,
+    image?: File,
+    vulnDb?: Directory,
+    vulnDbRef = '',
+    vulnDbService?: Service,
+    base = '',
+    baseline?: File,
+    replay?: File,
+    rehearsal = false,
+    platforms: string[] = ['linux/amd64'],
+    mirrors: string[] = [],
+    strict = false,
+  ): Promise<Run> {
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors };
+    const scanning = { image, database, base, baseline, replay, rehearsal };
+    const stages = stagesOf('gate', { image: image !== undefined, replay: replay !== undefined });
+    return toRun(await run(stages, { function: 'gate', source, repo, images, platforms, mirrors, strict, scanning }));
+  }
+
+  /** Say of each finding why it counts or not; with the verdict of an earlier run, what moved it since. */
+  @func()
+  async explain(verdict: File, before?: File): Promise<string> {
+    return await explainRecords(verdict, before);
+  }
+
+  /** Lint, test, build, describe, scan and gate, side by side where they can be. */
   @func({ cache: 'never' })
   async ci(
     @argument({
@@ -87,12 +187,20 @@ export class Ci {
     source: Directory,
     @argument({ defaultPath: '.' }) repo: GitRepository,
     images?: Directory,
+    vulnDb?: Directory,
+    vulnDbRef = '',
+    vulnDbService?: Service,
+    base = '',
+    baseline?: File,
+    rehearsal = false,
     platforms: string[] = ['linux/amd64'],
     mirrors: string[] = [],
     strict = false,
   ): Promise<Run> {
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors };
+    const scanning = { ...NO_SCANNING, database, base, baseline, rehearsal };
     return toRun(
-      await run(['lint', 'test', 'build'], { function: 'ci', source, repo, images, platforms, mirrors, strict }),
+      await run(stagesOf('ci'), { function: 'ci', source, repo, images, platforms, mirrors, strict, scanning }),
     );
   }
 }

@@ -1,6 +1,6 @@
 // "Did you mean": near enough to be a slip, or the beginning of a word; nothing else.
 import { expect, test } from 'vitest';
-import { nearest } from '../suggest.ts';
+import { nearest } from '../src/suggest.ts';
 
 const FUNCTIONS = ['ci', 'lint', 'test', 'build', 'images', 'completion'];
 const PINS = ['node', 'runtime', 'nodeAlpine', 'nginx'];

@@ -1,5 +1,5 @@
 // The words of the program's command line: what each command takes, and what was probably meant by a word that none does.
-import { nearest } from '../../suggest.ts';
+import { nearest } from '../../src/suggest.ts';
 import { UsageError } from '../errors.ts';
 import { parseSize } from '../store/sizes.ts';
 

@@ -2,12 +2,16 @@
 //
 // Version 1. A field may be added within a version; one that is renamed, removed or means something else raises it.
 // Times are ISO 8601 in UTC, durations seconds, paths relative to the output folder and with forward slashes.
+import type { Confinement } from './confinement.ts';
 import type { ErrorCode } from './errors.ts';
+import type { DatabaseFacts, Outcome } from './gate/decide.ts';
+import type { FindingKind, Severity } from './gate/finding.ts';
+import type { ScannerFacts } from './gate/verdict.ts';
 
 export const SCHEMA_VERSION = 1;
 
 /** In the order in which they are shown. `install` is what the others need; it is never asked for by name. */
-export const STAGES = ['install', 'lint', 'test', 'build'] as const;
+export const STAGES = ['install', 'lint', 'test', 'build', 'sbom', 'scan', 'gate'] as const;
 export type StageName = (typeof STAGES)[number];
 export type AskedStage = Exclude<StageName, 'install'>;
 
@@ -33,6 +37,8 @@ export type StepResult = {
   log: string;
   /** Of a failed step: the lines that say why. */
   firstErrors: string[];
+  /** Of a scanner: what it wrote about its own confinement. */
+  confinement?: Confinement;
 };
 
 export type TestCounts = { total: number; failed: number; skipped: number };
@@ -52,6 +58,8 @@ export type StageResult = {
   suites: SuiteResult[];
   /** Why it has this status, when the steps alone don't say it. */
   reason: string | null;
+  /** What a person needs to know beside that, a sentence each. */
+  details: string[];
 };
 
 /** An image that was assembled here because no registry could be reached. Nothing built on one is published. */
@@ -67,6 +75,38 @@ export type ImageResult = {
   base: string;
   standIn: boolean;
   file: string;
+};
+
+/** A finding that counts, as a person reads it in ten seconds. */
+export type BlockingRow = {
+  severity: Severity;
+  kind: FindingKind;
+  id: string;
+  /** `lodash 4.17.4`, or `.github/workflows/ci.yml:3`. */
+  thing: string;
+  title: string;
+  url: string | null;
+  /** Where it comes from: the base image, the chain of dependencies, or the file. */
+  from: string;
+  fixedIn: string | null;
+};
+
+/** What the gate decided; the whole of it is out/verdict.json. */
+export type GateResult = {
+  status: Exclude<Status, 'skipped'>;
+  reasons: string[];
+  warnings: string[];
+  blocking: BlockingRow[];
+  /** How many findings came out how. */
+  outcomes: Partial<Record<Outcome, number>>;
+  database: DatabaseFacts | null;
+  /** Where policy and VEX were read. */
+  policyFrom: string;
+  /** Files of the policy that differ from the base branch's. */
+  policyChanges: string[];
+  /** Packages by the category of their licence; reported, never gated. */
+  licences: Record<string, number>;
+  rehearsal: boolean;
 };
 
 /** What the working copy was. Null where git could not say; `reason` then says why. */
@@ -98,6 +138,8 @@ export type RunResult = {
   error: RunError | null;
   stages: StageResult[];
   image: ImageResult | null;
+  gate: GateResult | null;
+  scanners: ScannerFacts[];
   standIns: StandIn[];
 };
 

@@ -1,8 +1,10 @@
 // Puts a run's result together, from whatever is known when it ends: also when it could not even begin.
 import type { PipelineError } from './errors.ts';
+import type { ScannerFacts } from './gate/verdict.ts';
 import {
   type AskedStage,
   type EngineFacts,
+  type GateResult,
   type ImageResult,
   type RunResult,
   SCHEMA_VERSION,
@@ -27,13 +29,15 @@ export type RunFacts = {
   source: SourceFacts;
   stages: ReadonlyMap<StageName, StageResult>;
   image: ImageResult | null;
+  gate: GateResult | null;
+  scanners: ScannerFacts[];
   standIns: StandIn[];
 };
 
 export function runResult(facts: RunFacts): RunResult {
   const { error, startedMs, finishedMs } = facts;
   const runError = error === null ? null : { code: error.code, message: error.message, hint: error.hint };
-  const stages = STAGES.map((name) => facts.stages.get(name) ?? skippedStage(name, whyNot(name, facts.asked)));
+  const stages = STAGES.map((name) => facts.stages.get(name) ?? skippedStage(name, whyNot(name, facts)));
   return {
     schemaVersion: SCHEMA_VERSION,
     tool: { name: 'drydock', version: VERSION },
@@ -48,10 +52,14 @@ export function runResult(facts: RunFacts): RunResult {
     error: runError,
     stages,
     image: facts.image,
+    gate: facts.gate,
+    scanners: facts.scanners,
     standIns: facts.standIns,
   };
 }
 
-function whyNot(name: StageName, asked: readonly AskedStage[]): string {
-  return name === 'install' || asked.includes(name) ? 'not reached' : NOT_ASKED;
+/** Installing is asked for by whatever needs it; where all that was asked for has ended without it, nothing did. */
+function whyNot(name: StageName, { asked, stages }: RunFacts): string {
+  const isAsked = name === 'install' ? stages.size === 0 : asked.includes(name);
+  return isAsked ? 'not reached' : NOT_ASKED;
 }

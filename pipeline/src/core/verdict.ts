@@ -1,4 +1,5 @@
 // Folds what the steps recorded into stages and a run: who passed, what the exit code is. Starts nothing.
+import { confinementFault } from './confinement.ts';
 import { ERRORS, EXIT } from './errors.ts';
 import { firstErrors } from './first-errors.ts';
 import { logPath, type RunError, type RunResult, type StageName, type StageResult, type StepResult } from './model.ts';
@@ -52,25 +53,40 @@ export type StageFacts = {
   suites?: StageResult['suites'];
   /** A fault that no exit code tells: a report that is missing, an output that is not there. */
   fault?: string | null;
+  /** What could not be had here, so that the stage says less than it should. A fault or a failed step outweighs it. */
+  notEvaluated?: string | null;
+  /** What a stage that passed has to say. */
+  remark?: string | null;
+  details?: string[];
 };
 
 /** A stage that ran: it failed if a step did, or if something is wrong that the steps did not notice. */
 export function stageResult(facts: StageFacts): StageResult {
   const failed = facts.steps.filter((step) => step.exitCode !== 0);
-  const fault = facts.fault ?? null;
+  const fault = facts.fault ?? confinementFaults(facts.steps)[0] ?? null;
+  const missing = facts.notEvaluated ?? null;
   return {
     name: facts.name,
-    status: failed.length > 0 || fault !== null ? 'failed' : 'passed',
+    status: failed.length > 0 || fault !== null ? 'failed' : missing === null ? 'passed' : 'not evaluated',
     seconds: facts.seconds,
     cached: facts.steps.length > 0 && facts.steps.every((step) => step.cached),
     steps: facts.steps,
     suites: facts.suites ?? [],
-    reason: failed.length > 0 ? failed.map((step) => `${step.name}: ${phraseExit(step.exitCode)}`).join(', ') : fault,
+    reason:
+      failed.length > 0
+        ? failed.map((step) => `${step.name}: ${phraseExit(step.exitCode)}`).join(', ')
+        : (fault ?? missing ?? facts.remark ?? null),
+    details: facts.details ?? [],
   };
 }
 
+/** A scanner that could reach out, or write to what it reads, has said nothing that counts. */
+function confinementFaults(steps: readonly StepResult[]): string[] {
+  return steps.flatMap(({ confinement }) => (confinement === undefined ? [] : (confinementFault(confinement) ?? [])));
+}
+
 export function skippedStage(name: StageName, reason: string): StageResult {
-  return { name, status: 'skipped', seconds: 0, cached: false, steps: [], suites: [], reason };
+  return { name, status: 'skipped', seconds: 0, cached: false, steps: [], suites: [], reason, details: [] };
 }
 
 /** Whether all that was asked for held, and the exit code that says so. */

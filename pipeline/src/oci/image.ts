@@ -5,6 +5,9 @@ import type { Base } from './layout.ts';
 import { formatReference, parsePin } from './reference.ts';
 import type { HealthSpec, RunSpec } from './spec.ts';
 import {
+  ASSEMBLED,
+  BASE_DIGEST,
+  BASE_NAME,
   type Descriptor,
   type Healthcheck,
   type History,
@@ -45,7 +48,7 @@ export function imageConfig(base: ImageConfig, spec: RunSpec & { target: string 
     ...(base['os.features'] === undefined ? {} : { 'os.features': base['os.features'] }),
     config: runConfig(base.config ?? {}, spec),
     rootfs: { type: 'layers', diff_ids: [...base.rootfs.diff_ids, diffId] },
-    history: [...baseHistory(base), { created_by: `drydock assemble ${spec.target}` }],
+    history: [...baseHistory(base), { created_by: `${ASSEMBLED}${spec.target}` }],
   };
 }
 
@@ -76,8 +79,8 @@ function ociLayer(layer: Descriptor): Descriptor {
 function baseAnnotations(pin: string): Record<string, string> {
   const { digest, ...reference } = parsePin(pin);
   return {
-    'org.opencontainers.image.base.digest': digest,
-    'org.opencontainers.image.base.name': formatReference(reference),
+    [BASE_DIGEST]: digest,
+    [BASE_NAME]: formatReference(reference),
   };
 }
 

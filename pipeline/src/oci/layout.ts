@@ -6,7 +6,17 @@ import { digestOfStream, isDigest, verified, verifyBytes } from './digest.ts';
 import { OciError, reasonOf } from './errors.ts';
 import { formatPlatform, isPlatform } from './platform.ts';
 import { readTarFile } from './tar.ts';
-import { type Descriptor, type ImageConfig, type Index, type Manifest, MEDIA, STAND_IN_LABEL } from './types.ts';
+import {
+  ASSEMBLED,
+  BASE_DIGEST,
+  BASE_NAME,
+  type Descriptor,
+  type ImageConfig,
+  type Index,
+  type Manifest,
+  MEDIA,
+  STAND_IN_LABEL,
+} from './types.ts';
 
 export * from './types.ts';
 
@@ -342,7 +352,19 @@ export type ArchiveDescription = {
   mediaType: string;
   size: number;
   /** One entry for each platform; one only, if it is a single image. */
-  images: { platform: string; digest: string; configDigest: string; diffIds: string[]; standIn?: string }[];
+  images: ImageDescription[];
+};
+
+export type ImageDescription = {
+  platform: string;
+  digest: string;
+  configDigest: string;
+  diffIds: string[];
+  /** Those of them that our assembler added to the base. */
+  appDiffIds: string[];
+  /** `name@digest` of the base that it says it was built on; null where it doesn't. */
+  base: string | null;
+  standIn?: string;
 };
 
 /** Read digest, platforms and stand-in labels of the image in an archive or layout, which has to hold exactly one. */
@@ -360,7 +382,7 @@ export async function describeArchive(path: string): Promise<ArchiveDescription>
     const bytes = await readBlob(source, top);
     const where = describe(source, top);
     const manifests = isIndexDocument(bytes, where) ? parseIndex(bytes, where).manifests : [top];
-    const images: ArchiveDescription['images'] = [];
+    const images: ImageDescription[] = [];
     for (const entry of manifests) {
       // Attestations are listed beside the images they speak of; and an archive may hold some platforms only.
       if (entry.platform?.os === 'unknown' || (await source.sizeOf(entry.digest)) === undefined) continue;
@@ -372,15 +394,20 @@ export async function describeArchive(path: string): Promise<ArchiveDescription>
   }
 }
 
-async function describeImage(source: BlobSource, entry: Descriptor): Promise<ArchiveDescription['images'][number]> {
+async function describeImage(source: BlobSource, entry: Descriptor): Promise<ImageDescription> {
   const manifest = parseManifest(await readBlob(source, entry), describe(source, entry));
   const config = parseConfig(await readBlob(source, manifest.config), describe(source, manifest.config));
   const standIn = config.config?.Labels?.[STAND_IN_LABEL];
+  const { [BASE_NAME]: name, [BASE_DIGEST]: digest } = manifest.annotations ?? {};
+  // History has entries for steps that made no layer as well.
+  const made = (config.history ?? []).filter(({ empty_layer }) => empty_layer !== true);
   return {
     platform: formatPlatform(config),
     digest: entry.digest,
     configDigest: manifest.config.digest,
     diffIds: config.rootfs.diff_ids,
+    appDiffIds: config.rootfs.diff_ids.filter((_, index) => made[index]?.created_by?.startsWith(ASSEMBLED)),
+    base: name === undefined || digest === undefined ? null : `${name}@${digest}`,
     ...(standIn === undefined || standIn === '' ? {} : { standIn }),
   };
 }

@@ -28,6 +28,11 @@ export const OCI_LAYER_TYPES: ReadonlyMap<string, string> = new Map([
 /** The label, non-empty, of an image that was assembled here because no registry was reachable. Its text is the recipe. */
 export const STAND_IN_LABEL = 'dev.drydock.stand-in';
 
+/** What an assembled manifest says of its base, and how the history of its own layer begins. */
+export const BASE_NAME = 'org.opencontainers.image.base.name';
+export const BASE_DIGEST = 'org.opencontainers.image.base.digest';
+export const ASSEMBLED = 'drydock assemble ';
+
 /** Names bytes: what they are, how many, and their hash. */
 export type Descriptor = {
   mediaType: string;

@@ -1,7 +1,7 @@
 // Small questions to the engine, with the answers that stages need: absent files, and errors in our own words.
 import type { File } from '@dagger.io/dagger';
 import { readEngineError } from '../core/engine-errors.ts';
-import { PipelineError, reasonOf } from '../core/errors.ts';
+import { type ErrorCode, PipelineError, reasonOf } from '../core/errors.ts';
 
 /** Names, not classes: the module's bundle does not export them all. */
 const ENGINE_ERRORS = new Set([
@@ -29,6 +29,15 @@ export function asPipelineError(error: unknown): PipelineError | undefined {
   if (error instanceof Error && ENGINE_ERRORS.has(error.name))
     return readEngineError(reasonOf(error), hintOf(error), error);
   return undefined;
+}
+
+/** Images and data that this place does not have: the stage that needs them is not evaluated. All else is a fault. */
+const NOT_TO_BE_HAD: readonly ErrorCode[] = ['MISSING_IMAGE', 'RATE_LIMITED', 'UNAUTHORIZED', 'OFFLINE'];
+
+/** Why something cannot be had here; undefined where the error says something else. */
+export function notToBeHad(error: unknown): string | undefined {
+  const known = asPipelineError(error);
+  return known !== undefined && NOT_TO_BE_HAD.includes(known.code) ? known.message : undefined;
 }
 
 /** What the embedded engine advises. */

@@ -56,6 +56,12 @@ export class Images {
     return recipe ? { image: PINS[name].image, pin: pinned(name), recipe } : null;
   }
 
+  /** Make sure that an image can be had, and is what its pin says. Throws a `PipelineError`, or the engine's own error. */
+  async obtain(name: PinName): Promise<void> {
+    await this.verify([{ name, platform: await dag.defaultPlatform() }]);
+    await this.container(name).sync();
+  }
+
   /**
    * Check the archives against their pins, from the index down to each layer. Done in this process: an image that is
    * checked by a program inside it checks itself. Without a folder there is nothing to do; the engine pulls by digest.

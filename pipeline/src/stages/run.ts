@@ -1,64 +1,61 @@
 // One run: the stages that were asked for, what they share, and the report. Both doors and all functions come through here.
 import { type Directory, dag, type File, type GitRepository } from '@dagger.io/dagger';
 import type { PipelineError } from '../core/errors.ts';
-import { noFacts } from '../core/git.ts';
-import type { SuiteCases } from '../core/junit.ts';
-import type {
-  AskedStage,
-  EngineFacts,
-  ImageResult,
-  RunResult,
-  SourceFacts,
-  StageName,
-  StageResult,
-  StandIn,
-} from '../core/model.ts';
+import type { AskedStage, EngineFacts, RunResult } from '../core/model.ts';
 import { parsePlatforms } from '../core/platforms.ts';
 import { renderReport } from '../core/report.ts';
 import { runResult } from '../core/result.ts';
-import { skippedStage } from '../core/verdict.ts';
-import { build, IMAGE_FILE } from './build.ts';
+import { describeGiven } from './archive.ts';
 import type { RunContext } from './context.ts';
+import type { DatabaseOptions } from './database.ts';
 import { asPipelineError } from './engine.ts';
+import { replayGate } from './gate.ts';
 import { Images } from './images.ts';
-import { INSTALLS, type InstallName, install, nodeContainer } from './install.ts';
-import { lint } from './lint.ts';
+import { type Known, nothingKnown } from './known.ts';
+import { keepGate, Plan, settled } from './plan.ts';
+import { readDeciding } from './policy.ts';
 import { emit } from './progress.ts';
 import { checkManifests, gitFacts } from './source.ts';
-import { test } from './test.ts';
-import { timedStage } from './timed.ts';
 
 export type RunOptions = {
   /** The name under which the run was asked for. */
   function: string;
   source: Directory;
   repo: GitRepository;
-  images?: Directory | undefined;
+  images: Directory | undefined;
   platforms: readonly string[];
+  /** For the images that stages use; an engine may ask mirrors itself. */
   mirrors: readonly string[];
   strict: boolean;
   /** Known on the laptop only. */
   engine?: EngineFacts;
+  /** What only the stages behind build take. */
+  scanning?: ScanningOptions;
+};
+
+export type ScanningOptions = {
+  /** An image archive to look at, instead of building one. */
+  image: File | undefined;
+  database: DatabaseOptions;
+  /** The base branch of a pull request: policy and VEX come from there. Empty outside of one. */
+  base: string;
+  baseline: File | undefined;
+  /** A recorded verdict, to decide again; nothing is scanned then. */
+  replay: File | undefined;
+  rehearsal: boolean;
+};
+
+/** For functions that scan nothing. */
+export const NO_SCANNING: ScanningOptions = {
+  image: undefined,
+  database: { folder: undefined, reference: '', service: undefined, mirrors: [] },
+  base: '',
+  baseline: undefined,
+  replay: undefined,
+  rehearsal: false,
 };
 
 export type Outcome = { report: Directory; result: RunResult };
-
-/** Which sets of packages a stage needs. */
-const NEEDS: Record<AskedStage, readonly InstallName[]> = {
-  lint: ['tools', 'service'],
-  test: ['tools', 'service'],
-  build: ['service', 'production'],
-};
-
-/** What is known so far; filled while the run goes on, so that a run that stops says what it had. */
-type Findings = {
-  source: SourceFacts;
-  stages: Map<StageName, StageResult>;
-  cases: SuiteCases;
-  archive: File | null;
-  image: ImageResult | null;
-  standIns: StandIn[];
-};
 
 /** Run the stages. A red verdict, wrong configuration and an engine that fails are results, not exceptions. */
 export async function run(asked: readonly AskedStage[], options: RunOptions): Promise<Outcome> {
@@ -71,17 +68,11 @@ export async function run(asked: readonly AskedStage[], options: RunOptions): Pr
     emit,
     logs: new Map(),
   };
-  const findings: Findings = {
-    source: noFacts('git was not asked'),
-    stages: new Map(),
-    cases: new Map(),
-    archive: null,
-    image: null,
-    standIns: [],
-  };
+  const known = nothingKnown();
+  const replay = options.scanning?.replay;
   let error: PipelineError | undefined;
   try {
-    await runStages(context, asked, options, findings);
+    await (replay === undefined ? runStages(context, asked, options, known) : runReplay(context, replay, known));
   } catch (thrown) {
     error = asPipelineError(thrown);
     if (error === undefined) throw thrown;
@@ -94,69 +85,63 @@ export async function run(asked: readonly AskedStage[], options: RunOptions): Pr
     startedMs,
     finishedMs: Date.now(),
     error: error ?? null,
-    ...findings,
+    ...known,
   });
-  const report = writeReport(result, findings, context.logs);
-  return { report, result };
+  return { report: writeReport(result, known, context.logs), result };
 }
 
 async function runStages(
   context: RunContext,
   asked: readonly AskedStage[],
   options: RunOptions,
-  findings: Findings,
+  known: Known,
 ): Promise<void> {
+  const { source, images } = context;
+  const { image, base, baseline, rehearsal, database } = options.scanning ?? NO_SCANNING;
   const platforms = parsePlatforms(options.platforms);
   const facts = gitFacts(options.repo).then((found) => {
-    findings.source = found;
+    known.source = found;
   });
-  const [manifest] = await settled([checkManifests(context.source), facts, verifyImages(context, asked, platforms)]);
-  const node = nodeContainer(context);
-  const standIn = context.images.standIn('node').then((found) => {
-    if (found !== null) findings.standIns.unshift(found);
-  });
-  const names = (Object.keys(INSTALLS) as InstallName[]).filter((name) =>
-    asked.some((stage) => NEEDS[stage].includes(name)),
+  // Policy and archive too: what is wrong with them is said before anything is installed, however long the rest would take.
+  const [manifest, deciding, given] = await settled([
+    checkManifests(source),
+    asked.includes('scan') ? readDeciding(source, options.repo, base) : null,
+    image === undefined ? null : describeGiven(image),
+    facts,
+    verifyImages(context, asked, platforms),
+  ]);
+  const plan = new Plan(
+    context,
+    {
+      source,
+      repo: options.repo,
+      platforms,
+      manifest,
+      strict: options.strict,
+      deciding,
+      database,
+      baseline,
+      rehearsal,
+      given: image === undefined || given === null ? null : { archive: image, image: given },
+    },
+    known,
+    asked,
   );
-  const installed = new Map<InstallName, ReturnType<typeof install>>();
-  const stage = timedStage(context, 'install', async () => {
-    for (const name of names) installed.set(name, install(context, node, name));
-    return { steps: (await settled([...installed.values()])).map(({ result }) => result) };
+  const standIn = images.standIn('node').then((found) => {
+    if (found !== null) known.standIns.unshift(found);
   });
-  /** A stage begins as soon as what it needs is there, not when everything is. */
-  const ready = async (name: InstallName) => {
-    const ran = await installed.get(name);
-    return ran !== undefined && ran.result.exitCode === 0 ? ran.container : null;
-  };
-  const work = {
-    lint: async () => {
-      const [tools, service] = await Promise.all([ready('tools'), ready('service')]);
-      return tools && service ? await lint(context, tools, service) : null;
-    },
-    test: async () => {
-      const [tools, service] = await Promise.all([ready('tools'), ready('service')]);
-      if (!tools || !service) return null;
-      const tested = await test(context, tools, service);
-      findings.cases = tested.cases;
-      return tested.stage;
-    },
-    build: async () => {
-      const [service, production] = await Promise.all([ready('service'), ready('production')]);
-      if (!service || !production) return null;
-      const built = await build(context, { service, production, platforms, manifest });
-      findings.archive = built.archive;
-      findings.image = built.image;
-      findings.standIns.push(...built.standIns);
-      return built.stage;
-    },
-  };
+  const installing = plan.install();
   await settled([
     standIn,
-    stage.then((result) => findings.stages.set('install', result)),
-    ...asked.map(async (name) => {
-      findings.stages.set(name, (await work[name]()) ?? skippedStage(name, 'not reached: install failed'));
-    }),
+    installing?.then((result) => known.stages.set('install', result)),
+    ...asked.map(async (name) => known.stages.set(name, await plan.stage(name))),
   ]);
+}
+
+async function runReplay(context: RunContext, record: File, known: Known): Promise<void> {
+  const gated = await replayGate(context, record);
+  keepGate(known, gated);
+  known.stages.set('gate', gated.stage);
 }
 
 async function verifyImages(
@@ -169,20 +154,13 @@ async function verifyImages(
   await context.images.verify([own, ...bases]);
 }
 
-/** Like Promise.all, but nothing is left running when one of them fails. */
-async function settled<T extends readonly unknown[]>(
-  promises: readonly [...{ [K in keyof T]: Promise<T[K]> | T[K] }],
-): Promise<T> {
-  await Promise.allSettled(promises);
-  return (await Promise.all(promises)) as unknown as T;
-}
-
-/** The report as a folder: texts, the logs that are too large for one, and the image. */
-function writeReport(result: RunResult, findings: Findings, logs: RunContext['logs']): Directory {
+/** The report as a folder: texts, the logs that are too large for one, and the files that containers wrote. */
+function writeReport(result: RunResult, known: Known, logs: RunContext['logs']): Directory {
   const texts = new Map([...logs].filter((log): log is [string, string] => typeof log[1] === 'string'));
   const files = [...logs].filter((log): log is [string, File] => typeof log[1] !== 'string');
   let report = dag.directory();
-  for (const [path, text] of renderReport(result, findings.cases, texts)) report = report.withNewFile(path, text);
-  for (const [path, file] of files) report = report.withFile(path, file);
-  return findings.archive === null ? report : report.withFile(IMAGE_FILE, findings.archive);
+  for (const [path, text] of [...renderReport(result, known.cases, texts), ...known.texts])
+    report = report.withNewFile(path, text);
+  for (const [path, file] of [...files, ...known.files]) report = report.withFile(path, file);
+  return report;
 }

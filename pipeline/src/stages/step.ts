@@ -1,7 +1,9 @@
 // Runs one command in a container so that its result can be read on every engine, however it ends.
 import type { Container } from '@dagger.io/dagger';
+import { parseConfinement } from '../core/confinement.ts';
 import type { StageName, StepResult } from '../core/model.ts';
 import { parseRecord, stepResult } from '../core/verdict.ts';
+import { confined, PROOF } from './confine.ts';
 import type { RunContext } from './context.ts';
 
 /** What of a log is read back with the record; the whole of it stays a file. */
@@ -27,10 +29,14 @@ export type Command = {
   args: readonly string[];
   /** As a person would type it, where that differs from the arguments. */
   shown?: string;
+  /** Run without network and capabilities, these mounts read-only. The container comes from `withConfine`. */
+  confinedTo?: readonly string[];
 };
 
 export type Ran = {
   result: StepResult;
+  /** What the command wrote, or the end of it where that is long. */
+  log: string;
   /** As the command left it. */
   container: Container;
 };
@@ -48,21 +54,27 @@ export async function runStep(context: RunContext, command: Command): Promise<Ra
   for (let number = 1; ; number += 1) {
     const { container, record, bytes, log } = await attempt(command, number);
     const result = stepResult({ stage, name: step, command: shown, record, log }, context.startedMs);
+    if (command.confinedTo !== undefined && result.exitCode === 0)
+      result.confinement = parseConfinement(await container.file(`${stepFolder(step)}/${PROOF}`).contents());
     // The engine remembers a failure too, but it may have been the network's or chance's: it is tried again. Attempts are
     // numbered, so that the one that succeeds is the one that is found the next time.
     if (result.cached && result.exitCode !== 0) continue;
     context.logs.set(result.log, bytes > EXCERPT_BYTES ? container.file(`${stepFolder(step)}/log`) : log);
     context.emit({ kind: 'step-finished', stage, step: result, log });
-    return { result, container };
+    return { result, log, container };
   }
 }
 
 const ATTEMPT = 'DRYDOCK_ATTEMPT';
 
-async function attempt({ step, container, args }: Command, number: number) {
+async function attempt({ step, container, args, confinedTo }: Command, number: number) {
   const folder = stepFolder(step);
   const prepared = number === 1 ? container : container.withEnvVariable(ATTEMPT, String(number));
-  const ran = prepared.withExec(['sh', '-c', WRAPPER, 'step', folder, ...args]);
+  const command = confinedTo === undefined ? args : confined(`${folder}/${PROOF}`, confinedTo, args);
+  const ran = prepared.withExec(
+    ['sh', '-c', WRAPPER, 'step', folder, ...command],
+    confinedTo === undefined ? {} : { insecureRootCapabilities: true },
+  );
   const record = splitRecord(await ran.file(`${folder}/record`).contents());
   return { container: number === 1 ? ran : ran.withoutEnvVariable(ATTEMPT), ...record };
 }

@@ -1,0 +1,26 @@
+// Explains recorded verdicts. Files in, text out: no engine is needed to read them.
+import { readFileSync } from 'node:fs';
+import { PipelineError, reasonOf } from '../src/core/errors.ts';
+import { explain, renderComparison } from '../src/core/gate/explain.ts';
+import { parseRecord, type VerdictRecord } from '../src/core/gate/verdict.ts';
+import type { ExplainInvocation } from './arguments.ts';
+
+export function explainFiles({ verdict, before }: ExplainInvocation): string {
+  const record = read(verdict);
+  const own = explain(record);
+  return before === null ? own : `${renderComparison(read(before), record)}\n${own}`;
+}
+
+function read(path: string): VerdictRecord {
+  try {
+    return parseRecord(readFileSync(path, 'utf8'), path);
+  } catch (cause) {
+    if (cause instanceof PipelineError) throw cause;
+    throw new PipelineError(
+      'BAD_OPTION',
+      `${path} cannot be read: ${reasonOf(cause)}`,
+      'a run with a gate writes out/verdict.json: npx tsx pipeline/ci.ts gate',
+      { cause },
+    );
+  }
+}

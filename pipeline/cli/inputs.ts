@@ -1,0 +1,102 @@
+// The files and folders that a command line names: checked before anything starts, then handed to the engine.
+import { existsSync, statSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import type { Client, Directory, File, Host, Service } from '@dagger.io/dagger';
+import { PipelineError, reasonOf } from '../src/core/errors.ts';
+import { parseReference } from '../src/oci/registry.ts';
+import type { StageInvocation, VulnDbChoice } from './arguments.ts';
+
+type Options = StageInvocation['options'];
+
+/** Absolute paths of what is there; null for what was not named. */
+export type CheckedInputs = {
+  images: string | null;
+  image: string | null;
+  baseline: string | null;
+  replay: string | null;
+  vulnDb: { path: string } | { reference: string } | null;
+};
+
+/** Throws `BAD_OPTION` for whatever isn't there, or is of the wrong kind. */
+export function checkInputs(options: Options): CheckedInputs {
+  return {
+    images:
+      options.images === null
+        ? null
+        : folder('images', options.images, 'fill one: npx tsx pipeline/ci.ts images --output DIR'),
+    image: file('image', options.image, 'name the image.tar that `build` wrote'),
+    baseline: file('baseline', options.baseline, "name the verdict.json of the base branch's run"),
+    replay: file('replay', options.replay, 'name the verdict.json that a run wrote'),
+    vulnDb: options.vulnDb === null ? null : toVulnDb(options.vulnDb),
+  };
+}
+
+/** What lies on the disk is meant; else it is a reference. */
+function toVulnDb({ given, isReference }: VulnDbChoice): CheckedInputs['vulnDb'] {
+  if (!isReference && existsSync(given)) return { path: resolve(given) };
+  // A registry's name has a dot, a port or is localhost: `vuln-db` alone is a path with a slip in it.
+  const looksLikePath = !isReference && !/^(localhost|[^/]*[.:][^/]*)\/./.test(given);
+  if (looksLikePath || /^[./~]/.test(given)) {
+    throw new PipelineError(
+      'BAD_OPTION',
+      `--vuln-db ${given} is neither a folder nor a reference`,
+      'give a folder with trivy.db and metadata.json, or ghcr.io/aquasecurity/trivy-db:2',
+    );
+  }
+  try {
+    parseReference(given);
+    return { reference: given };
+  } catch (cause) {
+    throw new PipelineError('BAD_OPTION', `--vuln-db: ${reasonOf(cause)}`, 'give a folder, or a reference', { cause });
+  }
+}
+
+function folder(option: string, given: string, hint: string): string {
+  const path = resolve(given);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  throw new PipelineError('BAD_OPTION', `--${option} ${given} is not a folder`, hint);
+}
+
+function file(option: string, given: string | null, hint: string): string | null {
+  if (given === null) return null;
+  const path = resolve(given);
+  if (statSync(path, { throwIfNoEntry: false })?.isFile()) return path;
+  throw new PipelineError('BAD_OPTION', `--${option} ${given} is not a file`, hint);
+}
+
+/** The checked files, as the engine takes them. */
+export function scanningInputs(
+  host: Host,
+  inputs: CheckedInputs,
+): { image: File | undefined; baseline: File | undefined; replay: File | undefined } {
+  const take = (path: string | null) => (path === null ? undefined : host.file(path));
+  return { image: take(inputs.image), baseline: take(inputs.baseline), replay: take(inputs.replay) };
+}
+
+export type DatabaseInput = {
+  folder: Directory | undefined;
+  reference: string;
+  service: Service | undefined;
+  mirrors: readonly string[];
+};
+
+/** A registry on this machine's loopback address is no place that a step can reach: it goes in as a service. */
+export function databaseInput(
+  host: ReturnType<Client['host']>,
+  { vulnDb }: CheckedInputs,
+  mirrors: readonly string[],
+): DatabaseInput {
+  const input: DatabaseInput = { folder: undefined, reference: '', service: undefined, mirrors };
+  if (vulnDb === null) return input;
+  if ('path' in vulnDb) return { ...input, folder: databaseFolder(host, vulnDb.path) };
+  const [, port] = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\]):(\d+)\//.exec(vulnDb.reference) ?? [];
+  if (port === undefined) return { ...input, reference: vulnDb.reference };
+  const ports = [{ frontend: Number(port), backend: Number(port) }];
+  return { ...input, reference: vulnDb.reference, service: host.service(ports) };
+}
+
+/** A folder as it is; of a file's folder just that file. */
+function databaseFolder(host: Host, path: string): Directory {
+  if (statSync(path).isDirectory()) return host.directory(path);
+  return host.directory(dirname(path), { include: [basename(path)] });
+}

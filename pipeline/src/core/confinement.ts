@@ -1,0 +1,52 @@
+// The proof that a scanner wrote of its own confinement, before it became the scanner: read, and judged.
+
+/** What was true for the process that scanned. */
+export type Confinement = {
+  /** Network interfaces that are up, the loopback not counted. */
+  interfaces: string[];
+  /** Capabilities that it has or could gain, as the kernel writes them; 0 for none. */
+  capabilities: string;
+  noNewPrivileges: boolean;
+  /** Inputs that it could write to. */
+  writable: string[];
+  sockets: string[];
+  /** Names of its environment; values are nobody's business. */
+  environment: string[];
+};
+
+/** Read `name: value` lines. Throws when one is missing: a proof with a hole is none. */
+export function parseConfinement(text: string): Confinement {
+  const fields = new Map(
+    text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()] as const),
+  );
+  const field = (name: string) => {
+    const value = fields.get(name);
+    if (value === undefined) throw new Error(`the proof of confinement does not say ${name}`);
+    return value;
+  };
+  const words = (name: string) => field(name).split(/\s+/).filter(Boolean);
+  const capabilities = ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb', 'CapInh'].map((name) => BigInt(`0x${field(name)}`));
+  return {
+    interfaces: words('interfaces').filter((name) => name !== 'lo'),
+    capabilities: capabilities.reduce((all, set) => all | set, 0n).toString(16),
+    noNewPrivileges: field('NoNewPrivs') === '1',
+    writable: words('writable'),
+    sockets: words('sockets'),
+    environment: words('environment').sort(),
+  };
+}
+
+/** What is not as it has to be; null when all is. */
+export function confinementFault(confinement: Confinement): string | null {
+  const faults = [
+    ...confinement.interfaces.map((name) => `it has the network interface ${name}`),
+    ...(confinement.capabilities === '0' ? [] : [`it has capabilities (${confinement.capabilities})`]),
+    ...(confinement.noNewPrivileges ? [] : ['it may gain privileges']),
+    ...confinement.writable.map((path) => `it can write to ${path}`),
+    ...confinement.sockets.map((path) => `it sees the socket ${path}`),
+  ];
+  return faults.length === 0 ? null : `the scanner was not confined: ${faults.join(', ')}`;
+}

@@ -1,0 +1,43 @@
+// What the programs said about the vulnerability database, and whose word it has.
+import type { DatabaseFacts } from './decide.ts';
+import type { DatabasePolicy } from './policy.ts';
+
+/** Which digest a reference stands for, who said so, and if nobody did, why. */
+export type Lookup = {
+  reference: string | null;
+  /** The host that answered: the registry's, or a mirror's. */
+  registry: string | null;
+  digest: string | null;
+  from: 'registry' | 'memory' | 'nowhere';
+  reason: string | null;
+};
+
+export type Inspection = { sha256: string; updatedAt: string; advisories: Record<string, number> };
+
+export function parseLookup(text: string): Lookup {
+  return JSON.parse(text) as Lookup;
+}
+
+export function parseInspection(text: string): Inspection {
+  return JSON.parse(text) as Inspection;
+}
+
+/**
+ * `official`: a registry on the policy's list served this digest, now or when it was last asked. A mirror's word is the
+ * mirror's. `listed`: somebody checked this very database, and wrote its hash into the policy.
+ */
+export function originOf(
+  lookup: Lookup | null,
+  inspection: Pick<Inspection, 'sha256'>,
+  policy: DatabasePolicy,
+): DatabaseFacts['origin'] {
+  if (policy.listed.includes(inspection.sha256) || (lookup?.digest && policy.listed.includes(lookup.digest)))
+    return 'listed';
+  if (lookup?.reference == null) return 'other';
+  const repository = lookup.reference.replace(/:[^:/]*$/, '');
+  // A host on the list is trusted for all that it serves, as a mirror too.
+  if (lookup.registry !== null && policy.official.includes(lookup.registry)) return 'official';
+  const isRegistrysOwnWord = lookup.registry !== null && repository.startsWith(`${lookup.registry}/`);
+  const isOnList = policy.official.some((official) => repository === official || repository.startsWith(`${official}/`));
+  return isRegistrysOwnWord && isOnList ? 'official' : 'other';
+}

@@ -1,0 +1,26 @@
+// Says where in the repository a finding can be mended: the line of the lock file, and which dependency brought the package.
+import type { Finding } from './finding.ts';
+import type { LockFile } from './lock-file.ts';
+
+/** npm packages only; everything else is where the scanner saw it. `shipped` is the lock file that the image is built from. */
+export function locate(finding: Finding, locks: readonly LockFile[], shipped: string): Finding {
+  const { package: found, places } = finding;
+  if (found === null || found.ecosystem !== 'npm') return finding;
+  const files = finding.layer === null ? places.map(({ file }) => file) : [shipped];
+  const locked = locks.flatMap((lock) => {
+    if (!files.includes(lock.file)) return [];
+    const entry = lock.find(found.name, found.version);
+    return entry === undefined ? [] : [{ file: lock.file, ...entry }];
+  });
+  const [first] = [...locked].sort((a, b) => Number(a.dev) - Number(b.dev));
+  if (first === undefined) return finding;
+  return {
+    ...finding,
+    dev: finding.layer === null && locked.every(({ dev }) => dev),
+    via: first.via,
+    places: [
+      ...places.filter((place) => place.in === 'image'),
+      ...locked.map(({ file, line }) => ({ in: 'source' as const, file, line })),
+    ],
+  };
+}

@@ -1,0 +1,183 @@
+// Reads Trivy's JSON report, once, at the edge: what is not as it should be is named, and nothing is taken for an empty result.
+import { type Finding, type PackageName, type Place, SEVERITIES, type Severity } from './finding.ts';
+import { parsePurl } from './purl.ts';
+
+/** A report that cannot be trusted: the scanner has failed, whatever its exit code was. */
+export class BadReport extends Error {}
+
+export type Licence = { name: string; package: string; category: string };
+export type TrivyReport = {
+  /** Trivy's own, without what differs between two scans of the same thing. */
+  raw: Record<string, unknown>;
+  /** `debian 13`; null where nothing was found out, as in a source tree. */
+  os: string | null;
+  findings: Finding[];
+  licences: Licence[];
+};
+
+type Json = Record<string, unknown>;
+/** Whether a report is about the image or the source, and what of the image is ours. */
+export type ReportScope = { of: 'image'; appLayers: readonly string[] } | { of: 'source' };
+
+export function parseTrivy(text: string, scope: ReportScope): TrivyReport {
+  const raw = parseDocument(text);
+  const results = listOf(raw, 'Results').map(recordOf);
+  const os = fieldOf(fieldOf(raw, 'Metadata'), 'OS');
+  return {
+    raw: normalise(raw) as Json,
+    os: isRecord(os) ? `${textIn(os, 'Family')} ${textIn(os, 'Name').split('.')[0]}` : null,
+    findings: results.flatMap((result) => [
+      ...listOf(result, 'Vulnerabilities').map((entry) => vulnerability(result, recordOf(entry), scope)),
+      ...listOf(result, 'Secrets').map((entry) => secret(result, recordOf(entry), scope)),
+      ...listOf(result, 'Misconfigurations')
+        .map(recordOf)
+        .filter(({ Status }) => Status !== 'PASS')
+        .map((entry) => misconfiguration(result, entry, scope)),
+    ]),
+    licences: results.flatMap((result) => listOf(result, 'Licenses').map((entry) => licence(recordOf(entry)))),
+  };
+}
+
+function parseDocument(text: string): Json {
+  if (text.trim() === '') throw new BadReport('the report is empty');
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch (cause) {
+    throw new BadReport('the report is not JSON', { cause });
+  }
+  if (!isRecord(raw)) throw new BadReport('the report is not an object');
+  if (raw.SchemaVersion !== 2) throw new BadReport(`the report has schema ${JSON.stringify(raw.SchemaVersion)}, not 2`);
+  if (typeof raw.ArtifactName !== 'string') throw new BadReport('the report does not say what was scanned');
+  return raw;
+}
+
+function vulnerability(result: Json, raw: Json, scope: ReportScope): Finding {
+  const name = packageOf(result, raw);
+  const path = textIn(raw, 'PkgPath') || textIn(result, 'Target');
+  return {
+    kind: 'vulnerability',
+    id: required(raw, 'VulnerabilityID'),
+    severity: severityOf(raw),
+    title: oneLine(textIn(raw, 'Title') || textIn(raw, 'Description') || required(raw, 'VulnerabilityID')),
+    url: textIn(raw, 'PrimaryURL') || null,
+    package: name,
+    fixedIn: textIn(raw, 'FixedVersion') || null,
+    layer: layerOf(raw, scope),
+    dev: false,
+    via: [],
+    places: [placeOf(result.Class === 'os-pkgs' ? 'var/lib/dpkg' : path, null, scope)],
+  };
+}
+
+function packageOf(result: Json, raw: Json): PackageName {
+  const [name, version] = [required(raw, 'PkgName'), required(raw, 'InstalledVersion')];
+  const purl = textIn(fieldOf(raw, 'PkgIdentifier'), 'PURL');
+  const ecosystem = parsePurl(purl)?.type ?? textIn(result, 'Type');
+  return { name, version, ecosystem, purl: purl || `pkg:${ecosystem}/${encodeURIComponent(name)}@${version}` };
+}
+
+function secret(result: Json, raw: Json, scope: ReportScope): Finding {
+  return {
+    kind: 'secret',
+    id: required(raw, 'RuleID'),
+    severity: severityOf(raw),
+    title: oneLine(textIn(raw, 'Title') || required(raw, 'RuleID')),
+    url: null,
+    ...NOT_A_PACKAGE,
+    layer: layerOf(raw, scope),
+    places: [placeOf(textIn(result, 'Target'), lineIn(raw), scope)],
+  };
+}
+
+function misconfiguration(result: Json, raw: Json, scope: ReportScope): Finding {
+  const message = oneLine(textIn(raw, 'Message'));
+  const title = oneLine(textIn(raw, 'Title'));
+  return {
+    kind: 'misconfiguration',
+    id: textIn(raw, 'ID') || required(raw, 'AVDID'),
+    severity: severityOf(raw),
+    title: message === '' || message === title ? title : `${title}: ${message}`,
+    url: textIn(raw, 'PrimaryURL') || null,
+    ...NOT_A_PACKAGE,
+    layer: scope.of === 'image' ? 'app' : null,
+    places: [placeOf(textIn(result, 'Target'), lineIn(fieldOf(raw, 'CauseMetadata')), scope)],
+  };
+}
+
+const NOT_A_PACKAGE = { package: null, fixedIn: null, dev: false, via: [] };
+
+function licence(raw: Json): Licence {
+  return { name: textIn(raw, 'Name'), package: textIn(raw, 'PkgName'), category: textIn(raw, 'Category') };
+}
+
+/** Trivy names the layer where it saw a thing by its diff id. */
+function layerOf(raw: Json, scope: ReportScope): Finding['layer'] {
+  if (scope.of === 'source') return null;
+  return scope.appLayers.includes(textIn(fieldOf(raw, 'Layer'), 'DiffID')) ? 'app' : 'base';
+}
+
+function placeOf(file: string, line: number | null, scope: ReportScope): Place {
+  return { in: scope.of, file: file.replace(/^\/+/, ''), line };
+}
+
+function lineIn(raw: unknown): number | null {
+  const line = fieldOf(raw, 'StartLine');
+  return typeof line === 'number' && line > 0 ? line : null;
+}
+
+function severityOf(raw: Json): Severity {
+  const given = required(raw, 'Severity');
+  const found = SEVERITIES.find((severity) => severity === given);
+  if (found === undefined) throw new BadReport(`a finding has the severity ${JSON.stringify(given)}`);
+  return found;
+}
+
+function required(raw: Json, key: string): string {
+  const text = textIn(raw, key);
+  if (text === '') throw new BadReport(`a finding lacks ${key}: ${JSON.stringify(raw).slice(0, 120)}`);
+  return text;
+}
+
+/** An absent list is an empty one (Trivy leaves empty ones out); anything else in its place is nonsense. */
+function listOf(raw: Json, key: string): unknown[] {
+  const list = raw[key] ?? [];
+  if (!Array.isArray(list)) throw new BadReport(`${key} in the report is not a list`);
+  return list;
+}
+
+function recordOf(value: unknown): Json {
+  if (!isRecord(value)) throw new BadReport('the report holds an entry that is not an object');
+  return value;
+}
+
+function fieldOf(value: unknown, key: string): unknown {
+  return isRecord(value) ? value[key] : undefined;
+}
+
+function textIn(value: unknown, key: string): string {
+  const field = fieldOf(value, key);
+  return typeof field === 'string' ? field.trim() : '';
+}
+
+function isRecord(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function oneLine(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length > 160 ? `${line.slice(0, 159)}…` : line;
+}
+
+/** Times and identities of one scan: two scans of the same thing differ in nothing else. */
+const OF_ONE_SCAN = new Set(['CreatedAt', 'ReportID', 'ArtifactID', 'UID']);
+
+function normalise(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(normalise);
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => !OF_ONE_SCAN.has(key))
+      .map(([key, field]) => [key, normalise(field)]),
+  );
+}

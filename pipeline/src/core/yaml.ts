@@ -1,0 +1,190 @@
+// Reads YAML (and JSON, which is YAML too) that people write by hand: every fault is named with its line, all of them at once.
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
+import { nearest } from '../suggest.ts';
+
+/** `place` is `file:line`. */
+export type Fault = { place: string; text: string };
+
+/** One file that is being read, and what was found wrong with it so far. */
+export class YamlFile {
+  readonly file: string;
+  readonly faults: Fault[] = [];
+  readonly root: Node | null;
+  readonly #lines = new LineCounter();
+
+  constructor(file: string, text: string) {
+    this.file = file;
+    const document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
+    for (const { message, pos } of document.errors) this.#add(pos[0], message);
+    // Broken syntax makes the rest look wrong as well.
+    this.root = document.errors.length > 0 ? null : (document.contents as Node | null);
+  }
+
+  /** 1 for the first line. */
+  lineOf(node: Node | null | undefined): number {
+    return this.#lines.linePos(node?.range?.[0] ?? 0).line;
+  }
+
+  fault(node: Node | null | undefined, text: string): void {
+    this.#add(node?.range?.[0] ?? 0, text);
+  }
+
+  /** The document's fields; undefined, and a fault, when it isn't a mapping. */
+  fields(): Fields | undefined {
+    return this.faults.length > 0 ? undefined : this.fieldsOf(this.root, '');
+  }
+
+  fieldsOf(node: Node | null, path: string): Fields | undefined {
+    if (isMap(node)) return new Fields(this, node, path);
+    this.fault(node, `${path === '' ? 'the file' : path} must be a mapping of names to values`);
+    return undefined;
+  }
+
+  #add(offset: number, text: string): void {
+    this.faults.push({ place: `${this.file}:${this.#lines.linePos(offset).line}`, text: text.replace(/\s+/g, ' ') });
+  }
+}
+
+/** The fields of one mapping. What is asked for is known; `end` names the rest as unknown. */
+export class Fields {
+  readonly #file: YamlFile;
+  readonly #map: YAMLMap;
+  readonly #path: string;
+  readonly #known = new Set<string>();
+
+  constructor(file: YamlFile, map: YAMLMap, path: string) {
+    this.#file = file;
+    this.#map = map;
+    this.#path = path;
+  }
+
+  get node(): Node {
+    return this.#map;
+  }
+
+  names(): string[] {
+    return this.#map.items.map(({ key }) => (isScalar(key) ? String(key.value) : String(key)));
+  }
+
+  has(key: string): boolean {
+    this.#known.add(key);
+    return this.#map.has(key);
+  }
+
+  nodeOf(key: string): Node | undefined {
+    this.#known.add(key);
+    return (this.#map.get(key, true) as Node | undefined) ?? undefined;
+  }
+
+  /** A fault of this field, or of the whole mapping where it is missing. */
+  fault(key: string, text: string): void {
+    this.#file.fault(this.nodeOf(key) ?? this.#map, `${this.#at(key)} ${text}`);
+  }
+
+  text(key: string): string | undefined;
+  text(key: string, fallback: string): string;
+  text(key: string, fallback?: string): string | undefined {
+    const value = this.#scalar(key);
+    if (value === undefined) return fallback;
+    if (typeof value === 'string' && value.trim() !== '') return value;
+    this.fault(key, 'must be a text that is not empty');
+    return fallback;
+  }
+
+  /** A text that has to be there; empty, and a fault, where it isn't. */
+  required(key: string): string {
+    if (!this.has(key)) this.fault(key, 'is missing');
+    return this.text(key, '');
+  }
+
+  flag(key: string, fallback: boolean): boolean {
+    const value = this.#scalar(key) ?? fallback;
+    if (typeof value === 'boolean') return value;
+    this.fault(key, 'must be true or false');
+    return fallback;
+  }
+
+  /** A whole number, 0 or more. */
+  count(key: string, fallback: number): number {
+    const value = this.#scalar(key) ?? fallback;
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+    this.fault(key, 'must be a whole number, 0 or more');
+    return fallback;
+  }
+
+  oneOf<T extends string>(key: string, choices: readonly T[], fallback: T): T {
+    const value = this.#scalar(key) ?? fallback;
+    const found = choices.find((choice) => choice === value);
+    if (found !== undefined) return found;
+    this.fault(key, `cannot be ${JSON.stringify(value)}${suggestion(String(value), choices)}`);
+    return fallback;
+  }
+
+  texts(key: string): string[] {
+    return this.nodes(key).flatMap((node) => {
+      if (isScalar(node) && typeof node.value === 'string') return [node.value];
+      this.#file.fault(node, `${this.#at(key)} must be a list of texts`);
+      return [];
+    });
+  }
+
+  /** The entries of a list of mappings. */
+  list(key: string): Fields[] {
+    return this.nodes(key).flatMap((node, index) => this.#file.fieldsOf(node, `${this.#at(key)}[${index}]`) ?? []);
+  }
+
+  nodes(key: string): Node[] {
+    const node = this.nodeOf(key);
+    if (node === undefined || (isScalar(node) && node.value === null)) return [];
+    if (isSeq(node)) return node.items as Node[];
+    this.fault(key, 'must be a list');
+    return [];
+  }
+
+  mapping(key: string): Fields | undefined {
+    const node = this.nodeOf(key);
+    return node === undefined ? undefined : this.#file.fieldsOf(node, this.#at(key));
+  }
+
+  /** Nothing more is asked for: whatever else is there is a slip. */
+  end(): void {
+    for (const { key } of this.#map.items) {
+      const name = isScalar(key) ? String(key.value) : String(key);
+      if (this.#known.has(name)) continue;
+      this.#file.fault(
+        key as Node,
+        `there is no ${JSON.stringify(this.#at(name))}${suggestion(name, [...this.#known])}`,
+      );
+    }
+  }
+
+  #scalar(key: string): unknown {
+    const node = this.nodeOf(key);
+    if (node === undefined) return undefined;
+    if (isScalar(node)) return node.value ?? undefined;
+    return node;
+  }
+
+  #at(key: string): string {
+    return this.#path === '' ? key : `${this.#path}.${key}`;
+  }
+}
+
+function suggestion(typed: string, known: readonly string[]): string {
+  const near = nearest(typed, known);
+  if (near !== undefined) return `; did you mean ${near}?`;
+  return known.length > 0 && known.length <= 8 ? `; it can be ${known.join(', ')}` : '';
+}
+
+/** The first fault as a sentence, and how many more there are. */
+export function phraseFaults(faults: readonly Fault[]): string {
+  const [first] = faults;
+  if (first === undefined) return '';
+  const more = faults.length > 1 ? ` (and ${faults.length - 1} more: ${placesOf(faults.slice(1))})` : '';
+  return `${first.place}: ${first.text}${more}`;
+}
+
+function placesOf(faults: readonly Fault[]): string {
+  const shown = faults.slice(0, 3).map(({ place, text }) => `${place}: ${text}`);
+  return faults.length > 3 ? `${shown.join('; ')} …` : shown.join('; ');
+}

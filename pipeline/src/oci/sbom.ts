@@ -1,0 +1,180 @@
+// Makes Syft's documents equal for equal things: no clock, no random names, everything in order, and the subject's digest in them.
+//
+//   node sbom.ts --in DIR --out DIR --subject NAME [--digest sha256:…]
+//
+// DIR holds sbom.spdx.json and sbom.cdx.json. Beside them goes ecosystems.json: which kinds of packages the subject holds.
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { reasonOf } from './errors.ts';
+
+type Json = Record<string, unknown>;
+
+/** What the documents are about. `digest` is the image's; a source tree has none. */
+export type Subject = { name: string; digest: string | null };
+
+/** The start of 1970: a document says what is in a thing, not when somebody looked. */
+const NO_TIME = '1970-01-01T00:00:00Z';
+
+export const SPDX_FILE = 'sbom.spdx.json';
+export const CYCLONEDX_FILE = 'sbom.cdx.json';
+export const ECOSYSTEMS_FILE = 'ecosystems.json';
+
+// ------------------------------------------------------------------------------------------------ SPDX
+
+export function normaliseSpdx(raw: Json, subject: Subject): Json {
+  if (typeof raw.spdxVersion !== 'string') throw new Error('this is no SPDX document: it has no spdxVersion');
+  const packages = listOf(raw.packages);
+  const relationships = listOf(raw.relationships);
+  const root = rootOf(raw, relationships);
+  const document: Json = {
+    ...raw,
+    name: subject.name,
+    documentNamespace: '',
+    creationInfo: { ...(raw.creationInfo as Json), created: NO_TIME },
+    packages: sorted(
+      packages.map((entry) => (entry.SPDXID === root ? describeSpdx(entry, subject) : entry)),
+      'SPDXID',
+    ),
+    ...(raw.files === undefined ? {} : { files: sorted(listOf(raw.files), 'SPDXID') }),
+    relationships: sorted(relationships, 'spdxElementId', 'relationshipType', 'relatedSpdxElement'),
+  };
+  return { ...document, documentNamespace: `https://spdx.org/spdxdocs/${subject.name}-${uuidOf(document)}` };
+}
+
+/** The package that the document is about. */
+function rootOf(raw: Json, relationships: readonly Json[]): unknown {
+  const described = relationships.find(({ relationshipType }) => relationshipType === 'DESCRIBES');
+  return described?.relatedSpdxElement ?? (Array.isArray(raw.documentDescribes) ? raw.documentDescribes[0] : undefined);
+}
+
+function describeSpdx(entry: Json, { name, digest }: Subject): Json {
+  if (digest === null) return { ...entry, name };
+  const checksums = [{ algorithm: 'SHA256', checksumValue: digest.replace('sha256:', '') }];
+  const reference = {
+    referenceCategory: 'PACKAGE-MANAGER',
+    referenceType: 'purl',
+    referenceLocator: purlOf(name, digest),
+  };
+  return { ...entry, name, versionInfo: digest, checksums, externalRefs: [reference] };
+}
+
+// ------------------------------------------------------------------------------------------------ CycloneDX
+
+export function normaliseCycloneDx(raw: Json, subject: Subject): Json {
+  if (raw.bomFormat !== 'CycloneDX') throw new Error('this is no CycloneDX document: it has no bomFormat');
+  const metadata = (raw.metadata ?? {}) as Json;
+  const { serialNumber: _random, ...rest } = raw;
+  const document: Json = {
+    ...rest,
+    metadata: {
+      ...metadata,
+      timestamp: NO_TIME,
+      component: describeCycloneDx((metadata.component ?? {}) as Json, subject),
+    },
+    components: sorted(listOf(raw.components), 'bom-ref', 'type', 'name'),
+    ...(raw.dependencies === undefined ? {} : { dependencies: sorted(listOf(raw.dependencies), 'ref') }),
+  };
+  return { ...document, serialNumber: `urn:uuid:${uuidOf(document)}` };
+}
+
+function describeCycloneDx(component: Json, { name, digest }: Subject): Json {
+  if (digest === null) return { ...component, name };
+  const hashes = [{ alg: 'SHA-256', content: digest.replace('sha256:', '') }];
+  return { ...component, type: 'container', name, version: digest, purl: purlOf(name, digest), hashes };
+}
+
+function purlOf(name: string, digest: string): string {
+  return `pkg:oci/${encodeURIComponent(name.split('/').at(-1) ?? name)}@${encodeURIComponent(digest)}`;
+}
+
+// ------------------------------------------------------------------------------------------------ both
+
+/** By content, so that the same document has the same name (RFC 9562, version 8). */
+function uuidOf(document: Json): string {
+  const hex = createHash('sha256').update(JSON.stringify(document)).digest('hex');
+  const variant = ((Number.parseInt(hex.slice(16, 18), 16) & 0x3f) | 0x80).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(18, 20)}-${hex.slice(20, 32)}`;
+}
+
+function listOf(value: unknown): Json[] {
+  return Array.isArray(value) ? (value as Json[]) : [];
+}
+
+function sorted(entries: readonly Json[], ...keys: string[]): Json[] {
+  const nameOf = (entry: Json) => [...keys.map((key) => String(entry[key] ?? '')), JSON.stringify(entry)].join('\0');
+  return entries
+    .map((entry) => ({ entry, name: nameOf(entry) }))
+    .sort((a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)))
+    .map(({ entry }) => entry);
+}
+
+/** `npm`, `debian 13`, …: ecosystems by the names under which vulnerability databases keep their advisories. */
+export function ecosystemsOf(cyclonedx: Json): string[] {
+  const found = listOf(cyclonedx.components).flatMap(({ purl }) => ecosystemOf(String(purl ?? '')) ?? []);
+  return [...new Set(found)].sort();
+}
+
+const ECOSYSTEMS: Readonly<Record<string, string>> = {
+  npm: 'npm',
+  pypi: 'pip',
+  golang: 'go',
+  gem: 'rubygems',
+  cargo: 'cargo',
+  maven: 'maven',
+  composer: 'composer',
+  nuget: 'nuget',
+};
+
+function ecosystemOf(purl: string): string | undefined {
+  const [, type = '', namespace = ''] = /^pkg:([a-z]+)\/([^/@?]*)/.exec(purl) ?? [];
+  if (type !== 'deb' && type !== 'apk') return ECOSYSTEMS[type];
+  const [, distribution, release] = /[?&]distro=([a-z]+)-?([\d.]+)?/.exec(purl) ?? [];
+  const name = distribution ?? namespace;
+  return release === undefined ? name : `${name} ${name === 'alpine' ? release : release.split('.')[0]}`;
+}
+
+// ------------------------------------------------------------------------------------------------ program
+
+function main(args: string[]): void {
+  const { values } = parseArgs({
+    args,
+    options: {
+      in: { type: 'string' },
+      out: { type: 'string' },
+      subject: { type: 'string' },
+      digest: { type: 'string' },
+    },
+  });
+  const { in: from, out: to, subject: name } = values;
+  if (from === undefined || to === undefined || name === undefined) {
+    throw new Error('usage: node sbom.ts --in DIR --out DIR --subject NAME [--digest sha256:…]');
+  }
+  const subject = { name, digest: values.digest ?? null };
+  const spdx = normaliseSpdx(read(join(from, SPDX_FILE)), subject);
+  const cyclonedx = normaliseCycloneDx(read(join(from, CYCLONEDX_FILE)), subject);
+  mkdirSync(to, { recursive: true });
+  for (const [file, document] of [
+    [SPDX_FILE, spdx],
+    [CYCLONEDX_FILE, cyclonedx],
+    [ECOSYSTEMS_FILE, ecosystemsOf(cyclonedx)],
+  ] as const)
+    writeFileSync(join(to, file), `${JSON.stringify(document, null, 1)}\n`);
+}
+
+function read(path: string): Json {
+  const text = readFileSync(path, 'utf8');
+  if (text.trim() === '') throw new Error(`${path} is empty`);
+  return JSON.parse(text) as Json;
+}
+
+// By name, not by import.meta: bundled into another program, this module is that program's file.
+if (basename(process.argv[1] ?? '') === 'sbom.ts') {
+  try {
+    main(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`sbom: ${reasonOf(error)}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,155 @@
+// The vulnerability database: an input of its own. Looked up on each run, downloaded once for each digest, and weighed before use.
+import { type Container, type Directory, dag, type Service } from '@dagger.io/dagger';
+import { type Inspection, type Lookup, originOf, parseInspection, parseLookup } from '../core/gate/database.ts';
+import type { DatabaseFacts } from '../core/gate/decide.ts';
+import type { DatabasePolicy } from '../core/gate/policy.ts';
+import type { StepResult } from '../core/model.ts';
+import type { RunContext } from './context.ts';
+import { nodeContainer } from './install.ts';
+import { runStep, stepFolder } from './step.ts';
+
+export type DatabaseOptions = {
+  /** A folder with one, instead of any registry. */
+  folder: Directory | undefined;
+  /** Instead of the policy's references; empty for those. */
+  reference: string;
+  /** The registry of `reference`, where only the caller can reach it. */
+  service: Service | undefined;
+  mirrors: readonly string[];
+};
+
+export type Database = { folder: Directory; facts: DatabaseFacts };
+export type Found = { steps: StepResult[]; database: Database | null; missing: string | null };
+
+const PROGRAMS = '/programs/oci';
+const PROGRAM = `${PROGRAMS}/vuln-db.ts`;
+/** Under this name the service is known in the steps that ask it. */
+const REGISTRY = 'vuln-db-registry';
+/** Survives runs: what the registries said last serves when none answers. */
+const MEMORY = 'drydock-vuln-db-lookups';
+
+export async function obtainDatabase(
+  context: RunContext,
+  options: DatabaseOptions,
+  policy: DatabasePolicy,
+): Promise<Found> {
+  if (options.folder !== undefined) return await weigh(context, options.folder, null, policy, []);
+  const references = options.reference === '' ? policy.references : [options.reference];
+  const { result, lookup } = await lookUp(context, options, references);
+  if (lookup === null) return { steps: [result], database: null, missing: null };
+  if (lookup.digest === null || lookup.reference === null) {
+    return {
+      steps: [result],
+      database: null,
+      missing: `no vulnerability database: ${lookup.reason ?? 'nobody has one'}`,
+    };
+  }
+  const named = `${lookup.reference.replace(/:[^:/]*$/, '')}@${lookup.digest}`;
+  const out = `${stepFolder('database-download')}/database`;
+  const downloaded = await runStep(context, {
+    stage: 'scan',
+    step: 'database-download',
+    container: asking(context, options),
+    args: ['node', PROGRAM, 'download', '--reference', named, ...places(options), '--out', out],
+    shown: `node pipeline/src/oci/vuln-db.ts download --reference ${named}`,
+  });
+  const steps = [result, downloaded.result];
+  if (downloaded.result.exitCode === UNAVAILABLE) {
+    // Not the step's fault: it is told as what is missing, not as a failure.
+    return {
+      steps: [result],
+      database: null,
+      missing: `no vulnerability database: ${downloaded.log.trim().split('\n').at(-1)}`,
+    };
+  }
+  if (downloaded.result.exitCode !== 0) return { steps, database: null, missing: null };
+  return await weigh(context, downloaded.container.directory(out), lookup, policy, steps);
+}
+
+/** The program's word for: nobody answered, or nobody would serve us. */
+const UNAVAILABLE = 3;
+
+/** Which digest the references stand for now. Never cached: the engine sees another variable each time. */
+async function lookUp(context: RunContext, options: DatabaseOptions, references: readonly string[]) {
+  const out = `${stepFolder('database-lookup')}/lookup.json`;
+  const { result, container } = await runStep(context, {
+    stage: 'scan',
+    step: 'database-lookup',
+    container: asking(context, options)
+      .withMountedCache('/memory', dag.cacheVolume(MEMORY))
+      .withEnvVariable('DRYDOCK_ASKED_AT', String(context.startedMs)),
+    args: [
+      ...[
+        'node',
+        PROGRAM,
+        'resolve',
+        ...references.flatMap((reference) => ['--reference', inSteps(reference, options)]),
+      ],
+      ...[...places(options), '--memory', '/memory', '--out', out],
+    ],
+    shown: `node pipeline/src/oci/vuln-db.ts resolve ${references.map((reference) => `--reference ${reference}`).join(' ')}`,
+  });
+  const lookup: Lookup | null = result.exitCode === 0 ? parseLookup(await container.file(out).contents()) : null;
+  return { result, lookup };
+}
+
+/** Hash, date and content of the database, and whose word it has. */
+async function weigh(
+  context: RunContext,
+  folder: Directory,
+  lookup: Lookup | null,
+  policy: DatabasePolicy,
+  before: StepResult[],
+): Promise<Found> {
+  const out = stepFolder('database-inspect');
+  const { result, container } = await runStep(context, {
+    stage: 'scan',
+    step: 'database-inspect',
+    container: programs(context).withMountedDirectory('/database', folder),
+    args: [
+      'node',
+      PROGRAM,
+      'inspect',
+      '--db',
+      '/database',
+      '--unpack',
+      `${out}/database`,
+      '--out',
+      `${out}/inspection.json`,
+    ],
+    shown: 'node pipeline/src/oci/vuln-db.ts inspect',
+  });
+  const steps = [...before, result];
+  if (result.exitCode !== 0) return { steps, database: null, missing: null };
+  const inspection: Inspection = parseInspection(await container.file(`${out}/inspection.json`).contents());
+  const facts: DatabaseFacts = {
+    digest: lookup?.digest ?? inspection.sha256,
+    sha256: inspection.sha256,
+    source: lookup?.reference ?? 'a folder that was given',
+    updatedAt: inspection.updatedAt,
+    origin: originOf(lookup, inspection, policy),
+    advisories: inspection.advisories,
+  };
+  return { steps, database: { folder: container.directory(`${out}/database`), facts }, missing: null };
+}
+
+function programs(context: RunContext): Container {
+  return nodeContainer(context).withMountedDirectory(PROGRAMS, context.source.directory('pipeline/src/oci'));
+}
+
+function asking(context: RunContext, { service }: DatabaseOptions): Container {
+  return service === undefined ? programs(context) : programs(context).withServiceBinding(REGISTRY, service);
+}
+
+/** A registry that is a service has another name in the steps; its port stays. */
+function inSteps(reference: string, { service }: DatabaseOptions): string {
+  return service === undefined ? reference : reference.replace(/^[^/:]+/, REGISTRY);
+}
+
+function places({ mirrors, service, reference }: DatabaseOptions): string[] {
+  const [host = ''] = inSteps(reference, { service } as DatabaseOptions).split('/');
+  return [
+    ...mirrors.flatMap((mirror) => ['--mirror', mirror]),
+    ...(service === undefined ? [] : ['--plain-http', host]),
+  ];
+}

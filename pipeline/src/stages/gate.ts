@@ -1,0 +1,115 @@
+// Gate: findings, policy and today's date become a verdict, and the verdict a file that can be decided again.
+import type { File } from '@dagger.io/dagger';
+import { explain, renderComparison } from '../core/gate/explain.ts';
+import { pinLine } from '../core/gate/pin-line.ts';
+import { gateResult, phraseOutcomes } from '../core/gate/result.ts';
+import { renderSarif } from '../core/gate/sarif.ts';
+import {
+  decideInputs,
+  freeze,
+  parseRecord,
+  renderVerdict,
+  replay,
+  type ScannedImage,
+  type ScannerFacts,
+  toBaseline,
+  type VerdictInputs,
+} from '../core/gate/verdict.ts';
+import type { GateResult, StageResult } from '../core/model.ts';
+import type { RunContext } from './context.ts';
+import { contentsIfAny } from './engine.ts';
+import type { Deciding } from './policy.ts';
+import type { Scanned } from './scan.ts';
+import { timedStage } from './timed.ts';
+
+export type GateInputs = {
+  image: ScannedImage;
+  scanned: Scanned;
+  scanners: ScannerFacts[];
+  ecosystems: string[];
+  /** Why there is no SBOM; null when there is one. */
+  sbomMissing: string | null;
+  deciding: Deciding;
+  baseline: File | undefined;
+  rehearsal: boolean;
+};
+
+export type Gated = { stage: StageResult; gate: GateResult; texts: Map<string, string> };
+
+export async function gate(context: RunContext, given: GateInputs): Promise<Gated> {
+  const inputs = await recordable(context, given);
+  const { scanned, deciding } = given;
+  const [pins] = await Promise.all([contentsIfAny(context.source.file(PINS_FILE))]);
+  const verdict = decideInputs(inputs);
+  const texts = new Map([
+    ['verdict.json', renderVerdict(freeze(inputs))],
+    ['scan.sarif', renderSarif(verdict.decisions, { file: PINS_FILE, line: pinLine(pins ?? '', given.image.base) })],
+  ]);
+  const account = gateResult({ verdict, inputs, policyChanges: deciding.changes, licences: scanned.licences });
+  const stage = await toStage(context, verdict, account, phraseOutcomes(verdict.decisions));
+  return { stage, gate: account, texts };
+}
+
+const PINS_FILE = 'pipeline/src/pins.ts';
+
+async function recordable(context: RunContext, given: GateInputs): Promise<VerdictInputs> {
+  const { scanned, deciding, baseline, sbomMissing } = given;
+  return {
+    date: new Date(context.startedMs).toISOString().slice(0, 10),
+    rehearsal: given.rehearsal,
+    image: given.image,
+    scanners: given.scanners,
+    database: scanned.database,
+    policyFrom: deciding.from,
+    policy: deciding.policy,
+    vex: deciding.vex,
+    baseline:
+      baseline === undefined
+        ? null
+        : toBaseline(parseRecord(await baseline.contents(), 'the baseline'), 'that was given'),
+    bait: scanned.bait,
+    missing: [...scanned.missing, ...(sbomMissing === null ? [] : [{ kind: 'sbom' as const, reason: sbomMissing }])],
+    ecosystems: given.ecosystems,
+    findings: scanned.findings,
+  };
+}
+
+async function toStage(
+  context: RunContext,
+  { status, reasons, warnings }: Pick<GateResult, 'status' | 'reasons' | 'warnings'>,
+  { policyChanges, policyFrom }: GateResult,
+  remark: string,
+): Promise<StageResult> {
+  const [first = null, ...more] = reasons;
+  const changed = policyChanges.map((file) => `this change decides otherwise in ${file}: the gate read ${policyFrom}`);
+  return await timedStage(context, 'gate', async () => ({
+    steps: [],
+    fault: status === 'failed' ? first : null,
+    notEvaluated: status === 'not evaluated' ? first : null,
+    remark,
+    details: [...more, ...warnings, ...changed],
+  }));
+}
+
+/** Decide a recorded verdict again, from nothing but the record. */
+export async function replayGate(context: RunContext, record: File): Promise<Gated> {
+  const again = replay(await record.contents(), 'the record');
+  const { inputs } = again;
+  const verdict = decideInputs(inputs);
+  const account = gateResult({ verdict, inputs, policyChanges: [], licences: [] });
+  const stage = await toStage(
+    context,
+    verdict,
+    account,
+    `${phraseOutcomes(verdict.decisions)}, as recorded on ${inputs.date}`,
+  );
+  return { stage, gate: account, texts: new Map([['verdict.json', renderVerdict(again)]]) };
+}
+
+/** Why each finding counts or not; with an earlier record, what moved the verdict since. */
+export async function explainRecords(verdict: File, before: File | undefined): Promise<string> {
+  const record = parseRecord(await verdict.contents(), 'the verdict');
+  const own = explain(record);
+  if (before === undefined) return own;
+  return `${renderComparison(parseRecord(await before.contents(), 'the verdict before'), record)}\n${own}`;
+}

@@ -1,0 +1,34 @@
+// What a run knows so far. Filled while it goes on, so that a run that stops says what it had.
+import type { File } from '@dagger.io/dagger';
+import type { ScannerFacts } from '../core/gate/verdict.ts';
+import { noFacts } from '../core/git.ts';
+import type { SuiteCases } from '../core/junit.ts';
+import type { GateResult, ImageResult, SourceFacts, StageName, StageResult, StandIn } from '../core/model.ts';
+
+export type Known = {
+  source: SourceFacts;
+  stages: Map<StageName, StageResult>;
+  cases: SuiteCases;
+  image: ImageResult | null;
+  gate: GateResult | null;
+  scanners: ScannerFacts[];
+  standIns: StandIn[];
+  /** Files of the report by their name in it: those that containers wrote … */
+  files: Map<string, File>;
+  /** … and those that were written here. */
+  texts: Map<string, string>;
+};
+
+export function nothingKnown(): Known {
+  return {
+    source: noFacts('git was not asked'),
+    stages: new Map(),
+    cases: new Map(),
+    image: null,
+    gate: null,
+    scanners: [],
+    standIns: [],
+    files: new Map(),
+    texts: new Map(),
+  };
+}

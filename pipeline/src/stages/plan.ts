@@ -1,0 +1,214 @@
+// Starts each stage as soon as what it needs is there, once, and keeps what it found.
+import type { Directory, File, GitRepository } from '@dagger.io/dagger';
+import type { ScannedImage } from '../core/gate/verdict.ts';
+import type { AskedStage, StageResult } from '../core/model.ts';
+import { parseServiceManifest } from '../core/service.ts';
+import { skippedStage } from '../core/verdict.ts';
+import { type Built, build, IMAGE_FILE } from './build.ts';
+import type { RunContext } from './context.ts';
+import type { DatabaseOptions } from './database.ts';
+import { type Gated, gate } from './gate.ts';
+import { INSTALLS, type InstallName, install, nodeContainer } from './install.ts';
+import type { Known } from './known.ts';
+import { lint } from './lint.ts';
+import type { Deciding } from './policy.ts';
+import { type Sboms, sbom } from './sbom.ts';
+import { type Scanned, scan } from './scan.ts';
+import type { Ran } from './step.ts';
+import { test } from './test.ts';
+import { timedStage } from './timed.ts';
+
+/** Which sets of packages a stage needs. */
+const PACKAGES: Record<AskedStage, readonly InstallName[]> = {
+  lint: ['tools', 'service'],
+  test: ['tools', 'service'],
+  build: ['service', 'production'],
+  sbom: [],
+  scan: [],
+  gate: [],
+};
+
+/** All that stages take, checked before the first of them starts. */
+export type PlanInputs = {
+  source: Directory;
+  repo: GitRepository;
+  platforms: readonly string[];
+  /** The service's package.json. */
+  manifest: string;
+  strict: boolean;
+  deciding: Deciding | null;
+  database: DatabaseOptions;
+  baseline: File | undefined;
+  rehearsal: boolean;
+  /** An archive that was given, to be looked at instead of one that is built. */
+  given: Shipped | null;
+};
+
+/** The image that is described and scanned. */
+export type Shipped = { archive: File; image: ScannedImage };
+
+export class Plan {
+  readonly #context: RunContext;
+  readonly #inputs: PlanInputs;
+  readonly #known: Known;
+  readonly #names: readonly InstallName[];
+  readonly #installed = new Map<InstallName, Promise<Ran>>();
+  readonly #begun = new Map<string, Promise<unknown>>();
+
+  constructor(context: RunContext, inputs: PlanInputs, known: Known, asked: readonly AskedStage[]) {
+    this.#context = context;
+    this.#inputs = inputs;
+    this.#known = known;
+    this.#names = (Object.keys(INSTALLS) as InstallName[]).filter((name) =>
+      asked.some((stage) => PACKAGES[stage].includes(name)),
+    );
+  }
+
+  /** The packages of all stages that were asked for; undefined where none needs any. */
+  install(): Promise<StageResult> | undefined {
+    if (this.#names.length === 0) return undefined;
+    const node = nodeContainer(this.#context);
+    for (const name of this.#names) this.#installed.set(name, install(this.#context, node, name));
+    return timedStage(this.#context, 'install', async () => {
+      const ran = await settled([...this.#installed.values()]);
+      return { steps: ran.map(({ result }) => result) };
+    });
+  }
+
+  /** Begin a stage, or join it; its result when it has ended. */
+  async stage(name: AskedStage): Promise<StageResult> {
+    return (await this[name]()).stage;
+  }
+
+  lint(): Promise<{ stage: StageResult }> {
+    return this.#once('lint', async () => {
+      const [tools, service] = await Promise.all([this.#ready('tools'), this.#ready('service')]);
+      if (!tools || !service) return lacking('lint', 'install');
+      return { stage: await lint(this.#context, tools, service) };
+    });
+  }
+
+  test(): Promise<{ stage: StageResult }> {
+    return this.#once('test', async () => {
+      const [tools, service] = await Promise.all([this.#ready('tools'), this.#ready('service')]);
+      if (!tools || !service) return lacking('test', 'install');
+      const { stage, cases } = await test(this.#context, tools, service);
+      this.#known.cases = cases;
+      return { stage };
+    });
+  }
+
+  build(): Promise<Pick<Built, 'stage'> & Partial<Built>> {
+    return this.#once('build', async () => {
+      const [service, production] = await Promise.all([this.#ready('service'), this.#ready('production')]);
+      if (!service || !production) return lacking('build', 'install');
+      const { platforms, manifest } = this.#inputs;
+      const built = await build(this.#context, { service, production, platforms, manifest });
+      this.#known.image = built.image;
+      this.#known.standIns.push(...built.standIns);
+      if (built.archive !== null) this.#known.files.set(IMAGE_FILE, built.archive);
+      return built;
+    });
+  }
+
+  sbom(): Promise<Pick<Sboms, 'stage'> & Partial<Sboms>> {
+    return this.#once('sbom', async () => {
+      const shipped = await this.#shipped();
+      if (shipped === null) return lacking('sbom', 'build');
+      const { name } = parseServiceManifest(this.#inputs.manifest);
+      const found = await sbom(this.#context, { archive: shipped.archive, name, digest: shipped.image.digest });
+      for (const [path, file] of found.files) this.#known.files.set(path, file);
+      this.#keepScanner(found);
+      return found;
+    });
+  }
+
+  scan(): Promise<Pick<Scanned, 'stage'> & Partial<Scanned>> {
+    return this.#once('scan', async () => {
+      const { deciding, database, strict } = this.#inputs;
+      const shipped = await this.#shipped();
+      if (shipped === null || deciding === null) return lacking('scan', 'build');
+      const found = await scan(this.#context, {
+        ...shipped,
+        deciding,
+        database,
+        strict,
+        ecosystems: async () => (await this.sbom()).ecosystems ?? [],
+      });
+      if (found.report !== null) this.#known.texts.set('scan.json', found.report);
+      this.#keepScanner(found);
+      return found;
+    });
+  }
+
+  gate(): Promise<Pick<Gated, 'stage'> & Partial<Gated>> {
+    return this.#once('gate', async () => {
+      const { deciding, baseline, rehearsal } = this.#inputs;
+      const [shipped, described, scanned] = await settled([this.#shipped(), this.sbom(), this.scan()]);
+      if (shipped === null || deciding === null) return lacking('gate', 'build');
+      if (!isWhole(scanned) || scanned.stage.status === 'failed') return lacking('gate', 'scan');
+      if (!isWhole(described) || described.stage.status === 'failed') return lacking('gate', 'sbom');
+      const scanners = [described.scanner, scanned.scanner].filter((scanner) => scanner !== null);
+      const gated = await gate(this.#context, {
+        image: shipped.image,
+        scanned,
+        scanners,
+        ecosystems: described.ecosystems,
+        sbomMissing: described.stage.status === 'passed' ? null : described.stage.reason,
+        deciding,
+        baseline,
+        rehearsal,
+      });
+      keepGate(this.#known, gated);
+      return gated;
+    });
+  }
+
+  async #shipped(): Promise<Shipped | null> {
+    if (this.#inputs.given !== null) return this.#inputs.given;
+    const { archive = null, image = null, standIns = [] } = await this.build();
+    if (archive === null || image === null) return null;
+    // What it says it was built on is the stand-in, not the image that the stand-in stands for.
+    const base = standIns[0]?.recipe ?? image.base;
+    const appLayers = [...new Set(image.platforms.map(({ appLayer }) => appLayer.digest))];
+    return { archive, image: { digest: image.digest, base, appLayers } };
+  }
+
+  #keepScanner({ scanner, standIn }: Pick<Scanned, 'scanner' | 'standIn'>): void {
+    if (scanner !== null) this.#known.scanners.push(scanner);
+    if (standIn !== null) this.#known.standIns.push(standIn);
+  }
+
+  async #ready(name: InstallName) {
+    const ran = await this.#installed.get(name);
+    return ran !== undefined && ran.result.exitCode === 0 ? ran.container : null;
+  }
+
+  #once<T>(key: string, begin: () => Promise<T>): Promise<T> {
+    const begun = this.#begun.get(key) ?? begin();
+    this.#begun.set(key, begun);
+    return begun as Promise<T>;
+  }
+}
+
+function lacking(name: AskedStage, of: string): { stage: StageResult } {
+  return { stage: skippedStage(name, `not reached: ${of} failed`) };
+}
+
+/** A stage that ran has all its results; one that was not reached has none. */
+function isWhole<T extends { stage: StageResult }>(found: Pick<T, 'stage'> & Partial<T>): found is T {
+  return found.stage.status !== 'skipped';
+}
+
+export function keepGate(known: Known, { gate: result, texts }: Gated): void {
+  known.gate = result;
+  for (const [path, text] of texts) known.texts.set(path, text);
+}
+
+/** Like Promise.all, but nothing is left running when one of them fails. */
+export async function settled<T extends readonly unknown[]>(
+  promises: readonly [...{ [K in keyof T]: Promise<T[K]> | T[K] }],
+): Promise<T> {
+  await Promise.allSettled(promises);
+  return (await Promise.all(promises)) as unknown as T;
+}
