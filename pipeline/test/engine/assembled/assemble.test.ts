@@ -7,10 +7,10 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { assembleStandIn } from '../../../engine/images/assembled/assemble.ts';
 import { AssembleError } from '../../../engine/images/assembled/errors.ts';
 import type { Recipe } from '../../../engine/images/assembled/recipes.ts';
-import { link, slim, unpackDebian, unpackNpm } from '../../../engine/images/assembled/steps.ts';
+import { link, slim, unpackDebian, unpackNpm, unpackWheel } from '../../../engine/images/assembled/steps.ts';
 import { describeArchive, openLayout, readBase } from '../../../src/oci/layout.ts';
 import { readTarFile } from '../../../src/oci/tar.ts';
-import { deb, debianPin, file, lockOf, npmPin, type Served, serve, tar } from './packages.ts';
+import { deb, debianPin, file, lockOf, npmPin, pypiPin, type Served, serve, tar, zip } from './packages.ts';
 
 let folder: string;
 let served: Served;
@@ -162,6 +162,52 @@ test('a package that is gone is one sentence with a way out', async () => {
 test('a platform without a lock is refused', async () => {
   const options = { destination: join(folder, 'x'), cache: folder, offline: true, registries: served.registries };
   expect(await refusal(assembleStandIn(recipe, 'linux/s390x', options))).toMatch(/^NO_RECIPE_FOR_PLATFORM/);
+});
+
+/** Paths, modes and content of the files in the one layer of an image. */
+async function filesOf(name: string): Promise<[path: string, mode: number, content: string][]> {
+  const source = await openLayout(join(folder, name));
+  const { layers } = await readBase(source, recipe.digest, 'linux/amd64');
+  await source.close();
+  const files: [string, number, string][] = [];
+  for await (const entry of readTarFile(join(folder, name, 'blobs', 'sha256', layers[0]?.digest.slice(7) ?? ''))) {
+    const chunks: Buffer[] = [];
+    for await (const chunk of entry.content) chunks.push(chunk);
+    if (entry.type === 'file') files.push([entry.path, entry.mode, Buffer.concat(chunks).toString()]);
+  }
+  return files;
+}
+
+test('single files of a wheel and of a package named after the platform; the label says what they hold', async () => {
+  const wheel = zip([
+    ['tool/bin/tool', 0o775, Buffer.from('tool')],
+    ['tool/README', 0o600, Buffer.from('not asked for')],
+  ]);
+  const npm = gzipSync(await tar([file('package/run-amd64', 'run'), file('package/run-arm64')]));
+  files.set('tool/', Buffer.from('<a href="../files/tool-1.0-py3-none-any.whl#sha256=0">'));
+  files.set('files/tool-1.0-py3-none-any.whl', wheel);
+  files.set('@s/run-amd64/-/run-amd64-1.0.0.tgz', npm);
+  recipe = {
+    ...recipe,
+    holds: 'Tool 0.9',
+    lock: lockOf([], [npmPin('@s/run-amd64', npm)], [pypiPin('tool', wheel)]),
+    layers: [
+      {
+        title: 'all',
+        steps: [
+          unpackWheel('tool', { 'tool/bin/tool': 'tool' }),
+          unpackNpm('@s/run-{architecture}', { 'run-{architecture}': 'bin/run' }),
+        ],
+      },
+    ],
+  };
+  expect((await assemble('image')).label).toBe(
+    'tiny:1, assembled from npm @s/run-amd64 1.0.0 and PyPI tool 1.0, holding Tool 0.9',
+  );
+  expect(await filesOf('image')).toEqual([
+    ['bin/run', 0o644, 'run'],
+    ['tool', 0o755, 'tool'],
+  ]);
 });
 
 const dangerous: [name: string, path: string][] = [

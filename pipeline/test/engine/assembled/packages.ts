@@ -1,9 +1,9 @@
-// Makes small packages for the tests (.deb and npm tarballs), their pins, and a registry that serves them.
+// Makes small packages for the tests (.deb, npm tarballs and wheels), their pins, and a registry that serves them.
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { gzipSync } from 'node:zlib';
-import type { DebianPin, Lock, NpmPin } from '../../../engine/images/assembled/lock-file.ts';
+import { crc32, deflateRawSync, gzipSync } from 'node:zlib';
+import type { DebianPin, Lock, NpmPin, PypiPin } from '../../../engine/images/assembled/lock-file.ts';
 import type { Registries } from '../../../engine/images/assembled/registries.ts';
 import { type TarInput, writeTar } from '../../../src/oci/tar.ts';
 
@@ -35,6 +35,39 @@ export async function deb(name: string, entries: TarInput[]): Promise<Buffer> {
   ]);
 }
 
+/** A zip archive; every second file is deflated, the others are stored. */
+export function zip(files: [path: string, mode: number, content: Buffer][], comment = ''): Buffer {
+  const locals: Buffer[] = [];
+  const directory: Buffer[] = [];
+  let at = 0;
+  for (const [index, [path, mode, content]] of files.entries()) {
+    const isDeflated = index % 2 === 0;
+    const data = isDeflated ? deflateRawSync(content) : content;
+    // Method, time, date, checksum, sizes, length of the name, no extra field: the same in both headers.
+    const common = Buffer.alloc(22);
+    common.writeUInt16LE(isDeflated ? 8 : 0, 0);
+    common.writeUInt32LE(crc32(content), 6);
+    common.writeUInt32LE(data.length, 10);
+    common.writeUInt32LE(content.length, 14);
+    common.writeUInt16LE(Buffer.byteLength(path), 18);
+    const rest = Buffer.alloc(14);
+    rest.writeUInt32LE((mode << 16) >>> 0, 6);
+    rest.writeUInt32LE(at, 10);
+    directory.push(Buffer.from('PK\x01\x02\x14\x03\x14\0\0\0', 'latin1'), common, rest, Buffer.from(path));
+    const local = [Buffer.from('PK\x03\x04\x14\0\0\0', 'latin1'), common, Buffer.from(path), data];
+    locals.push(...local);
+    at += Buffer.concat(local).length;
+  }
+  const end = Buffer.alloc(22);
+  end.write('PK\x05\x06', 'latin1');
+  end.writeUInt16LE(files.length, 8);
+  end.writeUInt16LE(files.length, 10);
+  end.writeUInt32LE(Buffer.concat(directory).length, 12);
+  end.writeUInt32LE(at, 16);
+  end.writeUInt16LE(comment.length, 20);
+  return Buffer.concat([...locals, ...directory, end, Buffer.from(comment)]);
+}
+
 export const file = (path: string, content = `${path}\n`): TarInput => ({ path, type: 'file', mode: 0o644, content });
 
 export const debianPin = (name: string, bytes: Buffer): DebianPin => ({
@@ -53,10 +86,17 @@ export const npmPin = (name: string, bytes: Buffer): NpmPin => ({
   integrity: `sha512-${createHash('sha512').update(bytes).digest('base64')}`,
 });
 
-export const lockOf = (debian: DebianPin[], npm: NpmPin[] = []): Lock => ({
+export const pypiPin = (name: string, bytes: Buffer): PypiPin => ({
+  name,
+  version: '1.0',
+  file: `${name}-1.0-py3-none-any.whl`,
+  sha256: sha256(bytes),
+});
+
+export const lockOf = (debian: DebianPin[], npm: NpmPin[] = [], pypi: PypiPin[] = []): Lock => ({
   recipe: 'tiny',
   madeFrom: {},
-  platforms: { 'linux/amd64': { debian, npm, pypi: [] } },
+  platforms: { 'linux/amd64': { debian, npm, pypi } },
 });
 
 export type Served = { registries: Registries; requests: string[]; close: () => Promise<void> };

@@ -15,7 +15,8 @@ import { npmAuthorization, npmRegistryOf, parseNpmrc } from '../../../engine/ima
 import { findRecipe, RECIPES } from '../../../engine/images/assembled/recipes.ts';
 import { toSource } from '../../../engine/images/assembled/registries.ts';
 import { mergedPath, slim } from '../../../engine/images/assembled/steps.ts';
-import { ar, debianPin, lockOf } from './packages.ts';
+import { readZip } from '../../../engine/images/assembled/zip.ts';
+import { ar, debianPin, lockOf, zip } from './packages.ts';
 
 test('ar: members of odd and even size', () => {
   const archive = ar([
@@ -35,6 +36,41 @@ const brokenArs: [name: string, bytes: Buffer, fault: string][] = [
 ];
 for (const [name, bytes, fault] of brokenArs) {
   test(`ar: ${name}`, () => expect(() => readAr(bytes, 'x.deb')).toThrow(`x.deb ${fault}`));
+}
+
+const wheel = (comment = '') =>
+  zip(
+    [
+      ['deflated', 0o755, Buffer.from('same '.repeat(100))],
+      ['stored', 0o644, Buffer.from('as it is')],
+    ],
+    comment,
+  );
+
+test('zip: deflated and stored files, with a comment at the end', () => {
+  expect([...readZip(wheel('a comment'), 'x.whl')].map(({ path, content }) => [path, content().toString()])).toEqual([
+    ['deflated', 'same '.repeat(100)],
+    ['stored', 'as it is'],
+  ]);
+});
+
+const brokenZips: [name: string, bytes: Buffer, fault: string][] = [
+  ['another format', Buffer.alloc(100), 'x.whl is not a zip archive'],
+  ['cut at the end', wheel().subarray(0, -1), 'is cut off'],
+  ['cut at the start', wheel().subarray(10), 'x.whl'],
+  ['a changed byte of a stored file', withByte(wheel(), wheel().indexOf('as it is'), 0x41), 'its checksum'],
+  ['a changed byte of a deflated file', withByte(wheel(), 40, 0xff), 'deflated of x.whl'],
+  ['a directory that lies about a place', withByte(wheel(), wheel().indexOf('PK\x01\x02') + 42, 1), 'is not where'],
+  ['an encrypted file', withByte(wheel(), wheel().indexOf('PK\x01\x02') + 8, 1), 'is encrypted'],
+];
+for (const [name, bytes, fault] of brokenZips) {
+  test(`zip: ${name}`, () => expect(() => [...readZip(bytes, 'x.whl')].map(({ content }) => content())).toThrow(fault));
+}
+
+function withByte(bytes: Buffer, at: number, value: number): Buffer {
+  const changed = Buffer.from(bytes);
+  changed[at] = value;
+  return changed;
 }
 
 test('a compression that is not known is refused by name', async () => {
