@@ -51,9 +51,9 @@ interface ExecArgs extends Expandable, Partial<Omit<ExecOptions, 'args'>> {
   readonly args: readonly string[];
   readonly useEntrypoint?: boolean;
   readonly experimentalPrivilegedNesting?: boolean;
-  readonly insecureRootCapabilities?: boolean;
 }
 type AsServiceArgs = Partial<ExecArgs>;
+type Privilege = 'experimentalPrivilegedNesting' | 'insecureRootCapabilities';
 
 export const HOST_PLATFORM = `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`;
 
@@ -131,13 +131,12 @@ function commandOf(state: ContainerState, args: AsServiceArgs): string[] {
   return command.map((word) => expanded(word, state, args.expand));
 }
 
-function refusePrivileges(field: string, args: AsServiceArgs): void {
-  for (const name of ['experimentalPrivilegedNesting', 'insecureRootCapabilities'] as const)
-    if (args[name]) throw notSupported(`${field}(${name}: true)`);
+function refuse(field: string, args: AsServiceArgs, privileges: readonly Privilege[]): void {
+  for (const name of privileges) if (args[name]) throw notSupported(`${field}(${name}: true)`);
 }
 
 function asService(self: ContainerValue, args: AsServiceArgs, session: Session): ServiceValue {
-  refusePrivileges('asService', args);
+  refuse('asService', args, ['experimentalPrivilegedNesting', 'insecureRootCapabilities']);
   return new ServiceValue(
     containerService(session, self, {
       command: async () => commandOf(await self.state(), args),
@@ -147,7 +146,7 @@ function asService(self: ContainerValue, args: AsServiceArgs, session: Session):
 }
 
 function withExec(self: ContainerValue, args: ExecArgs, session: Session): ContainerValue {
-  refusePrivileges('withExec', args);
+  refuse('withExec', args, ['experimentalPrivilegedNesting']);
   return self.with((state) => {
     const command = commandOf(state, args);
     const at = (path: string | undefined) => (path === undefined ? undefined : absolute(state, path, args.expand));
@@ -161,6 +160,7 @@ function withExec(self: ContainerValue, args: ExecArgs, session: Session): Conta
           redirectStdout: at(args.redirectStdout),
           redirectStderr: at(args.redirectStderr),
           noInit: args.noInit,
+          insecureRootCapabilities: args.insecureRootCapabilities,
         }),
       }),
     );

@@ -27,11 +27,13 @@ export interface ExecOptions {
   readonly redirectStdout?: string;
   readonly redirectStderr?: string;
   readonly noInit?: boolean;
+  readonly insecureRootCapabilities?: boolean;
 }
 
 export async function execute(session: Session, state: ContainerState, options: ExecOptions): Promise<ExecOutcome> {
   const rootfs = await state.rootfs();
-  const command = { args: options.args, stdin: await stdinOf(session, state, options), noInit: options.noInit };
+  const { args, noInit, insecureRootCapabilities } = options;
+  const command = { args, stdin: await stdinOf(session, state, options), noInit, insecureRootCapabilities };
   const key = await stepKey(session, state, rootfs, command);
   const record = await session.once(`exec ${key}`, async () => {
     const known = await readExecRecord(session.store, key);

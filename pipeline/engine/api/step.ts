@@ -16,6 +16,7 @@ export interface Command {
   readonly args: readonly string[];
   readonly stdin?: string | undefined;
   readonly noInit?: boolean | undefined;
+  readonly insecureRootCapabilities?: boolean | undefined;
 }
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -25,7 +26,7 @@ export async function stepKey(
   session: Session,
   state: ContainerState,
   rootfs: Stack,
-  { args, stdin, noInit }: Command,
+  { args, stdin, noInit, insecureRootCapabilities }: Command,
 ): Promise<string> {
   const { settings, bindings } = state;
   return keyOf({
@@ -40,6 +41,7 @@ export async function stepKey(
     stdin: stdin ?? null,
     mounts: await Promise.all(state.mounts.map((mount) => mountKey(session, mount))),
     ...(noInit ? { noInit } : {}),
+    ...(insecureRootCapabilities ? { insecureRootCapabilities } : {}),
     ...(bindings.length === 0 ? {} : { bindings: await Promise.all(bindings.map(bindingKey)) }),
   });
 }
@@ -130,6 +132,7 @@ export async function stepRequest(
     hostname,
     ...(network === undefined ? {} : { network: network.path }),
     noInit: command.noInit ?? false,
+    insecureRootCapabilities: command.insecureRootCapabilities ?? false,
     ...(signal === undefined ? {} : { signal }),
   };
 }

@@ -61,6 +61,7 @@ export interface StepRequest {
   readonly network?: string;
   /** The command itself is the first process, with none before it that reaps and passes signals on. */
   readonly noInit: boolean;
+  readonly insecureRootCapabilities: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -229,6 +230,7 @@ export class Runner {
         env: [...request.env].map(([name, value]) => `${name}=${value}`),
         cwd: request.cwd,
         identity: request.identity,
+        insecureRootCapabilities: request.insecureRootCapabilities,
         hostname: request.hostname,
         rootfs: join(bundle, 'rootfs'),
         binds,

@@ -1,4 +1,4 @@
-// The system calls a step may make: those of Docker's default profile, for a container without extra capabilities.
+// The system calls a step may make: those of Docker's default profile, and with all capabilities those that make namespaces and mounts.
 
 const ALLOWED = `
 accept accept4 access adjtimex alarm bind brk cachestat capget capset chdir chmod chown chown32 clock_adjtime clock_adjtime64
@@ -32,9 +32,18 @@ timerfd_create timerfd_gettime timerfd_gettime64 timerfd_settime timerfd_settime
 uname unlink unlinkat uretprobe utime utimensat utimensat_time64 utimes vfork vmsplice wait4 waitid waitpid write writev
 process_vm_readv process_vm_writev ptrace arch_prctl modify_ldt chroot`;
 
+/**
+ * What Docker's profile adds for CAP_SYS_ADMIN, and pivot_root, as far as a user namespace's root may do it at all. The rest
+ * (modules, bpf, quotas, …) asks for capabilities on the host, which a step never has: it stays refused before the kernel sees it.
+ */
+const NAMESPACES_AND_MOUNTS = `
+fsconfig fsmount fsopen fspick mount mount_setattr move_mount open_tree pivot_root setdomainname sethostname setns umount umount2`;
+
 const EPERM = 1;
 const ENOSYS = 38;
 const CLONE_NEW_NAMESPACES = 0x7e020000;
+/** With one of its own, a step could mount the hierarchy that its cgroup is in; without root the engine's is at its top. */
+const CLONE_NEWCGROUP = 0x02000000;
 const AF_VSOCK = 40;
 /** `personality` values that change nothing dangerous: Linux, 32 bit, 64 bit variants, and asking. */
 const PERSONALITIES = [0x0, 0x8, 0x20000, 0x20008, 0xffffffff];
@@ -47,8 +56,11 @@ const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string[]>> = {
 
 const allow = (names: string[], args?: object[]) => ({ names, action: 'SCMP_ACT_ALLOW', ...(args ? { args } : {}) });
 
+const withoutFlags = (name: string, flags: number) =>
+  allow([name], [{ index: 0, value: flags, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }]);
+
 /** The `linux.seccomp` part of a runtime specification: everything else answers EPERM; clone3 ENOSYS, so that libc falls back to clone. */
-export const SECCOMP = {
+const profile = (syscalls: object[]) => ({
   defaultAction: 'SCMP_ACT_ERRNO',
   defaultErrnoRet: EPERM,
   architectures: ARCHITECTURES[process.arch] ?? [],
@@ -56,7 +68,16 @@ export const SECCOMP = {
     allow(ALLOWED.trim().split(/\s+/)),
     allow(['socket'], [{ index: 0, value: AF_VSOCK, op: 'SCMP_CMP_NE' }]),
     ...PERSONALITIES.map((value) => allow(['personality'], [{ index: 0, value, op: 'SCMP_CMP_EQ' }])),
-    allow(['clone'], [{ index: 0, value: CLONE_NEW_NAMESPACES, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }]),
     { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
+    ...syscalls,
   ],
-};
+});
+
+export const SECCOMP = profile([withoutFlags('clone', CLONE_NEW_NAMESPACES)]);
+
+/** For a step with all capabilities. */
+export const SECCOMP_ALL_CAPABILITIES = profile([
+  allow(NAMESPACES_AND_MOUNTS.trim().split(/\s+/)),
+  withoutFlags('clone', CLONE_NEWCGROUP),
+  withoutFlags('unshare', CLONE_NEWCGROUP),
+]);

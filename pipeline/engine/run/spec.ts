@@ -1,5 +1,5 @@
 // The OCI runtime specification of a step: what Docker gives an unprivileged container, and a user namespace besides.
-import { SECCOMP } from './seccomp.ts';
+import { SECCOMP, SECCOMP_ALL_CAPABILITIES } from './seccomp.ts';
 
 /** Ids in a container are these further up on the host, so that its root is nobody there. */
 export const ID_COUNT = 65_536;
@@ -19,6 +19,37 @@ const CAPABILITIES = [
   'CAP_SYS_CHROOT',
   'CAP_KILL',
   'CAP_AUDIT_WRITE',
+];
+
+/** Good for nothing outside the step's own user namespace, as all others. */
+const MORE_CAPABILITIES = [
+  'CAP_AUDIT_CONTROL',
+  'CAP_AUDIT_READ',
+  'CAP_BLOCK_SUSPEND',
+  'CAP_BPF',
+  'CAP_CHECKPOINT_RESTORE',
+  'CAP_DAC_READ_SEARCH',
+  'CAP_IPC_LOCK',
+  'CAP_IPC_OWNER',
+  'CAP_LEASE',
+  'CAP_LINUX_IMMUTABLE',
+  'CAP_MAC_ADMIN',
+  'CAP_MAC_OVERRIDE',
+  'CAP_NET_ADMIN',
+  'CAP_NET_BROADCAST',
+  'CAP_PERFMON',
+  'CAP_SYSLOG',
+  'CAP_SYS_ADMIN',
+  'CAP_SYS_BOOT',
+  'CAP_SYS_MODULE',
+  'CAP_SYS_NICE',
+  'CAP_SYS_PACCT',
+  'CAP_SYS_PTRACE',
+  'CAP_SYS_RAWIO',
+  'CAP_SYS_RESOURCE',
+  'CAP_SYS_TIME',
+  'CAP_SYS_TTY_CONFIG',
+  'CAP_WAKE_ALARM',
 ];
 
 const MASKED_PATHS = [
@@ -54,6 +85,8 @@ export interface Step {
   readonly env: readonly string[];
   readonly cwd: string;
   readonly identity: Identity;
+  /** All capabilities in the step's user namespace, and the system calls for namespaces and mounts. */
+  readonly insecureRootCapabilities: boolean;
   readonly hostname: string;
   readonly rootfs: string;
   readonly binds: readonly BindMount[];
@@ -70,7 +103,8 @@ const INIT = '/dev/.init';
 
 /** `init` is the program that runs the command as its child; without it the command is the first process. */
 export function runtimeSpec(step: Step, init: string | undefined): object {
-  const capabilities = { bounding: CAPABILITIES, effective: CAPABILITIES, permitted: CAPABILITIES };
+  const all = step.insecureRootCapabilities;
+  const bounding = all ? [...CAPABILITIES, ...MORE_CAPABILITIES] : CAPABILITIES;
   const ids = idMappings(step.shift);
   return {
     ociVersion: '1.0.2',
@@ -80,7 +114,7 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
       args: init === undefined ? step.args : [INIT, '-s', '--', ...step.args],
       env: step.env,
       cwd: step.cwd,
-      capabilities: step.identity.uid === 0 ? capabilities : { bounding: CAPABILITIES },
+      capabilities: step.identity.uid === 0 ? { bounding, effective: bounding, permitted: bounding } : { bounding },
       noNewPrivileges: true,
     },
     root: { path: step.rootfs },
@@ -112,7 +146,7 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
       ...(step.cgroup === undefined ? {} : { cgroupsPath: step.cgroup, resources: { pids: { limit: 8192 } } }),
       maskedPaths: MASKED_PATHS,
       readonlyPaths: READONLY_PATHS,
-      seccomp: SECCOMP,
+      seccomp: all ? SECCOMP_ALL_CAPABILITIES : SECCOMP,
     },
   };
 }

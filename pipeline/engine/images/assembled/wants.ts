@@ -32,7 +32,7 @@ export const WANTS = {
       suite: 'bookworm',
       essential: true,
       // Where packages ask for any awk, or for either proof of a merged /usr, these are what Debian's own images have.
-      packages: ['mawk', 'usr-is-merged', 'ca-certificates', 'libatomic1', 'libstdc++6', 'tzdata'],
+      packages: ['mawk', 'usr-is-merged', 'ca-certificates', 'libatomic1', 'libstdc++6', 'mount', 'tzdata'],
       dependencies: true,
       without: {
         openssl: 'only the maintainer script of ca-certificates calls it, and the bundle is made here',

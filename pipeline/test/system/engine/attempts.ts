@@ -1,18 +1,27 @@
 // What a step tries that it should not be able to, and what came of it.
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import type { Container } from '@dagger.io/dagger';
+import type { Container, ContainerWithExecOpts } from '@dagger.io/dagger';
 import { sh } from '../sdk-session.ts';
 
 /** The commands that did not fail for one of these reasons; a command that is not there at all is no refusal. */
-export async function unrefused(container: Container, reasons: RegExp, commands: readonly string[]): Promise<string[]> {
-  const said = await outcomes(container, commands);
+export async function unrefused(
+  container: Container,
+  reasons: RegExp,
+  commands: readonly string[],
+  options: ContainerWithExecOpts = {},
+): Promise<string[]> {
+  const said = await outcomes(container, commands, options);
   return said.filter(({ exitCode, output }) => exitCode === 0 || !reasons.test(output)).map(describe);
 }
 
 /** The commands that failed. */
-export async function failed(container: Container, commands: readonly string[]): Promise<string[]> {
-  const said = await outcomes(container, commands);
+export async function failed(
+  container: Container,
+  commands: readonly string[],
+  options: ContainerWithExecOpts = {},
+): Promise<string[]> {
+  const said = await outcomes(container, commands, options);
   return said.filter(({ exitCode }) => exitCode !== 0).map(describe);
 }
 
@@ -49,10 +58,14 @@ interface Outcome {
 const describe = ({ command, exitCode, output }: Outcome) => `${command}: ${exitCode} ${output}`;
 
 /** Runs each command in one step, whatever came of those before it. */
-async function outcomes(container: Container, commands: readonly string[]): Promise<Outcome[]> {
+async function outcomes(
+  container: Container,
+  commands: readonly string[],
+  options: ContainerWithExecOpts,
+): Promise<Outcome[]> {
   const run = (command: string, index: number) =>
     `(${command}) > /tmp/said 2>&1; echo $? $(cat /tmp/said) > /tmp/outcome-${index}`;
-  const ran = container.withExec(sh(commands.map(run).join('\n')));
+  const ran = container.withExec(sh(commands.map(run).join('\n')), options);
   return Promise.all(
     commands.map(async (command, index) => {
       const [exitCode, ...words] = (await ran.file(`/tmp/outcome-${index}`).contents()).trim().split(' ');

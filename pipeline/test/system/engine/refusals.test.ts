@@ -22,11 +22,6 @@ const rows: Row[] = [
     missing('experimentalPrivilegedNesting'),
   ],
   [
-    'all capabilities of root, for a step',
-    () => errorOf(base().withExec(['true'], { insecureRootCapabilities: true }).sync()),
-    missing('insecureRootCapabilities'),
-  ],
-  [
     'all capabilities of root, for a service',
     () =>
       errorOf(
