@@ -31,6 +31,11 @@ export function checkInputs(options: Options): CheckedInputs {
   };
 }
 
+/** The files that a run reads, which may well be an earlier run's results. */
+export function filesOf({ image, baseline, replay }: CheckedInputs): string[] {
+  return [image, baseline, replay].filter((path) => path !== null);
+}
+
 /** What lies on the disk is meant; else it is a reference. */
 function toVulnDb({ given, isReference }: VulnDbChoice): CheckedInputs['vulnDb'] {
   if (!isReference && existsSync(given)) return { path: resolve(given) };

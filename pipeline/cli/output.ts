@@ -19,11 +19,12 @@ const FILES = [
   'verdict.json',
 ];
 
-/** Make the folder, and take out what an earlier run left in it. Whatever else is in there stays. */
-export function prepareOutput(folder: string): void {
+/** Make the folder, and take out what an earlier run left in it. Whatever else is in there stays, and what this run reads. */
+export function prepareOutput(folder: string, inputs: readonly string[] = []): void {
   makeFolder(folder);
   makeFolder(join(folder, 'logs'));
-  for (const name of FILES) rmSync(join(folder, name), { force: true });
+  const stale = FILES.map((name) => join(folder, name)).filter((path) => !inputs.includes(path));
+  for (const path of stale) rmSync(path, { force: true });
   const logs = readdirSync(join(folder, 'logs')).filter((name) => STAGES.some((stage) => name.startsWith(`${stage}-`)));
   for (const name of logs) rmSync(join(folder, 'logs', name), { force: true });
 }

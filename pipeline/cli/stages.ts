@@ -11,7 +11,7 @@ import { renderReport } from '../src/core/report.ts';
 import { runResult } from '../src/core/result.ts';
 import type { StageInvocation } from './arguments.ts';
 import { asFault } from './faults.ts';
-import { type CheckedInputs, checkInputs, databaseInput, scanningInputs } from './inputs.ts';
+import { type CheckedInputs, checkInputs, databaseInput, filesOf, scanningInputs } from './inputs.ts';
 import { prepareOutput } from './output.ts';
 import { renderPlain, renderTty } from './render.ts';
 import { withEngine } from './session.ts';
@@ -24,7 +24,7 @@ export async function runStages(invocation: StageInvocation, root: string, termi
   const output = resolve(options.output);
   checkRepository(root);
   const inputs = checkInputs(options);
-  prepareOutput(output);
+  prepareOutput(output, filesOf(inputs));
   const screen = options.json ? terminal.err : terminal.out;
   const isLive = options.progress === 'tty' || (options.progress === 'auto' && screen.isTerminal);
   const shown = relative(process.cwd(), output) || '.';

@@ -7,6 +7,8 @@ import { parseVex, VEX_FOLDER } from '../core/gate/vex.ts';
 import { contentsIfAny } from './engine.ts';
 
 export type Deciding = {
+  /** The tree that they come from. */
+  tree: Directory;
   /** Where the texts were read: `the working tree`, or `main (base branch)`. */
   from: string;
   policy: DecidingText | null;
@@ -20,10 +22,17 @@ export type Deciding = {
 export async function readDeciding(source: Directory, repo: GitRepository, base: string): Promise<Deciding> {
   const own = await readTexts(source);
   check(own);
-  if (base === '') return { from: 'the working tree', ...own, parsed: parsed(own), changes: [] };
-  const theirs = await readTexts(await treeOf(repo, base));
+  if (base === '') return { tree: source, from: 'the working tree', ...own, parsed: parsed(own), changes: [] };
+  const tree = await treeOf(repo, base);
+  const theirs = await readTexts(tree);
   check(theirs);
-  return { from: `${base} (base branch)`, ...theirs, parsed: parsed(theirs), changes: changesBetween(theirs, own) };
+  return {
+    tree,
+    from: `${base} (base branch)`,
+    ...theirs,
+    parsed: parsed(theirs),
+    changes: changesBetween(theirs, own),
+  };
 }
 
 type Texts = Pick<Deciding, 'policy' | 'vex'>;

@@ -39,15 +39,8 @@ const NAMES = {
 export async function sbom(context: RunContext, inputs: SbomInputs): Promise<Sboms> {
   const output: Omit<Sboms, 'stage'> = { files: new Map(), ecosystems: [], scanner: null, standIn: null };
   const stage = await timedStage(context, 'sbom', async () => {
-    const obtained = await obtainScanner(context, 'sbom', 'syft');
-    if (!('scanner' in obtained)) {
-      return {
-        steps: obtained.step === null ? [] : [obtained.step],
-        notEvaluated: obtained.missing,
-        fault: unusable(obtained.missing),
-      };
-    }
-    const { scanner, step } = obtained;
+    const scanner = await obtainScanner(context, 'syft');
+    if ('missing' in scanner) return { steps: [], notEvaluated: scanner.missing };
     Object.assign(output, { scanner: scanner.facts, standIn: scanner.standIn });
     const subjects = subjectsOf(context, inputs);
     const described = await Promise.all(subjects.map((subject) => describe(context, scanner, subject)));
@@ -59,14 +52,9 @@ export async function sbom(context: RunContext, inputs: SbomInputs): Promise<Sbo
       if (of === 'image')
         output.ecosystems = JSON.parse(await documents.file('ecosystems.json').contents()) as string[];
     }
-    return { steps: [step, ...described.flatMap(({ steps }) => steps)] };
+    return { steps: described.flatMap(({ steps }) => steps) };
   });
   return { stage, ...output };
-}
-
-/** A scanner that is there, and does not say which it is, has failed. */
-export function unusable(missing: string | null): string | null {
-  return missing === null ? 'the scanner does not say which version it is' : null;
 }
 
 function subjectsOf(context: RunContext, { archive, name, digest }: SbomInputs): Subject[] {

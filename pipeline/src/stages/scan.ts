@@ -2,10 +2,10 @@
 import { type Container, type Directory, dag, type File } from '@dagger.io/dagger';
 import { baitFiles, judgeBait } from '../core/gate/bait.ts';
 import type { BaitFacts, DatabaseFacts, GateFacts } from '../core/gate/decide.ts';
-import { type Finding, mergeFindings } from '../core/gate/finding.ts';
+import { type Finding, KINDS, mergeFindings } from '../core/gate/finding.ts';
 import { locate } from '../core/gate/locate.ts';
 import { LockFile } from '../core/gate/lock-file.ts';
-import { SCAN, trivyArguments } from '../core/gate/scanners.ts';
+import { checksYaml, SCAN, trivyArguments } from '../core/gate/scanners.ts';
 import { BadReport, type Licence, parseTrivy, type ReportScope, type TrivyReport } from '../core/gate/trivy.ts';
 import type { ScannedImage, ScannerFacts } from '../core/gate/verdict.ts';
 import type { StageResult, StandIn, StepResult } from '../core/model.ts';
@@ -14,7 +14,6 @@ import type { RunContext } from './context.ts';
 import { type Database, type DatabaseOptions, obtainDatabase } from './database.ts';
 import { nodeContainer } from './install.ts';
 import type { Deciding } from './policy.ts';
-import { unusable } from './sbom.ts';
 import { obtainScanner, type Scanner } from './scanners.ts';
 import { runStep, stepFolder } from './step.ts';
 import { timedStage } from './timed.ts';
@@ -43,6 +42,8 @@ export type Scanned = {
 };
 
 const CHECKS = 'policy/checks';
+/** Older ones know Dockerfiles, Kubernetes and Terraform, but no YAML of other kinds. */
+const NO_YAML = 'compose file and workflows are not looked at by a Trivy before 0.54';
 const SHIPPED = `${SERVICE.folder}/package-lock.json`;
 
 export async function scan(context: RunContext, inputs: ScanInputs): Promise<Scanned> {
@@ -57,22 +58,24 @@ export async function scan(context: RunContext, inputs: ScanInputs): Promise<Sca
     standIn: null,
   };
   const stage = await timedStage(context, 'scan', async () => {
-    const [obtained, found] = await Promise.all([
-      obtainScanner(context, 'scan', 'trivy'),
+    const [scanner, found] = await Promise.all([
+      obtainScanner(context, 'trivy'),
       obtainDatabase(context, inputs.database, inputs.deciding.parsed.database),
     ]);
-    const steps: StepResult[] = [...(obtained.step === null ? [] : [obtained.step]), ...found.steps];
+    const steps: StepResult[] = [...found.steps];
     output.database = found.database?.facts ?? null;
-    if (!('scanner' in obtained)) {
-      const reason = obtained.missing ?? '';
-      output.missing = (['vulnerability', 'secret', 'misconfiguration'] as const).map((kind) => ({ kind, reason }));
-      return { steps, notEvaluated: obtained.missing, fault: unusable(obtained.missing) };
+    if ('missing' in scanner) {
+      output.missing = KINDS.map((kind) => ({ kind, reason: scanner.missing }));
+      return { steps, notEvaluated: scanner.missing };
     }
     if (found.database === null && found.missing === null)
       return { steps, fault: 'the vulnerability database cannot be used' };
-    Object.assign(output, { scanner: obtained.scanner.facts, standIn: obtained.scanner.standIn });
-    if (found.missing !== null) output.missing = [{ kind: 'vulnerability', reason: found.missing }];
-    const scans = await scanAll(context, obtained.scanner, found.database, inputs);
+    Object.assign(output, { scanner: scanner.facts, standIn: scanner.standIn });
+    output.missing = [
+      ...(found.missing === null ? [] : [{ kind: 'vulnerability' as const, reason: found.missing }]),
+      ...(checksYaml(scanner.facts.version) ? [] : [{ kind: 'misconfiguration' as const, reason: NO_YAML }]),
+    ];
+    const scans = await scanAll(context, scanner, found.database, inputs);
     steps.push(...scans.flatMap(({ step }) => step));
     if (scans.some(({ step }) => step.exitCode !== 0)) return { steps };
     try {
@@ -81,7 +84,7 @@ export async function scan(context: RunContext, inputs: ScanInputs): Promise<Sca
       if (!(error instanceof BadReport)) throw error;
       return { steps, fault: `trivy: ${error.message}` };
     }
-    return { steps, notEvaluated: found.missing, remark: `${output.findings.length} findings` };
+    return { steps, notEvaluated: output.missing[0]?.reason ?? null, remark: `${output.findings.length} findings` };
   });
   return { stage, ...output };
 }
@@ -95,8 +98,9 @@ async function scanAll(
   database: Database | null,
   inputs: ScanInputs,
 ): Promise<Scan[]> {
-  const checks = context.source.directory(CHECKS);
-  const hasChecks = await context.source.exists(CHECKS);
+  const { tree } = inputs.deciding;
+  const checks = tree.directory(CHECKS);
+  const hasChecks = await tree.exists(CHECKS);
   const one = async (target: Target, ecosystems: string[] = []): Promise<Scan> => {
     const { of, path, folder } = target;
     const output = `${stepFolder(`trivy-${of}`)}/report.json`;

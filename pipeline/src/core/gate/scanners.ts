@@ -1,6 +1,6 @@
 // How the scanners are called: hermetic, complete, and blind to whatever settings lie in what they scan.
 
-/** Where things are in the container that scans. All but OUT are mounts, and read-only. */
+/** Where things are in the container that scans: mounts, and read-only, but for the cache. */
 export const SCAN = {
   image: '/scan/image',
   archive: '/scan/image.tar',
@@ -11,17 +11,99 @@ export const SCAN = {
   database: '/var/cache/trivy/db',
 } as const;
 
-/** `1.18.1` out of what `version` prints; null where it says none. */
-export function versionIn(output: string): string | null {
-  return /^\s*Version:\s*v?(\d\S*)/m.exec(output)?.[1] ?? null;
+/** The version that a stand-in says it holds (`…, holding Trivy 0.44.1`), else that of the pin's tag (`aquasec/trivy:0.75.0`). */
+export function scannerVersion(image: string, standIn: string | null): string {
+  const held = standIn === null ? null : /, holding \S+ (\d[\w.-]*)$/.exec(standIn)?.[1];
+  return held ?? /:v?([\w.-]+)$/.exec(image)?.[1] ?? 'unknown';
+}
+
+export function syftArguments(of: 'image' | 'source', path: string, folder: string): string[] {
+  const source = of === 'image' ? `oci-archive:${path}` : `dir:${path}`;
+  return [
+    ...['scan', source, '--quiet'],
+    ...['--output', `spdx-json=${folder}/sbom.spdx.json`, '--output', `cyclonedx-json=${folder}/sbom.cdx.json`],
+  ];
 }
 
 export type TrivyScan = {
-  /** Of this Trivy: its options have changed their names over time. */
   version: string;
-  target: { kind: 'image' | 'source' | 'bait'; path: string };
-  /** Without one, all but vulnerabilities are looked for. */
+  of: 'image' | 'source' | 'bait';
+  path: string;
+  /** A file, JSON. */
+  output: string;
+  /** Without a database, all but vulnerabilities are looked for. */
   hasDatabase: boolean;
   hasChecks: boolean;
-  output: string;
 };
+
+/**
+ * Severities, unfixed ones, development: everything is asked for. What counts is decided later, by the policy, and not by what
+ * a scanner was not asked.
+ */
+export function trivyArguments({ version, of, path, output, hasDatabase, hasChecks }: TrivyScan): string[] {
+  const dialect = dialectOf(version);
+  const looksFor = {
+    image: ['secret', 'license'],
+    source: ['secret', dialect.misconfiguration, 'license'],
+    bait: ['secret'],
+  };
+  const scanners = [...(hasDatabase ? ['vuln'] : []), ...looksFor[of]];
+  return [
+    ...TARGETS[of](path, dialect),
+    ...['--format', 'json', '--output', output, '--quiet', '--cache-dir', SCAN.cache],
+    ...['--scanners', scanners.join(','), '--timeout', '30m'],
+    // The database is what it is; checks are those that the program brings, and ours.
+    ...['--offline-scan', '--skip-db-update', '--skip-java-db-update', dialect.keepChecks],
+    ...(of === 'source' && hasChecks && dialect.readsYaml
+      ? [dialect.checks, SCAN.checks, dialect.namespaces, 'user', '--misconfig-scanners', dialect.kinds]
+      : []),
+  ];
+}
+
+/** Whether this Trivy can check compose files and workflows, by checks of ours: its own know neither. */
+export function checksYaml(version: string): boolean {
+  return dialectOf(version).readsYaml;
+}
+
+const TARGETS = {
+  image: (path: string, { misconfiguration }: Dialect) => [
+    ...['image', '--input', path],
+    ...['--image-config-scanners', `${misconfiguration},secret`],
+  ],
+  source: (path: string) => ['fs', path, '--include-dev-deps'],
+  bait: (path: string) => ['rootfs', path],
+};
+
+/** Names of options that have changed over Trivy's versions. */
+type Dialect = {
+  misconfiguration: string;
+  keepChecks: string;
+  checks: string;
+  namespaces: string;
+  readsYaml: boolean;
+  kinds: string;
+};
+
+const NOW: Dialect = {
+  misconfiguration: 'misconfig',
+  keepChecks: '--skip-check-update',
+  checks: '--config-check',
+  namespaces: '--check-namespaces',
+  readsYaml: true,
+  kinds: 'dockerfile,helm,kubernetes,terraform,yaml',
+};
+
+/** Before 0.54. */
+const BEFORE: Dialect = {
+  misconfiguration: 'config',
+  keepChecks: '--skip-policy-update',
+  checks: '--config-policy',
+  namespaces: '--policy-namespaces',
+  readsYaml: false,
+  kinds: '',
+};
+
+function dialectOf(version: string): Dialect {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major === 0 && minor < 54 ? BEFORE : NOW;
+}
