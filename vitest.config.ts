@@ -12,6 +12,8 @@ export default defineConfig({
           name: 'unit',
           include: ['pipeline/test/**/*.test.ts'],
           exclude: ['pipeline/test/system/**'],
+          // Some start programs, and a machine may be busy.
+          testTimeout: 60_000,
         },
       },
       {
@@ -37,7 +39,7 @@ export default defineConfig({
         'pipeline/src/core/**',
         'pipeline/src/oci/**',
         'pipeline/cli/**',
-        'pipeline/suggest.ts',
+        'pipeline/src/suggest.ts',
         'pipeline/engine/images/assembled/**',
       ],
     },

@@ -34,13 +34,13 @@ export const OPTIONS = {
   image: { value: 'FILE', summary: 'look at this OCI archive instead of building one' },
   'vuln-db': {
     value: 'PATH|REF',
-    summary: "vulnerability database: a folder, or a registry's (default: the policy's)",
+    summary: "the vulnerability database (default: the policy's)",
   },
-  'vuln-db-ref': { value: 'REF', summary: 'the same, where REF could be taken for a path' },
-  base: { value: 'REF', summary: 'of a pull request: read policy and VEX from this branch or commit' },
-  baseline: { value: 'FILE', summary: "the base branch's verdict.json, for a policy that counts new findings only" },
+  'vuln-db-ref': { value: 'REF', summary: 'the same, always a reference' },
+  base: { value: 'REF', summary: 'of a pull request: policy and VEX come from here' },
+  baseline: { value: 'FILE', summary: "the base branch's verdict.json, to count new findings only" },
   replay: { value: 'FILE', summary: 'decide a recorded verdict.json again, from nothing but the record' },
-  rehearsal: { summary: 'take a vulnerability database that nobody vouches for; publishes to loopback only' },
+  rehearsal: { summary: 'take any vulnerability database; publish to loopback only' },
   verdict: { value: 'FILE', summary: 'the verdict to explain (default out/verdict.json)' },
   before: { value: 'FILE', summary: 'an earlier verdict: say what moved it since' },
   strict: { summary: 'fail also when something could not be evaluated' },
@@ -64,6 +64,9 @@ export function optionInfo(name: OptionName): OptionInfo {
 
 const GENERAL = ['engine', 'offline', 'mirror', 'verbose', 'yes'] as const;
 const RUN = [...GENERAL, 'images', 'output', 'strict', 'json', 'progress'] as const;
+/** What the general help lists; the rest is in the help of the functions that take it. */
+export const COMMON_OPTIONS: readonly OptionName[] = [...RUN, 'platforms', 'help', 'version'];
+
 const SCAN = ['vuln-db', 'vuln-db-ref', 'base'] as const;
 const GATE = [...SCAN, 'baseline', 'rehearsal'] as const;
 

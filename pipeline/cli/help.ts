@@ -3,6 +3,7 @@ import { COMMAND } from '../src/core/phrases.ts';
 import { PIN_NAMES } from '../src/pins.ts';
 import type { Shell } from './arguments.ts';
 import {
+  COMMON_OPTIONS,
   FUNCTION_NAMES,
   FUNCTIONS,
   type FunctionName,
@@ -23,7 +24,7 @@ export function renderHelp(of: FunctionName | null): string {
 function general(): string {
   const functions = FUNCTION_NAMES.map((name) => [name, FUNCTIONS[name].summary] as const);
   return [
-    'Lint, test and build this repository in real containers, the same here as in CI.',
+    'Lint, test, build, scan and gate this repository in real containers, the same here as in CI.',
     '',
     `Usage: ${COMMAND} [function] [options]`,
     '',
@@ -31,7 +32,9 @@ function general(): string {
     ...columns(functions),
     '',
     'Options:',
-    ...columns((Object.keys(OPTIONS) as OptionName[]).map(describeOption)),
+    ...columns(COMMON_OPTIONS.map(describeOption)),
+    '',
+    `More options, and an example: ${COMMAND} FUNCTION --help`,
     '',
     EXIT_CODES,
     '',

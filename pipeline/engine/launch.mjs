@@ -15,7 +15,10 @@ const sources = [engine, join(pipeline, 'src/oci')].flatMap((folder) =>
     .sort()
     .map((name) => join(folder, name)),
 );
-const bundle = join(cache, `${stamp([...sources, join(pipeline, 'src/suggest.ts'), join(pipeline, 'package.json')])}.mjs`);
+const bundle = join(
+  cache,
+  `${stamp([...sources, join(pipeline, 'src/suggest.ts'), join(pipeline, 'package.json')])}.mjs`,
+);
 if (!existsSync(bundle)) await build().catch(refuse);
 await import(pathToFileURL(bundle).href);
 

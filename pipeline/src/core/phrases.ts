@@ -1,5 +1,5 @@
 // The words of a run for people: the lines of a step, a stage, a failure and the verdict. Terminal, log and summary share them.
-import type { Coverage, RunResult, StageResult, StepResult, SuiteResult } from './model.ts';
+import type { Coverage, GateResult, RunResult, StageResult, StepResult, SuiteResult } from './model.ts';
 
 const LABELS: Record<StageResult['status'], string> = {
   passed: 'ok',
@@ -44,7 +44,7 @@ export function phraseStep(step: StepResult): string {
 }
 
 /** About ten lines: which stage, which command, the first real errors, where the log is, how to run just this again. */
-export function phraseFailure(stage: StageResult, run: Pick<RunResult, 'function'>, output: string): string[] {
+export function phraseFailure(stage: StageResult, run: Pick<RunResult, 'function' | 'gate'>, output: string): string[] {
   const failed = stage.steps.filter((step) => step.exitCode !== 0);
   const steps = failed.flatMap((step) => [
     `  ${step.command}`,
@@ -56,8 +56,32 @@ export function phraseFailure(stage: StageResult, run: Pick<RunResult, 'function
     `${stage.name} failed${failed.length > 0 ? `: ${stage.reason}` : ''}`,
     ...reason,
     ...steps,
+    ...stage.details.map((line) => `  ${line}`),
+    ...(stage.name === 'gate' && run.gate !== null ? phraseBlocking(run.gate) : []),
     `  again:     ${COMMAND} ${rerunOf(stage, run)}`,
   ];
+}
+
+/** A finding that counts, in two lines: what and where, and what to do. */
+function phraseBlocking({ blocking }: GateResult): string[] {
+  const shown = blocking
+    .slice(0, MOST_BLOCKING)
+    .flatMap(({ severity, id, thing, title, from, fixedIn }) => [
+      `    ${severity} ${id} in ${thing}: ${title}`,
+      `      from ${from}; ${fixedIn === null ? 'no version mends it yet' : `mended in ${fixedIn}`}`,
+    ]);
+  const left = blocking.length - MOST_BLOCKING;
+  const more = left > 0 ? [`    … and ${left} more`] : [];
+  return [...shown, ...more, `  all, and why: ${COMMAND} explain`];
+}
+
+const MOST_BLOCKING = 8;
+
+/** What stages say beside their one line: those that were not evaluated give more than one reason, others warn. */
+export function phraseDetails(run: RunResult): string[] {
+  return run.stages
+    .filter(({ status }) => status !== 'failed')
+    .flatMap(({ name, details }) => details.map((line) => `${name}: ${line}`));
 }
 
 /** Installing is part of every function: the one that was asked for runs it again. */
@@ -70,7 +94,10 @@ export function phraseVerdict(run: RunResult): string {
   const asked = run.stages.filter(({ status }) => status !== 'skipped' && status !== 'not evaluated');
   const failed = asked.filter(({ status }) => status === 'failed').map(({ name }) => name);
   const time = phraseSeconds(run.seconds);
-  if (run.verdict === 'passed') return `passed in ${time}`;
+  if (run.verdict === 'passed') {
+    const missing = run.stages.filter(({ status }) => status === 'not evaluated').map(({ name }) => name);
+    return missing.length === 0 ? `passed in ${time}` : `passed in ${time}, but not evaluated: ${missing.join(', ')}`;
+  }
   if (run.verdict === 'error') return `stopped after ${time}: ${run.error?.message ?? 'for no known reason'}`;
   return failed.length > 0
     ? `failed in ${time}: ${failed.join(', ')}`

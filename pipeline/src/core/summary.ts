@@ -1,6 +1,14 @@
 // out/summary.md: what GitHub shows under a run. Ten lines, then folded detail.
-import type { RunResult, StageResult } from './model.ts';
-import { phraseCoverage, phraseImage, phraseSeconds, phraseStandIns, phraseStep, phraseVerdict } from './phrases.ts';
+import type { BlockingRow, GateResult, RunResult, StageResult } from './model.ts';
+import {
+  phraseCoverage,
+  phraseDetails,
+  phraseImage,
+  phraseSeconds,
+  phraseStandIns,
+  phraseStep,
+  phraseVerdict,
+} from './phrases.ts';
 
 const MARKS: Record<StageResult['status'], string> = {
   passed: '✅',
@@ -23,6 +31,8 @@ export function renderSummary(run: RunResult): string {
       ? []
       : [`**${escapeMarkdown(run.error.message)}**  `, `hint: ${escapeMarkdown(run.error.hint)}`, '']),
     ...(image === null ? [] : [`Image: \`${image}\``, '']),
+    ...(run.gate === null ? [] : gateSection(run.gate)),
+    ...phraseDetails(run).map((line) => `> ⚠️ ${escapeMarkdown(line)}\n`),
     ...phraseStandIns(run).map((line) => `> ⚠️ ${escapeMarkdown(line)}\n`),
     sourceLine(run),
     ...shown.filter(({ status }) => status === 'failed').flatMap(failure),
@@ -44,6 +54,50 @@ function row(stage: StageResult): string {
   const time = stage.cached ? 'cached' : phraseSeconds(stage.seconds);
   const reason = stage.reason === null ? '' : `: ${escapeMarkdown(stage.reason)}`;
   return `| ${stage.name} | ${MARKS[stage.status]} ${stage.status}${reason} | ${time} | ${tests} | ${covered.join(', ')} |`;
+}
+
+/** What blocks, where it comes from, what mends it: to be read in ten seconds. */
+function gateSection(gate: GateResult): string[] {
+  const counts = Object.entries(gate.outcomes).map(([outcome, count]) => `${count} ${outcome}`);
+  const licences = Object.entries(gate.licences).map(([category, count]) => `${count} ${category}`);
+  return [
+    ...(gate.rehearsal ? ['**A rehearsal:** nobody vouches for the vulnerability database.', ''] : []),
+    ...(gate.blocking.length === 0
+      ? []
+      : [
+          '| severity | finding | in | from | mended in |',
+          '|---|---|---|---|---|',
+          ...gate.blocking.slice(0, MOST_ROWS).map(blockingRow),
+          '',
+          ...(gate.blocking.length > MOST_ROWS
+            ? [`… and ${gate.blocking.length - MOST_ROWS} more in verdict.json`, '']
+            : []),
+        ]),
+    ...(counts.length === 0
+      ? []
+      : [`Findings: ${counts.join(', ')}${licences.length === 0 ? '' : `. Licences: ${licences.join(', ')}`}`, '']),
+    databaseLine(gate),
+    '',
+  ];
+}
+
+const MOST_ROWS = 20;
+
+function blockingRow({ severity, id, url, thing, title, from, fixedIn }: BlockingRow): string {
+  const link = url === null ? escapeMarkdown(id) : `[${escapeMarkdown(id)}](${encodeURI(url)})`;
+  const cells = [
+    severity,
+    `${link} ${escapeMarkdown(title)}`,
+    escapeMarkdown(thing),
+    escapeMarkdown(from),
+    escapeMarkdown(fixedIn ?? 'nothing yet'),
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+function databaseLine({ database }: GateResult): string {
+  if (database === null) return 'Vulnerability database: none';
+  return `Vulnerability database: \`${database.digest}\` of ${database.updatedAt.slice(0, 10)}, ${database.origin}`;
 }
 
 function sourceLine(run: RunResult): string {

@@ -14,6 +14,12 @@ const stages: StageInvocation['options'] = {
   strict: false,
   json: false,
   progress: 'auto',
+  image: null,
+  vulnDb: null,
+  base: '',
+  baseline: null,
+  replay: null,
+  rehearsal: false,
 };
 
 const lines: [line: string, meant: Invocation][] = [
@@ -50,6 +56,27 @@ const lines: [line: string, meant: Invocation][] = [
   ['--verbose --yes', { kind: 'stages', function: 'ci', options: { ...stages, verbose: true, yes: true } }],
   ['-v', { kind: 'stages', function: 'ci', options: { ...stages, verbose: true } }],
 
+  ['sbom --image a.tar', { kind: 'stages', function: 'sbom', options: { ...stages, image: 'a.tar' } }],
+  [
+    'scan --vuln-db db --base origin/main',
+    {
+      kind: 'stages',
+      function: 'scan',
+      options: { ...stages, vulnDb: { given: 'db', isReference: false }, base: 'origin/main' },
+    },
+  ],
+  [
+    'gate --vuln-db-ref x.io/db:2 --baseline b.json --rehearsal',
+    {
+      kind: 'stages',
+      function: 'gate',
+      options: { ...stages, vulnDb: { given: 'x.io/db:2', isReference: true }, baseline: 'b.json', rehearsal: true },
+    },
+  ],
+  ['gate --replay v.json', { kind: 'stages', function: 'gate', options: { ...stages, replay: 'v.json' } }],
+  ['explain', { kind: 'explain', verdict: 'out/verdict.json', before: null }],
+  ['explain --verdict a --before b', { kind: 'explain', verdict: 'a', before: 'b' }],
+
   ['images', { kind: 'images', names: [], options: images }],
   ['images node runtime', { kind: 'images', names: ['node', 'runtime'], options: images }],
   [
@@ -81,7 +108,7 @@ for (const [line, meant] of lines) {
   test(`it is meant: ${line || '(nothing)'}`, () => expect(parseInvocation(words(line))).toEqual(meant));
 }
 
-const FUNCTIONS = 'functions: ci, lint, test, build, images, completion';
+const FUNCTIONS = 'functions: ci, lint, test, build, sbom, scan, gate, explain, images, completion';
 const refusals: [line: string, code: string, message: string, hint: string][] = [
   ['lnit', 'UNKNOWN_FUNCTION', 'there is no function "lnit"', 'did you mean lint?'],
   ['BUILD', 'UNKNOWN_FUNCTION', 'there is no function "BUILD"', 'did you mean build?'],

@@ -4,13 +4,21 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseInvocation } from '../../cli/arguments.ts';
-import { FUNCTION_NAMES, FUNCTIONS, type FunctionName, isFunction, OPTIONS, optionsOf } from '../../cli/functions.ts';
+import {
+  COMMON_OPTIONS,
+  FUNCTION_NAMES,
+  FUNCTIONS,
+  type FunctionName,
+  isFunction,
+  OPTIONS,
+  optionsOf,
+} from '../../cli/functions.ts';
 import { renderCompletion, renderHelp } from '../../cli/help.ts';
 import { temporaryFolder, words } from './make.ts';
 
 const OPTION_NAMES = Object.keys(OPTIONS);
 /** The options that have a line in a help, in its order. */
-const listed = (help: string) => [...help.matchAll(/^ {2}--(\w+)/gm)].map(([, name]) => name);
+const listed = (help: string) => [...help.matchAll(/^ {2}--([\w-]+)/gm)].map(([, name]) => name);
 
 test('the help names every function, with what it does', () => {
   for (const name of FUNCTION_NAMES) {
@@ -20,7 +28,11 @@ test('the help names every function, with what it does', () => {
   }
 });
 
-test('the help lists every option', () => expect(listed(renderHelp(null))).toEqual(OPTION_NAMES));
+test('the help lists what most functions take, and every option is in some help', () => {
+  expect(listed(renderHelp(null))).toEqual(COMMON_OPTIONS);
+  const all = FUNCTION_NAMES.flatMap((name) => listed(renderHelp(name)));
+  expect([...new Set(all)].sort()).toEqual([...OPTION_NAMES].sort());
+});
 
 for (const name of FUNCTION_NAMES) {
   test(`the help of ${name} lists its options, and no other`, () => {

@@ -24,6 +24,7 @@ export function stage(over: Partial<StageResult> = {}): StageResult {
     steps: [step()],
     suites: [],
     reason: null,
+    details: [],
     ...over,
   };
 }
@@ -69,6 +70,8 @@ export function run(over: Partial<RunResult> = {}): RunResult {
     error: null,
     stages: [stage()],
     image: null,
+    gate: null,
+    scanners: [],
     standIns: [],
     ...over,
   };

@@ -110,13 +110,18 @@ test('a run names every stage, also those that nobody asked for', () => {
     source: run().source,
     stages: new Map([['lint', stage()]]),
     image: null,
+    gate: null,
+    scanners: [],
     standIns: [],
   });
   expect(result.stages.map(({ name, status, reason }) => [name, status, reason])).toEqual([
-    ['install', 'skipped', 'not reached'],
+    ['install', 'skipped', 'not asked for'],
     ['lint', 'passed', null],
     ['test', 'skipped', 'not asked for'],
     ['build', 'skipped', 'not asked for'],
+    ['sbom', 'skipped', 'not asked for'],
+    ['scan', 'skipped', 'not asked for'],
+    ['gate', 'skipped', 'not asked for'],
   ]);
   expect(result.seconds).toBe(1.5);
 });
