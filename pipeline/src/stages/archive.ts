@@ -39,5 +39,6 @@ function toScanned({ digest, images }: ArchiveDescription): ScannedImage {
     digest,
     base: first?.standIn ?? first?.base ?? null,
     appLayers: [...new Set(images.flatMap(({ appDiffIds }) => appDiffIds))],
+    platforms: images.map((image) => ({ platform: image.platform, digest: image.digest })),
   };
 }

@@ -171,7 +171,8 @@ export class Plan {
     // What it says it was built on is the stand-in, not the image that the stand-in stands for.
     const base = standIns[0]?.recipe ?? image.base;
     const appLayers = [...new Set(image.platforms.map(({ appLayer }) => appLayer.digest))];
-    return { archive, image: { digest: image.digest, base, appLayers } };
+    const platforms = image.platforms.map(({ platform, digest }) => ({ platform, digest }));
+    return { archive, image: { digest: image.digest, base, appLayers, platforms } };
   }
 
   #keepScanner({ scanner, standIn }: Pick<Scanned, 'scanner' | 'standIn'>): void {

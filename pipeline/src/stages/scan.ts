@@ -1,22 +1,22 @@
 // Scan: image and source by Trivy, each once, to JSON. Everything else about findings is derived from out/scan.json.
-import { type Container, type Directory, dag, type File } from '@dagger.io/dagger';
+import { type Directory, dag, type File } from '@dagger.io/dagger';
 import { baitFiles, judgeBait } from '../core/gate/bait.ts';
 import type { BaitFacts, DatabaseFacts, GateFacts } from '../core/gate/decide.ts';
 import { type Finding, KINDS, mergeFindings } from '../core/gate/finding.ts';
 import { locate } from '../core/gate/locate.ts';
 import { LockFile } from '../core/gate/lock-file.ts';
-import { checksYaml, SCAN, trivyArguments } from '../core/gate/scanners.ts';
+import { SCAN } from '../core/gate/scanners.ts';
 import { BadReport, type Licence, parseTrivy, type ReportScope, type TrivyReport } from '../core/gate/trivy.ts';
 import type { ScannedImage, ScannerFacts } from '../core/gate/verdict.ts';
 import type { StageResult, StandIn, StepResult } from '../core/model.ts';
 import { SERVICE } from '../core/service.ts';
 import type { RunContext } from './context.ts';
-import { type Database, type DatabaseOptions, obtainDatabase } from './database.ts';
+import { type DatabaseOptions, obtainDatabase } from './database.ts';
 import { nodeContainer } from './install.ts';
 import type { Deciding } from './policy.ts';
-import { obtainScanner, type Scanner } from './scanners.ts';
-import { runStep, stepFolder } from './step.ts';
+import { obtainScanner } from './scanners.ts';
 import { timedStage } from './timed.ts';
+import { runTrivy, type Trivy, type TrivyTarget, withChecks } from './trivy.ts';
 
 export type ScanInputs = {
   archive: File;
@@ -41,9 +41,6 @@ export type Scanned = {
   standIn: StandIn | null;
 };
 
-const CHECKS = 'policy/checks';
-/** Older ones know Dockerfiles, Kubernetes and Terraform, but no YAML of other kinds. */
-const NO_YAML = 'compose file and workflows are not looked at by a Trivy before 0.54';
 const SHIPPED = `${SERVICE.folder}/package-lock.json`;
 
 export async function scan(context: RunContext, inputs: ScanInputs): Promise<Scanned> {
@@ -71,11 +68,9 @@ export async function scan(context: RunContext, inputs: ScanInputs): Promise<Sca
     if (found.database === null && found.missing === null)
       return { steps, fault: 'the vulnerability database cannot be used' };
     Object.assign(output, { scanner: scanner.facts, standIn: scanner.standIn });
-    output.missing = [
-      ...(found.missing === null ? [] : [{ kind: 'vulnerability' as const, reason: found.missing }]),
-      ...(checksYaml(scanner.facts.version) ? [] : [{ kind: 'misconfiguration' as const, reason: NO_YAML }]),
-    ];
-    const scans = await scanAll(context, scanner, found.database, inputs);
+    if (found.missing !== null) output.missing = [{ kind: 'vulnerability', reason: found.missing }];
+    const trivy = await withChecks({ scanner, database: found.database, checks: null }, inputs.deciding.tree);
+    const scans = await scanAll(trivy, context, inputs);
     steps.push(...scans.flatMap(({ step }) => step));
     if (scans.some(({ step }) => step.exitCode !== 0)) return { steps };
     try {
@@ -84,75 +79,53 @@ export async function scan(context: RunContext, inputs: ScanInputs): Promise<Sca
       if (!(error instanceof BadReport)) throw error;
       return { steps, fault: `trivy: ${error.message}` };
     }
-    return { steps, notEvaluated: output.missing[0]?.reason ?? null, remark: `${output.findings.length} findings` };
+    return { steps, notEvaluated: found.missing, remark: `${output.findings.length} findings` };
   });
   return { stage, ...output };
 }
 
-type Target = { of: 'image' | 'source' | 'bait'; path: string; folder: Directory };
-type Scan = { of: Target['of']; step: StepResult; report: string; ecosystems: string[] };
+type Target = TrivyTarget & { ecosystems?: string[] };
+type Scan = { target: Target; step: StepResult; report: string };
 
-async function scanAll(
-  context: RunContext,
-  scanner: Scanner,
-  database: Database | null,
-  inputs: ScanInputs,
-): Promise<Scan[]> {
-  const { tree } = inputs.deciding;
-  const checks = tree.directory(CHECKS);
-  const hasChecks = await tree.exists(CHECKS);
-  const one = async (target: Target, ecosystems: string[] = []): Promise<Scan> => {
-    const { of, path, folder } = target;
-    const output = `${stepFolder(`trivy-${of}`)}/report.json`;
-    const mounts = [path, ...(database === null ? [] : [SCAN.database]), ...(hasChecks ? [SCAN.checks] : [])];
-    const base = scanner.container.withDirectory(SCAN.cache, dag.directory()).withMountedDirectory(path, folder);
-    const withDatabase = database === null ? base : base.withMountedDirectory(SCAN.database, database.folder);
-    const { result, container } = await runStep(context, {
-      stage: 'scan',
-      step: `trivy-${of}`,
-      container: hasChecks ? withDatabase.withMountedDirectory(SCAN.checks, checks) : withDatabase,
-      args: [
-        'trivy',
-        ...trivyArguments({
-          version: scanner.facts.version,
-          of,
-          path,
-          output,
-          hasDatabase: database !== null,
-          hasChecks,
-        }),
-      ],
-      confinedTo: mounts,
-    });
-    const report = result.exitCode === 0 ? ((await textOf(container, output)) ?? '') : '';
-    return { of, step: result, report, ecosystems };
-  };
+/** Each platform of the image, the source, and in strict runs bait, side by side. */
+async function scanAll(trivy: Trivy, context: RunContext, inputs: ScanInputs): Promise<Scan[]> {
+  const { archive, image, strict } = inputs;
+  const images = image.platforms.map(({ platform, digest }): Target => {
+    const name = image.platforms.length === 1 ? 'image' : `image-${platform.replaceAll('/', '-')}`;
+    return { of: 'image', name, folder: layoutOf(context, archive, digest) };
+  });
+  const source: Target = { of: 'source', name: 'source', folder: context.source };
+  const one = async (target: Target): Promise<Scan> => ({ target, ...(await runTrivy(context, trivy, target)) });
   return await Promise.all([
-    unpack(context, inputs.archive).then((folder) => one({ of: 'image', path: SCAN.image, folder })),
-    one({ of: 'source', path: SCAN.source, folder: context.source }),
-    ...(inputs.strict
-      ? [putBait(inputs).then(({ folder, ecosystems }) => one({ of: 'bait', path: SCAN.bait, folder }, ecosystems))]
+    ...[...images, source].map(one),
+    ...(strict
+      ? [
+          inputs
+            .ecosystems()
+            .then((ecosystems) => one({ of: 'bait', name: 'bait', folder: putBait(ecosystems), ecosystems })),
+        ]
       : []),
   ]);
 }
 
-async function textOf(container: Container, path: string): Promise<string | null> {
-  return (await container.exists(path)) ? await container.file(path).contents() : null;
-}
-
-/** Trivy reads a layout as a folder, not as an archive. */
-async function unpack(context: RunContext, archive: File): Promise<Directory> {
+/** The image for one platform, as Trivy reads it: a folder, and an index that lists nothing else (it takes the first entry). */
+function layoutOf(context: RunContext, archive: File, digest: string): Directory {
   return nodeContainer(context)
     .withMountedFile(SCAN.archive, archive)
-    .withExec(['sh', '-c', `mkdir -p ${SCAN.image} && tar -xf ${SCAN.archive} -C ${SCAN.image}`])
+    .withExec(['sh', '-euc', UNPACK, 'unpack', SCAN.archive, SCAN.image, digest])
     .directory(SCAN.image);
 }
 
-async function putBait({ ecosystems }: ScanInputs): Promise<{ folder: Directory; ecosystems: string[] }> {
-  const names = await ecosystems();
-  let folder = dag.directory();
-  for (const [path, text] of baitFiles(names)) folder = folder.withNewFile(path, text);
-  return { folder, ecosystems: names };
+const UNPACK = `mkdir -p "$2"
+tar -xf "$1" -C "$2"
+cd "$2"
+size=$(stat -c %s "blobs/sha256/\${3#sha256:}")
+type=application/vnd.oci.image.manifest.v1+json
+printf '{"schemaVersion":2,"manifests":[{"mediaType":"%s","digest":"%s","size":%s}]}' "$type" "$3" "$size" >index.json
+`;
+
+function putBait(ecosystems: readonly string[]): Directory {
+  return [...baitFiles(ecosystems)].reduce((folder, [path, text]) => folder.withNewFile(path, text), dag.directory());
 }
 
 async function read(
@@ -161,16 +134,19 @@ async function read(
   scans: readonly Scan[],
   output: Omit<Scanned, 'stage'>,
 ): Promise<void> {
-  const reports = new Map(scans.map(({ of, report }) => [of, parseTrivy(report, scopeOf(of, inputs.image))] as const));
-  const bait = scans.find(({ of }) => of === 'bait');
-  if (bait !== undefined) output.bait = judgeBait(bait.ecosystems, reports.get('bait')?.findings ?? []);
-  const real = [...reports].filter(([of]) => of !== 'bait').map(([, report]) => report);
+  const reports = scans.map(({ target, report }) => ({
+    target,
+    ...parseTrivy(report, scopeOf(target.of, inputs.image)),
+  }));
+  const bait = reports.find(({ target }) => target.of === 'bait');
+  if (bait !== undefined) output.bait = judgeBait(bait.target.ecosystems ?? [], bait.findings);
+  const real = reports.filter(({ target }) => target.of !== 'bait');
   const locks = await lockFiles(context);
   output.findings = mergeFindings(
     real.flatMap(({ findings }) => findings.map((finding) => locate(finding, locks, SHIPPED))),
   );
   output.licences = real.flatMap(({ licences }) => licences);
-  output.report = renderScan(output, reports, inputs);
+  output.report = renderScan(output, real, inputs);
 }
 
 function scopeOf(of: Target['of'], image: ScannedImage): ReportScope {
@@ -187,9 +163,9 @@ async function lockFiles(context: RunContext): Promise<LockFile[]> {
 
 function renderScan(
   { scanner, database }: Omit<Scanned, 'stage'>,
-  reports: ReadonlyMap<Target['of'], TrivyReport>,
+  real: readonly (TrivyReport & { target: Target })[],
   { image }: ScanInputs,
 ): string {
-  const raw = Object.fromEntries([...reports].map(([of, report]) => [of, report.raw]));
-  return `${JSON.stringify({ schemaVersion: 1, image, scanner, database, reports: raw }, null, 1)}\n`;
+  const reports = Object.fromEntries(real.map(({ target, raw }) => [target.name, raw]));
+  return `${JSON.stringify({ schemaVersion: 1, image, scanner, database, reports }, null, 1)}\n`;
 }

@@ -54,15 +54,13 @@ export function trivyArguments({ version, of, path, output, hasDatabase, hasChec
     ...['--scanners', scanners.join(','), '--timeout', '30m'],
     // The database is what it is; checks are those that the program brings, and ours.
     ...['--offline-scan', '--skip-db-update', '--skip-java-db-update', dialect.keepChecks],
-    ...(of === 'source' && hasChecks && dialect.readsYaml
-      ? [dialect.checks, SCAN.checks, dialect.namespaces, 'user', '--misconfig-scanners', dialect.kinds]
-      : []),
+    ...(of === 'source' && hasChecks ? [dialect.checks, SCAN.checks, dialect.namespaces, 'user', ...dialect.yaml] : []),
   ];
 }
 
-/** Whether this Trivy can check compose files and workflows, by checks of ours: its own know neither. */
-export function checksYaml(version: string): boolean {
-  return dialectOf(version).readsYaml;
+/** Whether it only reads its database; an older one opens it for writing, and writes nothing. */
+export function leavesDatabaseAlone(version: string): boolean {
+  return dialectOf(version).leavesDatabaseAlone;
 }
 
 const TARGETS = {
@@ -80,8 +78,9 @@ type Dialect = {
   keepChecks: string;
   checks: string;
   namespaces: string;
-  readsYaml: boolean;
-  kinds: string;
+  /** What makes it look at YAML of any kind: its own checks know Kubernetes, ours compose files and workflows. */
+  yaml: string[];
+  leavesDatabaseAlone: boolean;
 };
 
 const NOW: Dialect = {
@@ -89,8 +88,8 @@ const NOW: Dialect = {
   keepChecks: '--skip-check-update',
   checks: '--config-check',
   namespaces: '--check-namespaces',
-  readsYaml: true,
-  kinds: 'dockerfile,helm,kubernetes,terraform,yaml',
+  yaml: ['--misconfig-scanners', 'dockerfile,helm,kubernetes,terraform,yaml'],
+  leavesDatabaseAlone: true,
 };
 
 /** Before 0.54. */
@@ -99,8 +98,8 @@ const BEFORE: Dialect = {
   keepChecks: '--skip-policy-update',
   checks: '--config-policy',
   namespaces: '--policy-namespaces',
-  readsYaml: false,
-  kinds: '',
+  yaml: ['--file-patterns', 'kubernetes:(docker-)?compose\\.ya?ml'],
+  leavesDatabaseAlone: false,
 };
 
 function dialectOf(version: string): Dialect {

@@ -32,7 +32,12 @@ export type ScannerFacts = {
 };
 
 /** What was scanned. Null where only the source was. */
-export type ScannedImage = { digest: string; base: string | null; appLayers: string[] };
+export type ScannedImage = {
+  digest: string;
+  base: string | null;
+  appLayers: string[];
+  platforms: { platform: string; digest: string }[];
+};
 
 export type VerdictInputs = {
   date: string;
