@@ -130,7 +130,7 @@ async function weigh(
     origin: originOf(lookup, inspection, policy),
     advisories: inspection.advisories,
   };
-  return { steps, database: { folder: container.directory(`${out}/database`), facts }, missing: null };
+  return { steps, database: { folder: container.directory(inspection.folder), facts }, missing: null };
 }
 
 function programs(context: RunContext): Container {

@@ -12,7 +12,8 @@ export type Lookup = {
   reason: string | null;
 };
 
-export type Inspection = { sha256: string; updatedAt: string; advisories: Record<string, number> };
+/** `folder` is where the two files are, in the container that looked. */
+export type Inspection = { folder: string; sha256: string; updatedAt: string; advisories: Record<string, number> };
 
 export function parseLookup(text: string): Lookup {
   return JSON.parse(text) as Lookup;
