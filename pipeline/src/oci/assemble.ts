@@ -3,7 +3,7 @@
 import { createWriteStream } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { appEntries } from './applayer.ts';
@@ -12,6 +12,7 @@ import { OciError, reasonOf } from './errors.ts';
 import { imageConfig, imageManifest } from './image.ts';
 import { canonicalJson } from './json.ts';
 import { type Base, type BlobSource, openBlob, openLayout, readBase } from './layout.ts';
+import { exitCodeOf, runAsProgram } from './program.ts';
 import { pullToLayout } from './pull.ts';
 import { formatReference, parsePin, parseReference } from './reference.ts';
 import { dockerCredentials, parseMirrors, RegistryClient } from './registry.ts';
@@ -320,19 +321,11 @@ const USAGE = 'node assemble.ts --spec <spec.json> --out <image.tar>; flags of t
 
 /** Arguments in, exit code out: 0 done, 1 failed, 2 wrong arguments or spec. */
 export async function main(args: string[]): Promise<number> {
-  try {
+  return await exitCodeOf(async () => {
     const { spec, out } = await readArguments(args);
     const image = await assemble(spec, { out, note: (sentence) => process.stderr.write(`note: ${sentence}\n`) });
     process.stdout.write(`${image.digest} ${image.platforms.map(({ platform }) => platform).join(' ')}\n`);
-    return 0;
-  } catch (error) {
-    const isNamed = error instanceof OciError;
-    process.stderr.write(`${oneLine(reasonOf(error))}\n`);
-    process.stderr.write(
-      `hint: ${oneLine(isNamed ? error.hint : 'nobody foresaw this: check disk space and permissions, else report it')}\n`,
-    );
-    return isNamed && (error.code === 'SPEC_INVALID' || error.code === 'REFERENCE_INVALID') ? 2 : 1;
-  }
+  });
 }
 
 async function readArguments(args: string[]): Promise<{ spec: AssembleSpec; out: string }> {
@@ -403,13 +396,4 @@ function wrongUse(message: string): OciError {
   return new OciError('SPEC_INVALID', message, USAGE);
 }
 
-function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, ' ');
-}
-
-// By name, not by import.meta: bundled into another program, this module is that program's file.
-if (basename(process.argv[1] ?? '') === 'assemble.ts') {
-  void main(process.argv.slice(2)).then((code) => {
-    process.exitCode = code;
-  });
-}
+runAsProgram('assemble.ts', main);

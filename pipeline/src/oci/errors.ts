@@ -15,6 +15,7 @@ export type OciErrorCode =
   | 'BASE_MISSING' // neither the pinned base nor a labelled stand-in
   | 'APP_REFUSED' // a file that may not be in the app layer
   | 'SPEC_INVALID'
+  | 'DATABASE_INVALID' // not a vulnerability database, or a damaged one
   | 'REFERENCE_INVALID'
   | 'CREDENTIALS_INVALID'
   | 'UNREACHABLE' // nobody answered

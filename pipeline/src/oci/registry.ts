@@ -7,6 +7,7 @@ import type { Credentials } from './credentials.ts';
 import { digestFault, digestOf, type Expected, isDigest, verified } from './digest.ts';
 import { OciError, type OciErrorCode, reasonOf } from './errors.ts';
 import { isIndexDocument, MAX_DOCUMENT, parseManifest } from './layout.ts';
+import { whyUnreachable } from './reach.ts';
 import { formatReference, type Reference } from './reference.ts';
 import { MEDIA } from './types.ts';
 
@@ -26,14 +27,16 @@ export type RegistryOptions = {
   attempts?: number;
   /** The longest wait that a registry can ask for before its answer counts as a refusal. Default: 30 s. */
   maxWaitMs?: number;
+  /** How long it may take to connect to a host; who can't be connected to is not tried again. Default: as long as it takes. */
+  reachMs?: number;
   /** How long a registry may be silent, before it answers or in the middle of an answer. Default: 60 s. */
   silenceMs?: number;
   /** The wait between attempts; a test puts its own here. */
   wait?: (ms: number) => Promise<void>;
 };
 
-/** A manifest or index as the registry holds it; the bytes hash to the digest. */
-export type Document = { bytes: Buffer; mediaType: string; digest: string; size: number };
+/** A manifest or index as the registry holds it; the bytes hash to the digest. `host` is who answered: the registry or a mirror. */
+export type Document = { bytes: Buffer; mediaType: string; digest: string; size: number; host: string };
 
 /** Which rights a token is asked for. Pushing will want `pull,push`. */
 type Actions = 'pull' | 'pull,push';
@@ -54,6 +57,7 @@ export class RegistryClient {
   readonly #options: RegistryOptions;
   /** By endpoint, repository and actions: a token is good for nothing else. */
   readonly #authorizations = new Map<string, string>();
+  readonly #reached = new Set<string>();
 
   constructor(options: RegistryOptions = {}) {
     this.#options = options;
@@ -71,7 +75,7 @@ export class RegistryClient {
           actions: 'pull',
         });
         const bytes = await this.#readDocument(response, endpoint);
-        return checkDocument(bytes, response, wanted, `${endpoint.host}/${endpoint.repository}`);
+        return checkDocument(bytes, response, wanted, endpoint);
       });
     });
   }
@@ -219,6 +223,7 @@ export class RegistryClient {
   }
 
   async #fetch(url: URL, init: RequestInit): Promise<Response> {
+    await this.#reach(url);
     const silence = new AbortController();
     const timer = setTimeout(() => silence.abort(), this.#silenceMs());
     try {
@@ -230,6 +235,15 @@ export class RegistryClient {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Whether anybody is there at all: fetch would take long to give that up, and hides how long. */
+  async #reach(url: URL): Promise<void> {
+    const { reachMs } = this.#options;
+    if (reachMs === undefined || this.#reached.has(url.origin)) return;
+    const reason = await whyUnreachable(url, reachMs);
+    if (reason !== undefined) throw unreachable(url.host, reason);
+    this.#reached.add(url.origin);
   }
 
   #silenceMs(): number {
@@ -387,14 +401,15 @@ export function parseMirrors(pairs: readonly string[]): Record<string, string[]>
   return mirrors;
 }
 
-function checkDocument(bytes: Buffer, response: Response, wanted: string, where: string): Document {
+function checkDocument(bytes: Buffer, response: Response, wanted: string, { host, repository }: Endpoint): Document {
+  const where = `${host}/${repository}`;
   const digest = digestOf(bytes);
   if (isDigest(wanted) && digest !== wanted) throw digestFault(wanted, digest, where);
   const announced = response.headers.get('docker-content-digest');
   // By tag there is no digest to hold it to but the registry's own word, which has to be true at least.
   if (isDigest(announced) && announced !== digest) throw digestFault(announced, digest, where);
   const mediaType = mediaTypeOf(bytes, response, where);
-  return { bytes, mediaType, digest, size: bytes.byteLength };
+  return { bytes, mediaType, digest, size: bytes.byteLength, host };
 }
 
 /** The type that the document itself states; the header's is only a fallback, as it isn't covered by the digest. */

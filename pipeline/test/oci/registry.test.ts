@@ -1,10 +1,9 @@
 // The registry client against a registry that behaves, and misbehaves, over real http on loopback.
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { assemble } from '../../src/oci/assemble.ts';
 import { parseChallenges } from '../../src/oci/challenge.ts';
 import { digestOf } from '../../src/oci/digest.ts';
@@ -24,79 +23,20 @@ import {
 } from '../../src/oci/registry.ts';
 import { parseSpec } from '../../src/oci/spec.ts';
 import { scratch, smallImage, writeFiles } from './helpers.ts';
+import { atFirst, faultOf, type Handler, startRegistry } from './registry-server.ts';
 
 const folder = await scratch();
 const image = await smallImage();
 
-// ---------------------------------------------------------------------------------------------------- stand-in
-
-type Seen = { method: string; url: string; authorization: string | undefined; accept: string | undefined };
-type Handler = (request: IncomingMessage, response: ServerResponse) => boolean | undefined;
-type StandIn = { host: string; seen: Seen[] };
-
-const running: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const stop of running.splice(0)) await stop();
-});
-
-/** A registry with the small image; `first` sees each request before it, and returns true when it has answered. */
-async function registry(first: Handler = () => undefined): Promise<StandIn> {
-  const seen: Seen[] = [];
-  const server = createServer((request, response) => {
-    const { method = '', url = '', headers } = request;
-    seen.push({ method, url, authorization: headers.authorization, accept: headers.accept });
-    if (first(request, response) !== true) serve(request.url ?? '', response); // which may have rewritten it
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  running.push(async () => {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
-}
-
-function serve(url: string, response: ServerResponse): void {
-  const [, kind, name = ''] = /^\/v2\/team\/small\/(manifests|blobs)\/([^/]+)$/.exec(url) ?? [];
-  const digest = name === '1.0' ? image.top.digest : name;
-  const bytes = image.blobs.get(digest);
-  if (kind === undefined || bytes === undefined) {
-    response
-      .writeHead(404)
-      .end(JSON.stringify({ errors: [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }] }));
-    return;
-  }
-  response.writeHead(200, {
-    'content-length': bytes.byteLength,
-    ...(kind === 'manifests' ? { 'docker-content-digest': digest } : {}),
-  });
-  response.end(bytes);
-}
+/** A registry with the small image. */
+const registry = (first?: Handler) =>
+  startRegistry({ repository: 'team/small', tags: { '1.0': image.top.digest }, blobs: image.blobs }, first);
 
 const waits: number[] = [];
 const client = (options: RegistryOptions = {}) =>
   new RegistryClient({ wait: async (ms) => void waits.push(ms), silenceMs: 2000, ...options });
 const at = (host: string, name = ':1.0') => parseReference(`${host}/team/small${name}`);
 const blobAt = (host: string) => ({ reference: at(host), path: join(folder, `blob-${host.replace(':', '-')}`) });
-
-/** Answers the first `times` requests, and lets the others through. */
-function atFirst(times: number, answer: (response: ServerResponse) => void): Handler {
-  let left = times;
-  return (_, response) => {
-    if (left === 0) return false;
-    left -= 1;
-    answer(response);
-    return true;
-  };
-}
-
-async function faultOf(promise: Promise<unknown>): Promise<OciError> {
-  const error = await promise.then(
-    () => new Error('nothing failed'),
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(OciError);
-  return error as OciError;
-}
 
 // ---------------------------------------------------------------------------------------------------- references
 

@@ -1,0 +1,30 @@
+// What the programs of this folder have in common: faults become two lines on stderr and an exit code.
+import { basename } from 'node:path';
+import { OciError, reasonOf } from './errors.ts';
+
+/** 0 done, 1 failed, 2 wrong arguments or spec. */
+export async function exitCodeOf(work: () => Promise<void>): Promise<number> {
+  try {
+    await work();
+    return 0;
+  } catch (error) {
+    const isNamed = error instanceof OciError;
+    process.stderr.write(`${oneLine(reasonOf(error))}\n`);
+    process.stderr.write(
+      `hint: ${oneLine(isNamed ? error.hint : 'nobody foresaw this: check disk space and permissions, else report it')}\n`,
+    );
+    return isNamed && (error.code === 'SPEC_INVALID' || error.code === 'REFERENCE_INVALID') ? 2 : 1;
+  }
+}
+
+/** Arguments in, exit code out, if this file is what was started. By name: bundled, a module is another program's file. */
+export function runAsProgram(file: string, main: (args: string[]) => Promise<number>): void {
+  if (basename(process.argv[1] ?? '') !== file) return;
+  void main(process.argv.slice(2)).then((code) => {
+    process.exitCode = code;
+  });
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, ' ');
+}

@@ -1,0 +1,113 @@
+// Finds the current digest of the vulnerability database: registries are asked in turn, and the last answer is remembered for when nobody answers.
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDigest } from './digest.ts';
+import { OciError, type OciErrorCode } from './errors.ts';
+import { type Document, formatReference, type Reference, RegistryClient, type RegistryOptions } from './registry.ts';
+import { databaseLayer } from './vuln-db-artifact.ts';
+
+export type ResolvedDatabase = {
+  /** The one of the references that the digest is of. */
+  reference: string | null;
+  /** Who answered: the registry, or the mirror that was asked in its place. */
+  registry: string | null;
+  digest: string | null;
+  from: 'registry' | 'memory' | 'nowhere';
+  /** Why no registry's answer could be had. */
+  reason: string | null;
+};
+
+type Answer = { reference: string; registry: string; digest: string; at: string };
+
+/** What may be otherwise elsewhere or another time; any other fault is an answer that is wrong in itself. */
+const NO_ANSWER: readonly OciErrorCode[] = [
+  'UNREACHABLE',
+  'NOT_FOUND',
+  'UNAUTHORIZED',
+  'FORBIDDEN',
+  'RATE_LIMITED',
+  'REGISTRY_ERROR',
+  'INSECURE',
+];
+
+/** A run waits for this, and there is a memory to fall back to: nothing here is waited for long. */
+const PATIENCE = { attempts: 3, maxWaitMs: 5000, reachMs: 1000, silenceMs: 10_000 } as const;
+
+export async function resolveDatabase(
+  references: readonly Reference[],
+  memory: string,
+  options: RegistryOptions,
+): Promise<ResolvedDatabase> {
+  const refusals: string[] = [];
+  for (const reference of references) {
+    const document = await ask(reference, options);
+    if (typeof document === 'string') {
+      refusals.push(document);
+      continue;
+    }
+    const { digest, host } = document;
+    const answer = { reference: formatReference(reference), registry: host, digest, at: new Date().toISOString() };
+    await remember(memory, answer);
+    return { ...resolved(answer), from: 'registry', reason: null };
+  }
+  const reason = `no registry told which database is current: ${refusals.join('; ')}`;
+  const known = await recall(memory, references.map(formatReference));
+  if (known === undefined) return { reference: null, registry: null, digest: null, from: 'nowhere', reason };
+  return { ...resolved(known), from: 'memory', reason: `${reason}; this is the answer of ${known.at}` };
+}
+
+const resolved = ({ reference, registry, digest }: Answer) => ({ reference, registry, digest });
+
+/** The manifest; or who did not give it and why, for a sentence. */
+async function ask(reference: Reference, options: RegistryOptions): Promise<Document | string> {
+  let again = 0;
+  const wait = async (ms: number) => {
+    again += 1;
+    await (options.wait ?? sleep)(ms);
+  };
+  try {
+    const document = await new RegistryClient({ ...PATIENCE, ...options, wait }).manifest(reference);
+    databaseLayer(document, formatReference(reference));
+    return document;
+  } catch (error) {
+    if (!(error instanceof OciError) || !NO_ANSWER.includes(error.code)) throw error;
+    return again === 0 ? error.message : `${error.message} (asked again ${again === 1 ? 'once' : `${again} times`})`;
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------- memory
+
+const fileOf = (memory: string, reference: string) => join(memory, `${encodeURIComponent(reference)}.json`);
+
+/** Written aside: runs at the same time share the memory. */
+async function remember(memory: string, answer: Answer): Promise<void> {
+  await mkdir(memory, { recursive: true });
+  const path = fileOf(memory, answer.reference);
+  const aside = `${path}.${process.pid}.part`;
+  await writeFile(aside, JSON.stringify(answer));
+  await rename(aside, path);
+}
+
+/** The latest answer to one of the references. What cannot be read is as good as forgotten. */
+async function recall(memory: string, references: readonly string[]): Promise<Answer | undefined> {
+  const answers = await Promise.all(
+    references.map(async (reference) => {
+      const text = await readFile(fileOf(memory, reference), 'utf8').catch(() => '');
+      const answer = parseAnswer(text);
+      return answer?.reference === reference ? [answer] : [];
+    }),
+  );
+  return answers.flat().sort((a, b) => (a.at < b.at ? 1 : -1))[0];
+}
+
+function parseAnswer(text: string): Answer | undefined {
+  try {
+    const answer = JSON.parse(text) as Partial<Record<keyof Answer, unknown>>;
+    const { reference, registry, digest, at } = answer;
+    const isAnswer = [reference, registry, at].every((value) => typeof value === 'string') && isDigest(digest);
+    return isAnswer ? (answer as Answer) : undefined;
+  } catch {
+    return undefined;
+  }
+}
