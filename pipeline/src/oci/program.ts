@@ -1,9 +1,14 @@
 // What the programs of this folder have in common: faults become two lines on stderr and an exit code.
 import { basename } from 'node:path';
-import { OciError, reasonOf } from './errors.ts';
+import { OciError, type OciErrorCode, reasonOf } from './errors.ts';
 
-/** 0 done, 1 failed, 2 wrong arguments or spec. */
-export async function exitCodeOf(work: () => Promise<void>): Promise<number> {
+const WRONG_USE: readonly OciErrorCode[] = ['SPEC_INVALID', 'REFERENCE_INVALID'];
+
+/** 0 done, 1 failed, 2 wrong arguments or spec, 3 for the faults in `unavailable`: nobody here has it, somebody elsewhere may. */
+export async function exitCodeOf(
+  work: () => Promise<void>,
+  unavailable: readonly OciErrorCode[] = [],
+): Promise<number> {
   try {
     await work();
     return 0;
@@ -13,7 +18,9 @@ export async function exitCodeOf(work: () => Promise<void>): Promise<number> {
     process.stderr.write(
       `hint: ${oneLine(isNamed ? error.hint : 'nobody foresaw this: check disk space and permissions, else report it')}\n`,
     );
-    return isNamed && (error.code === 'SPEC_INVALID' || error.code === 'REFERENCE_INVALID') ? 2 : 1;
+    if (!isNamed) return 1;
+    if (WRONG_USE.includes(error.code)) return 2;
+    return unavailable.includes(error.code) ? 3 : 1;
   }
 }
 

@@ -8,6 +8,8 @@ import { sortedEntries } from './json.ts';
 import { invalid, unpackDatabase } from './vuln-db-artifact.ts';
 
 export type DatabaseFacts = {
+  /** Where its two files are. */
+  folder: string;
   /** Of trivy.db. */
   sha256: string;
   schemaVersion: number;
@@ -26,7 +28,12 @@ export async function inspectDatabase(folder: string, unpack?: string): Promise<
   const found = await findDatabase(folder, unpack);
   const database = join(found, 'trivy.db');
   const { digest } = await digestOfStream(createReadStream(database));
-  return { sha256: digest, ...(await readMetadata(join(found, 'metadata.json'))), advisories: count(database) };
+  return {
+    folder: found,
+    sha256: digest,
+    ...(await readMetadata(join(found, 'metadata.json'))),
+    advisories: count(database),
+  };
 }
 
 /** The folder that holds the two files: this one, `db` in it, or where its archive was unpacked. */
@@ -47,7 +54,7 @@ async function findDatabase(folder: string, unpack: string | undefined): Promise
   return unpack;
 }
 
-async function readMetadata(path: string): Promise<Omit<DatabaseFacts, 'sha256' | 'advisories'>> {
+async function readMetadata(path: string): Promise<Omit<DatabaseFacts, 'folder' | 'sha256' | 'advisories'>> {
   let raw: Record<string, unknown>;
   try {
     raw = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;

@@ -21,7 +21,7 @@ export type ResolvedDatabase = {
 type Answer = { reference: string; registry: string; digest: string; at: string };
 
 /** What may be otherwise elsewhere or another time; any other fault is an answer that is wrong in itself. */
-const NO_ANSWER: readonly OciErrorCode[] = [
+export const NO_ANSWER: readonly OciErrorCode[] = [
   'UNREACHABLE',
   'NOT_FOUND',
   'UNAUTHORIZED',

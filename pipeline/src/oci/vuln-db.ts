@@ -9,7 +9,7 @@ import { exitCodeOf, runAsProgram } from './program.ts';
 import { dockerCredentials, parseMirrors, parsePin, parseReference, type RegistryOptions } from './registry.ts';
 import { downloadDatabase } from './vuln-db-artifact.ts';
 import { inspectDatabase } from './vuln-db-inspect.ts';
-import { resolveDatabase } from './vuln-db-resolve.ts';
+import { NO_ANSWER, resolveDatabase } from './vuln-db-resolve.ts';
 
 const USAGE =
   'node vuln-db.ts resolve --reference REF… --memory DIR --out FILE | download --reference REF@DIGEST --out DIR | inspect --db DIR [--unpack DIR] --out FILE; ' +
@@ -67,7 +67,7 @@ export async function main([name = '', ...args]: string[]): Promise<number> {
     const strange = (Object.keys(flags) as Flag[]).find((flag) => !command.takes.includes(flag));
     if (strange !== undefined) throw wrongUse(`${name} takes no --${strange}`);
     await command.run(flags);
-  });
+  }, NO_ANSWER);
 }
 
 function parseFlags(args: string[]): Flags {
