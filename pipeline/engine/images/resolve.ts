@@ -9,7 +9,7 @@ import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { diskFullError } from '../store/disk.ts';
 import type { ContainerState } from '../values.ts';
-import { assembleImage, hasRecipe } from './assembled/index.ts';
+import { assembleImage, hasRecipe, isCurrent } from './assembled/index.ts';
 import { type ImageRecord, imageState, isComplete, keepImage } from './import.ts';
 
 /** How long a stand-in serves before a registry is asked again for the image itself. */
@@ -20,7 +20,7 @@ export async function resolveImage(session: Session, address: string, platform: 
   const key = `${encodeURIComponent(formatReference(reference))}-${platform.replaceAll('/', '-')}`;
   const find = () =>
     session.once(`image ${key}`, async () => {
-      const known = await fromStore(session, key);
+      const known = await fromStore(session, key, reference);
       if (known !== undefined) return known;
       const found =
         (await fromFolder(session, reference, platform)) ?? (await fromRegistry(session, reference, platform));
@@ -40,13 +40,17 @@ function parse(address: string): Reference {
   }
 }
 
-async function fromStore(session: Session, key: string): Promise<ImageRecord | undefined> {
+async function fromStore(session: Session, key: string, reference: Reference): Promise<ImageRecord | undefined> {
   const known = session.store.record<ImageRecord>('images', key);
   if (known === undefined || !(await isComplete(session, known))) return undefined;
+  return known.standIn === undefined || session.options.offline || serves(known, reference) ? known : undefined;
+}
+
+/** Made not long ago, and from the recipe as it is now. */
+function serves({ importedAt, config }: ImageRecord, { digest = '' }: Reference): boolean {
   // One from the future was made by a clock that was wrong: how old it is nobody knows.
-  const age = Date.now() - known.importedAt;
-  const isFresh = known.standIn === undefined || session.options.offline || (age >= 0 && age < STAND_IN_MS);
-  return isFresh ? known : undefined;
+  const age = Date.now() - importedAt;
+  return age >= 0 && age < STAND_IN_MS && isCurrent(digest, config.config?.Labels ?? {});
 }
 
 /** `--images`: a folder with an archive for each pin. */

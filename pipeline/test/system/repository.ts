@@ -22,7 +22,7 @@ export async function commitAll(repository: string, subject: string): Promise<vo
   const git = $({ cwd: repository });
   if (!existsSync(join(repository, '.git'))) await git`git init --quiet --initial-branch main`;
   await git`git add --all`;
-  await git`git -c user.name=Test -c user.email=test@example.com commit --quiet --message ${subject}`;
+  await git`git -c user.name=Test -c user.email=test@example.com commit --quiet --allow-empty --message ${subject}`;
 }
 
 /** Change a text file of a copy. The change must change something. */

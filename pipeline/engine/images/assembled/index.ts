@@ -1,5 +1,5 @@
 // What the engine calls: whether an image can be assembled, and assembling it.
-import { type AssembleOptions, assembleStandIn, type StandIn } from './assemble.ts';
+import { type AssembleOptions, assembleStandIn, lockDigest, STAND_IN_LOCK_LABEL, type StandIn } from './assemble.ts';
 import { AssembleError } from './errors.ts';
 import { RECIPES } from './recipes.ts';
 
@@ -10,6 +10,12 @@ export { findRecipe, RECIPES, type Recipe } from './recipes.ts';
 /** Whether there is a recipe for the image of this digest, the one it is pinned by. */
 export function hasRecipe(digest: string): boolean {
   return RECIPES.some((recipe) => recipe.digest === digest);
+}
+
+/** Whether a stand-in is what its recipe would make today: a recipe's lock is renewed now and then. */
+export function isCurrent(digest: string, labels: Readonly<Record<string, string>>): boolean {
+  const recipe = RECIPES.find((one) => one.digest === digest);
+  return recipe !== undefined && labels[STAND_IN_LOCK_LABEL] === lockDigest(recipe);
 }
 
 /** Write the stand-in for the image of this digest, as an OCI layout. */
