@@ -168,7 +168,7 @@ async function configureNginx({ resolver, upstream, changes = [] }: NginxOptions
     ['${NGINX_RESOLVER}', resolver],
     ['${NGINX_UPSTREAM}', upstream],
     ['listen      8080', `listen      ${host}:8080`],
-    ['127.0.0.1:8081', `${healthHost}:8081`],
+    ['listen     8081', `listen     ${healthHost}:8081`],
     ...changes,
   );
   await writeFile(join(folder, 'nginx.conf'), main);
