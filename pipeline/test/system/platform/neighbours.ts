@@ -198,11 +198,21 @@ export async function startPrometheus(targets: { app: string; alertmanager: stri
   return { url: `http://${host}:9090` };
 }
 
-export async function startAlertmanager(): Promise<{ host: string; url: string }> {
+export type AlertmanagerOptions = {
+  /** What this one has else than the shipped one. */
+  changes?: readonly (readonly [from: string, to: string])[];
+  /** Files of credentials. */
+  secrets?: Readonly<Record<string, string>>;
+};
+
+export async function startAlertmanager({ changes = [], secrets = {} }: AlertmanagerOptions = {}) {
   const folder = await temporaryFolder('alertmanager');
   const host = address();
-  const config = join(ROOT, 'monitoring/alertmanager/config.yml');
-  const args = [`--config.file=${config}`, `--web.listen-address=${host}:9093`, '--cluster.listen-address='];
+  await cp(join(ROOT, 'monitoring/alertmanager/config.yml'), join(folder, 'config.yml'));
+  await edit(folder, 'config.yml', [['/etc/alertmanager/secrets', join(folder, 'secrets')], ...changes]);
+  await mkdir(join(folder, 'secrets'));
+  for (const [name, text] of Object.entries(secrets)) await writeFile(join(folder, 'secrets', name), text);
+  const args = ['--config.file=config.yml', `--web.listen-address=${host}:9093`, '--cluster.listen-address='];
   await start('prometheus-alertmanager', [...args, '--storage.path=data'], { cwd: folder });
   return { host, url: `http://${host}:9093` };
 }
