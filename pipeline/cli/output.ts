@@ -10,10 +10,6 @@ const FILES = [
   'summary.md',
   'exit-code',
   'image.tar',
-  'sbom.spdx.json',
-  'sbom.cdx.json',
-  'sbom-source.spdx.json',
-  'sbom-source.cdx.json',
   'scan.json',
   'scan.sarif',
   'verdict.json',
@@ -23,7 +19,8 @@ const FILES = [
 export function prepareOutput(folder: string, inputs: readonly string[] = []): void {
   makeFolder(folder);
   makeFolder(join(folder, 'logs'));
-  const stale = FILES.map((name) => join(folder, name)).filter((path) => !inputs.includes(path));
+  const sboms = readdirSync(folder).filter((name) => /^sbom(-[\w-]+)?\.(spdx|cdx)\.json$/.test(name));
+  const stale = [...FILES, ...sboms].map((name) => join(folder, name)).filter((path) => !inputs.includes(path));
   for (const path of stale) rmSync(path, { force: true });
   const logs = readdirSync(join(folder, 'logs')).filter((name) => STAGES.some((stage) => name.startsWith(`${stage}-`)));
   for (const name of logs) rmSync(join(folder, 'logs', name), { force: true });

@@ -16,3 +16,8 @@ export function parsePlatforms(given: readonly string[]): string[] {
   }
   return [...new Set(platforms)];
 }
+
+/** `image` for an only platform, else `image-linux-arm64`: what is made for each platform is named by it. */
+export function nameFor(stem: string, platform: string, platforms: number): string {
+  return platforms === 1 ? stem : `${stem}-${platform.replaceAll('/', '-')}`;
+}

@@ -116,7 +116,7 @@ export class Plan {
       const shipped = await this.#shipped();
       if (shipped === null) return lacking('sbom', 'build');
       const { name } = parseServiceManifest(this.#inputs.manifest);
-      const found = await sbom(this.#context, { archive: shipped.archive, name, digest: shipped.image.digest });
+      const found = await sbom(this.#context, { ...shipped, name });
       for (const [path, file] of found.files) this.#known.files.set(path, file);
       this.#keepScanner(found);
       return found;

@@ -5,14 +5,14 @@ import type { BaitFacts, DatabaseFacts, GateFacts } from '../core/gate/decide.ts
 import { type Finding, KINDS, mergeFindings } from '../core/gate/finding.ts';
 import { locate } from '../core/gate/locate.ts';
 import { LockFile } from '../core/gate/lock-file.ts';
-import { SCAN } from '../core/gate/scanners.ts';
 import { BadReport, type Licence, parseTrivy, type ReportScope, type TrivyReport } from '../core/gate/trivy.ts';
 import type { ScannedImage, ScannerFacts } from '../core/gate/verdict.ts';
 import type { StageResult, StandIn, StepResult } from '../core/model.ts';
+import { nameFor } from '../core/platforms.ts';
 import { SERVICE } from '../core/service.ts';
 import type { RunContext } from './context.ts';
 import { type DatabaseOptions, obtainDatabase } from './database.ts';
-import { nodeContainer } from './install.ts';
+import { layoutOf } from './layout.ts';
 import type { Deciding } from './policy.ts';
 import { obtainScanner } from './scanners.ts';
 import { timedStage } from './timed.ts';
@@ -91,7 +91,7 @@ type Scan = { target: Target; step: StepResult; report: string };
 async function scanAll(trivy: Trivy, context: RunContext, inputs: ScanInputs): Promise<Scan[]> {
   const { archive, image, strict } = inputs;
   const images = image.platforms.map(({ platform, digest }): Target => {
-    const name = image.platforms.length === 1 ? 'image' : `image-${platform.replaceAll('/', '-')}`;
+    const name = nameFor('image', platform, image.platforms.length);
     return { of: 'image', name, folder: layoutOf(context, archive, digest) };
   });
   const source: Target = { of: 'source', name: 'source', folder: context.source };
@@ -107,22 +107,6 @@ async function scanAll(trivy: Trivy, context: RunContext, inputs: ScanInputs): P
       : []),
   ]);
 }
-
-/** The image for one platform, as Trivy reads it: a folder, and an index that lists nothing else (it takes the first entry). */
-function layoutOf(context: RunContext, archive: File, digest: string): Directory {
-  return nodeContainer(context)
-    .withMountedFile(SCAN.archive, archive)
-    .withExec(['sh', '-euc', UNPACK, 'unpack', SCAN.archive, SCAN.image, digest])
-    .directory(SCAN.image);
-}
-
-const UNPACK = `mkdir -p "$2"
-tar -xf "$1" -C "$2"
-cd "$2"
-size=$(stat -c %s "blobs/sha256/\${3#sha256:}")
-type=application/vnd.oci.image.manifest.v1+json
-printf '{"schemaVersion":2,"manifests":[{"mediaType":"%s","digest":"%s","size":%s}]}' "$type" "$3" "$size" >index.json
-`;
 
 function putBait(ecosystems: readonly string[]): Directory {
   return [...baitFiles(ecosystems)].reduce((folder, [path, text]) => folder.withNewFile(path, text), dag.directory());

@@ -102,6 +102,18 @@ test('every package that is in both lock files has one version', () => {
     expect([...(tools.get(name) ?? [])], name).toEqual(expect.arrayContaining([...versions]));
 });
 
+test('what the module takes with it is what is tested here', () => {
+  const { dependencies } = JSON.parse(read('package.json'));
+  expect(JSON.parse(read('../package.json')).devDependencies).toMatchObject(dependencies);
+  expect(JSON.parse(read('package-lock.json')).packages['']).toMatchObject({ dependencies });
+  const imported = sources('src').flatMap((path) =>
+    [...read(path).matchAll(/from '([^.'][^']*)'/g)]
+      .map(([, name = '']) => name)
+      .filter((name) => !name.startsWith('node:')),
+  );
+  expect([...new Set(imported)].sort()).toEqual(['@dagger.io/dagger', ...Object.keys(dependencies)].sort());
+});
+
 function versionsIn(lock: string): Map<string, Set<string>> {
   const { packages } = JSON.parse(read(lock)) as { packages: Record<string, { version: string }> };
   const versions = new Map<string, Set<string>>();

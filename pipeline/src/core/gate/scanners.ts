@@ -3,7 +3,6 @@
 /** Where things are in the container that scans: mounts, and read-only, but for the cache. */
 export const SCAN = {
   image: '/scan/image',
-  archive: '/scan/image.tar',
   source: '/scan/source',
   bait: '/scan/bait',
   checks: '/scan/checks',
@@ -17,10 +16,11 @@ export function scannerVersion(image: string, standIn: string | null): string {
   return held ?? /:v?([\w.-]+)$/.exec(image)?.[1] ?? 'unknown';
 }
 
-export function syftArguments(of: 'image' | 'source', path: string, folder: string): string[] {
-  const source = of === 'image' ? `oci-archive:${path}` : `dir:${path}`;
+/** The documents go into `folder`. */
+export function syftArguments(of: 'image' | 'source', name: string, folder: string): string[] {
+  const source = of === 'image' ? `oci-dir:${SCAN.image}` : `dir:${SCAN.source}`;
   return [
-    ...['scan', source, '--quiet'],
+    ...['scan', source, '--source-name', name, '--quiet'],
     ...['--output', `spdx-json=${folder}/sbom.spdx.json`, '--output', `cyclonedx-json=${folder}/sbom.cdx.json`],
   ];
 }
