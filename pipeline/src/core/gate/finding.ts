@@ -38,11 +38,12 @@ export function rank(severity: Severity): number {
   return SEVERITIES.indexOf(severity);
 }
 
-/** The same fault in the same package, wherever it was seen. Of what has no package, the file counts. */
+/** The same fault in the same package, wherever it was seen. Of what has no package, the file counts, and what is wrong in it. */
 export function keyOf(finding: Finding): string {
-  const { kind, id, places } = finding;
-  const thing = finding.package === null ? places[0] && fileOf(places[0]) : purlOf(finding.package);
-  return `${kind} ${id} ${thing ?? ''}`;
+  const { kind, id, title, places } = finding;
+  if (finding.package !== null) return `${kind} ${id} ${purlOf(finding.package)}`;
+  const file = places[0] === undefined ? '' : fileOf(places[0]);
+  return kind === 'misconfiguration' ? `${kind} ${id} ${file}: ${title}` : `${kind} ${id} ${file}`;
 }
 
 function purlOf({ ecosystem, name, version }: PackageName): string {
