@@ -99,9 +99,34 @@ function packageFile(result: Json, raw: Json): string {
 
 function packageOf(result: Json, raw: Json): PackageName {
   const [name, version] = [required(raw, 'PkgName'), required(raw, 'InstalledVersion')];
-  const purl = textIn(fieldOf(raw, 'PkgIdentifier'), 'PURL');
-  const ecosystem = parsePurl(purl)?.type ?? textIn(result, 'Type');
-  return { name, version, ecosystem, purl: purl || `pkg:${ecosystem}/${encodeURIComponent(name)}@${version}` };
+  const given = textIn(fieldOf(raw, 'PkgIdentifier'), 'PURL');
+  const type = textIn(result, 'Type');
+  const ecosystem = parsePurl(given)?.type ?? ECOSYSTEMS.get(type) ?? type;
+  return {
+    name,
+    version,
+    ecosystem,
+    purl: given || purlOf(ecosystem, result.Class === 'os-pkgs' ? type : '', name, version),
+  };
+}
+
+/** What a Trivy without package URLs (before 0.46) found a package by, in their words. */
+const ECOSYSTEMS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    deb: ['debian', 'ubuntu'],
+    apk: ['alpine'],
+    npm: ['npm', 'node-pkg', 'yarn', 'pnpm'],
+    pypi: ['pip', 'python-pkg', 'pipenv', 'poetry'],
+    golang: ['gomod', 'gobinary'],
+    gem: ['bundler', 'gemspec'],
+    maven: ['jar', 'pom', 'gradle'],
+    cargo: ['cargo', 'rustbinary'],
+  }).flatMap(([ecosystem, types]) => types.map((type) => [type, ecosystem] as const)),
+);
+
+function purlOf(type: string, namespace: string, name: string, version: string): string {
+  const path = [type, ...(namespace === '' ? [] : [namespace]), ...name.split('/')].map(encodeURIComponent).join('/');
+  return `pkg:${path}@${encodeURIComponent(version)}`;
 }
 
 function secret(result: Json, raw: Json, scope: ReportScope): Finding {
