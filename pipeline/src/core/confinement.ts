@@ -2,7 +2,7 @@
 
 /** What was true for the process that scanned. */
 export type Confinement = {
-  /** Network interfaces that are up, the loopback not counted. */
+  /** Network interfaces, the loopback not counted. */
   interfaces: string[];
   /** Capabilities that it has or could gain, as the kernel writes them; 0 for none. */
   capabilities: string;
@@ -14,29 +14,36 @@ export type Confinement = {
   environment: string[];
 };
 
-/** Read `name: value` lines. Throws when one is missing: a proof with a hole is none. */
+/** Read `name: value` lines. Throws when one is missing or cannot be: a proof with a hole is none. */
 export function parseConfinement(text: string): Confinement {
-  const fields = new Map(
-    text
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()] as const),
-  );
+  const lines = text.split('\n').map((line) => /^(\w+):(.*)$/.exec(line) ?? []);
+  const fields = new Map(lines.map(([, name = '', value = '']) => [name, value.trim()]));
   const field = (name: string) => {
     const value = fields.get(name);
     if (value === undefined) throw new Error(`the proof of confinement does not say ${name}`);
     return value;
   };
   const words = (name: string) => field(name).split(/\s+/).filter(Boolean);
-  const capabilities = ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb', 'CapInh'].map((name) => BigInt(`0x${field(name)}`));
+  const interfaces = words('interfaces');
+  // Every network namespace has one: where it is not seen, nothing was looked at.
+  if (!interfaces.includes('lo')) throw new Error('the proof of confinement does not know its own loopback interface');
   return {
-    interfaces: words('interfaces').filter((name) => name !== 'lo'),
-    capabilities: capabilities.reduce((all, set) => all | set, 0n).toString(16),
+    interfaces: interfaces.filter((name) => name !== 'lo'),
+    capabilities: CAPABILITY_SETS.map((name) => toBits(name, field(name)))
+      .reduce((all, set) => all | set, 0n)
+      .toString(16),
     noNewPrivileges: field('NoNewPrivs') === '1',
     writable: words('writable'),
     sockets: words('sockets'),
     environment: words('environment').sort(),
   };
+}
+
+const CAPABILITY_SETS = ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb', 'CapInh'];
+
+function toBits(name: string, hex: string): bigint {
+  if (!/^[0-9a-f]+$/i.test(hex)) throw new Error(`the proof of confinement says no ${name}: ${JSON.stringify(hex)}`);
+  return BigInt(`0x${hex}`);
 }
 
 /** What is not as it has to be; null when all is. */

@@ -1,5 +1,15 @@
 // Reads YAML (and JSON, which is YAML too) that people write by hand: every fault is named with its line, all of them at once.
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
+import {
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+  type YAMLError,
+  type YAMLMap,
+} from 'yaml';
 import { nearest } from '../suggest.ts';
 
 /** `place` is `file:line`. */
@@ -15,9 +25,12 @@ export class YamlFile {
   constructor(file: string, text: string) {
     this.file = file;
     const document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
-    for (const { message, pos } of document.errors) this.#add(pos[0], message);
+    for (const problem of [...document.errors, ...document.warnings]) this.#add(problem.pos[0], phraseProblem(problem));
+    visit(document, {
+      Alias: (_key, node) => this.fault(node, 'an alias hides what is meant: write the value out'),
+    });
     // Broken syntax makes the rest look wrong as well.
-    this.root = document.errors.length > 0 ? null : (document.contents as Node | null);
+    this.root = this.faults.length > 0 ? null : (document.contents as Node | null);
   }
 
   /** 1 for the first line. */
@@ -45,6 +58,13 @@ export class YamlFile {
   }
 }
 
+function phraseProblem({ code, message }: YAMLError): string {
+  if (code === 'DUPLICATE_KEY') return 'this name stands here a second time';
+  if (code === 'BLOCK_IN_FLOW') return 'a comma or a bracket is missing before this';
+  if (code === 'MULTIPLE_DOCS') return 'a second document begins here, and only one is read';
+  return message;
+}
+
 /** The fields of one mapping. What is asked for is known; `end` names the rest as unknown. */
 export class Fields {
   readonly #file: YamlFile;
@@ -66,19 +86,14 @@ export class Fields {
     return this.#map.items.map(({ key }) => (isScalar(key) ? String(key.value) : String(key)));
   }
 
+  /** A name with nothing behind it is as good as none. */
   has(key: string): boolean {
-    this.#known.add(key);
-    return this.#map.has(key);
-  }
-
-  nodeOf(key: string): Node | undefined {
-    this.#known.add(key);
-    return (this.#map.get(key, true) as Node | undefined) ?? undefined;
+    return this.#nodeOf(key) !== undefined;
   }
 
   /** A fault of this field, or of the whole mapping where it is missing. */
   fault(key: string, text: string): void {
-    this.#file.fault(this.nodeOf(key) ?? this.#map, `${this.#at(key)} ${text}`);
+    this.#file.fault((this.#map.get(key, true) as Node | undefined) ?? this.#map, `${this.#at(key)} ${text}`);
   }
 
   text(key: string): string | undefined;
@@ -95,6 +110,11 @@ export class Fields {
   required(key: string): string {
     if (!this.has(key)) this.fault(key, 'is missing');
     return this.text(key, '');
+  }
+
+  /** A field that has to be there, and can have but this one value. */
+  exactly(key: string, wanted: number, because: string): void {
+    if (this.#scalar(key) !== wanted) this.fault(key, `must be ${wanted}, ${because}`);
   }
 
   flag(key: string, fallback: boolean): boolean {
@@ -116,13 +136,14 @@ export class Fields {
     const value = this.#scalar(key) ?? fallback;
     const found = choices.find((choice) => choice === value);
     if (found !== undefined) return found;
-    this.fault(key, `cannot be ${JSON.stringify(value)}${suggestion(String(value), choices)}`);
+    const given = typeof value === 'object' ? 'a list or a mapping' : JSON.stringify(value);
+    this.fault(key, `cannot be ${given}${suggestion(String(value), choices)}`);
     return fallback;
   }
 
   texts(key: string): string[] {
-    return this.nodes(key).flatMap((node) => {
-      if (isScalar(node) && typeof node.value === 'string') return [node.value];
+    return this.#nodes(key).flatMap((node) => {
+      if (isScalar(node) && typeof node.value === 'string' && node.value.trim() !== '') return [node.value];
       this.#file.fault(node, `${this.#at(key)} must be a list of texts`);
       return [];
     });
@@ -130,19 +151,11 @@ export class Fields {
 
   /** The entries of a list of mappings. */
   list(key: string): Fields[] {
-    return this.nodes(key).flatMap((node, index) => this.#file.fieldsOf(node, `${this.#at(key)}[${index}]`) ?? []);
-  }
-
-  nodes(key: string): Node[] {
-    const node = this.nodeOf(key);
-    if (node === undefined || (isScalar(node) && node.value === null)) return [];
-    if (isSeq(node)) return node.items as Node[];
-    this.fault(key, 'must be a list');
-    return [];
+    return this.#nodes(key).flatMap((node, index) => this.#file.fieldsOf(node, `${this.#at(key)}[${index}]`) ?? []);
   }
 
   mapping(key: string): Fields | undefined {
-    const node = this.nodeOf(key);
+    const node = this.#nodeOf(key);
     return node === undefined ? undefined : this.#file.fieldsOf(node, this.#at(key));
   }
 
@@ -158,11 +171,24 @@ export class Fields {
     }
   }
 
+  #nodeOf(key: string): Node | undefined {
+    this.#known.add(key);
+    const node = this.#map.get(key, true) as Node | undefined;
+    return node === undefined || (isScalar(node) && node.value === null) ? undefined : node;
+  }
+
+  #nodes(key: string): Node[] {
+    const node = this.#nodeOf(key);
+    if (node === undefined) return [];
+    if (isSeq(node)) return node.items as Node[];
+    this.fault(key, 'must be a list');
+    return [];
+  }
+
+  /** The value; of what is no scalar, the node: no type that is asked for. */
   #scalar(key: string): unknown {
-    const node = this.nodeOf(key);
-    if (node === undefined) return undefined;
-    if (isScalar(node)) return node.value ?? undefined;
-    return node;
+    const node = this.#nodeOf(key);
+    return isScalar(node) ? node.value : node;
   }
 
   #at(key: string): string {

@@ -28,6 +28,9 @@ export function normaliseSpdx(raw: Json, subject: Subject): Json {
   const packages = listOf(raw.packages);
   const relationships = listOf(raw.relationships);
   const root = rootOf(raw, relationships);
+  // Else the subject's digest would silently be in no document.
+  if (!packages.some(({ SPDXID }) => SPDXID === root))
+    throw new Error('the SPDX document does not say what it is about');
   const document: Json = {
     ...raw,
     name: subject.name,
@@ -116,23 +119,28 @@ export function ecosystemsOf(cyclonedx: Json): string[] {
   return [...new Set(found)].sort();
 }
 
-const ECOSYSTEMS: Readonly<Record<string, string>> = {
-  npm: 'npm',
-  pypi: 'pip',
-  golang: 'go',
-  gem: 'rubygems',
-  cargo: 'cargo',
-  maven: 'maven',
-  composer: 'composer',
-  nuget: 'nuget',
-};
+/** By the package URL's type. What is not here goes by the type's own name: no advisories are known for it, and that is said. */
+const ECOSYSTEMS: ReadonlyMap<string, string> = new Map([
+  ['pypi', 'pip'],
+  ['golang', 'go'],
+  ['gem', 'rubygems'],
+]);
+
+/** Names of things that no vulnerability database keeps advisories by. */
+const NOT_ECOSYSTEMS: ReadonlySet<string> = new Set(['generic', 'oci', 'docker', 'github']);
 
 function ecosystemOf(purl: string): string | undefined {
-  const [, type = '', namespace = ''] = /^pkg:([a-z]+)\/([^/@?]*)/.exec(purl) ?? [];
-  if (type !== 'deb' && type !== 'apk') return ECOSYSTEMS[type];
-  const [, distribution, release] = /[?&]distro=([a-z]+)-?([\d.]+)?/.exec(purl) ?? [];
-  const name = distribution ?? namespace;
-  return release === undefined ? name : `${name} ${name === 'alpine' ? release : release.split('.')[0]}`;
+  const [, type, namespace = ''] = /^pkg:([a-z][a-z0-9.+-]*)\/([^/@?]*)/.exec(purl) ?? [];
+  if (type === undefined || NOT_ECOSYSTEMS.has(type)) return undefined;
+  if (type !== 'deb' && type !== 'apk' && type !== 'rpm') return ECOSYSTEMS.get(type) ?? type;
+  const [, distribution = namespace, release] = /[?&]distro=([a-z]+)-?([\d.]+)?/.exec(purl) ?? [];
+  return release === undefined ? distribution : `${distribution} ${shortRelease(distribution, release)}`;
+}
+
+/** `debian 13`, but `alpine 3.20` and `ubuntu 24.04`: as far as each distribution's releases are told apart. */
+function shortRelease(distribution: string, release: string): string {
+  const parts = distribution === 'alpine' || distribution === 'ubuntu' ? 2 : 1;
+  return release.split('.').slice(0, parts).join('.');
 }
 
 // ------------------------------------------------------------------------------------------------ program
@@ -155,18 +163,23 @@ function main(args: string[]): void {
   const spdx = normaliseSpdx(read(join(from, SPDX_FILE)), subject);
   const cyclonedx = normaliseCycloneDx(read(join(from, CYCLONEDX_FILE)), subject);
   mkdirSync(to, { recursive: true });
-  for (const [file, document] of [
-    [SPDX_FILE, spdx],
-    [CYCLONEDX_FILE, cyclonedx],
-    [ECOSYSTEMS_FILE, ecosystemsOf(cyclonedx)],
-  ] as const)
+  const documents = { [SPDX_FILE]: spdx, [CYCLONEDX_FILE]: cyclonedx, [ECOSYSTEMS_FILE]: ecosystemsOf(cyclonedx) };
+  for (const [file, document] of Object.entries(documents))
     writeFileSync(join(to, file), `${JSON.stringify(document, null, 1)}\n`);
 }
 
 function read(path: string): Json {
-  const text = readFileSync(path, 'utf8');
-  if (text.trim() === '') throw new Error(`${path} is empty`);
-  return JSON.parse(text) as Json;
+  const document = parse(path, readFileSync(path, 'utf8'));
+  if (typeof document === 'object' && document !== null && !Array.isArray(document)) return document as Json;
+  throw new Error(`${path} is not a document`);
+}
+
+function parse(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Error(text.trim() === '' ? `${path} is empty` : `${path} is not JSON`, { cause });
+  }
 }
 
 // By name, not by import.meta: bundled into another program, this module is that program's file.

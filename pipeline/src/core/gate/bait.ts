@@ -8,25 +8,25 @@ export type BaitFiles = ReadonlyMap<string, string>;
 
 type Bait = { name: string; files: BaitFiles; isFoundIn: (finding: Finding) => boolean };
 
-/** Ecosystems that bait is known for, by the first word of the database's name for them. */
-const PACKAGES: Readonly<Record<string, (release: string) => Bait>> = {
-  npm: () => ({
-    name: 'npm lodash 4.17.4',
-    files: new Map([
-      ['app/node_modules/lodash/package.json', '{"name":"lodash","version":"4.17.4","license":"MIT"}\n'],
-    ]),
-    isFoundIn: ({ package: found }) => found?.ecosystem === 'npm' && found.name === 'lodash',
-  }),
-  debian: (release) => ({
+const LODASH: Bait = {
+  name: 'npm lodash 4.17.4',
+  files: new Map([['app/node_modules/lodash/package.json', '{"name":"lodash","version":"4.17.4","license":"MIT"}\n']]),
+  isFoundIn: ({ kind, package: found }) =>
+    kind === 'vulnerability' && found?.ecosystem === 'npm' && found.name === 'lodash',
+};
+
+function openssl(release: string): Bait {
+  return {
     name: `Debian ${release} openssl 1.0.1e-2`,
     files: new Map([
       ['etc/debian_version', `${release}.0\n`],
       ['etc/os-release', `ID=debian\nVERSION_ID="${release}"\nPRETTY_NAME="Debian GNU/Linux ${release}"\n`],
       ['var/lib/dpkg/status', DPKG_STATUS],
     ]),
-    isFoundIn: ({ package: found }) => found?.ecosystem === 'deb' && found.name === 'openssl',
-  }),
-};
+    isFoundIn: ({ kind, package: found }) =>
+      kind === 'vulnerability' && found?.ecosystem === 'deb' && found.name === 'openssl',
+  };
+}
 
 /** Heartbleed's version: every Debian since has it on record. */
 const DPKG_STATUS = [
@@ -49,12 +49,15 @@ const SECRET: Bait = {
   isFoundIn: ({ kind, id }) => kind === 'secret' && id.startsWith('github'),
 };
 
+/** By ecosystem, as the database names it (`npm`, `debian 13`); null where none is known. */
+function packageBait(ecosystem: string): Bait | null {
+  const [family, release] = ecosystem.split(' ');
+  if (family === 'npm') return LODASH;
+  return family === 'debian' && release !== undefined ? openssl(release) : null;
+}
+
 function baitFor(ecosystems: readonly string[]): Bait[] {
-  const packages = ecosystems.flatMap((ecosystem) => {
-    const [family = '', release = ''] = ecosystem.split(' ');
-    return PACKAGES[family]?.(release) ?? [];
-  });
-  return [...packages, SECRET];
+  return [...ecosystems.flatMap((ecosystem) => packageBait(ecosystem) ?? []), SECRET];
 }
 
 /** The files of a root folder that holds bait for these ecosystems. */
@@ -62,13 +65,13 @@ export function baitFiles(ecosystems: readonly string[]): BaitFiles {
   return new Map(baitFor(ecosystems).flatMap(({ files }) => [...files]));
 }
 
-/** What was put out, and what of it the scanner did not find. An ecosystem without bait counts as missed: nobody has tried it. */
+/** What was put out, and what of it the scanner did not find. */
 export function judgeBait(ecosystems: readonly string[], findings: readonly Finding[]): BaitFacts {
   const baits = baitFor(ecosystems);
-  const unknown = ecosystems.filter((ecosystem) => PACKAGES[ecosystem.split(' ')[0] ?? ''] === undefined);
-  const missed = baits.filter(({ isFoundIn }) => !findings.some(isFoundIn)).map(({ name }) => name);
+  const nameOf = ({ name }: Bait) => name;
   return {
-    put: baits.map(({ name }) => name),
-    missed: [...missed, ...unknown.map((ecosystem) => `anything of ${ecosystem} (no bait is known for it)`)],
+    put: baits.map(nameOf),
+    missed: baits.filter(({ isFoundIn }) => !findings.some(isFoundIn)).map(nameOf),
+    untried: ecosystems.filter((ecosystem) => packageBait(ecosystem) === null),
   };
 }

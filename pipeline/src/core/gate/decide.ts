@@ -1,8 +1,8 @@
 // Decides whether what was scanned may ship. Findings, policy and today's date come in, a verdict goes out; nothing is started.
 import type { Status } from '../model.ts';
-import { compareFindings, type Finding, type FindingKind, KINDS, keyOf, phraseThing, rank } from './finding.ts';
-import type { Exception, Policy } from './policy.ts';
-import { type Statement, statementFor } from './vex.ts';
+import { compareFindings, type Finding, type FindingKind, fileOf, KINDS, keyOf, phraseThing, rank } from './finding.ts';
+import type { DatabasePolicy, Exception, Policy } from './policy.ts';
+import { acquits, type Statement, statementFor } from './vex.ts';
 
 /** `blocks`: it counts. All others are why a finding does not. */
 export const OUTCOMES = ['blocks', 'below', 'development', 'no-fix', 'vex', 'accepted', 'known'] as const;
@@ -24,15 +24,19 @@ export type DatabaseFacts = {
   advisories: Record<string, number>;
 };
 
-/** What an earlier scan of the base branch found, by key. */
-export type Baseline = { source: string; database: string | null; keys: string[] };
+/** What an earlier scan of the base branch found; `database` is the sha256 of the one it was found with. */
+export type Baseline = { source: string; database: string | null; findings: KnownFinding[] };
+/** In how many places it was: a second secret in a file that has one is new, and so is a package that now ships. */
+export type KnownFinding = { key: string; places: number; dev: boolean };
 
-/** Bait that was scanned beside: what of it was not found. */
-export type BaitFacts = { put: string[]; missed: string[] };
+/** Bait that was scanned beside: what was put out, what of it was not found, and ecosystems that no bait is known for. */
+export type BaitFacts = { put: string[]; missed: string[]; untried: string[] };
 
 export type GateFacts = {
   /** Today, `2026-12-31`. */
   date: string;
+  /** Null where only the source was scanned. */
+  image: { digest: string } | null;
   findings: readonly Finding[];
   database: DatabaseFacts | null;
   /** Kinds that could not be looked for, and why. */
@@ -55,10 +59,10 @@ export type GateVerdict = {
 };
 
 export function decideGate(facts: GateFacts, policy: Policy, statements: readonly Statement[]): GateVerdict {
-  const known = knownBefore(facts, policy);
-  const decisions = [...facts.findings]
-    .sort(compareFindings)
-    .map((finding) => decideFinding(finding, { facts, policy, statements, known: known.keys }));
+  const baseline = usableBaseline(facts, policy);
+  const issued = statements.filter(({ timestamp }) => timestamp.slice(0, 10) <= facts.date);
+  const around: Around = { facts, policy, statements: issued, known: baseline.known };
+  const decisions = [...facts.findings].sort(compareFindings).map((finding) => decideFinding(finding, around));
   const failures = [
     ...blockingReasons(decisions),
     ...policy.exceptions.filter((entry) => entry.until < facts.date).map(expired),
@@ -68,7 +72,11 @@ export function decideGate(facts: GateFacts, policy: Policy, statements: readonl
   return {
     status: failures.length > 0 ? 'failed' : notEvaluated.length > 0 ? 'not evaluated' : 'passed',
     reasons: [...failures, ...notEvaluated],
-    warnings: [...known.warnings, ...policy.exceptions.filter((entry) => isUnused(entry, facts)).map(unused)],
+    warnings: [
+      ...baseline.warnings,
+      ...policy.exceptions.filter((entry) => isUnused(entry, facts)).map(unused),
+      ...statements.filter((statement) => !issued.includes(statement)).map(early),
+    ],
     decisions,
   };
 }
@@ -77,9 +85,10 @@ type Around = {
   facts: GateFacts;
   policy: Policy;
   statements: readonly Statement[];
-  known: ReadonlySet<string>;
+  known: ReadonlyMap<string, KnownFinding>;
 };
 
+/** The first rule that lets a finding off decides; what none of them does blocks. */
 function decideFinding(finding: Finding, { facts, policy, statements, known }: Around): Decision {
   const decision = (outcome: Outcome, why: string): Decision => ({ finding, outcome, why });
   if (rank(finding.severity) < rank(policy.failAt)) {
@@ -91,25 +100,29 @@ function decideFinding(finding: Finding, { facts, policy, statements, known }: A
   if (policy.fixableOnly && finding.kind === 'vulnerability' && finding.fixedIn === null) {
     return decision('no-fix', 'there is no version that mends it, and the policy counts fixable findings only');
   }
-  const statement = statementFor(finding, statements);
-  if (statement?.status === 'not_affected' || statement?.status === 'fixed') {
+  const statement = statementFor(finding, statements, facts.image?.digest ?? null);
+  if (statement !== undefined && acquits(statement)) {
     const reason = statement.impact ?? statement.justification ?? statement.status;
     return decision('vex', `${statement.status} says ${statement.place}: ${reason}`);
   }
-  const exception = policy.exceptions.find((entry) => speaksOf(entry, finding) && entry.until >= facts.date);
-  if (exception !== undefined) {
-    return decision('accepted', `accepted by ${exception.owner} until ${exception.until}: ${exception.reason}`);
+  const exceptions = policy.exceptions.filter((entry) => speaksOf(entry, finding));
+  const holding = exceptions.find((entry) => entry.until >= facts.date);
+  if (holding !== undefined) {
+    return decision('accepted', `accepted by ${holding.owner} until ${holding.until}: ${holding.reason}`);
   }
-  if (known.has(keyOf(finding)))
+  if (isKnown(finding, known.get(keyOf(finding)))) {
     return decision('known', 'the base branch has it too, and the policy counts new ones only');
-  const end = policy.exceptions.find((entry) => speaksOf(entry, finding));
-  if (end !== undefined) return decision('blocks', `${finding.severity}; its exception ended on ${end.until}`);
+  }
+  const [ended] = exceptions;
+  if (ended !== undefined) return decision('blocks', `${finding.severity}; its exception ended on ${ended.until}`);
   return decision('blocks', `${finding.severity} counts from ${policy.failAt}`);
 }
 
 function speaksOf(exception: Exception, finding: Finding): boolean {
   if (exception.id !== finding.id) return false;
-  return exception.package === null || exception.package === finding.package?.name;
+  if (exception.package !== null && exception.package !== finding.package?.name) return false;
+  if (exception.file === null) return true;
+  return finding.places.length > 0 && finding.places.every((place) => fileOf(place) === exception.file);
 }
 
 function blockingReasons(decisions: readonly Decision[]): string[] {
@@ -140,46 +153,76 @@ function unused(exception: Exception): string {
   return `the exception for ${exception.id} (line ${exception.line} of the policy) matches nothing: take it out`;
 }
 
+function early({ place, timestamp }: Statement): string {
+  return `the VEX statement ${place} is of ${timestamp.slice(0, 10)}, which is yet to come: it does not hold`;
+}
+
 /** What cannot be said for want of data. It never makes a gate green. */
 function notEvaluatedReasons(facts: GateFacts, policy: Policy): string[] {
-  const missing = facts.missing.map(({ kind, reason }) => `${kind === 'sbom' ? 'SBOM' : plural(kind, 2)}: ${reason}`);
-  return [...missing, ...(facts.database === null ? [] : databaseFaults(facts, facts.database, policy))];
+  const { database, ecosystems, bait } = facts;
+  const isMissing = (wanted: string) => facts.missing.some(({ kind }) => kind === wanted);
+  return [
+    ...facts.missing.map(({ kind, reason }) => `${kind === 'sbom' ? 'SBOM' : plural(kind, 2)}: ${reason}`),
+    ...(database === null && !isMissing('vulnerability') ? ['vulnerabilities: there was no database'] : []),
+    ...(database === null ? [] : databaseFaults(facts, database, policy)),
+    ...(ecosystems.length === 0 && !isMissing('sbom') ? ['SBOM: it names no package that has advisories'] : []),
+    ...(bait?.untried ?? []).map((name) => `no bait is known for ${name}: whether the scanner finds any is not known`),
+  ];
 }
 
 function databaseFaults(facts: GateFacts, database: DatabaseFacts, policy: Policy): string[] {
-  const { maxAgeDays, leastAdvisories } = policy.database;
-  const age = daysBetween(database.updatedAt, facts.date);
-  const faults: string[] = [];
-  if (database.origin === 'other' && !facts.rehearsal) {
-    faults.push(`nobody vouches for the vulnerability database ${database.source}: no official registry, not listed`);
-  }
-  if (!Number.isFinite(age) || age > maxAgeDays || age < -1) {
-    const old =
-      age < -1 || !Number.isFinite(age) ? 'has no date that can be' : `is ${age} days old, more than ${maxAgeDays}`;
-    faults.push(`the vulnerability database ${old} (${database.updatedAt})`);
-  }
-  for (const ecosystem of facts.ecosystems) {
-    const least = leastAdvisories[ecosystem] ?? leastAdvisories[ecosystem.split(' ')[0] ?? ''] ?? 1;
-    const held = database.advisories[ecosystem] ?? 0;
-    if (held < least)
-      faults.push(`the vulnerability database holds ${held} advisories for ${ecosystem}, fewer than ${least}`);
-  }
-  return faults;
+  const isVouchedFor = database.origin !== 'other' || facts.rehearsal;
+  return [
+    ...(isVouchedFor
+      ? []
+      : [`nobody vouches for the vulnerability database ${database.source}: no official registry, not listed`]),
+    ...ageFaults(database.updatedAt, facts.date, policy.database.maxAgeDays),
+    ...facts.ecosystems.flatMap((ecosystem) => hollowness(ecosystem, database, policy.database)),
+  ];
 }
 
-/** Whole days from a time to a day; 0 on the same day. */
+function ageFaults(updatedAt: string, date: string, maxAgeDays: number): string[] {
+  const age = daysBetween(updatedAt, date);
+  if (age > maxAgeDays) {
+    return [`the vulnerability database is ${age} days old, more than ${maxAgeDays} (${updatedAt})`];
+  }
+  // Midnight may lie between two clocks; a whole day more may not.
+  return age >= -1 ? [] : [`the vulnerability database has a date that cannot be (${updatedAt || 'none'})`];
+}
+
+function hollowness(ecosystem: string, { advisories }: DatabaseFacts, { leastAdvisories }: DatabasePolicy): string[] {
+  const [family = ''] = ecosystem.split(' ');
+  const least = ownValue(leastAdvisories, ecosystem) ?? ownValue(leastAdvisories, family) ?? 1;
+  const held = ownValue(advisories, ecosystem) ?? 0;
+  if (held >= least) return [];
+  return [`the vulnerability database holds ${held} advisories for ${ecosystem}, fewer than ${least}`];
+}
+
+/** Ecosystems are named by what was scanned, and may be called `constructor`. */
+function ownValue(record: Readonly<Record<string, number>>, key: string): number | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
+}
+
+/** Whole days from a time to a day; 0 on the same day, NaN for no time. */
 function daysBetween(time: string, date: string): number {
-  const from = Date.parse(time.slice(0, 10));
-  return Math.floor((Date.parse(date) - from) / 86_400_000);
+  return Math.floor((Date.parse(date) - Date.parse(time.slice(0, 10))) / 86_400_000);
 }
 
 /** A baseline counts only if it was looked for with the same database: else "new" may just be newly published. */
-function knownBefore(facts: GateFacts, policy: Policy): { keys: Set<string>; warnings: string[] } {
-  const none = (warning: string) => ({ keys: new Set<string>(), warnings: [warning] });
-  if (!policy.newFindingsOnly) return { keys: new Set(), warnings: [] };
-  if (facts.baseline === null) return none('the policy counts new findings only, but no baseline was given: all count');
-  if (facts.baseline.database !== (facts.database?.digest ?? null)) {
-    return none(`the baseline ${facts.baseline.source} was scanned with another database: all findings count`);
+function usableBaseline(
+  { baseline, database }: GateFacts,
+  { newFindingsOnly }: Policy,
+): { known: Map<string, KnownFinding>; warnings: string[] } {
+  const none = (...warnings: string[]) => ({ known: new Map<string, KnownFinding>(), warnings });
+  if (!newFindingsOnly) return none();
+  if (baseline === null) return none('the policy counts new findings only, but no baseline was given: all count');
+  if (baseline.database !== (database?.sha256 ?? null)) {
+    return none(`the baseline ${baseline.source} was scanned with another database: all findings count`);
   }
-  return { keys: new Set(facts.baseline.keys), warnings: [] };
+  return { known: new Map(baseline.findings.map((finding) => [finding.key, finding])), warnings: [] };
+}
+
+function isKnown(finding: Finding, known: KnownFinding | undefined): boolean {
+  if (known === undefined || finding.places.length > known.places) return false;
+  return finding.dev || !known.dev;
 }

@@ -1,13 +1,12 @@
 // Says for each finding why it counts or not, and between two recorded runs what moved the verdict.
-import { type Finding, keyOf, phrasePlace, phraseThing } from './finding.ts';
+import { compareText, type Finding, type FindingKind, keyOf, phrasePlace, phraseThing } from './finding.ts';
 import { decideInputs, type VerdictInputs, type VerdictRecord } from './verdict.ts';
 
 /** One run: the verdict, its reasons, and each finding with why. */
 export function explain(record: VerdictRecord): string {
   const { inputs, verdict } = record;
-  const byKey = new Map(inputs.findings.map((finding) => [keyOf(finding), finding]));
-  const lines = verdict.decisions.flatMap(({ key, outcome, why }) => {
-    const finding = byKey.get(key);
+  const lines = verdict.decisions.flatMap(({ outcome, why }, index) => {
+    const finding = inputs.findings[index];
     return finding === undefined ? [] : describe(finding, outcome === 'blocks', why);
   });
   return [
@@ -21,7 +20,9 @@ export function explain(record: VerdictRecord): string {
       ({ name, version, standIn }) => `${name.padEnd(9)} ${version}${standIn === null ? '' : ` (${standIn})`}`,
     ),
     `database  ${describeDatabase(inputs)}`,
-    `policy    ${inputs.policy === null ? 'built in' : `${inputs.policy.file} ${inputs.policy.sha256}`}, from ${inputs.policyFrom}`,
+    `policy    ${inputs.policy === null ? 'built in' : `${inputs.policy.file} ${inputs.policy.sha256}, from ${inputs.policyFrom}`}`,
+    ...inputs.vex.map(({ file, sha256 }) => `VEX       ${file} ${sha256}, from ${inputs.policyFrom}`),
+    ...(inputs.baseline === null ? [] : [`baseline  ${inputs.baseline.source}`]),
     '',
     ...(lines.length === 0 ? ['No findings.'] : lines),
     '',
@@ -61,35 +62,54 @@ export type Comparison = {
 
 /** Why `after` came out as it did when `before` did not. */
 export function compare(before: VerdictRecord, after: VerdictRecord): Comparison {
-  const [a, b] = [before.inputs, after.inputs];
   const [blockedBefore, blockedAfter] = [blockingKeys(before), blockingKeys(after)];
-  const appeared = [...blockedAfter].filter((key) => !blockedBefore.has(key));
-  const gone = [...blockedBefore].filter((key) => !blockedAfter.has(key));
+  const appeared = blockedAfter.filter((key) => !blockedBefore.includes(key));
+  const gone = blockedBefore.filter((key) => !blockedAfter.includes(key));
   const moved = before.verdict.status !== after.verdict.status || appeared.length > 0 || gone.length > 0;
-  const differs = MOVERS.filter((mover) => DIFFERS[mover](a, b));
-  const movers = moved ? differs.filter((mover) => hasMoved(mover, before, after)) : [];
-  return { moved, differs, movers, appeared, gone };
+  const differs = MOVERS.filter((mover) => DIFFERS[mover](before.inputs, after.inputs));
+  return { moved, differs, movers: moved ? moversOf(before, after, differs) : [], appeared, gone };
 }
 
 const DIFFERS: Record<Mover, (a: VerdictInputs, b: VerdictInputs) => boolean> = {
-  code: (a, b) => !same(a.image?.appLayers, b.image?.appLayers) || !same(sourceKeys(a), sourceKeys(b)),
+  code: (a, b) => !same(a.image?.appLayers, b.image?.appLayers) || hasOtherSource(a, b),
   'base image': (a, b) => a.image?.base !== b.image?.base,
-  scanner: (a, b) => !same(a.scanners, b.scanners),
-  database: (a, b) => a.database?.digest !== b.database?.digest || a.database?.origin !== b.database?.origin,
+  scanner: (a, b) =>
+    !same(a.scanners, b.scanners) || !same(scannerGaps(a), scannerGaps(b)) || !same(baitFaults(a), baitFaults(b)),
+  database: (a, b) => a.database?.sha256 !== b.database?.sha256 || a.database?.origin !== b.database?.origin,
   policy: (a, b) => a.policy?.sha256 !== b.policy?.sha256 || a.rehearsal !== b.rehearsal,
-  VEX: (a, b) =>
-    !same(
-      a.vex.map(({ sha256 }) => sha256),
-      b.vex.map(({ sha256 }) => sha256),
-    ),
+  VEX: (a, b) => !same(a.vex.map(hash), b.vex.map(hash)),
   baseline: (a, b) => !same(a.baseline, b.baseline),
   date: (a, b) => a.date !== b.date,
 };
 
-/** Packages and files of the source that findings are in: all that a record knows of the code beside the image. */
-function sourceKeys(inputs: VerdictInputs): string[] {
-  const things = inputs.findings.filter(({ layer }) => layer !== 'base').map(thingOf);
-  return [...new Set(things)].sort();
+/**
+ * A record knows of the source only what findings there name, and those come and go with a database as well. So it is held for
+ * another one only where nothing else explains the difference.
+ */
+function hasOtherSource(a: VerdictInputs, b: VerdictInputs): boolean {
+  const things = ({ findings }: VerdictInputs) =>
+    findings.filter(({ layer, kind }) => layer === null && knowledge(kind, a, b) === null).map(thingOf);
+  return !same([...new Set(things(a))].sort(compareText), [...new Set(things(b))].sort(compareText));
+}
+
+/** What knows other faults of this kind than it did: no database tells of secrets. */
+function knowledge(kind: FindingKind, a: VerdictInputs, b: VerdictInputs): Mover | null {
+  if (kind === 'vulnerability' && DIFFERS.database(a, b)) return 'database';
+  return DIFFERS.scanner(a, b) ? 'scanner' : null;
+}
+
+/** The database has its own say about vulnerabilities; all else that could not be looked for is for want of a scanner. */
+function scannerGaps({ missing }: VerdictInputs): VerdictInputs['missing'] {
+  return missing.filter((gap) => !isOfDatabase(gap));
+}
+
+/** Bait is put out in strict runs only; that there was none says nothing. */
+function baitFaults({ bait }: VerdictInputs): string[] {
+  return [...(bait?.missed ?? []), ...(bait?.untried ?? [])];
+}
+
+function hash({ sha256 }: { sha256: string }): string {
+  return sha256;
 }
 
 function thingOf(finding: Finding): string {
@@ -100,62 +120,77 @@ function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-/** Swap one input and decide again: exact for all but the findings themselves, which are told apart one by one. */
-function hasMoved(mover: Mover, before: VerdictRecord, after: VerdictRecord): boolean {
-  switch (mover) {
-    case 'policy':
-      return differsWith(after, { policy: before.inputs.policy, rehearsal: before.inputs.rehearsal });
-    case 'VEX':
-      return differsWith(after, { vex: before.inputs.vex });
-    case 'baseline':
-      return differsWith(after, { baseline: before.inputs.baseline });
-    case 'date':
-      return differsWith(after, { date: before.inputs.date });
-    default:
-      return findingsMovedBy(before, after).has(mover) || (mover === 'database' && databaseDecides(before, after));
-  }
+/** Those without which it would not have moved; where several were enough each, those. */
+function moversOf(before: VerdictRecord, after: VerdictRecord, differs: readonly Mover[]): Mover[] {
+  const byFindings = findingsMovedBy(before, after);
+  const needed = differs.filter((mover) => byFindings.has(mover) || decidesOtherwise(after, mover, before.inputs));
+  return needed.length > 0 ? needed : differs.filter((mover) => decidesOtherwise(before, mover, after.inputs));
 }
 
-function differsWith(after: VerdictRecord, swapped: Partial<VerdictInputs>): boolean {
-  const { status, decisions } = decideInputs({ ...after.inputs, ...swapped });
-  const blocking = decisions.filter(({ outcome }) => outcome === 'blocks').map(({ finding }) => keyOf(finding));
-  return status !== after.verdict.status || !same(blocking.sort(), [...blockingKeys(after)].sort());
+/** What of the inputs decides by itself, beside what was found with it. */
+const OWN_SAY: Record<Mover, (other: VerdictInputs, own: VerdictInputs) => Partial<VerdictInputs>> = {
+  code: ({ ecosystems }) => ({ ecosystems }),
+  'base image': ({ ecosystems }) => ({ ecosystems }),
+  scanner: (other, own) => ({
+    bait: other.bait,
+    missing: [...scannerGaps(other), ...own.missing.filter(isOfDatabase)],
+  }),
+  database: (other, own) => ({
+    database: other.database,
+    missing: [...scannerGaps(own), ...other.missing.filter(isOfDatabase)],
+  }),
+  policy: ({ policy, rehearsal }) => ({ policy, rehearsal }),
+  VEX: ({ vex }) => ({ vex }),
+  baseline: ({ baseline }) => ({ baseline }),
+  date: ({ date }) => ({ date }),
+};
+
+function isOfDatabase({ kind }: VerdictInputs['missing'][number]): boolean {
+  return kind === 'vulnerability';
 }
 
-/** Its age, its origin or how much it holds, whatever was found with it. */
-function databaseDecides(before: VerdictRecord, after: VerdictRecord): boolean {
-  const { database, missing } = before.inputs;
-  return differsWith(after, { database, missing });
+/** Swap one input for the other run's, and decide again. */
+function decidesOtherwise({ inputs, verdict }: VerdictRecord, mover: Mover, other: VerdictInputs): boolean {
+  const { status, decisions } = decideInputs({ ...inputs, ...OWN_SAY[mover](other, inputs) });
+  const blocks = (outcomes: readonly { outcome: string }[]) => outcomes.map(({ outcome }) => outcome === 'blocks');
+  return status !== verdict.status || !same(blocks(decisions), blocks(verdict.decisions));
 }
 
-/** Each finding that came or went: by another package (code or base), or by other knowledge of the same package. */
-function findingsMovedBy(before: VerdictRecord, after: VerdictRecord): Set<Mover> {
-  const movers = new Set<Mover>();
+/** Of each finding that blocks in one of the runs only: who brought it, or made it another. */
+function findingsMovedBy(before: VerdictRecord, after: VerdictRecord): Set<Mover | null> {
   const [a, b] = [before.inputs, after.inputs];
-  const compareSides = (one: VerdictInputs, other: VerdictInputs, blocking: ReadonlySet<string>) => {
-    const others = new Set(other.findings.map(keyOf));
-    const otherThings = new Set(other.findings.map(thingOf));
-    for (const finding of one.findings) {
-      if (!blocking.has(keyOf(finding)) || others.has(keyOf(finding))) continue;
-      movers.add(moverOf(finding, otherThings.has(thingOf(finding)), a, b));
-    }
+  const onlyIn = (one: VerdictRecord, other: VerdictRecord) => {
+    const blocksThere = new Set(blockingKeys(other));
+    const twins = new Map(other.inputs.findings.map((finding) => [keyOf(finding), finding]));
+    const things = new Set(other.inputs.findings.map(thingOf));
+    return one.inputs.findings
+      .filter((_finding, index) => one.verdict.decisions[index]?.outcome === 'blocks')
+      .filter((finding) => !blocksThere.has(keyOf(finding)))
+      .map((finding) => {
+        const twin = twins.get(keyOf(finding));
+        return twin === undefined
+          ? broughtBy(finding, things.has(thingOf(finding)), a, b)
+          : changedBy(finding, twin, a, b);
+      });
   };
-  compareSides(b, a, blockingKeys(after));
-  compareSides(a, b, blockingKeys(before));
-  return movers;
+  return new Set([...onlyIn(after, before), ...onlyIn(before, after)]);
 }
 
-/** Whether the package was there all along cannot be read from findings alone, so an unchanged layer decides. */
-function moverOf(finding: Finding, wasSeen: boolean, a: VerdictInputs, b: VerdictInputs): Mover {
-  const changed: Mover = finding.layer === 'base' ? 'base image' : 'code';
-  const isChanged = DIFFERS[changed](a, b);
-  const knowledge: Mover = DIFFERS.database(a, b) ? 'database' : 'scanner';
-  if (!isChanged) return knowledge;
-  return wasSeen && (DIFFERS.database(a, b) || DIFFERS.scanner(a, b)) ? knowledge : changed;
+/** `wasSeen`: the other run has findings in the same package. Where it has none, a layer that did not change says as much. */
+function broughtBy({ kind, layer }: Finding, wasSeen: boolean, a: VerdictInputs, b: VerdictInputs): Mover {
+  const holder: Mover = layer === 'base' ? 'base image' : 'code';
+  const known = knowledge(kind, a, b);
+  return known === null || (DIFFERS[holder](a, b) && !wasSeen) ? holder : known;
 }
 
-function blockingKeys(record: VerdictRecord): Set<string> {
-  return new Set(record.verdict.decisions.filter(({ outcome }) => outcome === 'blocks').map(({ key }) => key));
+/** The same fault in the same package: it is known otherwise, or it is used otherwise; else it was decided otherwise. */
+function changedBy(one: Finding, other: Finding, a: VerdictInputs, b: VerdictInputs): Mover | null {
+  if (one.severity !== other.severity || one.fixedIn !== other.fixedIn) return knowledge(one.kind, a, b);
+  return one.dev !== other.dev || one.places.length !== other.places.length ? 'code' : null;
+}
+
+function blockingKeys({ verdict }: VerdictRecord): string[] {
+  return verdict.decisions.filter(({ outcome }) => outcome === 'blocks').map(({ key }) => key);
 }
 
 export function renderComparison(before: VerdictRecord, after: VerdictRecord): string {

@@ -38,11 +38,12 @@ export function rank(severity: Severity): number {
   return SEVERITIES.indexOf(severity);
 }
 
-/** The same fault in the same package, wherever it was seen. Of what has no package, the file counts. */
+/** The same fault in the same package, wherever it was seen. Of what has no package, the file counts, and what is wrong in it. */
 export function keyOf(finding: Finding): string {
-  const { kind, id } = finding;
-  const thing = finding.package === null ? (finding.places[0]?.file ?? '') : purlOf(finding.package);
-  return `${kind} ${id} ${thing}`;
+  const { kind, id, title, places } = finding;
+  if (finding.package !== null) return `${kind} ${id} ${purlOf(finding.package)}`;
+  const file = places[0] === undefined ? '' : fileOf(places[0]);
+  return kind === 'misconfiguration' ? `${kind} ${id} ${file}: ${title}` : `${kind} ${id} ${file}`;
 }
 
 function purlOf({ ecosystem, name, version }: PackageName): string {
@@ -99,6 +100,10 @@ export function phraseThing(finding: Finding): string {
 
 export function phrasePlace(place: Place | undefined): string {
   if (place === undefined) return 'an unknown place';
-  const at = place.line === null ? place.file : `${place.file}:${place.line}`;
-  return place.in === 'image' ? `image:/${at.replace(/^\/+/, '')}` : at;
+  return place.line === null ? fileOf(place) : `${fileOf(place)}:${place.line}`;
+}
+
+/** A path in the repository, or `image:/…`: an equal path in the image is another file. */
+export function fileOf(place: Place): string {
+  return place.in === 'image' ? `image:/${place.file}` : place.file;
 }

@@ -2,11 +2,14 @@
 import type { Finding } from './finding.ts';
 import type { LockFile } from './lock-file.ts';
 
-/** npm packages only; everything else is where the scanner saw it. `shipped` is the lock file that the image is built from. */
+/**
+ * npm packages only; everything else is where the scanner saw it. `shipped` is the lock file that the image's own layer is built
+ * from; what the base image brings is in none of ours.
+ */
 export function locate(finding: Finding, locks: readonly LockFile[], shipped: string): Finding {
   const { package: found, places } = finding;
-  if (found === null || found.ecosystem !== 'npm') return finding;
-  const files = finding.layer === null ? places.map(({ file }) => file) : [shipped];
+  if (found === null || found.ecosystem !== 'npm' || finding.layer === 'base') return finding;
+  const files = finding.layer === 'app' ? [shipped] : places.map(({ file }) => file);
   const locked = locks.flatMap((lock) => {
     if (!files.includes(lock.file)) return [];
     const entry = lock.find(found.name, found.version);

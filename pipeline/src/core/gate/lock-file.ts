@@ -10,10 +10,10 @@ export type LockedPackage = {
 };
 
 type Entry = {
+  /** Where it is not the folder's: of an alias. */
+  name?: string;
   version?: string;
   dev?: boolean;
-  devOptional?: boolean;
-  link?: boolean;
 } & Partial<
   Record<'dependencies' | 'devDependencies' | 'optionalDependencies' | 'peerDependencies', Record<string, string>>
 >;
@@ -26,11 +26,10 @@ export class LockFile {
   readonly #lines: ReadonlyMap<string, number>;
   readonly #chains: ReadonlyMap<string, string[]>;
 
-  /** The text has been parsed before (`checkPackages`): that it is a lock file is known. */
+  /** A text that is no lock file (a broken fixture of a test, say) is one that holds nothing: it can excuse nothing either. */
   constructor(file: string, text: string) {
     this.file = file;
-    const { packages = {} } = JSON.parse(text) as { packages?: Record<string, Entry> };
-    this.#entries = new Map(Object.entries(packages));
+    this.#entries = entriesOf(text);
     this.#lines = linesOf(text);
     this.#chains = chainsFrom(this.#entries);
   }
@@ -38,21 +37,36 @@ export class LockFile {
   /** The package of this name and version; the nearest to the root, where there are several. */
   find(name: string, version: string): LockedPackage | undefined {
     const paths = [...this.#entries]
-      .filter(([path, entry]) => nameOf(path) === name && entry.version === version)
+      .filter(([path, entry]) => (entry.name ?? folderName(path)) === name && entry.version === version)
       .map(([path]) => path)
-      .sort((a, b) => this.#chainOf(a).length - this.#chainOf(b).length);
+      .sort((a, b) => this.#depthOf(a) - this.#depthOf(b));
     const [path] = paths;
     if (path === undefined) return undefined;
     const dev = paths.every((each) => this.#entries.get(each)?.dev === true);
-    return { line: this.#lines.get(path) ?? 1, via: this.#chainOf(path), dev };
+    return { line: this.#lines.get(path) ?? 1, via: this.#chains.get(path) ?? [], dev };
   }
 
-  #chainOf(path: string): string[] {
-    return this.#chains.get(path) ?? [];
+  /** What nothing leads to comes last. */
+  #depthOf(path: string): number {
+    return this.#chains.get(path)?.length ?? Number.POSITIVE_INFINITY;
   }
 }
 
-function nameOf(path: string): string {
+function entriesOf(text: string): Map<string, Entry> {
+  const { packages } = (parse(text) ?? {}) as { packages?: unknown };
+  if (typeof packages !== 'object' || packages === null) return new Map();
+  return new Map(Object.entries(packages).filter(([, entry]) => typeof entry === 'object' && entry !== null));
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function folderName(path: string): string {
   return path.split('node_modules/').at(-1) ?? '';
 }
 
@@ -67,8 +81,9 @@ function linesOf(text: string): Map<string, number> {
 
 /** Breadth first, so that each package gets its shortest chain. */
 function chainsFrom(entries: ReadonlyMap<string, Entry>): Map<string, string[]> {
-  const chains = new Map<string, string[]>([['', []]]);
-  const queue = [''];
+  // The package itself, and its workspaces: whatever is not installed.
+  const queue = [...entries.keys()].filter((path) => !path.includes('node_modules/'));
+  const chains = new Map<string, string[]>(queue.map((path) => [path, []]));
   for (let path = queue.shift(); path !== undefined; path = queue.shift()) {
     const entry = entries.get(path);
     for (const name of NEEDS.flatMap((kind) => Object.keys(entry?.[kind] ?? {}))) {

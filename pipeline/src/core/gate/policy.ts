@@ -10,6 +10,8 @@ export type Exception = {
   id: string;
   /** Only in this package, when given. */
   package: string | null;
+  /** Only in this file (`image:/…` for one of the image), when given: what secrets and misconfigurations have for a package. */
+  file: string | null;
   reason: string;
   owner: string;
   until: string;
@@ -72,8 +74,7 @@ export function parsePolicy(text: string, file = POLICY_FILE): Policy {
 }
 
 function readPolicy(yaml: YamlFile, fields: Fields): Policy {
-  const version = fields.count('version', 0);
-  if (version !== 1) fields.fault('version', `must be 1, the one version there is`);
+  fields.exactly('version', 1, 'the one version there is');
   const policy: Policy = {
     failAt: fields.oneOf('failAt', SEVERITIES, DEFAULT_POLICY.failAt),
     fixableOnly: fields.flag('fixableOnly', DEFAULT_POLICY.fixableOnly),
@@ -103,10 +104,10 @@ function readDatabase(fields: Fields | undefined): DatabasePolicy {
     references: fields.has('references') ? fields.texts('references') : defaults.references,
     official: fields.has('official') ? fields.texts('official') : defaults.official,
     listed,
-    leastAdvisories:
-      least === undefined
-        ? defaults.leastAdvisories
-        : Object.fromEntries(least.names().map((name) => [name, least.count(name, 0)])),
+    leastAdvisories: {
+      ...defaults.leastAdvisories,
+      ...Object.fromEntries((least?.names() ?? []).map((name) => [name, least?.count(name, 0) ?? 0])),
+    },
   };
   fields.end();
   return database;
@@ -116,6 +117,7 @@ function readException(yaml: YamlFile, fields: Fields): Exception {
   const exception: Exception = {
     id: fields.required('id'),
     package: fields.text('package') ?? null,
+    file: fields.text('file') ?? null,
     reason: fields.required('reason'),
     owner: fields.required('owner'),
     until: fields.required('until'),

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { VERSION } from '../version.ts';
 import type { Decision } from './decide.ts';
-import { type Finding, keyOf, phraseThing, type Severity } from './finding.ts';
+import { type Finding, keyOf, type Place, phraseThing, type Severity } from './finding.ts';
 
 const LEVELS: Record<Severity, 'error' | 'warning' | 'note'> = {
   CRITICAL: 'error',
@@ -23,6 +23,7 @@ export function renderSarif(decisions: readonly Decision[], fallback: { file: st
   const rules = new Map<string, Finding>();
   for (const { finding } of decisions) if (!rules.has(finding.id)) rules.set(finding.id, finding);
   const ids = [...rules.keys()];
+  const fingerprints = fingerprintsOf(decisions);
   const log = {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
     version: '2.1.0',
@@ -30,7 +31,12 @@ export function renderSarif(decisions: readonly Decision[], fallback: { file: st
       {
         tool: { driver: { name: 'drydock', version: VERSION, rules: [...rules.values()].map(rule) } },
         columnKind: 'utf16CodeUnits',
-        results: decisions.map((decision) => result(decision, ids, fallback)),
+        results: decisions.map((decision, index) => ({
+          ...result(decision, fallback),
+          ruleIndex: ids.indexOf(decision.finding.id),
+          // The one name of a fingerprint that GitHub reads.
+          partialFingerprints: { primaryLocationLineHash: fingerprints[index] },
+        })),
       },
     ],
   };
@@ -42,6 +48,7 @@ function rule(finding: Finding) {
     id: finding.id,
     name: finding.kind,
     shortDescription: { text: finding.title },
+    fullDescription: { text: finding.title },
     ...(finding.url === null ? {} : { helpUri: finding.url }),
     help: { text: helpOf(finding) },
     defaultConfiguration: { level: LEVELS[finding.severity] },
@@ -54,16 +61,14 @@ function helpOf(finding: Finding): string {
   return `${finding.title}.${fix}${finding.url === null ? '' : ` ${finding.url}`}`;
 }
 
-function result({ finding, outcome, why }: Decision, ids: readonly string[], fallback: { file: string; line: number }) {
+function result({ finding, outcome, why }: Decision, fallback: { file: string; line: number }) {
   const via = finding.via.length > 1 ? `, brought by ${finding.via.join(' > ')}` : '';
   const fix = finding.fixedIn === null ? '' : `; mended in ${finding.fixedIn}`;
   return {
     ruleId: finding.id,
-    ruleIndex: ids.indexOf(finding.id),
     level: LEVELS[finding.severity],
     message: { text: `${finding.title}: ${phraseThing(finding)}${via}${fix} (${why})` },
     locations: locations(finding, fallback),
-    partialFingerprints: { 'drydock/v1': fingerprint(finding) },
     ...(outcome === 'vex' || outcome === 'accepted'
       ? { suppressions: [{ kind: 'external', status: 'accepted', justification: why }] }
       : {}),
@@ -71,8 +76,8 @@ function result({ finding, outcome, why }: Decision, ids: readonly string[], fal
 }
 
 function locations(finding: Finding, fallback: { file: string; line: number }) {
-  const places = finding.places.filter((place) => place.in === 'source');
-  const shown = places.length > 0 ? places : [{ in: 'source' as const, ...fallback }];
+  const places = finding.places.filter(isInRepository);
+  const shown = places.length > 0 ? places : [fallback];
   return shown.map(({ file, line }) => ({
     physicalLocation: {
       artifactLocation: { uri: file.split('/').map(encodeURIComponent).join('/'), uriBaseId: '%SRCROOT%' },
@@ -81,9 +86,22 @@ function locations(finding: Finding, fallback: { file: string; line: number }) {
   }));
 }
 
-/** Of what was found in what; no line, no version: an alert stays one alert while the code around it moves. */
-function fingerprint(finding: Finding): string {
-  const thing =
-    finding.package === null ? keyOf(finding) : `${finding.id} ${finding.package.ecosystem}/${finding.package.name}`;
-  return createHash('sha256').update(thing).digest('hex').slice(0, 32);
+function isInRepository(place: Place): boolean {
+  const steps = place.file.split('/');
+  return place.in === 'source' && !steps.some((step) => step === '' || step === '.' || step === '..');
+}
+
+/**
+ * Of what was found in what; no line, no version: an alert stays one alert while the code around it moves. The number behind it tells
+ * two versions of one package apart.
+ */
+function fingerprintsOf(decisions: readonly Decision[]): string[] {
+  const seen = new Map<string, number>();
+  return decisions.map(({ finding }) => {
+    const { kind, id, package: found } = finding;
+    const thing = found === null ? keyOf(finding) : `${kind} ${id} ${found.ecosystem}/${found.name}`;
+    const number = (seen.get(thing) ?? 0) + 1;
+    seen.set(thing, number);
+    return `${createHash('sha256').update(thing).digest('hex').slice(0, 32)}:${number}`;
+  });
 }

@@ -54,7 +54,9 @@ export function trivyArguments({ version, of, path, output, hasDatabase, hasChec
     ...['--scanners', scanners.join(','), '--timeout', '30m'],
     // The database is what it is; checks are those that the program brings, and ours.
     ...['--offline-scan', '--skip-db-update', '--skip-java-db-update', dialect.keepChecks],
-    ...(of === 'source' && hasChecks ? [dialect.checks, SCAN.checks, dialect.namespaces, 'user', ...dialect.yaml] : []),
+    ...(of === 'source' && hasChecks
+      ? [dialect.checks, SCAN.checks, dialect.namespaces, 'user', ...FOR_OUR_CHECKS]
+      : []),
   ];
 }
 
@@ -72,14 +74,21 @@ const TARGETS = {
   bait: (path: string) => ['rootfs', path],
 };
 
+/**
+ * Our checks are of compose files and workflows, which Trivy takes for nothing it knows. Read as Kubernetes manifests, they are checked
+ * with their lines. Not as YAML: it keeps one result a file, and a manifest's own findings would give way.
+ */
+const FOR_OUR_CHECKS = [
+  ...['--file-patterns', 'kubernetes:(docker-)?compose[^/]*\\.ya?ml$'],
+  ...['--file-patterns', 'kubernetes:\\.github/workflows/[^/]+\\.ya?ml$'],
+];
+
 /** Names of options that have changed over Trivy's versions. */
 type Dialect = {
   misconfiguration: string;
   keepChecks: string;
   checks: string;
   namespaces: string;
-  /** What makes it look at YAML of any kind: its own checks know Kubernetes, ours compose files and workflows. */
-  yaml: string[];
   leavesDatabaseAlone: boolean;
 };
 
@@ -88,7 +97,6 @@ const NOW: Dialect = {
   keepChecks: '--skip-check-update',
   checks: '--config-check',
   namespaces: '--check-namespaces',
-  yaml: ['--misconfig-scanners', 'dockerfile,helm,kubernetes,terraform,yaml'],
   leavesDatabaseAlone: true,
 };
 
@@ -98,7 +106,6 @@ const BEFORE: Dialect = {
   keepChecks: '--skip-policy-update',
   checks: '--config-policy',
   namespaces: '--policy-namespaces',
-  yaml: ['--file-patterns', 'kubernetes:(docker-)?compose\\.ya?ml'],
   leavesDatabaseAlone: false,
 };
 

@@ -21,6 +21,9 @@ export type ReportScope = { of: 'image'; appLayers: readonly string[] } | { of: 
 
 export function parseTrivy(text: string, scope: ReportScope): TrivyReport {
   const raw = parseDocument(text);
+  if (!ARTIFACTS[scope.of].includes(textIn(raw, 'ArtifactType'))) {
+    throw new BadReport(`the report is about a ${textIn(raw, 'ArtifactType') || 'nothing'}, not the ${scope.of}`);
+  }
   const results = listOf(raw, 'Results').map(recordOf);
   const os = fieldOf(fieldOf(raw, 'Metadata'), 'OS');
   return {
@@ -29,13 +32,30 @@ export function parseTrivy(text: string, scope: ReportScope): TrivyReport {
     findings: results.flatMap((result) => [
       ...listOf(result, 'Vulnerabilities').map((entry) => vulnerability(result, recordOf(entry), scope)),
       ...listOf(result, 'Secrets').map((entry) => secret(result, recordOf(entry), scope)),
-      ...listOf(result, 'Misconfigurations')
-        .map(recordOf)
-        .filter(({ Status }) => Status !== 'PASS')
-        .map((entry) => misconfiguration(result, entry, scope)),
+      ...failuresIn(result).map((entry) => misconfiguration(result, entry, scope)),
     ]),
     licences: results.flatMap((result) => listOf(result, 'Licenses').map((entry) => licence(recordOf(entry)))),
   };
+}
+
+/** How Trivy calls what it looked at; of a folder with a git repository in it, the latter. */
+const ARTIFACTS: Record<ReportScope['of'], readonly string[]> = {
+  image: ['container_image'],
+  source: ['filesystem', 'repository'],
+};
+
+/** Trivy counts them as well: a list that holds fewer was cut. */
+function failuresIn(result: Json): Json[] {
+  const failures = listOf(result, 'Misconfigurations')
+    .map(recordOf)
+    .filter(({ Status }) => Status !== 'PASS');
+  const counted = fieldOf(fieldOf(result, 'MisconfSummary'), 'Failures');
+  if (typeof counted === 'number' && counted > failures.length) {
+    throw new BadReport(
+      `${textIn(result, 'Target')} has ${counted} misconfigurations, but ${failures.length} are listed`,
+    );
+  }
+  return failures;
 }
 
 function parseDocument(text: string): Json {
@@ -53,36 +73,69 @@ function parseDocument(text: string): Json {
 }
 
 function vulnerability(result: Json, raw: Json, scope: ReportScope): Finding {
-  const name = packageOf(result, raw);
-  const path = textIn(raw, 'PkgPath') || textIn(result, 'Target');
+  const id = required(raw, 'VulnerabilityID');
   return {
     kind: 'vulnerability',
-    id: required(raw, 'VulnerabilityID'),
+    id,
     severity: severityOf(raw),
-    title: oneLine(textIn(raw, 'Title') || textIn(raw, 'Description') || required(raw, 'VulnerabilityID')),
-    url: textIn(raw, 'PrimaryURL') || null,
-    package: name,
+    title: oneLine(textIn(raw, 'Title') || textIn(raw, 'Description') || id),
+    url: urlOf(raw),
+    package: packageOf(result, raw),
     fixedIn: textIn(raw, 'FixedVersion') || null,
     layer: layerOf(raw, scope),
     dev: false,
     via: [],
-    places: [placeOf(result.Class === 'os-pkgs' ? 'var/lib/dpkg' : path, null, scope)],
+    places: [placeOf(packageFile(result, raw), null, scope)],
   };
+}
+
+/** Where the image keeps what is installed, else the file that names the package. */
+function packageFile(result: Json, raw: Json): string {
+  if (result.Class !== 'os-pkgs') return textIn(raw, 'PkgPath') || textIn(result, 'Target');
+  const distribution = textIn(result, 'Type');
+  if (distribution === 'debian' || distribution === 'ubuntu') return 'var/lib/dpkg';
+  return distribution === 'alpine' ? 'lib/apk/db' : 'var/lib/rpm';
 }
 
 function packageOf(result: Json, raw: Json): PackageName {
   const [name, version] = [required(raw, 'PkgName'), required(raw, 'InstalledVersion')];
-  const purl = textIn(fieldOf(raw, 'PkgIdentifier'), 'PURL');
-  const ecosystem = parsePurl(purl)?.type ?? textIn(result, 'Type');
-  return { name, version, ecosystem, purl: purl || `pkg:${ecosystem}/${encodeURIComponent(name)}@${version}` };
+  const given = textIn(fieldOf(raw, 'PkgIdentifier'), 'PURL');
+  const type = textIn(result, 'Type');
+  const ecosystem = parsePurl(given)?.type ?? ECOSYSTEMS.get(type) ?? type;
+  return {
+    name,
+    version,
+    ecosystem,
+    purl: given || purlOf(ecosystem, result.Class === 'os-pkgs' ? type : '', name, version),
+  };
+}
+
+/** What a Trivy without package URLs (before 0.46) found a package by, in their words. */
+const ECOSYSTEMS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    deb: ['debian', 'ubuntu'],
+    apk: ['alpine'],
+    npm: ['npm', 'node-pkg', 'yarn', 'pnpm'],
+    pypi: ['pip', 'python-pkg', 'pipenv', 'poetry'],
+    golang: ['gomod', 'gobinary'],
+    gem: ['bundler', 'gemspec'],
+    maven: ['jar', 'pom', 'gradle'],
+    cargo: ['cargo', 'rustbinary'],
+  }).flatMap(([ecosystem, types]) => types.map((type) => [type, ecosystem] as const)),
+);
+
+function purlOf(type: string, namespace: string, name: string, version: string): string {
+  const path = [type, ...(namespace === '' ? [] : [namespace]), ...name.split('/')].map(encodeURIComponent).join('/');
+  return `pkg:${path}@${encodeURIComponent(version)}`;
 }
 
 function secret(result: Json, raw: Json, scope: ReportScope): Finding {
+  const id = required(raw, 'RuleID');
   return {
     kind: 'secret',
-    id: required(raw, 'RuleID'),
+    id,
     severity: severityOf(raw),
-    title: oneLine(textIn(raw, 'Title') || required(raw, 'RuleID')),
+    title: oneLine(textIn(raw, 'Title') || id),
     url: null,
     ...NOT_A_PACKAGE,
     layer: layerOf(raw, scope),
@@ -91,14 +144,15 @@ function secret(result: Json, raw: Json, scope: ReportScope): Finding {
 }
 
 function misconfiguration(result: Json, raw: Json, scope: ReportScope): Finding {
-  const message = oneLine(textIn(raw, 'Message'));
-  const title = oneLine(textIn(raw, 'Title'));
+  const id = textIn(raw, 'ID') || required(raw, 'AVDID');
+  const message = textIn(raw, 'Message');
+  const title = textIn(raw, 'Title') || id;
   return {
     kind: 'misconfiguration',
-    id: textIn(raw, 'ID') || required(raw, 'AVDID'),
+    id,
     severity: severityOf(raw),
-    title: message === '' || message === title ? title : `${title}: ${message}`,
-    url: textIn(raw, 'PrimaryURL') || null,
+    title: oneLine(message === '' || message === title ? title : `${title}: ${message}`),
+    url: urlOf(raw),
     ...NOT_A_PACKAGE,
     layer: scope.of === 'image' ? 'app' : null,
     places: [placeOf(textIn(result, 'Target'), lineIn(fieldOf(raw, 'CauseMetadata')), scope)],
@@ -119,6 +173,11 @@ function layerOf(raw: Json, scope: ReportScope): Finding['layer'] {
 
 function placeOf(file: string, line: number | null, scope: ReportScope): Place {
   return { in: scope.of, file: file.replace(/^\/+/, ''), line };
+}
+
+function urlOf(raw: Json): string | null {
+  const url = textIn(raw, 'PrimaryURL');
+  return /^https?:\/\//.test(url) && URL.canParse(url) ? url : null;
 }
 
 function lineIn(raw: unknown): number | null {
@@ -155,10 +214,13 @@ function fieldOf(value: unknown, key: string): unknown {
   return isRecord(value) ? value[key] : undefined;
 }
 
+/** What was scanned names files and packages as it likes: nothing that moves a terminal's cursor gets past here. */
 function textIn(value: unknown, key: string): string {
   const field = fieldOf(value, key);
-  return typeof field === 'string' ? field.trim() : '';
+  return typeof field === 'string' ? field.toWellFormed().replace(CONTROLS, ' ').trim() : '';
 }
+
+const CONTROLS = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
 
 function isRecord(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -6,7 +6,8 @@ import { matchesPurl, parsePurl } from './purl.ts';
 
 export const VEX_FOLDER = 'policy/vex';
 
-const CONTEXTS = ['https://openvex.dev/ns/v0.2.0', 'https://openvex.dev/ns/v0.2'];
+/** The specification's own examples carry the last one; what they hold is 0.2.0 too. */
+const CONTEXTS = ['https://openvex.dev/ns/v0.2.0', 'https://openvex.dev/ns/v0.2', 'https://openvex.dev/ns'];
 const STATUSES = ['not_affected', 'affected', 'fixed', 'under_investigation'] as const;
 const JUSTIFICATIONS = [
   'component_not_present',
@@ -16,8 +17,8 @@ const JUSTIFICATIONS = [
   'inline_mitigations_already_exist',
 ] as const;
 
-/** The image, or packages in it, that a statement is about. */
-type Product = { id: string; subcomponents: string[] };
+/** The image, or a package, that a statement is about, by each of its names; and the parts of it that are meant. */
+type Product = { names: string[]; parts: string[] };
 
 export type Statement = {
   vulnerabilities: string[];
@@ -26,6 +27,7 @@ export type Statement = {
   justification: string | null;
   /** In the author's words. */
   impact: string | null;
+  /** In UTC, as `toISOString` writes it: in order as a text. */
   timestamp: string;
   /** `file:line` */
   place: string;
@@ -55,8 +57,8 @@ function readDocument(yaml: YamlFile, fields: Fields): Statement[] {
     return [];
   }
   for (const key of ['@id', 'author']) fields.required(key);
-  const timestamp = readTime(fields, 'timestamp', '');
-  if (timestamp === '') fields.fault('timestamp', 'is missing');
+  for (const key of ['timestamp', 'statements']) if (!fields.has(key)) fields.fault(key, 'is missing');
+  const timestamp = readTime(fields, '');
   // `version`, `last_updated`, `tooling` and what else documents carry decide nothing here.
   return fields.list('statements').map((entry) => readStatement(yaml, entry, timestamp));
 }
@@ -71,13 +73,14 @@ function readStatement(yaml: YamlFile, fields: Fields, documentTime: string): St
   if (status === 'not_affected' && justification === null && impact === null) {
     fields.fault('status', 'is not_affected, which needs a justification or an impact_statement');
   }
+  if (!fields.has('products')) fields.fault('products', 'is missing: a statement about nothing says nothing');
   return {
     vulnerabilities: readVulnerability(fields),
     products: fields.list('products').map(readProduct),
     status,
     justification,
     impact,
-    timestamp: readTime(fields, 'timestamp', documentTime),
+    timestamp: readTime(fields, documentTime),
     place: `${yaml.file}:${yaml.lineOf(fields.node)}`,
   };
 }
@@ -92,33 +95,54 @@ function readVulnerability(fields: Fields): string[] {
 }
 
 function readProduct(fields: Fields): Product {
-  const id = fields.text('@id') ?? fields.mapping('identifiers')?.text('purl') ?? '';
-  if (id === '') fields.fault('@id', 'is missing');
-  const subcomponents = fields
-    .list('subcomponents')
-    .map((part) => part.text('@id') ?? part.mapping('identifiers')?.text('purl') ?? '');
-  return { id, subcomponents };
+  return { names: readNames(fields), parts: fields.list('subcomponents').flatMap(readNames) };
 }
 
-function readTime(fields: Fields, key: string, fallback: string): string {
-  const text = fields.text(key, fallback);
-  if (text === '' || !Number.isNaN(Date.parse(text))) return text;
-  fields.fault(key, `must be a time such as 2026-01-31T12:00:00Z, not ${JSON.stringify(text)}`);
+function readNames(fields: Fields): string[] {
+  const names = [fields.text('@id'), fields.mapping('identifiers')?.text('purl')].filter((name) => name !== undefined);
+  if (names.length === 0) fields.fault('@id', 'is missing, and so is a purl among identifiers');
+  return names;
+}
+
+/** RFC 3339 with its zone: without one, which statement is the latest would be another on another machine. */
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/i;
+
+function readTime(fields: Fields, fallback: string): string {
+  const text = fields.text('timestamp');
+  if (text === undefined) return fallback;
+  if (TIME.test(text) && !Number.isNaN(Date.parse(text))) return new Date(text).toISOString();
+  fields.fault('timestamp', `must be a time such as 2026-01-31T12:00:00Z, not ${JSON.stringify(text)}`);
   return fallback;
 }
 
-/** The statement that speaks of a finding, if any: the latest one. */
-export function statementFor(finding: Finding, statements: readonly Statement[]): Statement | undefined {
-  if (finding.package === null) return undefined;
-  const { purl } = finding.package;
+/** The statement that speaks of a finding, if any: the latest one. Of two at the same time, the one that takes nothing back. */
+export function statementFor(
+  finding: Finding,
+  statements: readonly Statement[],
+  imageDigest: string | null,
+): Statement | undefined {
   return statements
     .filter(({ vulnerabilities }) => vulnerabilities.includes(finding.id))
-    .filter(({ products }) => products.some((product) => speaksOf(product, purl)))
-    .sort((a, b) => compareText(new Date(b.timestamp).toISOString(), new Date(a.timestamp).toISOString()))[0];
+    .filter(({ products }) => products.some((product) => speaksOf(product, finding, imageDigest)))
+    .sort((a, b) => compareText(b.timestamp, a.timestamp) || Number(acquits(a)) - Number(acquits(b)))[0];
 }
 
-/** A product is the package itself, or an image (`pkg:oci/…`) that has it: all of the image, or the parts that are named. */
-function speaksOf(product: Product, purl: string): boolean {
-  if (parsePurl(product.id)?.type !== 'oci') return matchesPurl(product.id, purl);
-  return product.subcomponents.length === 0 || product.subcomponents.some((part) => matchesPurl(part, purl));
+/** Whether a finding that this statement speaks of does not count. */
+export function acquits({ status }: Statement): boolean {
+  return status === 'not_affected' || status === 'fixed';
+}
+
+/**
+ * A product is the package itself, or the image that has it (`pkg:oci/…`): all of the image, or the parts that are named. Parts of
+ * anything else speak of that thing's dependencies, and which of them a package in an image is, nobody can tell here.
+ */
+function speaksOf({ names, parts }: Product, finding: Finding, imageDigest: string | null): boolean {
+  const { package: found, layer } = finding;
+  if (found === null) return false;
+  const isNamed = (name: string) => matchesPurl(name, found.purl);
+  const images = names.map(parsePurl).filter((purl) => purl?.type === 'oci');
+  if (images.length === 0) return parts.length === 0 && names.some(isNamed);
+  // Without a digest, the image is that of this repository, whose policy this is.
+  const isThisImage = images.every((purl) => purl?.version === null || purl?.version === imageDigest);
+  return layer !== null && isThisImage && (parts.length === 0 || parts.some(isNamed));
 }

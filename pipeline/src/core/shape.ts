@@ -1,0 +1,56 @@
+// Says whether parsed JSON has the shape that a type promises, and names every place where it hasn't.
+
+/** Adds to `faults` what is wrong at `path`. Made for a type, so that the compiler holds the two together. */
+export type Shape<T> = (value: unknown, path: string, faults: string[]) => value is T;
+
+function primitive<T>(what: string, is: (value: unknown) => boolean): Shape<T> {
+  return (value, path, faults): value is T => is(value) || miss(path, what, faults);
+}
+
+export const text: Shape<string> = primitive('a text', (value) => typeof value === 'string');
+export const flag: Shape<boolean> = primitive('true or false', (value) => typeof value === 'boolean');
+/** A whole number, 0 or more. */
+export const count: Shape<number> = primitive('a count', (value) => Number.isSafeInteger(value) && Number(value) >= 0);
+
+export function oneOf<T extends string | number>(choices: readonly T[]): Shape<T> {
+  return primitive(choices.join(', '), (value) => choices.some((choice) => choice === value));
+}
+
+export function orNull<T>(shape: Shape<T>): Shape<T | null> {
+  return (value, path, faults): value is T | null => value === null || shape(value, path, faults);
+}
+
+export function listOf<T>(shape: Shape<T>): Shape<T[]> {
+  return (value, path, faults): value is T[] => {
+    if (!Array.isArray(value)) return miss(path, 'a list', faults);
+    return value.map((entry, index) => shape(entry, `${path}[${index}]`, faults)).every(Boolean);
+  };
+}
+
+export function recordOf<T>(shape: Shape<T>): Shape<Record<string, T>> {
+  return (value, path, faults): value is Record<string, T> => {
+    if (!isObject(value)) return miss(path, 'an object', faults);
+    return Object.entries(value)
+      .map(([key, entry]) => shape(entry, `${path}.${key}`, faults))
+      .every(Boolean);
+  };
+}
+
+/** What else the object holds is nobody's concern. */
+export function objectOf<T extends object>(shapes: { [K in keyof T]-?: Shape<T[K]> }): Shape<T> {
+  return (value, path, faults): value is T => {
+    if (!isObject(value)) return miss(path, 'an object', faults);
+    return Object.entries<Shape<unknown>>(shapes)
+      .map(([key, shape]) => shape(value[key], path === '' ? key : `${path}.${key}`, faults))
+      .every(Boolean);
+  };
+}
+
+function miss(path: string, what: string, faults: string[]): false {
+  faults.push(`${path === '' ? 'the whole' : path} is not ${what}`);
+  return false;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
