@@ -96,16 +96,13 @@ async function scanAll(trivy: Trivy, context: RunContext, inputs: ScanInputs): P
   });
   const source: Target = { of: 'source', name: 'source', folder: context.source };
   const one = async (target: Target): Promise<Scan> => ({ target, ...(await runTrivy(context, trivy, target)) });
-  return await Promise.all([
-    ...[...images, source].map(one),
-    ...(strict
-      ? [
-          inputs
-            .ecosystems()
-            .then((ecosystems) => one({ of: 'bait', name: 'bait', folder: putBait(ecosystems), ecosystems })),
-        ]
-      : []),
-  ]);
+  return await Promise.all([...[...images, source].map(one), ...(strict ? [baited(trivy, inputs).then(one)] : [])]);
+}
+
+/** Packages are bait only for a scanner that has a database to know them by. */
+async function baited({ database }: Trivy, inputs: ScanInputs): Promise<Target> {
+  const ecosystems = database === null ? [] : await inputs.ecosystems();
+  return { of: 'bait', name: 'bait', folder: putBait(ecosystems), ecosystems };
 }
 
 function putBait(ecosystems: readonly string[]): Directory {
