@@ -128,7 +128,7 @@ export async function stepRequest(
     ...(command.stdin === undefined ? {} : { stdin: command.stdin }),
     outputs: outputs([...secrets, ...session.secretValues()]),
     hostname,
-    ...(network === undefined ? {} : { network: network.path }),
+    ...(network === undefined ? {} : { network }),
     noInit: command.noInit ?? false,
     ...(signal === undefined ? {} : { signal }),
   };

@@ -19,10 +19,10 @@ import {
 import { delimiter, dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { cgroupOf, removeAbandonedCgroups, stepId } from './cgroups.ts';
-import { type Mounts, SESSION_FOLDER } from './mounts.ts';
+import { type Mounts, SESSION_FOLDER, VOLATILE } from './mounts.ts';
 import type { Outputs } from './outputs.ts';
 import { contentOf } from './pid-file.ts';
-import { type BindMount, type Identity, runtimeSpec } from './spec.ts';
+import { type BindMount, type Identity, type NetworkNamespace, runtimeSpec } from './spec.ts';
 
 /** A mount of a step: a folder that keeps its changes in a layer of its own, one shared with other steps, or a file. */
 export type StepMount =
@@ -58,7 +58,7 @@ export interface StepRequest {
   readonly stdin?: string;
   readonly outputs: Outputs;
   readonly hostname: string;
-  readonly network?: string;
+  readonly network?: NetworkNamespace;
   /** The command itself is the first process, with none before it that reaps and passes signals on. */
   readonly noInit: boolean;
   readonly signal?: AbortSignal;
@@ -196,11 +196,6 @@ export class Runner {
   #prepare(id: string, bundle: string, request: StepRequest): string {
     const commands = [this.#overlay([SCAFFOLD, ...request.lowers], request.upper, join(bundle, 'rootfs'))];
     const binds: BindMount[] = [];
-    if (request.network !== undefined) {
-      // The kernel lets only the owner of a network namespace mount its sysfs, and the step is not the owner of this one.
-      mkdirSync(join(bundle, 'sys'));
-      commands.push(`mount -t sysfs -o ro,nosuid,nodev,noexec sysfs ${join(bundle, 'sys')}`);
-    }
     const tmpfs: { destination: string; size?: number }[] = [];
     for (const [index, mount] of request.mounts.entries()) {
       const source = join(bundle, `m${index}`);
@@ -235,7 +230,7 @@ export class Runner {
         tmpfs,
         ...(this.#shift > 0 ? { cgroup: cgroupOf(id) } : {}),
         shift: this.#shift,
-        ...(request.network === undefined ? {} : { sys: join(bundle, 'sys') }),
+        ...(request.network === undefined ? {} : { network: request.network }),
       },
       request.noInit ? undefined : this.#init,
     );
@@ -264,25 +259,14 @@ export class Runner {
     mkdirSync(fs, { recursive: true });
     copyRootAttributes(lowers.at(-1), fs, this.#shift);
     const [upperName, workName] = [this.#mounts.short(fs), this.#mounts.short(join(upper, 'work'))];
-    return `mount -t overlay overlay -o lowerdir=${this.#mounts.lowerdir(lowers)},upperdir=${upperName},workdir=${workName} ${target}`;
+    return `mount -t overlay overlay -o lowerdir=${this.#mounts.lowerdir(lowers)},upperdir=${upperName},workdir=${workName}${VOLATILE} ${target}`;
   }
 
   async #execute(id: string, bundle: string, script: string, request: StepRequest): Promise<StepOutcome> {
     const [program, ...enter] = this.enter;
     const child = spawn(
       program,
-      [
-        ...enter,
-        ...(request.network ? [`--net=${request.network}`] : []),
-        `--wdns=${this.#mounts.folder}`,
-        'unshare',
-        '--mount',
-        '--propagation',
-        'private',
-        'sh',
-        '-c',
-        script,
-      ],
+      [...enter, `--wdns=${this.#mounts.folder}`, 'unshare', '--mount', '--propagation', 'private', 'sh', '-c', script],
       {
         cwd: this.#mounts.folder,
         stdio: ['pipe', 'pipe', 'pipe'],

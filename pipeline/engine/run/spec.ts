@@ -43,6 +43,12 @@ export interface BindMount {
   readonly readOnly?: boolean;
 }
 
+/** Where a network namespace is, and its sysfs: only its owner may mount that, and a step is not the owner of one that it joins. */
+export interface NetworkNamespace {
+  readonly path: string;
+  readonly sys: string;
+}
+
 export interface Identity {
   readonly uid: number;
   readonly gid: number;
@@ -58,8 +64,8 @@ export interface Step {
   readonly rootfs: string;
   readonly binds: readonly BindMount[];
   readonly tmpfs: readonly { destination: string; size?: number }[];
-  /** The sysfs of the network namespace that the runtime is started in; without it the step gets a fresh one with nothing but loopback. */
-  readonly sys?: string;
+  /** Without it the step gets a fresh one with nothing but loopback. */
+  readonly network?: NetworkNamespace;
   /** Absent where none may be made: without root, unless somebody delegated one. */
   readonly cgroup?: string;
   readonly shift: number;
@@ -86,7 +92,7 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
     root: { path: step.rootfs },
     hostname: step.hostname,
     mounts: [
-      ...systemMounts(step.sys),
+      ...systemMounts(step.network?.sys),
       ...(init === undefined ? [] : [{ destination: INIT, type: 'bind', source: init, options: ['rbind', 'ro'] }]),
       ...step.tmpfs.map(({ destination, size }) => ({
         destination,
@@ -105,7 +111,7 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
     linux: {
       namespaces: [
         ...['pid', 'mount', 'ipc', 'uts', 'user'].map((type) => ({ type })),
-        ...(step.sys === undefined ? [{ type: 'network' }] : []),
+        { type: 'network', ...(step.network === undefined ? {} : { path: step.network.path }) },
       ],
       uidMappings: ids,
       gidMappings: ids,
