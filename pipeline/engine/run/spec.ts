@@ -1,4 +1,5 @@
 // The OCI runtime specification of a step: what Docker gives an unprivileged container, and a user namespace besides.
+import { MOST_PROCESSES } from './cgroups.ts';
 import { SECCOMP } from './seccomp.ts';
 
 /** Ids in a container are these further up on the host, so that its root is nobody there. */
@@ -41,6 +42,8 @@ export interface BindMount {
   readonly destination: string;
   readonly source: string;
   readonly readOnly?: boolean;
+  /** Options that the source is mounted with: the kernel refuses a user namespace that would drop one. */
+  readonly flags?: readonly string[];
 }
 
 /** Where a network namespace is, and its sysfs: only its owner may mount that, and a step is not the owner of one that it joins. */
@@ -66,7 +69,7 @@ export interface Step {
   readonly tmpfs: readonly { destination: string; size?: number }[];
   /** Without it the step gets a fresh one with nothing but loopback. */
   readonly network?: NetworkNamespace;
-  /** Absent where none may be made: without root, unless somebody delegated one. */
+  /** The control group that the runtime is to make. */
   readonly cgroup?: string;
   readonly shift: number;
 }
@@ -100,12 +103,11 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
         source: 'tmpfs',
         options: ['nosuid', 'nodev', 'mode=1777', ...(size ? [`size=${size}`] : [])],
       })),
-      ...step.binds.map(({ destination, source, readOnly }) => ({
+      ...step.binds.map(({ destination, source, readOnly, flags = [] }) => ({
         destination,
         type: 'bind',
         source,
-        // No other flags: the kernel refuses a user namespace that would drop one which the source is locked with.
-        options: ['rbind', readOnly ? 'ro' : 'rw'],
+        options: ['rbind', readOnly ? 'ro' : 'rw', ...flags],
       })),
     ],
     linux: {
@@ -115,7 +117,9 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
       ],
       uidMappings: ids,
       gidMappings: ids,
-      ...(step.cgroup === undefined ? {} : { cgroupsPath: step.cgroup, resources: { pids: { limit: 8192 } } }),
+      ...(step.cgroup === undefined
+        ? {}
+        : { cgroupsPath: step.cgroup, resources: { pids: { limit: MOST_PROCESSES } } }),
       maskedPaths: MASKED_PATHS,
       readonlyPaths: READONLY_PATHS,
       seccomp: SECCOMP,
