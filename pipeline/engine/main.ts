@@ -85,11 +85,10 @@ function endOfClient(): Promise<void> {
 
 // Folders that steps are to enter are made here: whoever starts us may be stricter.
 process.umask(UMASK);
-try {
-  process.exit(await main(process.argv.slice(2)));
-} catch (error) {
-  process.exit(tell(diskFullError(error, cacheFolder()) ?? error));
-}
+main(process.argv.slice(2)).then(
+  (exitCode) => process.exit(exitCode),
+  (error: unknown) => process.exit(tell(diskFullError(error, cacheFolder()) ?? error)),
+);
 
 /** Says what went wrong, in a sentence where it is no fault of ours, and gives the exit code. */
 function tell(error: unknown): number {
