@@ -7,7 +7,7 @@ import { PipelineError } from '../src/core/errors.ts';
 
 /** Programs of the operating system, and the Debian package that brings each. */
 const PROGRAMS: Readonly<Record<string, string>> = {
-  runc: 'runc',
+  crun: 'crun',
   'tini-static': 'tini',
   unshare: 'util-linux',
   nsenter: 'util-linux',
@@ -16,6 +16,8 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   pasta: 'passt',
   nft: 'nftables',
 };
+/** What does as well, though slower, and so need not be replaced. */
+const STAND_INS: Readonly<Record<string, string>> = { crun: 'runc' };
 /** Without root, the kernel maps users only with the help of these. */
 const ROOTLESS_PROGRAMS: Readonly<Record<string, string>> = { newuidmap: 'uidmap', newgidmap: 'uidmap' };
 
@@ -119,7 +121,8 @@ function missingPrograms(env: NodeJS.ProcessEnv): string[] {
   const wanted = Object.keys(isRoot ? PROGRAMS : { ...PROGRAMS, ...ROOTLESS_PROGRAMS });
   // Where administrators' programs are is often not in a user's PATH.
   const folders = [...(env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/local/sbin'];
-  return wanted.filter((program) => !folders.some((folder) => isExecutable(join(folder, program))));
+  const isThere = (program: string) => folders.some((folder) => isExecutable(join(folder, program)));
+  return wanted.filter((program) => !isThere(program) && !isThere(STAND_INS[program] ?? program));
 }
 
 function isExecutable(path: string): boolean {

@@ -1,11 +1,15 @@
-// Starts the engine from one file that is bundled when a source changed: loading many modules would cost more than the rest of a start.
+// Starts the engine from one file that is bundled when a source changed, and from what V8 made of it in a session before: to load many
+// modules, and to compile them each time, would cost more than the rest of a start.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
+import { Script } from 'node:vm';
 
 const KEEP_MS = 7 * 24 * 60 * 60 * 1000;
+const DIGEST_BYTES = 32;
 
 const engine = dirname(fileURLToPath(import.meta.url));
 const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'drydock', 'engine');
@@ -17,10 +21,10 @@ const sources = [engine, join(pipeline, 'src/oci')].flatMap((folder) =>
 );
 const bundle = join(
   cache,
-  `${stamp([...sources, join(pipeline, 'src/suggest.ts'), join(pipeline, 'package.json')])}.mjs`,
+  `${stamp([...sources, join(pipeline, 'src/suggest.ts'), join(pipeline, 'package.json')])}.cjs`,
 );
 if (!existsSync(bundle)) await build().catch(refuse);
-await import(pathToFileURL(bundle).href);
+run();
 
 /** Changes whenever a source does, and only then: a hash of names and contents, the same in every copy of the repository. */
 function stamp(files) {
@@ -33,29 +37,63 @@ function stamp(files) {
 async function build() {
   const { build } = await import('esbuild');
   mkdirSync(cache, { recursive: true });
-  const aside = `${bundle}.${process.pid}`;
   const { outputFiles } = await build({
     write: false,
     entryPoints: [join(engine, 'main.ts')],
     outfile: bundle,
     bundle: true,
     platform: 'node',
-    format: 'esm',
+    format: 'cjs',
     target: 'node20',
     minifySyntax: true,
-    banner: {
-      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-    },
     logLevel: 'error',
   });
   // Flushed before it gets its name: after a power cut an empty bundle would be taken for the engine.
+  replaceFile(bundle, outputFiles[0].contents, { flush: true });
+  for (const name of readdirSync(cache)) removeIfOld(join(cache, name));
+}
+
+/** Runs the bundle. Compiled code is kept at the end of a session, when it holds the functions that a session uses. */
+function run() {
+  const kept = `${bundle}.code`;
+  const parameters = ['require', 'module', 'exports'];
+  const source = `(function (${parameters}) {${readFileSync(bundle, 'utf8')}\n})`;
+  const cachedData = readChecked(kept);
+  const script = new Script(source, { filename: bundle, ...(cachedData === undefined ? {} : { cachedData }) });
+  if (process.argv[2] === 'session' && (cachedData === undefined || script.cachedDataRejected))
+    process.on('exit', () => keepChecked(kept, script.createCachedData()));
+  const module = { exports: {} };
+  script.runInThisContext()(createRequire(bundle), module, module.exports);
+}
+
+function digestOf(data) {
+  return createHash('sha256').update(data).digest();
+}
+
+/** V8 trusts what it is given, so it gets only what is whole. */
+function readChecked(file) {
+  const bytes = existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
+  const data = bytes.subarray(DIGEST_BYTES);
+  return digestOf(data).equals(bytes.subarray(0, DIGEST_BYTES)) ? data : undefined;
+}
+
+function keepChecked(file, data) {
+  if (!existsSync(bundle)) return; // the cache was emptied meanwhile
   try {
-    writeFileSync(aside, outputFiles[0].contents, { flush: true });
-    renameSync(aside, bundle);
+    replaceFile(file, Buffer.concat([digestOf(data), data]));
+  } catch {
+    // a disk without room: it will be compiled again
+  }
+}
+
+function replaceFile(file, data, options) {
+  const aside = `${file}.${process.pid}`;
+  try {
+    writeFileSync(aside, data, options);
+    renameSync(aside, file);
   } finally {
     rmSync(aside, { force: true });
   }
-  for (const name of readdirSync(cache)) removeIfOld(join(cache, name));
 }
 
 /** Bundles of other versions stay a while: another checkout may be about to start one. */

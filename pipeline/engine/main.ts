@@ -12,6 +12,7 @@ import { USAGE } from './commands/usage.ts';
 import { EngineError, EnvironmentError, UsageError } from './errors.ts';
 import { listen } from './server.ts';
 import { Session, type SessionOptions } from './session.ts';
+import { UMASK } from './store/bytes.ts';
 import { DiskFullError, diskFullError } from './store/disk.ts';
 import { FORMAT } from './store/format.ts';
 import { budgetFor, cacheFolder, storeFolder } from './store/store.ts';
@@ -83,12 +84,11 @@ function endOfClient(): Promise<void> {
 }
 
 // Folders that steps are to enter are made here: whoever starts us may be stricter.
-process.umask(0o022);
-try {
-  process.exit(await main(process.argv.slice(2)));
-} catch (error) {
-  process.exit(tell(diskFullError(error, cacheFolder()) ?? error));
-}
+process.umask(UMASK);
+main(process.argv.slice(2)).then(
+  (exitCode) => process.exit(exitCode),
+  (error: unknown) => process.exit(tell(diskFullError(error, cacheFolder()) ?? error)),
+);
 
 /** Says what went wrong, in a sentence where it is no fault of ours, and gives the exit code. */
 function tell(error: unknown): number {

@@ -130,7 +130,7 @@ export async function stepRequest(
     ...(command.stdin === undefined ? {} : { stdin: command.stdin }),
     outputs: outputs([...secrets, ...session.secretValues()]),
     hostname,
-    ...(network === undefined ? {} : { network: network.path }),
+    ...(network === undefined ? {} : { network }),
     noInit: command.noInit ?? false,
     insecureRootCapabilities: command.insecureRootCapabilities ?? false,
     ...(signal === undefined ? {} : { signal }),

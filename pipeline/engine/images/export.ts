@@ -1,9 +1,10 @@
 // Writes containers as an OCI archive. Layers that came with an image keep their bytes; the others are packed once and remembered.
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream, createWriteStream, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { Readable } from 'node:stream';
+import { Readable, Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { type Descriptor, digestOfFile, type ImageConfig, MEDIA, type RunConfig } from '../../src/oci/layout.ts';
@@ -195,16 +196,11 @@ async function packLayer(session: Session, id: string, compression?: Compression
     ? decompressed(store.blobPath(own.descriptor.digest), own.descriptor.mediaType)
     : Readable.from(writeTar(layerEntries(session, store.layerPath(id))));
   const compress = compression !== 'none';
-  const plain = store.scratch('layer-tar');
-  const packed = compress ? store.scratch('layer-gz') : plain;
-  try {
-    const result = await packAnew(session, archive, plain, packed);
-    // What was packed without compression is only for those who ask for that.
-    await store.keep(own === undefined && compress ? 'layer-blobs' : `layer-blobs-${compression}`, id, result);
-    return result;
-  } finally {
-    for (const file of new Set([plain, packed])) await rm(file, { force: true });
-  }
+  const result = await packAnew(session, archive, compress);
+  // What was packed without compression is only for those who ask for that.
+  const kind = own === undefined && compress ? 'layer-blobs' : `layer-blobs-${compression}`;
+  await store.keep(kind, id, result, { flush: false });
+  return result;
 }
 
 /** A layer that came with an image is to keep its bytes, since those of our packing would be others: it is had again. */
@@ -218,16 +214,36 @@ async function isIntact(session: Session, { descriptor }: PackedLayer): Promise<
 async function packAnew(
   { store }: Session,
   archive: AsyncIterable<Uint8Array>,
-  plain: string,
-  packed: string,
+  compress: boolean,
 ): Promise<PackedLayer> {
-  const compress = packed !== plain;
-  await pipeline(archive, createWriteStream(plain));
-  const { digest: diffId } = await digestOfFile(plain);
-  if (compress) await pipeline(createReadStream(plain), createGzip({ level: 6 }), createWriteStream(packed));
-  const { digest, size } = await digestOfFile(packed);
-  await store.adoptBlob(packed, digest);
-  return { descriptor: { mediaType: compress ? MEDIA.layerGzip : MEDIA.layer, digest, size }, diffId };
+  const [plain, packed] = [new Digester(), new Digester()];
+  const file = store.scratch('layer');
+  try {
+    if (compress) await pipeline(archive, plain, createGzip({ level: 6 }), packed, createWriteStream(file));
+    else await pipeline(archive, plain, packed, createWriteStream(file));
+    const { digest, size } = packed.result();
+    await store.keepBlob(file, digest);
+    const mediaType = compress ? MEDIA.layerGzip : MEDIA.layer;
+    return { descriptor: { mediaType, digest, size }, diffId: plain.result().digest };
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+/** Passes bytes on, and knows their digest when all have passed. */
+class Digester extends Transform {
+  readonly #hash = createHash('sha256');
+  #size = 0;
+
+  override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
+    this.#hash.update(chunk);
+    this.#size += chunk.length;
+    done(null, chunk);
+  }
+
+  result(): { digest: string; size: number } {
+    return { digest: `sha256:${this.#hash.digest('hex')}`, size: this.#size };
+  }
 }
 
 /** The entries of a layer's folder. GNU tar reads it, because Node cannot read the attributes that overlayfs and capabilities use. */

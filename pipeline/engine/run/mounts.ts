@@ -1,6 +1,7 @@
 // Mounts of the session. They live in mount namespaces of the engine's own and vanish with it, however it ends.
 import { execFile } from 'node:child_process';
 import { mkdirSync, symlinkSync } from 'node:fs';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -8,6 +9,18 @@ const run = promisify(execFile);
 
 /** Where a session keeps what need not outlive it: a tmpfs over a folder that every Linux has, seen by the engine alone. */
 export const SESSION_FOLDER = '/dev/shm';
+
+/** Overlays have the option since Linux 5.10. */
+export function hasVolatile(kernel: string): boolean {
+  const [major = 0, minor = 0] = kernel.split('.').map((part) => Number.parseInt(part, 10));
+  return major > 5 || (major === 5 && minor >= 10);
+}
+
+/**
+ * For overlays that are written to. Without it the kernel puts all that was written on disk when one is unmounted; whether a layer has
+ * got there is known by other means (store/flushes.ts).
+ */
+export const VOLATILE = hasVolatile(release()) ? ',volatile' : '';
 
 export class Mounts {
   readonly #links = new Map<string, string>();
@@ -17,7 +30,7 @@ export class Mounts {
   static async start(): Promise<Mounts> {
     // Shared: what is mounted here later is to be seen by the namespace that steps start from, too.
     await run('mount', ['-t', 'tmpfs', '-o', 'mode=0711', '--make-shared', 'drydock', SESSION_FOLDER]);
-    for (const folder of ['l', 'v', 'j', 'n', 'runc']) mkdirSync(join(SESSION_FOLDER, folder), { mode: 0o711 });
+    for (const folder of ['l', 'v', 'j', 'n', 'runtime']) mkdirSync(join(SESSION_FOLDER, folder), { mode: 0o711 });
     return new Mounts();
   }
 

@@ -2,7 +2,7 @@
 // Namespaces are bind mounts in the engine's mount namespace, so that they vanish with it.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { EnvironmentError } from '../errors.ts';
@@ -10,13 +10,12 @@ import { SESSION_FOLDER } from './mounts.ts';
 import { DOMAIN, NameServer, Names } from './nameserver.ts';
 import { contentOf } from './pid-file.ts';
 import { Sockets } from './sockets.ts';
+import type { NetworkNamespace } from './spec.ts';
 
 const run = promisify(execFile);
 
 /** A network namespace with an address on the bridge. */
-export interface Attachment {
-  /** Path of the network namespace. */
-  readonly path: string;
+export interface Attachment extends NetworkNamespace {
   readonly address: string;
   /** Gives the namespace back. */
   readonly release: () => Promise<void>;
@@ -92,27 +91,29 @@ export class Network {
 
   /** Used again by later steps: none may change anything in it, and when a step is over all of its processes are gone. */
   async #attachStep(): Promise<Attachment> {
-    const { path, address } = await this.#attach(stepAddress(++this.#steps));
-    const attachment: Attachment = { path, address, release: async () => void this.#free.push(attachment) };
+    const { path, sys, address } = await this.#attach(stepAddress(++this.#steps));
+    const attachment: Attachment = { path, sys, address, release: async () => void this.#free.push(attachment) };
     return attachment;
   }
 
   /** A namespace for a service, with the address that it always has. */
   async attach(service: string): Promise<Attachment> {
-    const { path, link, address } = await this.#attach(this.addressFor(service));
+    const { path, sys, link, address } = await this.#attach(this.addressFor(service));
     const release = async () => {
       // The kernel takes its time to end a namespace; without its link it is out of the way of the next one at once.
       await shell(`${IN_ROUTER} ip link delete ${link}`).catch(() => {});
-      await unmount(path);
+      await unmount(sys, path);
     };
-    return { path, address, release };
+    return { path, sys, address, release };
   }
 
-  async #attach(address: string): Promise<{ path: string; link: string; address: string }> {
+  async #attach(address: string): Promise<{ path: string; sys: string; link: string; address: string }> {
     await this.#start();
     const link = `v${++this.#links}`;
     const path = join(FOLDER, link);
+    const sys = `${path}.sys`;
     writeFileSync(path, '');
+    mkdirSync(sys);
     const commands = [
       // An address always has the same hardware address, so that what neighbours remember of it stays right.
       `link add eth0 address ${hardwareAddress(address)} type veth peer name ${link} netns ${ROUTER}`,
@@ -121,9 +122,9 @@ export class Network {
       `address add ${address}/16 dev eth0`,
       ...(this.#offline ? [] : [`route add default via ${BRIDGE}`]),
     ];
-    const setUp = `${LIKE_ROOT}\nip -batch - <<'.'\n${commands.join('\n')}\n.\nexec ${IN_ROUTER} ip link set ${link} master br0 up`;
+    const setUp = `mount -t sysfs -o ro,nosuid,nodev,noexec sysfs ${sys}\n${LIKE_ROOT}\nip -batch - <<'.'\n${commands.join('\n')}\n.\nexec ${IN_ROUTER} ip link set ${link} master br0 up`;
     await run('unshare', [`--net=${path}`, 'sh', '-ec', setUp]);
-    return { path, link, address };
+    return { path, sys, link, address };
   }
 
   /** The address of a service, the same whenever it runs. */
@@ -203,8 +204,8 @@ async function startPasta(enter: readonly [string, ...string[]]): Promise<void> 
   ended.catch(() => {}); // later ends are the session's
 }
 
-async function unmount(path: string): Promise<void> {
-  await run('umount', [path]).catch(() => {}); // a session that ends takes its mounts with it
+async function unmount(...paths: string[]): Promise<void> {
+  await run('umount', paths).catch(() => {}); // a session that ends takes its mounts with it
 }
 
 function unavailable(said: Buffer[]): EnvironmentError {

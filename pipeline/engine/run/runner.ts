@@ -2,10 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
-  accessSync,
   chmodSync,
   chownSync,
-  constants,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -16,13 +14,16 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
-import { cgroupOf, removeAbandonedCgroups, stepId } from './cgroups.ts';
-import { type Mounts, SESSION_FOLDER } from './mounts.ts';
+import { cgroupOf, makeCgroup, removeAbandonedCgroups, type StepCgroup, stepId } from './cgroups.ts';
+import { type Mounts, SESSION_FOLDER, VOLATILE } from './mounts.ts';
 import type { Outputs } from './outputs.ts';
 import { contentOf } from './pid-file.ts';
-import { type BindMount, type Identity, runtimeSpec } from './spec.ts';
+import { findProgram } from './programs.ts';
+import { Runtime } from './runtime.ts';
+import { type BindMount, type Identity, type NetworkNamespace, runtimeSpec } from './spec.ts';
+import { StepShell } from './step-shell.ts';
 
 /** A mount of a step: a folder that keeps its changes in a layer of its own, one shared with other steps, or a file. */
 export type StepMount =
@@ -58,7 +59,7 @@ export interface StepRequest {
   readonly stdin?: string;
   readonly outputs: Outputs;
   readonly hostname: string;
-  readonly network?: string;
+  readonly network?: NetworkNamespace;
   /** The command itself is the first process, with none before it that reaps and passes signals on. */
   readonly noInit: boolean;
   readonly insecureRootCapabilities: boolean;
@@ -84,29 +85,44 @@ export interface RunningStep {
 
 const INIT_PROGRAM = 'tini-static';
 const PID_FILE = 'pid';
-/** For the runtime, a Go program that has little to do: no other threads to start, nothing to collect. */
-const SHORT_LIVED = { GOMAXPROCS: '1', GOGC: 'off' };
+/** From the runtime, which looks at their layout, and refuses some, even when it is told to do nothing about them. */
+const HIDE_CGROUPS = '{ ! [ -d /sys/fs/cgroup ] || mount -t tmpfs -o ro none /sys/fs/cgroup; } && ';
+const LOG = 'runtime.log';
+
+/** What a step is run with: its bundle, and the shell that will become its runtime. */
+interface Place {
+  readonly id: string;
+  readonly bundle: string;
+  readonly shell: StepShell;
+  readonly cgroup: StepCgroup | undefined;
+}
 
 export class Runner {
   readonly #mounts: Mounts;
   readonly #shift: number;
   readonly #holder: ChildProcess;
   readonly #holderPid: number;
+  readonly #runtime: Runtime;
   readonly #init: string;
   #counter = 0;
+  /** Made ready while the step before runs, so that the next one need not wait for it. */
+  #spare: Place | undefined;
+  #isClosed = false;
 
-  private constructor(mounts: Mounts, shift: number, holder: ChildProcess, holderPid: number, init: string) {
+  private constructor(mounts: Mounts, shift: number, runtime: Runtime, holder: ChildProcess, holderPid: number) {
     this.#mounts = mounts;
     this.#shift = shift;
     this.#holder = holder;
     this.#holderPid = holderPid;
-    this.#init = init;
+    this.#runtime = runtime;
+    this.#init = initProgram();
   }
 
   /** Starts the PID namespace that all steps live in. Its first process is killed by the kernel when the engine dies. */
   static async start(mounts: Mounts, shift: number): Promise<Runner> {
     removeAbandonedCgroups();
-    const script = 'echo ready; exec sleep infinity';
+    const runtime = Runtime.find();
+    const script = `${runtime.makesCgroup ? '' : HIDE_CGROUPS}echo ready; exec sleep infinity`;
     const holder = spawn(
       'setpriv',
       [
@@ -138,11 +154,13 @@ export class Runner {
       );
     const [child] = readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim().split(' ');
     makeScaffold(shift);
-    return new Runner(mounts, shift, holder, Number(child), findProgram(INIT_PROGRAM));
+    return new Runner(mounts, shift, runtime, holder, Number(child));
   }
 
   /** Ends every step that still runs, and waits until the namespace is gone. */
   async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#spare?.shell.discard();
     const gone =
       this.#holder.exitCode === null && this.#holder.signalCode === null ? once(this.#holder, 'exit') : undefined;
     try {
@@ -160,48 +178,54 @@ export class Runner {
   }
 
   run(request: StepRequest): Promise<StepOutcome> {
-    const { id, bundle } = this.#place();
-    return this.#run(id, bundle, request);
+    return this.#run(this.#take(), request);
   }
 
   start(request: StepRequest): RunningStep {
-    const { id, bundle } = this.#place();
+    const place = this.#take();
     const over = new AbortController();
-    const begun = contentOf(join(bundle, PID_FILE), over.signal);
-    const ended = this.#run(id, bundle, request).finally(() => over.abort());
-    return { begun, ended, signal: (name) => this.#signal(id, name) };
+    const begun = contentOf(join(place.bundle, PID_FILE), over.signal);
+    const ended = this.#run(place, request).finally(() => over.abort());
+    return { begun, ended, signal: (name) => this.#signal(place.id, name) };
   }
 
-  #place(): { id: string; bundle: string } {
+  #take(): Place {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    return spare?.shell.isWaiting ? spare : this.#place();
+  }
+
+  #place(): Place {
     const id = stepId(this.#counter++);
     const bundle = join(SESSION_FOLDER, 'j', id);
     mkdirSync(join(bundle, 'rootfs'), { recursive: true, mode: 0o711 });
     mkdirSync(join(bundle, 'work'), { mode: 0o711 });
-    return { id, bundle };
+    // Without root none may be made, unless somebody delegated one.
+    const cgroup = this.#shift > 0 && !this.#runtime.makesCgroup ? makeCgroup(id) : undefined;
+    const shell = new StepShell({ enter: this.enter, folder: this.#mounts.folder, cgroup: cgroup?.processes });
+    return { id, bundle, shell, cgroup };
   }
 
-  async #run(id: string, bundle: string, request: StepRequest): Promise<StepOutcome> {
+  async #run(place: Place, request: StepRequest): Promise<StepOutcome> {
+    const { bundle, shell, cgroup } = place;
     try {
-      const script = this.#prepare(id, bundle, request);
-      const outcome = await this.#execute(id, bundle, script, request);
+      const script = this.#prepare(place, request);
+      const outcome = await this.#execute(place, script, request);
       this.#removeMountPoints(request);
       for (const { upper } of [request, ...request.mounts.filter((mount) => mount.kind === 'overlay')])
         rmSync(join(upper, 'work'), { recursive: true, force: true });
       return outcome;
     } finally {
+      await shell.discard();
+      cgroup?.remove();
       rmSync(bundle, { recursive: true, force: true });
     }
   }
 
   /** Writes the bundle; gives the shell script that mounts its file systems and becomes the runtime. */
-  #prepare(id: string, bundle: string, request: StepRequest): string {
+  #prepare({ id, bundle }: Place, request: StepRequest): string {
     const commands = [this.#overlay([SCAFFOLD, ...request.lowers], request.upper, join(bundle, 'rootfs'))];
     const binds: BindMount[] = [];
-    if (request.network !== undefined) {
-      // The kernel lets only the owner of a network namespace mount its sysfs, and the step is not the owner of this one.
-      mkdirSync(join(bundle, 'sys'));
-      commands.push(`mount -t sysfs -o ro,nosuid,nodev,noexec sysfs ${join(bundle, 'sys')}`);
-    }
     const tmpfs: { destination: string; size?: number }[] = [];
     for (const [index, mount] of request.mounts.entries()) {
       const source = join(bundle, `m${index}`);
@@ -221,6 +245,7 @@ export class Runner {
           destination: mount.path,
           source: join(source, mount.subpath ?? ''),
           readOnly: mount.readOnly ?? false,
+          flags: ['nodev'],
         });
       }
     }
@@ -235,28 +260,14 @@ export class Runner {
         rootfs: join(bundle, 'rootfs'),
         binds,
         tmpfs,
-        ...(this.#shift > 0 ? { cgroup: cgroupOf(id) } : {}),
+        ...(this.#shift > 0 && this.#runtime.makesCgroup ? { cgroup: cgroupOf(id) } : {}),
         shift: this.#shift,
-        ...(request.network === undefined ? {} : { sys: join(bundle, 'sys') }),
+        ...(request.network === undefined ? {} : { network: request.network }),
       },
       request.noInit ? undefined : this.#init,
     );
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
-    const runtime = [
-      'runc',
-      '--root',
-      join(SESSION_FOLDER, 'runc'),
-      '--log',
-      join(bundle, 'runc.log'),
-      '--log-format',
-      'json',
-      'run',
-      '--bundle',
-      bundle,
-      '--pid-file',
-      join(bundle, PID_FILE),
-      id,
-    ];
+    const runtime = this.#runtime.run(id, bundle, { log: join(bundle, LOG), pidFile: join(bundle, PID_FILE) });
     return [...commands, `exec ${runtime.join(' ')}`].join(' && ');
   }
 
@@ -266,50 +277,34 @@ export class Runner {
     mkdirSync(fs, { recursive: true });
     copyRootAttributes(lowers.at(-1), fs, this.#shift);
     const [upperName, workName] = [this.#mounts.short(fs), this.#mounts.short(join(upper, 'work'))];
-    return `mount -t overlay overlay -o lowerdir=${this.#mounts.lowerdir(lowers)},upperdir=${upperName},workdir=${workName} ${target}`;
+    // Devices come from the runtime alone, in /dev: should a layer ever hold one, it is none here.
+    return `mount -t overlay overlay -o nodev,lowerdir=${this.#mounts.lowerdir(lowers)},upperdir=${upperName},workdir=${workName}${VOLATILE} ${target}`;
   }
 
-  async #execute(id: string, bundle: string, script: string, request: StepRequest): Promise<StepOutcome> {
-    const [program, ...enter] = this.enter;
-    const child = spawn(
-      program,
-      [
-        ...enter,
-        ...(request.network ? [`--net=${request.network}`] : []),
-        `--wdns=${this.#mounts.folder}`,
-        'unshare',
-        '--mount',
-        '--propagation',
-        'private',
-        'sh',
-        '-c',
-        script,
-      ],
-      {
-        cwd: this.#mounts.folder,
-        stdio: ['pipe', 'pipe', 'pipe'],
-        env: { PATH: process.env.PATH ?? '', ...SHORT_LIVED },
-      },
-    );
+  async #execute({ id, bundle, shell }: Place, script: string, request: StepRequest): Promise<StepOutcome> {
     const abort = () => void this.#signal(id, 'KILL');
     request.signal?.addEventListener('abort', abort);
-    child.stdin?.on('error', () => {}); // a step need not read what it is given
-    child.stdin?.end(request.stdin ?? '');
     const { outputs } = request;
-    child.stdout?.on('data', (chunk: Buffer) => outputs.write('stdout', chunk));
-    child.stderr?.on('data', (chunk: Buffer) => outputs.write('stderr', chunk));
-    const [code] = (await once(child, 'close')) as [number | null];
+    shell.stdout.on('data', (chunk: Buffer) => outputs.write('stdout', chunk));
+    shell.stderr.on('data', (chunk: Buffer) => outputs.write('stderr', chunk));
+    shell.run(script);
+    shell.stdin.end(request.stdin ?? '');
+    setImmediate(() => this.#prepareNext());
+    const code = await shell.ended;
     request.signal?.removeEventListener('abort', abort);
     outputs.close();
-    const startError = runtimeError(join(bundle, 'runc.log'));
+    const startError = runtimeError(join(bundle, LOG));
     const exitCode = code ?? 137;
     return { exitCode, signalled: exitCode > 128 && exitCode <= 128 + 64, ...(startError ? { startError } : {}) };
   }
 
+  #prepareNext(): void {
+    if (!this.#isClosed) this.#spare ??= this.#place();
+  }
+
   async #signal(id: string, name: 'TERM' | 'KILL'): Promise<void> {
-    const runtime = ['runc', '--root', join(SESSION_FOLDER, 'runc'), 'kill', id, name];
     const [program, ...enter] = this.enter;
-    const kill = spawn(program, [...enter, ...runtime], { stdio: 'ignore' });
+    const kill = spawn(program, [...enter, ...this.#runtime.kill(id, name)], { stdio: 'ignore' });
     await once(kill, 'exit');
   }
 
@@ -359,18 +354,9 @@ function runtimeError(log: string): string | undefined {
   return undefined;
 }
 
-export function findProgram(name: string): string {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/bin'];
-  for (const folder of folders) {
-    try {
-      accessSync(join(folder, name), constants.X_OK);
-      return join(folder, name);
-    } catch {
-      // not in this folder
-    }
-  }
-  throw new EnvironmentError(
-    `the program ${name} is missing`,
-    'on Debian and Ubuntu: apt-get install runc tini passt iproute2 nftables uidmap',
-  );
+function initProgram(): string {
+  const path = findProgram(INIT_PROGRAM);
+  if (path === undefined)
+    throw new EnvironmentError(`the program ${INIT_PROGRAM} is missing`, 'on Debian and Ubuntu: apt-get install tini');
+  return path;
 }

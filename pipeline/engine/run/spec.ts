@@ -1,4 +1,5 @@
 // The OCI runtime specification of a step: what Docker gives an unprivileged container, and a user namespace besides.
+import { MOST_PROCESSES } from './cgroups.ts';
 import { SECCOMP, SECCOMP_ALL_CAPABILITIES } from './seccomp.ts';
 
 /** Ids in a container are these further up on the host, so that its root is nobody there. */
@@ -72,6 +73,14 @@ export interface BindMount {
   readonly destination: string;
   readonly source: string;
   readonly readOnly?: boolean;
+  /** Options that the source is mounted with: the kernel refuses a user namespace that would drop one. */
+  readonly flags?: readonly string[];
+}
+
+/** Where a network namespace is, and its sysfs: only its owner may mount that, and a step is not the owner of one that it joins. */
+export interface NetworkNamespace {
+  readonly path: string;
+  readonly sys: string;
 }
 
 export interface Identity {
@@ -91,9 +100,9 @@ export interface Step {
   readonly rootfs: string;
   readonly binds: readonly BindMount[];
   readonly tmpfs: readonly { destination: string; size?: number }[];
-  /** The sysfs of the network namespace that the runtime is started in; without it the step gets a fresh one with nothing but loopback. */
-  readonly sys?: string;
-  /** Absent where none may be made: without root, unless somebody delegated one. */
+  /** Without it the step gets a fresh one with nothing but loopback. */
+  readonly network?: NetworkNamespace;
+  /** The control group that the runtime is to make. */
   readonly cgroup?: string;
   readonly shift: number;
 }
@@ -120,7 +129,7 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
     root: { path: step.rootfs },
     hostname: step.hostname,
     mounts: [
-      ...systemMounts(step.sys),
+      ...systemMounts(step.network?.sys),
       ...(init === undefined ? [] : [{ destination: INIT, type: 'bind', source: init, options: ['rbind', 'ro'] }]),
       ...step.tmpfs.map(({ destination, size }) => ({
         destination,
@@ -128,22 +137,23 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
         source: 'tmpfs',
         options: ['nosuid', 'nodev', 'mode=1777', ...(size ? [`size=${size}`] : [])],
       })),
-      ...step.binds.map(({ destination, source, readOnly }) => ({
+      ...step.binds.map(({ destination, source, readOnly, flags = [] }) => ({
         destination,
         type: 'bind',
         source,
-        // No other flags: the kernel refuses a user namespace that would drop one which the source is locked with.
-        options: ['rbind', readOnly ? 'ro' : 'rw'],
+        options: ['rbind', readOnly ? 'ro' : 'rw', ...flags],
       })),
     ],
     linux: {
       namespaces: [
         ...['pid', 'mount', 'ipc', 'uts', 'user'].map((type) => ({ type })),
-        ...(step.sys === undefined ? [{ type: 'network' }] : []),
+        { type: 'network', ...(step.network === undefined ? {} : { path: step.network.path }) },
       ],
       uidMappings: ids,
       gidMappings: ids,
-      ...(step.cgroup === undefined ? {} : { cgroupsPath: step.cgroup, resources: { pids: { limit: 8192 } } }),
+      ...(step.cgroup === undefined
+        ? {}
+        : { cgroupsPath: step.cgroup, resources: { pids: { limit: MOST_PROCESSES } } }),
       maskedPaths: MASKED_PATHS,
       readonlyPaths: READONLY_PATHS,
       seccomp: all ? SECCOMP_ALL_CAPABILITIES : SECCOMP,

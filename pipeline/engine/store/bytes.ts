@@ -1,6 +1,15 @@
 // The bytes of files, wherever they are, and their hashes: worked out when first asked for, and known to every copy of a node.
 import { createHash } from 'node:crypto';
-import { closeSync, constants, copyFileSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  openSync,
+  readFileSync,
+  readSync,
+  writeFileSync,
+} from 'node:fs';
 import { copyFile } from 'node:fs/promises';
 import { digestOfFile } from './store.ts';
 
@@ -56,11 +65,22 @@ function hashOfFile(path: string): string {
   return hash.digest('hex');
 }
 
-export async function copyBytes(bytes: Bytes, path: string, size: number): Promise<void> {
+/** Writes a file where none is, with these permissions. */
+export async function copyBytes(bytes: Bytes, path: string, { size, mode }: { size: number; mode: number }) {
   await ensureIntact(bytes);
-  if ('data' in bytes) writeFileSync(path, bytes.data);
-  else if (size <= SMALL_BYTES) copyFileSync(bytes.path, path, constants.COPYFILE_FICLONE);
+  if ('data' in bytes) return createFile(path, bytes.data, mode);
+  if (size <= SMALL_BYTES) copyFileSync(bytes.path, path, constants.COPYFILE_FICLONE);
   else await copyFile(bytes.path, path, constants.COPYFILE_FICLONE);
+  chmodSync(path, mode);
+}
+
+/** The permissions that the engine keeps from whatever it makes, unless it says otherwise afterwards. */
+export const UMASK = 0o022;
+
+export function createFile(path: string, data: Buffer, mode: number): void {
+  writeFileSync(path, data, { mode, flag: 'wx' });
+  // A call that most files do not need, and there may be thousands.
+  if ((mode & ~UMASK & 0o777) !== mode) chmodSync(path, mode);
 }
 
 export function readBytes(bytes: Bytes): Buffer {

@@ -131,8 +131,7 @@ function makeRoom(path: string, node: Node): void {
 }
 
 async function writeContent(node: FileNode, path: string): Promise<void> {
-  await copyBytes(node.bytes, path, node.size);
-  chmodSync(path, node.mode & 0o777);
+  await copyBytes(node.bytes, path, { size: node.size, mode: node.mode & 0o777 });
 }
 
 export async function writeHostFile(node: FileNode, path: string): Promise<void> {

@@ -11,12 +11,11 @@ import {
   readlinkSync,
   type Stats,
   symlinkSync,
-  writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Mounts } from '../run/mounts.ts';
-import { ensureIntact } from './bytes.ts';
+import { createFile, ensureIntact } from './bytes.ts';
 import { type Store, sha256 } from './store.ts';
 import {
   type Attributes,
@@ -101,11 +100,12 @@ export class Layers {
   }
 
   #writeLeaf(node: Exclude<Node, DirNode>, target: string): void {
+    if (node.kind === 'file' && this.#link(node, target)) return;
+    const isNew = node.kind === 'file' && 'data' in node.bytes;
     if (node.kind === 'link') symlinkSync(node.target, target);
-    else if (this.#link(node, target)) return;
-    else if ('data' in node.bytes) writeFileSync(target, node.bytes.data);
+    else if ('data' in node.bytes) createFile(target, node.bytes.data, node.mode & 0o777);
     else copyFileSync(node.bytes.path, target);
-    this.#setAttributes(node, target);
+    this.#setAttributes(node, target, { hasMode: isNew && node.mode <= 0o777 });
   }
 
   /** A file of another layer is shared, not copied, when owner, permissions and time are the same too. */
@@ -121,9 +121,9 @@ export class Layers {
     return same;
   }
 
-  #setAttributes(node: Node, path: string): void {
+  #setAttributes(node: Node, path: string, { hasMode = false } = {}): void {
     lchownSync(path, node.uid + this.#shift, node.gid + this.#shift);
-    if (node.kind !== 'link') chmodSync(path, node.mode);
+    if (node.kind !== 'link' && !hasMode) chmodSync(path, node.mode);
     lutimesSync(path, node.mtime, node.mtime);
   }
 

@@ -284,9 +284,22 @@ export class Store {
       await rm(file, { force: true });
       throw new Error(`expected ${digest}, found ${actual}`);
     }
+    await this.#settleBlob(digest, (path) => settleDurably(file, path));
+  }
+
+  /**
+   * The same for a file that was hashed while it was written and that can be made again: it is neither read nor flushed. A power cut may
+   * spoil it, which is found when it is next verified.
+   */
+  async keepBlob(file: string, digest: string): Promise<void> {
+    await this.#settleBlob(digest, (path) => rename(file, path));
+    this.#isUnflushed = true;
+  }
+
+  async #settleBlob(digest: string, settle: (path: string) => Promise<void>): Promise<void> {
     const path = this.blobPath(digest);
     await this.lease.use(`blobs/sha256/${digest.replace(/^sha256:/, '')}`);
-    await settleDurably(file, path);
+    await settle(path);
     this.#hasGrown = true;
     this.#sound.add(path);
     this.#verified.add(path);

@@ -14,6 +14,7 @@ import { ci, copyOfRepository, resultOf, temporaryFolder } from './support.ts';
 
 const isRoot = process.getuid?.() === 0;
 const dockerAnswers = (await $({ nothrow: true, quiet: true })`docker version`).exitCode === 0;
+const hasRunc = (await $({ nothrow: true, quiet: true })`runc --version`).exitCode === 0;
 const hasSkopeo = (await $({ nothrow: true, quiet: true })`skopeo --version`).exitCode === 0;
 
 let archive: string;
@@ -26,7 +27,7 @@ beforeAll(async () => {
   digest = resultOf(run).image?.digest ?? '';
 });
 
-describe.runIf(isRoot)('under runc (needs root)', () => {
+describe.runIf(isRoot && hasRunc)('under runc (needs root and runc)', () => {
   const name = `drydock-image-test-${process.pid}`;
   let bundle: string;
   let config: RunConfig;

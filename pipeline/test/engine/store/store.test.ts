@@ -52,13 +52,13 @@ test('a layer that is damaged gives way to a new one', async () => {
   expect(readFileSync(join(store.layerPath('a'), 'file')).length).toBe(2);
 });
 
-test('a blob of another size or content is thrown away', async () => {
+test.each(['adoptBlob', 'keepBlob'] as const)('a blob of another size or content is thrown away (%s)', async (way) => {
   const store = openStore(temporaryRoot());
   const blob = blobOf('content');
   const adopt = async () => {
     const file = store.scratch('blob');
     writeFileSync(file, 'content');
-    await store.adoptBlob(file, blob.digest);
+    await store[way](file, blob.digest);
   };
   await adopt();
   expect(await store.verifyBlob(blob)).toBe(true);

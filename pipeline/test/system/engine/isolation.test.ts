@@ -1,9 +1,10 @@
 // A step that tries to get out: each attempt is refused, and an ordinary step's work is not.
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, test } from 'vitest';
 import { sdkSession, sh, web } from '../sdk-session.ts';
 import { failed, hostAddresses, reached, unrefused } from './attempts.ts';
 import { errorOf, type Row, testRows } from './rows.ts';
@@ -72,7 +73,7 @@ const rows: Row[] = [
   [
     'processes of the host',
     () => base().withExec(sh('cat /proc/[0-9]*/comm | sort -u; ps')).stdout(),
-    expect.not.stringMatching(/node|runc|pasta|vitest/),
+    expect.not.stringMatching(/node|crun|runc|pasta|vitest/),
   ],
   [
     'the environment of the engine',
@@ -146,6 +147,16 @@ const rows: Row[] = [
       ]),
     [],
   ],
+  [
+    'devices in layers',
+    () =>
+      base()
+        .withMountedDirectory('/rw', dag.directory())
+        .withMountedDirectory('/ro', dag.directory(), { readOnly: true })
+        .withExec(sh('grep "^overlay" /proc/self/mounts | grep -vc "[ ,]nodev[, ]"; true'))
+        .stdout(),
+    '0\n',
+  ],
   ['devices of the host in /dev', () => base().withExec(['find', '/dev', '-type', 'b']).stdout(), ''],
 
   // ── namespaces and mounts ─────────────────────────────────────────────────────────────
@@ -209,7 +220,7 @@ const rows: Row[] = [
   [
     'the host’s loopback, its other addresses and link-local ones',
     async () => {
-      const server = createServer((socket) => socket.end('reached')).listen(0, '0.0.0.0');
+      const server = createServer((socket) => socket.on('error', () => {}).end('reached')).listen(0, '0.0.0.0');
       await once(server, 'listening');
       const { port } = server.address() as AddressInfo;
       const hosts = [...hostAddresses(), '127.0.0.1', '10.87.0.1', '169.254.0.1', '169.254.1.1', '169.254.169.254'];
@@ -294,3 +305,23 @@ const rows: Row[] = [
   ],
 ];
 testRows(rows);
+
+// Without root no control group may be made, and the engine says so.
+test.runIf(process.getuid?.() === 0)('more processes than a step may have', async () => {
+  const meeting = dag.cacheVolume('groups');
+  const until = (condition: string) => `until ${condition}; do sleep 0.05; done`;
+  const member = base()
+    .withMountedCache('/m', meeting)
+    .withExec(sh(`cat /proc/self/cgroup > /m/own; ${until('test -e /m/seen')}`))
+    .sync();
+  const groups = await base()
+    .withMountedCache('/m', meeting)
+    .withExec(sh(`${until('test -s /m/own')}; cat /m/own`))
+    .stdout();
+  const own = /:(?:pids)?:(\/drydock\/.*)/.exec(groups)?.[1];
+  const limits = ['', 'pids', 'unified'].map((hierarchy) => join('/sys/fs/cgroup', hierarchy, own ?? '', 'pids.max'));
+  const found = limits.filter((file) => existsSync(file)).map((file) => readFileSync(file, 'utf8'));
+  await base().withMountedCache('/m', meeting).withExec(sh('touch /m/seen')).sync();
+  await member;
+  expect(found).toEqual(['8192\n']);
+});
