@@ -33,6 +33,8 @@ export type StepResult = {
   seconds: number;
   /** Answered from the engine's cache: its recorded end lies before this run's start. */
   cached: boolean;
+  /** Set where it is asked anew on every run, since the answer may have changed. */
+  always?: true;
   /** Where its whole output is. */
   log: string;
   /** Of a failed step: the lines that say why. */
@@ -51,7 +53,7 @@ export type StageResult = {
   status: Status;
   /** Of this run, on the clock. */
   seconds: number;
-  /** Every step was. */
+  /** Every step was, but for those that always run. */
   cached: boolean;
   steps: StepResult[];
   /** By test suite; only where tests ran. */

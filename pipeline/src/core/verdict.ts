@@ -69,7 +69,7 @@ export function stageResult(facts: StageFacts): StageResult {
     name: facts.name,
     status: failed.length > 0 || fault !== null ? 'failed' : missing === null ? 'passed' : 'not evaluated',
     seconds: facts.seconds,
-    cached: facts.steps.length > 0 && facts.steps.every((step) => step.cached),
+    cached: facts.steps.some((step) => step.cached) && facts.steps.every((step) => step.cached || step.always),
     steps: facts.steps,
     suites: facts.suites ?? [],
     reason:

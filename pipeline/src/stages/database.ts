@@ -69,15 +69,14 @@ export async function obtainDatabase(
 /** The program's word for: nobody answered, or nobody would serve us. */
 const UNAVAILABLE = 3;
 
-/** Which digest the references stand for now. Never cached: the engine sees another variable each time. */
+/** Which digest the references stand for now. */
 async function lookUp(context: RunContext, options: DatabaseOptions, references: readonly string[]) {
   const out = `${stepFolder('database-lookup')}/lookup.json`;
   const { result, container } = await runStep(context, {
     stage: 'scan',
     step: 'database-lookup',
-    container: asking(context, options)
-      .withMountedCache('/memory', dag.cacheVolume(MEMORY))
-      .withEnvVariable('DRYDOCK_ASKED_AT', String(context.startedMs)),
+    container: asking(context, options).withMountedCache('/memory', dag.cacheVolume(MEMORY)),
+    always: true,
     args: [
       ...[
         'node',

@@ -29,6 +29,8 @@ export type Command = {
   args: readonly string[];
   /** As a person would type it, where that differs from the arguments. */
   shown?: string;
+  /** What it asks may have another answer now: no cache answers it. */
+  always?: true;
   /** Run without network and capabilities, these mounts read-only. The container comes from `withConfine`. */
   confinedTo?: readonly string[];
 };
@@ -52,8 +54,9 @@ export async function runStep(context: RunContext, command: Command): Promise<Ra
   const shown = command.shown ?? args.join(' ');
   context.emit({ kind: 'step-started', stage, step, command: shown, atMs: Date.now() });
   for (let number = 1; ; number += 1) {
-    const { container, record, bytes, log } = await attempt(command, number);
+    const { container, record, bytes, log } = await attempt(command, number, context.startedMs);
     const result = stepResult({ stage, name: step, command: shown, record, log }, context.startedMs);
+    if (command.always) result.always = true;
     if (command.confinedTo !== undefined && result.exitCode === 0)
       result.confinement = parseConfinement(await container.file(`${stepFolder(step)}/${PROOF}`).contents());
     // The engine remembers a failure too, but it may have been the network's or chance's: it is tried again. Attempts are
@@ -66,10 +69,12 @@ export async function runStep(context: RunContext, command: Command): Promise<Ra
 }
 
 const ATTEMPT = 'DRYDOCK_ATTEMPT';
+const ASKED_AT = 'DRYDOCK_ASKED_AT';
 
-async function attempt({ step, container, args, confinedTo }: Command, number: number) {
+async function attempt({ step, container, args, confinedTo, always }: Command, number: number, askedAtMs: number) {
   const folder = stepFolder(step);
-  const prepared = number === 1 ? container : container.withEnvVariable(ATTEMPT, String(number));
+  const numbered = number === 1 ? container : container.withEnvVariable(ATTEMPT, String(number));
+  const prepared = always ? numbered.withEnvVariable(ASKED_AT, String(askedAtMs)) : numbered;
   const command = confinedTo === undefined ? args : confined(`${folder}/${PROOF}`, confinedTo, args);
   const ran = prepared.withExec(
     ['sh', '-c', WRAPPER, 'step', folder, ...command],

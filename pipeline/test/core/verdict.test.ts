@@ -1,7 +1,7 @@
 // Steps to stages to a verdict: what passes, what fails, and which exit code says so.
 import { expect, test } from 'vitest';
 import { ERRORS, type ErrorCode } from '../../src/core/errors.ts';
-import type { StageResult } from '../../src/core/model.ts';
+import type { StageResult, StepResult } from '../../src/core/model.ts';
 import {
   decideVerdict,
   parseRecord,
@@ -45,6 +45,18 @@ for (const [text, expected] of records)
   test(`record ${JSON.stringify(text)}`, () => expect(parseRecord(text)).toEqual(expected));
 for (const text of ['', '0 1', 'x 1 2', '0 1 2 3']) {
   test(`record ${JSON.stringify(text)} is refused`, () => expect(() => parseRecord(text)).toThrow('cannot be read'));
+}
+
+const cachedStages: [name: string, steps: StepResult[], cached: boolean][] = [
+  ['no step', [], false],
+  ['all', [step({ cached: true }), step({ cached: true })], true],
+  ['one ran', [step({ cached: true }), step()], false],
+  ['all but what always runs', [step({ cached: true }), step({ always: true })], true],
+  ['only what always runs', [step({ always: true })], false],
+];
+for (const [name, steps, cached] of cachedStages) {
+  test(`a stage is ${cached ? '' : 'not '}cached: ${name}`, () =>
+    expect(stageResult({ name: 'scan', steps, seconds: 1 }).cached).toBe(cached));
 }
 
 const times: [name: string, endedMs: number, cached: boolean][] = [

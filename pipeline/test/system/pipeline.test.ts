@@ -67,7 +67,8 @@ describe('a run on this repository', () => {
     const second = await ci(repository, []);
     expect(second.exitCode).toBe(0);
     const steps = resultOf(second).stages.flatMap((stage) => stage.steps);
-    expect(steps.filter(({ cached }) => !cached)).toEqual([]);
+    // Which database is current is asked on every run: only that.
+    expect(steps.filter(({ cached }) => !cached).map(({ name }) => name)).toEqual(['database-lookup']);
     expect(resultOf(second).image).toEqual(resultOf(first).image);
   });
 
