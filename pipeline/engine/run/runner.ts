@@ -19,6 +19,7 @@ import {
 import { delimiter, dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { cgroupOf, removeAbandonedCgroups, stepId } from './cgroups.ts';
+import { type Limits, oomScore } from './limits.ts';
 import { type Mounts, SESSION_FOLDER } from './mounts.ts';
 import type { Outputs } from './outputs.ts';
 import { contentOf } from './pid-file.ts';
@@ -89,21 +90,31 @@ const SHORT_LIVED = { GOMAXPROCS: '1', GOGC: 'off' };
 export class Runner {
   readonly #mounts: Mounts;
   readonly #shift: number;
+  readonly #limits: Limits;
+  readonly #oomScore = oomScore();
   readonly #holder: ChildProcess;
   readonly #holderPid: number;
   readonly #init: string;
   #counter = 0;
 
-  private constructor(mounts: Mounts, shift: number, holder: ChildProcess, holderPid: number, init: string) {
+  private constructor(
+    mounts: Mounts,
+    shift: number,
+    limits: Limits,
+    holder: ChildProcess,
+    holderPid: number,
+    init: string,
+  ) {
     this.#mounts = mounts;
     this.#shift = shift;
+    this.#limits = limits;
     this.#holder = holder;
     this.#holderPid = holderPid;
     this.#init = init;
   }
 
   /** Starts the PID namespace that all steps live in. Its first process is killed by the kernel when the engine dies. */
-  static async start(mounts: Mounts, shift: number): Promise<Runner> {
+  static async start(mounts: Mounts, shift: number, limits: Limits): Promise<Runner> {
     removeAbandonedCgroups();
     const script = 'echo ready; exec sleep infinity';
     const holder = spawn(
@@ -137,7 +148,7 @@ export class Runner {
       );
     const [child] = readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim().split(' ');
     makeScaffold(shift);
-    return new Runner(mounts, shift, holder, Number(child), findProgram(INIT_PROGRAM));
+    return new Runner(mounts, shift, limits, holder, Number(child), findProgram(INIT_PROGRAM));
   }
 
   /** Ends every step that still runs, and waits until the namespace is gone. */
@@ -234,6 +245,8 @@ export class Runner {
         binds,
         tmpfs,
         ...(this.#shift > 0 ? { cgroup: cgroupOf(id) } : {}),
+        limits: this.#limits,
+        oomScore: this.#oomScore,
         shift: this.#shift,
         ...(request.network === undefined ? {} : { sys: join(bundle, 'sys') }),
       },

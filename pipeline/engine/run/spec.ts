@@ -1,4 +1,5 @@
 // The OCI runtime specification of a step: what Docker gives an unprivileged container, and a user namespace besides.
+import type { Limits } from './limits.ts';
 import { SECCOMP } from './seccomp.ts';
 
 /** Ids in a container are these further up on the host, so that its root is nobody there. */
@@ -62,6 +63,9 @@ export interface Step {
   readonly sys?: string;
   /** Absent where none may be made: without root, unless somebody delegated one. */
   readonly cgroup?: string;
+  readonly limits: Limits;
+  /** How readily the kernel ends it when memory runs out. */
+  readonly oomScore: number;
   readonly shift: number;
 }
 
@@ -82,6 +86,7 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
       cwd: step.cwd,
       capabilities: step.identity.uid === 0 ? capabilities : { bounding: CAPABILITIES },
       noNewPrivileges: true,
+      oomScoreAdj: step.oomScore,
     },
     root: { path: step.rootfs },
     hostname: step.hostname,
@@ -109,11 +114,18 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
       ],
       uidMappings: ids,
       gidMappings: ids,
-      ...(step.cgroup === undefined ? {} : { cgroupsPath: step.cgroup, resources: { pids: { limit: 8192 } } }),
+      ...(step.cgroup === undefined ? {} : { cgroupsPath: step.cgroup, resources: resources(step.limits) }),
       maskedPaths: MASKED_PATHS,
       readonlyPaths: READONLY_PATHS,
       seccomp: SECCOMP,
     },
+  };
+}
+
+function resources({ processes, memory }: Limits): object {
+  return {
+    ...(processes === undefined ? {} : { pids: { limit: processes } }),
+    ...(memory === undefined ? {} : { memory: { limit: memory } }),
   };
 }
 
