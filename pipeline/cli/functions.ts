@@ -2,7 +2,7 @@
 import { DEFAULT_PLATFORM } from '../src/core/platforms.ts';
 
 export type StageFunction = 'ci' | 'lint' | 'test' | 'build';
-export type FunctionName = StageFunction | 'images' | 'completion';
+export type FunctionName = StageFunction | 'images' | 'doctor' | 'completion';
 
 type FunctionInfo = {
   summary: string;
@@ -67,6 +67,11 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     operands: '[NAME…]',
     options: [...GENERAL, 'output', 'platforms'],
     example: 'images node runtime --output images',
+  },
+  doctor: {
+    summary: 'say what of this machine stands in the way of a run, and what mends it',
+    options: ['engine', 'offline', 'mirror', 'json', 'verbose'],
+    example: 'doctor --offline',
   },
   completion: {
     summary: 'print completion for a shell',

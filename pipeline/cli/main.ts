@@ -36,6 +36,10 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
       const { runStages } = await import('./stages.ts');
       return await runStages(invocation, ROOT, terminal);
     }
+    case 'doctor': {
+      const { doctor } = await import('./doctor/doctor.ts');
+      return await doctor(invocation, ROOT, terminal);
+    }
     case 'images': {
       const { writeImages } = await import('./images.ts');
       return await writeImages(invocation, ROOT, terminal);

@@ -76,6 +76,12 @@ function packageOf(program: string): string {
 
 export type Consent = { yes: boolean; env: NodeJS.ProcessEnv; canAsk: boolean; say: (line: string) => void };
 
+/** What is to be done about missing programs. */
+export async function lookForPrograms(consent: Omit<Consent, 'say'>): Promise<Plan> {
+  const missing = missingPrograms(consent.env);
+  return missing.length === 0 ? { kind: 'nothing' } : planInstall(await inspect(missing, consent));
+}
+
 /** Make sure that everything is there; installs what may be installed, and says so. Throws when something stays missing. */
 export async function ensureRequirements(consent: Consent): Promise<void> {
   const missing = missingPrograms(consent.env);
@@ -102,7 +108,7 @@ export async function ensureRequirements(consent: Consent): Promise<void> {
   }
 }
 
-async function inspect(missing: string[], consent: Consent): Promise<Machine> {
+async function inspect(missing: string[], consent: Omit<Consent, 'say'>): Promise<Machine> {
   const isRoot = process.getuid?.() === 0;
   return {
     missing,
