@@ -8,6 +8,7 @@ import { type Limits, unlimited } from './run/limits.ts';
 import { Mounts } from './run/mounts.ts';
 import { Network } from './run/network.ts';
 import { Runner } from './run/runner.ts';
+import { Scrubber } from './run/scrubber.ts';
 import { Services } from './run/services.ts';
 import { HostFiles } from './store/host.ts';
 import { Layers } from './store/layers.ts';
@@ -130,7 +131,10 @@ export class Session {
   };
 
   progress(event: Progress): void {
-    if (process.env.DRYDOCK_EVENTS === 'json') process.stderr.write(`${JSON.stringify(event)}\n`);
+    if (process.env.DRYDOCK_EVENTS !== 'json') return;
+    const scrubber = new Scrubber(this.#secrets);
+    const shown = 'args' in event ? { ...event, args: event.args.map((word) => scrubber.scrub(word)) } : event;
+    process.stderr.write(`${JSON.stringify(shown)}\n`);
   }
 
   /** The same work under one name runs once, however many ask for it at the same time. */
