@@ -35,11 +35,11 @@ const twoAtOnce: Fault = async (scene, round) => {
   await Promise.all([scene.check(`two ${round}`), scene.check(`two ${round}`)]);
 };
 
-const CLOCK = fileURLToPath(new URL('clock.mjs', import.meta.url));
+const CLOCK = fileURLToPath(new URL('../system/clock.mjs', import.meta.url));
 
 const clockJumps: Fault = async (scene, round) => {
   const clock = pick(['jumps', '400', '-400']);
-  await scene.check(`clock ${round}`, { NODE_OPTIONS: `--import=${CLOCK}`, CHAOS_CLOCK: clock });
+  await scene.check(`clock ${round}`, { NODE_OPTIONS: `--import=${CLOCK}`, TEST_CLOCK: clock });
   await scene.check(`clock ${round}`);
 };
 

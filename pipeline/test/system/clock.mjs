@@ -1,7 +1,7 @@
-// Loaded into a Node process (`--import`): its wall clock is off by CHAOS_CLOCK days, or with `jumps` leaps days ahead and back again and again.
+// Loaded into a Node process (`--import`): its wall clock is off by TEST_CLOCK days, or with `jumps` leaps days ahead and back again and again.
 const DAY_MS = 24 * 60 * 60 * 1000;
 const RealDate = Date;
-const asked = process.env.CHAOS_CLOCK ?? '0';
+const asked = process.env.TEST_CLOCK ?? '0';
 let offset = Number(asked) * DAY_MS || 0;
 if (asked === 'jumps') {
   const leap = () => {
