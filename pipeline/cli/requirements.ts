@@ -123,10 +123,13 @@ async function inspect(missing: string[], consent: Omit<Consent, 'say'>): Promis
 function missingPrograms(env: NodeJS.ProcessEnv): string[] {
   const isRoot = process.getuid?.() === 0;
   const wanted = Object.keys(isRoot ? PROGRAMS : { ...PROGRAMS, ...ROOTLESS_PROGRAMS });
-  // Where administrators' programs are is often not in a user's PATH.
-  const folders = [...(env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/local/sbin'];
+  const folders = searchPath(env).split(delimiter);
   return wanted.filter((program) => !folders.some((folder) => isExecutable(join(folder, program))));
 }
+
+/** Where the engine looks: where administrators' programs are is often not in a user's PATH. */
+export const searchPath = (env: NodeJS.ProcessEnv): string =>
+  [env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(delimiter);
 
 function isExecutable(path: string): boolean {
   try {

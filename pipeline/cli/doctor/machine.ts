@@ -4,7 +4,7 @@ import { PipelineError, reasonOf } from '../../src/core/errors.ts';
 import type { EngineFacts } from '../../src/core/model.ts';
 import type { EngineChoice } from '../arguments.ts';
 import { EMBEDDED_ENGINE, engineCandidates, engineError, findProvisioning } from '../engine.ts';
-import { lookForPrograms } from '../requirements.ts';
+import { lookForPrograms, searchPath } from '../requirements.ts';
 import { ask } from './ask.ts';
 import { type Facts, type Fault, isFault, type Probe } from './facts.ts';
 import { askImages, askPlaces } from './network.ts';
@@ -74,7 +74,7 @@ async function askEmbedded(question: Question): Promise<Pick<Facts, 'programs' |
   const { env, canAsk } = question;
   const [programs, runtime] = await Promise.all([
     lookForPrograms({ yes: false, env, canAsk }),
-    ask('runc', ['--version'], { env }),
+    ask('runc', ['--version'], { env: { ...env, PATH: searchPath(env) } }),
   ]);
   return {
     programs,

@@ -79,9 +79,9 @@ async function packagePlaces(): Promise<Probe['packages']> {
 
 /** Whatever a program of the system says is a finding here, also what a session would take for a bug. */
 function faultOf(error: unknown): Fault {
-  const { message } = error as Error;
+  const message = (error as Error).message.trim().replaceAll('\n', '; ');
   const hint = error instanceof EngineError ? error.hint : undefined;
-  return hint === undefined ? { message: message.trim() } : { message: message.replace(`; ${hint}`, ''), hint };
+  return hint === undefined ? { message } : { message: message.replace(`; ${hint}`, ''), hint };
 }
 
 const countOf = (folder: string) => (existsSync(folder) ? readdirSync(folder).length : 0);

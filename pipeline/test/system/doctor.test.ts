@@ -38,6 +38,13 @@ test('this machine, where the tests of the engine run, has what the engine needs
   expect([canRun, exitCode]).toEqual(rows.get('images')?.status === 'blocked' ? [false, 3] : [true, 0]);
 });
 
+test('a PATH without the folders of administrators, as ordinary users have it, is enough', async () => {
+  const folders = (process.env.PATH ?? '').split(':').filter((folder) => !/\/sbin\/?$/.test(folder));
+  const { rows } = await doctor([], [], { PATH: folders.join(':') });
+  for (const check of ['programs', 'runtime', 'kernel', 'network'])
+    expect(rows.get(check)).toMatchObject({ status: 'ok' });
+});
+
 test.runIf(isRoot)('without runc: the one command (needs root, to hide it)', async () => {
   const hide =
     'for folder in /usr/bin /usr/sbin; do test ! -e $folder/runc || mount --bind /dev/null $folder/runc; done';
