@@ -54,10 +54,12 @@ export type ImagesInvocation = {
   names: PinName[];
   options: EngineOptions & { output: string; platforms: string[] };
 };
+export type DoctorInvocation = { kind: 'doctor'; options: EngineOptions & { json: boolean } };
 export type Invocation =
   | StageInvocation
   | ImagesInvocation
   | ExplainInvocation
+  | DoctorInvocation
   | { kind: 'completion'; shell: Shell }
   | { kind: 'help'; of: FunctionName | null }
   | { kind: 'version' };
@@ -95,6 +97,7 @@ function build(name: FunctionName, operands: readonly string[], values: Values):
     return { kind: 'images', names: operands.map(toPin), options: { ...engineOptions, output, platforms } };
   }
   if (operands.length > 0) throw unexpected(name, operands);
+  if (name === 'doctor') return { kind: 'doctor', options: { ...engineOptions, json: values.json === true } };
   return {
     kind: 'stages',
     function: name,

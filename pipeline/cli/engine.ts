@@ -12,7 +12,7 @@ import type { EngineChoice } from './arguments.ts';
 /** The engine version that the SDK's own provisioning brings. */
 export const DAGGER_VERSION = '0.21.8';
 
-const EMBEDDED_ENGINE = fileURLToPath(new URL('../engine/bin/embedded-engine', import.meta.url));
+export const EMBEDDED_ENGINE = fileURLToPath(new URL('../engine/bin/embedded-engine', import.meta.url));
 const CLI_HOST = 'https://dl.dagger.io';
 const PROBE_MS = 5000;
 /** How long an engine may take to put its things away before it is killed. */

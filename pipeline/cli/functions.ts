@@ -2,7 +2,7 @@
 import type { StageFunction } from '../src/core/functions.ts';
 import { DEFAULT_PLATFORM } from '../src/core/platforms.ts';
 
-export type FunctionName = StageFunction | 'explain' | 'images' | 'completion';
+export type FunctionName = StageFunction | 'explain' | 'images' | 'doctor' | 'completion';
 
 type FunctionInfo = {
   summary: string;
@@ -108,6 +108,11 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     operands: '[NAME…]',
     options: [...GENERAL, 'output', 'platforms'],
     example: 'images node runtime --output images',
+  },
+  doctor: {
+    summary: 'say what of this machine stands in the way of a run, and what mends it',
+    options: ['engine', 'offline', 'mirror', 'json', 'verbose'],
+    example: 'doctor --offline',
   },
   completion: {
     summary: 'print completion for a shell',

@@ -1,7 +1,7 @@
 // Writes pinned images as OCI archives, one for each pin, for `--images`: from where the engine has them, else from a registry.
-import { createReadStream, createWriteStream, readFileSync } from 'node:fs';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { EXIT, PipelineError, reasonOf } from '../src/core/errors.ts';
@@ -12,6 +12,7 @@ import { dockerCredentials, parseMirrors, parsePin, RegistryClient } from '../sr
 import { type TarInput, writeTar } from '../src/oci/tar.ts';
 import { archiveOf, PIN_NAMES, type PinName, pinned } from '../src/pins.ts';
 import type { ImagesInvocation } from './arguments.ts';
+import { readDockerConfig } from './docker-config.ts';
 import { makeFolder } from './output.ts';
 import { withEngine } from './session.ts';
 import type { Terminal } from './terminal.ts';
@@ -128,7 +129,7 @@ async function fromEngine(): Promise<Way> {
 }
 
 function fromRegistry(mirrors: readonly string[]): Way {
-  const config = readDockerConfig();
+  const config = readDockerConfig(process.env);
   const client = new RegistryClient({
     mirrors: parseMirrors([...mirrors]),
     credentials: (registry) => (config === null ? undefined : dockerCredentials(config, registry)),
@@ -142,14 +143,6 @@ function fromRegistry(mirrors: readonly string[]): Way {
       await rm(folder, { recursive: true, force: true });
     }
   };
-}
-
-function readDockerConfig(): string | null {
-  try {
-    return readFileSync(join(process.env.DOCKER_CONFIG || join(homedir(), '.docker'), 'config.json'), 'utf8');
-  } catch {
-    return null; // nobody is logged in anywhere
-  }
 }
 
 /** The files of a layout folder, in a fixed order: the same image makes the same archive. */

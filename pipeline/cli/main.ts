@@ -41,6 +41,10 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
       terminal.out.write(explainFiles(invocation));
       return 0;
     }
+    case 'doctor': {
+      const { doctor } = await import('./doctor/doctor.ts');
+      return await doctor(invocation, ROOT, terminal);
+    }
     case 'images': {
       const { writeImages } = await import('./images.ts');
       return await writeImages(invocation, ROOT, terminal);

@@ -134,6 +134,6 @@ type Colour = 'red' | 'green' | 'yellow' | 'dim';
 type Paint = (colour: Colour, text: string) => string;
 const CODES: Record<Colour, number> = { red: 31, green: 32, yellow: 33, dim: 2 };
 
-function painter(hasColour: boolean): Paint {
+export function painter(hasColour: boolean): Paint {
   return (colour, text) => (hasColour && text !== '' ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text);
 }

@@ -78,6 +78,12 @@ function packageOf(program: string): string {
 
 export type Consent = { yes: boolean; env: NodeJS.ProcessEnv; canAsk: boolean; say: (line: string) => void };
 
+/** What is to be done about missing programs. */
+export async function lookForPrograms(consent: Omit<Consent, 'say'>): Promise<Plan> {
+  const missing = missingPrograms(consent.env);
+  return missing.length === 0 ? { kind: 'nothing' } : planInstall(await inspect(missing, consent));
+}
+
 /** Make sure that everything is there; installs what may be installed, and says so. Throws when something stays missing. */
 export async function ensureRequirements(consent: Consent): Promise<void> {
   const missing = missingPrograms(consent.env);
@@ -104,7 +110,7 @@ export async function ensureRequirements(consent: Consent): Promise<void> {
   }
 }
 
-async function inspect(missing: string[], consent: Consent): Promise<Machine> {
+async function inspect(missing: string[], consent: Omit<Consent, 'say'>): Promise<Machine> {
   const isRoot = process.getuid?.() === 0;
   return {
     missing,
@@ -119,11 +125,14 @@ async function inspect(missing: string[], consent: Consent): Promise<Machine> {
 function missingPrograms(env: NodeJS.ProcessEnv): string[] {
   const isRoot = process.getuid?.() === 0;
   const wanted = Object.keys(isRoot ? PROGRAMS : { ...PROGRAMS, ...ROOTLESS_PROGRAMS });
-  // Where administrators' programs are is often not in a user's PATH.
-  const folders = [...(env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/local/sbin'];
+  const folders = searchPath(env).split(delimiter);
   const isThere = (program: string) => folders.some((folder) => isExecutable(join(folder, program)));
   return wanted.filter((program) => !isThere(program) && !isThere(STAND_INS[program] ?? program));
 }
+
+/** Where the engine looks: where administrators' programs are is often not in a user's PATH. */
+export const searchPath = (env: NodeJS.ProcessEnv): string =>
+  [env.PATH ?? '', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(delimiter);
 
 function isExecutable(path: string): boolean {
   try {

@@ -7,11 +7,13 @@ import { dockerCredentials, parseMirrors } from '../src/oci/registry.ts';
 import { parseCommand } from './commands/arguments.ts';
 import { measureUsage, renderUsage } from './commands/du.ts';
 import { gc } from './commands/gc.ts';
+import { probe } from './commands/probe.ts';
 import { sweep } from './commands/sweep.ts';
 import { USAGE } from './commands/usage.ts';
 import { EngineError, EnvironmentError, UsageError } from './errors.ts';
+import { limitsOf, machineLimits } from './run/limits.ts';
 import { listen } from './server.ts';
-import { Session, type SessionOptions } from './session.ts';
+import { isRoot, Session, type SessionOptions } from './session.ts';
 import { UMASK } from './store/bytes.ts';
 import { DiskFullError, diskFullError } from './store/disk.ts';
 import { FORMAT } from './store/format.ts';
@@ -37,6 +39,9 @@ async function main(args: string[]): Promise<number> {
     case 'sweep':
       say(`${(await sweep(store)).join('\n')}\n`);
       return 0;
+    case 'probe':
+      say(`${JSON.stringify(await probe(optionsFrom(process.env, '.')))}\n`);
+      return 0;
     case 'help':
       say(USAGE);
       return 0;
@@ -56,6 +61,7 @@ function optionsFrom(env: NodeJS.ProcessEnv, workdir: string): SessionOptions {
     mirrors: parseMirrors((env.DRYDOCK_MIRRORS ?? '').split(',').filter(Boolean)),
     credentials: (registry) => (config === undefined ? undefined : dockerCredentials(config, registry)),
     ...(env.DRYDOCK_IMAGES ? { images: resolve(workdir, env.DRYDOCK_IMAGES) } : {}),
+    limits: limitsOf(machineLimits(isRoot()), env),
     budget: env.DRYDOCK_STORE_BUDGET,
   };
 }

@@ -4,9 +4,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Credentials } from '../src/oci/registry.ts';
 import { EngineError } from './errors.ts';
+import { type Limits, unlimited } from './run/limits.ts';
 import { Mounts } from './run/mounts.ts';
 import { Network } from './run/network.ts';
 import { Runner } from './run/runner.ts';
+import { Scrubber } from './run/scrubber.ts';
 import { Services } from './run/services.ts';
 import { HostFiles } from './store/host.ts';
 import { Layers } from './store/layers.ts';
@@ -22,6 +24,8 @@ export interface SessionOptions {
   /** Folder of OCI archives that takes the place of every registry. */
   readonly images?: string;
   readonly mirrors: Readonly<Record<string, readonly string[]>>;
+  /** How much a step may use, as far as this machine can hold it to that. */
+  readonly limits: Limits;
   /** How large the store may be; by default its disk decides. */
   readonly budget?: string | undefined;
   readonly credentials: (registry: string) => Credentials | undefined;
@@ -36,9 +40,6 @@ export type Progress =
 /** Ids of containers are this much higher on the host when the engine is root; without root the kernel maps them. */
 const ROOT_SHIFT = 1_879_048_192;
 
-const NO_LIMITS =
-  'note: without root, the number of processes of a step is not limited: that needs a delegated control group';
-
 /** Where programs look for certificates on Debian, Alpine, Fedora and openSUSE. */
 const HOST_BUNDLES = [
   '/etc/ssl/certs/ca-certificates.crt',
@@ -49,6 +50,12 @@ const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'].f
   name,
   name.toLowerCase(),
 ]);
+
+/** Whether the engine has root's rights on the machine, not just in a user namespace of its own. */
+export const isRoot = (): boolean => process.getuid?.() === 0 && !process.env.DRYDOCK_ROOTLESS;
+
+const whyUnlimited = (): string =>
+  isRoot() ? 'the kernel offers no control group for it' : 'without root that needs a delegated control group';
 
 export class Session {
   readonly options: SessionOptions;
@@ -89,11 +96,13 @@ export class Session {
   }
 
   static async start(options: SessionOptions): Promise<Session> {
-    const shift = process.getuid?.() === 0 && !process.env.DRYDOCK_ROOTLESS ? ROOT_SHIFT : 0;
-    if (shift === 0) process.stderr.write(`${NO_LIMITS}\n`);
+    const shift = isRoot() ? ROOT_SHIFT : 0;
+    const free = unlimited(options.limits);
+    if (free.length > 0)
+      process.stderr.write(`note: ${free.join(' and ')} of a step cannot be limited here: ${whyUnlimited()}\n`);
     const store = new Store(storeFolder(), { budget: options.budget });
     const mounts = await Mounts.start();
-    const runner = await Runner.start(mounts, shift);
+    const runner = await Runner.start(mounts, shift, options.limits);
     return new Session(options, store, mounts, runner, new Network(options, runner.enter), shift);
   }
 
@@ -122,7 +131,10 @@ export class Session {
   };
 
   progress(event: Progress): void {
-    if (process.env.DRYDOCK_EVENTS === 'json') process.stderr.write(`${JSON.stringify(event)}\n`);
+    if (process.env.DRYDOCK_EVENTS !== 'json') return;
+    const scrubber = new Scrubber(this.#secrets);
+    const shown = 'args' in event ? { ...event, args: event.args.map((word) => scrubber.scrub(word)) } : event;
+    process.stderr.write(`${JSON.stringify(shown)}\n`);
   }
 
   /** The same work under one name runs once, however many ask for it at the same time. */

@@ -7,7 +7,7 @@ export type Command =
   | { readonly name: 'session'; readonly workdir: string }
   | { readonly name: 'du'; readonly json: boolean }
   | { readonly name: 'gc'; readonly keep?: number; readonly all: boolean }
-  | { readonly name: 'sweep' | 'help' | 'version' };
+  | { readonly name: 'sweep' | 'probe' | 'help' | 'version' };
 
 /** Options of each command; those that are followed by a value say by which. */
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, string | null>>>> = {
@@ -15,6 +15,7 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, string | null>>>>
   du: { json: null },
   gc: { keep: 'SIZE', all: null },
   sweep: {},
+  probe: {},
 };
 
 /** Clients of a Dagger session pass these along; there is nothing here that they would change. */
@@ -38,7 +39,7 @@ export function parseCommand(words: readonly string[]): Command {
     case 'gc':
       return gc(given);
     default:
-      return { name: 'sweep' };
+      return { name: name === 'probe' ? 'probe' : 'sweep' };
   }
 }
 

@@ -3,6 +3,7 @@ export const USAGE = `Usage: embedded-engine session [--workdir DIR]     speak D
        embedded-engine du [--json]                 say what the store holds, and its budget
        embedded-engine gc [--keep SIZE] [--all]    evict what was not used for longest
        embedded-engine sweep                       remove what sessions that were killed left behind
+       embedded-engine probe                       try a step and its network here; print what came of it as JSON
 
 session  prints {"port":…,"session_token":…} and answers GraphQL on that port until its standard input is closed
          or it is told to stop
@@ -14,6 +15,8 @@ Read from the environment:
   DRYDOCK_IMAGES=DIR    take images from a folder of OCI archives instead of any registry
   DRYDOCK_MIRRORS=…     registries to ask first: docker.io=mirror.example/hub,…
   DRYDOCK_SERVICE_READY=60  seconds that a service's ports may take to accept connections
+  DRYDOCK_STEP_MEMORY=2GB     how much memory a step may have (default: 90 % of the machine's)
+  DRYDOCK_STEP_PROCESSES=8192 how many processes a step may have
   DRYDOCK_STORE_BUDGET=20GB  how large the store may be (default: 20 GB, or a tenth of its disk if that is less)
   XDG_CACHE_HOME        where the store lives (default ~/.cache)
 

@@ -19,6 +19,7 @@ import type { Session } from '../session.ts';
 import { ensureIntact, hashOf, prepareHash } from '../store/bytes.ts';
 import { diskFullError } from '../store/disk.ts';
 import type { Stack } from '../store/layers.ts';
+import { formatSize } from '../store/sizes.ts';
 import { sha256 } from '../store/store.ts';
 import type { FileNode } from '../store/tree.ts';
 import { type ContainerState, type ImageSettings, lazy, type Port } from '../values.ts';
@@ -138,7 +139,7 @@ async function unpackInto(
   const { unpackLayer } = await import('./unpack.ts');
   const { store } = session;
   const bytes = decompressed(store.blobPath(descriptor.digest), descriptor.mediaType);
-  const [hashed, read] = tee(bytes);
+  const [hashed, read] = tee(noMoreThan(store.budget, bytes, descriptor.digest));
   const actual = digestOfStream(hashed);
   actual.catch(() => {}); // the unpacking tells of the same fault
   await unpackLayer(readTar(read), `${folder}/fs`, {
@@ -162,6 +163,20 @@ export function decompressed(path: string, mediaType: string): AsyncIterable<Buf
   const gunzip = createGunzip({ chunkSize: 1 << 18 });
   file.on('error', (error) => gunzip.destroy(error));
   return file.pipe(gunzip);
+}
+
+/** A few kilobytes may unpack to more than any disk holds; what the store could never keep ends there. */
+async function* noMoreThan(most: number, source: AsyncIterable<Buffer>, digest: string): AsyncGenerator<Buffer> {
+  let size = 0;
+  for await (const chunk of source) {
+    size += chunk.length;
+    if (size > most)
+      throw new EngineError(
+        `layer ${digest} unpacks to more than the store may hold (${formatSize(most)})`,
+        'if that is meant, set DRYDOCK_STORE_BUDGET to more',
+      );
+    yield chunk;
+  }
 }
 
 /** Two readers of one stream: the first sees each chunk as the second takes it. */

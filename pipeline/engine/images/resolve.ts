@@ -102,7 +102,7 @@ async function fromRegistry(session: Session, reference: Reference, platform: st
   const folder = session.store.scratch('pull');
   try {
     if (session.options.offline)
-      throw new OciError('UNREACHABLE', 'the network is off', 'run `npx tsx pipeline/ci.ts warm` with a network first');
+      throw new OciError('UNREACHABLE', 'the network is off', 'run once with a network, which fills the cache');
     const client = new RegistryClient({
       mirrors: session.options.mirrors,
       credentials: session.options.credentials,

@@ -49,7 +49,11 @@ export async function unpackLayer(
     }
   }
   // Last, because writing into a folder changes its time, and may need permissions that it will not have.
-  for (const entry of folders.reverse()) setAttributes(entry, target(root, entry.path), options.shift);
+  for (const entry of folders.reverse()) {
+    const path = target(root, entry.path);
+    // A later entry may have put a link in its place, which a change of mode would follow to wherever it leads.
+    if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) setAttributes(entry, path, options.shift);
+  }
 }
 
 /** Where an entry goes: below the root, whatever links and dots its path holds. */

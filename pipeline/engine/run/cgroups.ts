@@ -1,7 +1,7 @@
 // The control groups of steps: made before a step starts, removed after its end, or by a later session when the engine was killed.
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EnvironmentError } from '../errors.ts';
+import type { Controller, Limits } from './limits.ts';
 
 const PARENT = 'drydock';
 const STEP = /^drydock-(\d+)-\d+$/;
@@ -9,50 +9,69 @@ const STEP = /^drydock-(\d+)-\d+$/;
 export const stepId = (counter: number) => `drydock-${process.pid}-${counter}`;
 export const cgroupOf = (step: string) => `/${PARENT}/${step}`;
 
-/** More processes at once than any sane step has; a fork bomb ends here. */
-export const MOST_PROCESSES = 8192;
-
-/** A control group that limits its processes' number. */
+/** A control group that limits what its processes use together; on older machines one for each thing that is limited. */
 export interface StepCgroup {
-  /** A process that writes its id into this file is in the group, and so is all that it starts. */
-  readonly processes: string;
+  /** A process that writes its id into these files is in the group, and so is all that it starts. */
+  readonly processes: readonly string[];
   readonly remove: () => void;
 }
 
-export function makeCgroup(step: string): StepCgroup {
+/** The limits of a step by what enforces them; those that can't be enforced here are not in them (see `canLimit`). */
+export function makeCgroup(step: string, limits: Limits): StepCgroup {
+  const folders = new Set<string>();
+  if (limits.processes !== undefined) folders.add(limitIn(step, 'pids', limits.processes));
+  if (limits.memory !== undefined) folders.add(limitIn(step, 'memory', limits.memory));
+  return {
+    processes: [...folders].map((folder) => join(folder, 'cgroup.procs')),
+    remove: () => {
+      for (const folder of folders) remove(folder);
+    },
+  };
+}
+
+/** Whether a group of ours can have this limit. Tried: what is mounted says nothing of rights, or of who else is in there. */
+export function canLimit(controller: Controller): boolean {
+  const name = `${stepId(0)}-probe`;
   try {
-    const { folder: root, version } = pidsHierarchy();
-    const parent = join(root, PARENT);
-    mkdirSync(parent, { recursive: true });
-    if (version === 2) for (const folder of [root, parent]) delegatePids(folder);
-    const folder = join(parent, step);
-    mkdirSync(folder);
-    writeFileSync(join(folder, 'pids.max'), String(MOST_PROCESSES));
-    return { processes: join(folder, 'cgroup.procs'), remove: () => void remove(folder) };
-  } catch (cause) {
-    const why = (cause as Error).message;
-    throw new EnvironmentError(
-      `the number of a step's processes cannot be limited: ${why}`,
-      'mount the control groups writable at /sys/fs/cgroup',
-      { cause },
-    );
+    remove(limitIn(name, controller, 1 << 30));
+    return true;
+  } catch {
+    return false;
   }
+}
+
+const LIMIT_FILES = {
+  pids: { 1: 'pids.max', 2: 'pids.max' },
+  memory: { 1: 'memory.limit_in_bytes', 2: 'memory.max' },
+} as const;
+
+function limitIn(step: string, controller: Controller, value: number): string {
+  const { folder: root, version } = hierarchyOf(controller);
+  const parent = join(root, PARENT);
+  mkdirSync(parent, { recursive: true });
+  if (version === 2) for (const folder of [root, parent]) delegate(folder, controller);
+  const folder = join(parent, step);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, LIMIT_FILES[controller][version]), String(value));
+  return folder;
 }
 
 /** In the second version a controller works in a group where the group above says so. */
-function delegatePids(folder: string): void {
+function delegate(folder: string, controller: Controller): void {
   const file = join(folder, 'cgroup.subtree_control');
-  if (!readFileSync(file, 'utf8').split(/\s+/).includes('pids')) writeFileSync(file, '+pids');
+  if (!readFileSync(file, 'utf8').split(/\s+/).includes(controller)) writeFileSync(file, `+${controller}`);
 }
 
-function pidsHierarchy(): { folder: string; version: 1 | 2 } {
+function hierarchyOf(controller: Controller): { folder: string; version: 1 | 2 } {
   for (const { folder, type, options } of hierarchies()) {
-    if (type === 'cgroup' && options.includes('pids')) return { folder, version: 1 };
-    if (type === 'cgroup2' && readFileSync(join(folder, 'cgroup.controllers'), 'utf8').split(/\s+/).includes('pids'))
+    if (type === 'cgroup' && options.includes(controller)) return { folder, version: 1 };
+    if (type === 'cgroup2' && words(join(folder, 'cgroup.controllers')).includes(controller))
       return { folder, version: 2 };
   }
-  throw new Error('no control group with `pids` is mounted');
+  throw new Error(`no control group with ${controller} is mounted`);
 }
+
+const words = (path: string) => readFileSync(path, 'utf8').trim().split(/\s+/);
 
 /** Removes the groups of this engine's steps and of engines that are gone, and counts them. One that still holds a process stays. */
 export function removeAbandonedCgroups(): number {

@@ -210,12 +210,14 @@ async function unmount(...paths: string[]): Promise<void> {
 
 function unavailable(said: Buffer[]): EnvironmentError {
   const text = Buffer.concat(said).toString().trim();
-  const isRefused = /tun socket/.test(text);
-  return new EnvironmentError(
-    `steps have no network: pasta says ${text.split('\n').at(-1) ?? 'nothing'}`,
-    isRefused ? 'let users open it: sudo chmod 0666 /dev/net/tun' : 'install passt, or run with --offline',
-  );
+  const [, hint = 'install passt, or run with --offline'] = WAYS_OUT.find(([reason]) => reason.test(text)) ?? [];
+  return new EnvironmentError(`steps have no network: pasta says ${text.split('\n').at(-1) ?? 'nothing'}`, hint);
 }
+
+const WAYS_OUT: readonly (readonly [RegExp, string])[] = [
+  [/tun socket/, 'let users open it: sudo chmod 0666 /dev/net/tun'],
+  [/interface/, 'connect this machine to a network, or run with --offline'],
+];
 
 const hardwareAddress = (address: string) =>
   ['02', '00', ...address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))].join(':');

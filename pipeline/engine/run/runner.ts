@@ -17,6 +17,7 @@ import {
 import { dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { cgroupOf, makeCgroup, removeAbandonedCgroups, type StepCgroup, stepId } from './cgroups.ts';
+import { type Limits, oomScore } from './limits.ts';
 import { type Mounts, SESSION_FOLDER, VOLATILE } from './mounts.ts';
 import type { Outputs } from './outputs.ts';
 import { contentOf } from './pid-file.ts';
@@ -100,6 +101,8 @@ interface Place {
 export class Runner {
   readonly #mounts: Mounts;
   readonly #shift: number;
+  readonly #limits: Limits;
+  readonly #oomScore = oomScore();
   readonly #holder: ChildProcess;
   readonly #holderPid: number;
   readonly #runtime: Runtime;
@@ -109,9 +112,17 @@ export class Runner {
   #spare: Place | undefined;
   #isClosed = false;
 
-  private constructor(mounts: Mounts, shift: number, runtime: Runtime, holder: ChildProcess, holderPid: number) {
+  private constructor(
+    mounts: Mounts,
+    shift: number,
+    limits: Limits,
+    runtime: Runtime,
+    holder: ChildProcess,
+    holderPid: number,
+  ) {
     this.#mounts = mounts;
     this.#shift = shift;
+    this.#limits = limits;
     this.#holder = holder;
     this.#holderPid = holderPid;
     this.#runtime = runtime;
@@ -119,7 +130,7 @@ export class Runner {
   }
 
   /** Starts the PID namespace that all steps live in. Its first process is killed by the kernel when the engine dies. */
-  static async start(mounts: Mounts, shift: number): Promise<Runner> {
+  static async start(mounts: Mounts, shift: number, limits: Limits): Promise<Runner> {
     removeAbandonedCgroups();
     const runtime = Runtime.find();
     const script = `${runtime.makesCgroup ? '' : HIDE_CGROUPS}echo ready; exec sleep infinity`;
@@ -154,7 +165,7 @@ export class Runner {
       );
     const [child] = readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim().split(' ');
     makeScaffold(shift);
-    return new Runner(mounts, shift, runtime, holder, Number(child));
+    return new Runner(mounts, shift, limits, runtime, holder, Number(child));
   }
 
   /** Ends every step that still runs, and waits until the namespace is gone. */
@@ -201,8 +212,8 @@ export class Runner {
     mkdirSync(join(bundle, 'rootfs'), { recursive: true, mode: 0o711 });
     mkdirSync(join(bundle, 'work'), { mode: 0o711 });
     // Without root none may be made, unless somebody delegated one.
-    const cgroup = this.#shift > 0 && !this.#runtime.makesCgroup ? makeCgroup(id) : undefined;
-    const shell = new StepShell({ enter: this.enter, folder: this.#mounts.folder, cgroup: cgroup?.processes });
+    const cgroup = this.#shift > 0 && !this.#runtime.makesCgroup ? makeCgroup(id, this.#limits) : undefined;
+    const shell = new StepShell({ enter: this.enter, folder: this.#mounts.folder, cgroups: cgroup?.processes ?? [] });
     return { id, bundle, shell, cgroup };
   }
 
@@ -261,6 +272,8 @@ export class Runner {
         binds,
         tmpfs,
         ...(this.#shift > 0 && this.#runtime.makesCgroup ? { cgroup: cgroupOf(id) } : {}),
+        limits: this.#limits,
+        oomScore: this.#oomScore,
         shift: this.#shift,
         ...(request.network === undefined ? {} : { network: request.network }),
       },

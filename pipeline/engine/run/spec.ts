@@ -1,5 +1,5 @@
 // The OCI runtime specification of a step: what Docker gives an unprivileged container, and a user namespace besides.
-import { MOST_PROCESSES } from './cgroups.ts';
+import type { Limits } from './limits.ts';
 import { SECCOMP, SECCOMP_ALL_CAPABILITIES } from './seccomp.ts';
 
 /** Ids in a container are these further up on the host, so that its root is nobody there. */
@@ -104,6 +104,9 @@ export interface Step {
   readonly network?: NetworkNamespace;
   /** The control group that the runtime is to make. */
   readonly cgroup?: string;
+  readonly limits: Limits;
+  /** How readily the kernel ends it when memory runs out. */
+  readonly oomScore: number;
   readonly shift: number;
 }
 
@@ -125,6 +128,7 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
       cwd: step.cwd,
       capabilities: step.identity.uid === 0 ? { bounding, effective: bounding, permitted: bounding } : { bounding },
       noNewPrivileges: true,
+      oomScoreAdj: step.oomScore,
     },
     root: { path: step.rootfs },
     hostname: step.hostname,
@@ -151,13 +155,18 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
       ],
       uidMappings: ids,
       gidMappings: ids,
-      ...(step.cgroup === undefined
-        ? {}
-        : { cgroupsPath: step.cgroup, resources: { pids: { limit: MOST_PROCESSES } } }),
+      ...(step.cgroup === undefined ? {} : { cgroupsPath: step.cgroup, resources: resources(step.limits) }),
       maskedPaths: MASKED_PATHS,
       readonlyPaths: READONLY_PATHS,
       seccomp: all ? SECCOMP_ALL_CAPABILITIES : SECCOMP,
     },
+  };
+}
+
+function resources({ processes, memory }: Limits): object {
+  return {
+    ...(processes === undefined ? {} : { pids: { limit: processes } }),
+    ...(memory === undefined ? {} : { memory: { limit: memory } }),
   };
 }
 

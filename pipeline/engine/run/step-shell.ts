@@ -9,8 +9,8 @@ export interface ShellPlace {
   readonly enter: readonly string[];
   /** Where the script is run. */
   readonly folder: string;
-  /** The file to write oneself into, to be in the step's control group. */
-  readonly cgroup?: string | undefined;
+  /** The files to write oneself into, to be in the step's control groups. */
+  readonly cgroups: readonly string[];
 }
 
 /** For the runtime, where that is a Go program: it has little to do, so no other threads to start and nothing to collect. */
@@ -18,18 +18,19 @@ const SHORT_LIVED = { GOMAXPROCS: '1', GOGC: 'off' };
 
 /** Its standard input is the step's, so the script comes by another way. */
 const AWAIT_SCRIPT = 'read -r script <&3 && exec 3<&- && eval "$script"';
-const JOIN_CGROUP = ['sh', '-c', 'echo $$ >"$0" && exec "$@"'];
+/** The files, `--`, and then the command that is to be in them. */
+const JOIN_CGROUPS = 'while [ "$1" != -- ]; do echo $$ >"$1" || exit; shift; done; shift; exec "$@"';
 
 export class StepShell {
   readonly #process: ChildProcess;
   /** Its exit code; null when a signal ended it. */
   readonly ended: Promise<number | null>;
 
-  constructor({ enter, folder, cgroup }: ShellPlace) {
+  constructor({ enter, folder, cgroups }: ShellPlace) {
     // What the session mounts while it waits is to be seen by the step, too; what the step mounts is its own.
     const shell = ['unshare', '--mount', '--propagation', 'slave', 'sh', '-c', AWAIT_SCRIPT];
     const [program = '', ...args] = [
-      ...(cgroup === undefined ? [] : [...JOIN_CGROUP, cgroup]),
+      ...(cgroups.length === 0 ? [] : ['sh', '-c', JOIN_CGROUPS, 'join', ...cgroups, '--']),
       ...enter,
       `--wdns=${folder}`,
       ...shell,

@@ -5,11 +5,11 @@ import { EngineError } from '../errors.ts';
 /** Less than this is full: what a step wrote last may be cut off. */
 const FULL_BYTES = 256 * 1024;
 
-const HINT = 'make room, for example with `pipeline/engine/bin/embedded-engine gc --keep 1GB`, and run again';
+const STORE_HINT = 'make room, for example with `pipeline/engine/bin/embedded-engine gc --keep 1GB`, and run again';
 
 export class DiskFullError extends EngineError {
-  constructor(place: string, options?: ErrorOptions) {
-    super(`the disk is full: there is no room left at ${place}`, HINT, options);
+  constructor(place: string, options?: ErrorOptions, hint = STORE_HINT) {
+    super(`the disk is full: there is no room left at ${place}`, hint, options);
   }
 }
 
@@ -20,12 +20,12 @@ export function isFull(folder: string): boolean {
 }
 
 /** The sentence for an error that comes from a full disk, wherever in its causes that stands; undefined for any other error. */
-export function diskFullError(error: unknown, place: string): DiskFullError | undefined {
+export function diskFullError(error: unknown, place: string, hint?: string): DiskFullError | undefined {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof DiskFullError) return cause;
     const { code } = cause as NodeJS.ErrnoException;
     if (code === 'ENOSPC' || code === 'EDQUOT' || /\bno space left on device\b/i.test(cause.message))
-      return new DiskFullError(place, { cause: error });
+      return new DiskFullError(place, { cause: error }, hint);
   }
   return undefined;
 }

@@ -1,4 +1,5 @@
 // Reads folders and files of the host into trees, and writes trees back to it.
+import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   lstatSync,
@@ -6,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   type Stats,
   symlinkSync,
@@ -15,6 +17,7 @@ import { dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EngineError } from '../errors.ts';
 import { copyBytes } from './bytes.ts';
+import { diskFullError } from './disk.ts';
 import { type Filter, PathFilter } from './patterns.ts';
 import type { Store } from './store.ts';
 import { type DirNode, dirNode, type FileNode, fileNode, type Node } from './tree.ts';
@@ -101,8 +104,12 @@ function readLink(path: string): Node {
 
 /** Writes a tree over a folder of the host: what is there and not in the tree stays, unless `wipe`. */
 export async function writeHostFolder(tree: DirNode, path: string, { wipe = false } = {}): Promise<void> {
-  await writeFolder(tree, path, wipe, { files: 0 });
+  await writeFolder(tree, path, wipe, { files: 0 }).catch((error: unknown) => {
+    throw diskFullError(error, path, EXPORT_HINT) ?? error;
+  });
 }
+
+const EXPORT_HINT = 'make room there, or name another place, and run again';
 
 async function writeFolder(tree: DirNode, path: string, wipe: boolean, progress: { files: number }): Promise<void> {
   const isNew = mkdirSync(path, { recursive: true }) !== undefined;
@@ -130,12 +137,25 @@ function makeRoom(path: string, node: Node): void {
   rmSync(path, { recursive: true, force: true });
 }
 
+/** What could not be written to its end is not left there as if it had been. */
 async function writeContent(node: FileNode, path: string): Promise<void> {
-  await copyBytes(node.bytes, path, { size: node.size, mode: node.mode & 0o777 });
+  try {
+    await copyBytes(node.bytes, path, { size: node.size, mode: node.mode & 0o777 });
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
+  }
 }
 
+/** Written beside its place: what was there before stays until all of the new one is. */
 export async function writeHostFile(node: FileNode, path: string): Promise<void> {
-  mkdirSync(dirname(path), { recursive: true });
-  rmSync(path, { force: true });
-  await writeContent(node, path);
+  const aside = `${path}.${randomBytes(4).toString('hex')}.part`;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    await writeContent(node, aside);
+    renameSync(aside, path);
+  } catch (error) {
+    rmSync(aside, { force: true });
+    throw diskFullError(error, path, EXPORT_HINT) ?? error;
+  }
 }

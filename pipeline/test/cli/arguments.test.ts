@@ -88,6 +88,12 @@ const lines: [line: string, meant: Invocation][] = [
     },
   ],
 
+  ['doctor', { kind: 'doctor', options: { ...general, json: false } }],
+  [
+    'doctor --json --offline --engine embedded',
+    { kind: 'doctor', options: { ...general, json: true, offline: true, engine: 'embedded' } },
+  ],
+
   ['completion bash', { kind: 'completion', shell: 'bash' }],
   ['completion zsh', { kind: 'completion', shell: 'zsh' }],
 
@@ -108,7 +114,7 @@ for (const [line, meant] of lines) {
   test(`it is meant: ${line || '(nothing)'}`, () => expect(parseInvocation(words(line))).toEqual(meant));
 }
 
-const FUNCTIONS = 'functions: ci, lint, test, build, sbom, scan, gate, explain, images, completion';
+const FUNCTIONS = 'functions: ci, lint, test, build, sbom, scan, gate, explain, images, doctor, completion';
 const refusals: [line: string, code: string, message: string, hint: string][] = [
   ['lnit', 'UNKNOWN_FUNCTION', 'there is no function "lnit"', 'did you mean lint?'],
   ['BUILD', 'UNKNOWN_FUNCTION', 'there is no function "BUILD"', 'did you mean build?'],
@@ -158,6 +164,7 @@ const refusals: [line: string, code: string, message: string, hint: string][] = 
   ['test --platforms linux/arm64', 'UNKNOWN_OPTION', 'test does not take --platforms', 'what it takes: test --help'],
   ['images --json', 'UNKNOWN_OPTION', 'images does not take --json', 'what it takes: images --help'],
   ['images --images DIR', 'UNKNOWN_OPTION', 'images does not take --images', 'what it takes: images --help'],
+  ['doctor --yes', 'UNKNOWN_OPTION', 'doctor does not take --yes', 'what it takes: doctor --help'],
   ['completion bash --yes', 'UNKNOWN_OPTION', 'completion does not take --yes', 'what it takes: completion --help'],
 
   [

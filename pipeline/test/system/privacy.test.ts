@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { $ } from 'zx';
+import { placesThatHold } from './search.ts';
 import { add, ci, coldCache, copyOfRepository, edit, filesIn } from './support.ts';
 
 // Put together here, so that this file itself does not hold it.
@@ -24,14 +25,14 @@ test('a canary in .env and in ignored files is in nothing that a run produces, a
   expect(run.exitCode, run.stdout).toBe(0);
 
   const produced = [run.output, env.XDG_CACHE_HOME];
-  expect(await filesThatHold(CANARY, produced)).toEqual([]);
+  expect(await placesThatHold(CANARY, produced)).toEqual([]);
   expect(run.stdout + run.stderr).not.toContain(CANARY);
   const planted = produced.flatMap(filesIn).filter((path) => path.endsWith('planted.txt'));
   expect(planted).toEqual([]);
   expect(await filesThatHold('node_modules/planted.txt', [join(run.output, 'image.tar')])).toEqual([]);
 });
 
-/** Files below these folders with the text in them; what is compressed in an image is a base's, made before the canary. */
+/** Files below these folders with the text in them. */
 async function filesThatHold(text: string, places: string[]): Promise<string[]> {
   const found = await $({
     nothrow: true,

@@ -23,6 +23,10 @@ export interface Tools {
   readonly sdk: typeof sdk;
   /** A folder of the host that goes away with the test file. */
   readonly tmp: string;
+  /** The process of the engine. */
+  readonly pid: number;
+  /** What the engine said on standard error. */
+  said(): string;
   /** A busybox container. */
   base(): Container;
   /** These files in a fresh folder on the host. */
@@ -67,6 +71,10 @@ export function sdkSession(environment: Environment = {}): Tools {
     get tmp() {
       return tmp;
     },
+    get pid() {
+      return engine?.process.pid ?? 0;
+    },
+    said: () => engine?.said() ?? '',
     base: () => dag.container().import_(dag.host().file(base)),
     async host(files) {
       const folder = await mkdtemp(join(tmp, 'h-'));

@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { readSealed, seal } from '../../engine/store/sealed.ts';
@@ -247,6 +248,19 @@ test('a clock that was ahead: nothing fails, and nothing stays for ever', async 
   for (const path of [...entries('execs'), ...entries('layers')])
     expect(statSync(path).mtimeMs).toBeLessThanOrEqual(Date.now());
 });
+
+const CLOCK = fileURLToPath(new URL('clock.mjs', import.meta.url));
+for (const clock of ['400', '-400', 'jumps']) {
+  test(`a clock ${clock === 'jumps' ? 'that jumps' : `off by ${clock} days`} while a session runs: nothing is lost or evicted`, async () => {
+    const wrong = { NODE_OPTIONS: `--import=${CLOCK}`, TEST_CLOCK: clock };
+    const first = await once(STEP);
+    const answers = sh('echo made under a wrong clock; cat /proc/sys/kernel/random/uuid');
+    expect(await once(STEP, wrong)).toBe(first);
+    const made = await once(answers, wrong);
+    expect((await engine(['gc'], wrong)).code).toBe(0);
+    expect([await once(STEP), await once(answers)]).toEqual([first, made]);
+  });
+}
 
 test('a full disk: one sentence, nothing half-made, and the next run with room is right', async () => {
   rmSync(join(cache, 'drydock'), { recursive: true });

@@ -15,6 +15,7 @@ const right: [line: string, command: ReturnType<typeof parseCommand>][] = [
   ['gc --keep 5GB', { name: 'gc', all: false, keep: 5e9 }],
   ['gc --keep=0', { name: 'gc', all: false, keep: 0 }],
   ['sweep', { name: 'sweep' }],
+  ['probe', { name: 'probe' }],
   ['--help', { name: 'help' }],
   ['gc --help', { name: 'help' }],
   ['--version', { name: 'version' }],
@@ -22,7 +23,7 @@ const right: [line: string, command: ReturnType<typeof parseCommand>][] = [
 for (const [line, command] of right) test(line, () => expect(parseCommand(line.split(' '))).toEqual(command));
 
 const wrong: [line: string, said: string][] = [
-  ['', 'no command was given; one of session, du, gc, sweep; see --help'],
+  ['', 'no command was given; one of session, du, gc, sweep, probe; see --help'],
   ['swep', 'unknown command: swep; did you mean sweep?'],
   ['constructor', 'unknown command: constructor; see --help'],
   ['du --jsn', 'unknown word after du: --jsn; did you mean --json?'],

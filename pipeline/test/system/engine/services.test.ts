@@ -144,6 +144,23 @@ const rows: Row[] = [
   ],
   ['stopped, it may end its work', () => leftBehind(), 'ended'],
   ['killed, it may not', () => leftBehind({ kill: true }), 'killed'],
+  [
+    'told to stop and deaf to it, it is killed after its time of grace',
+    async () => {
+      const withVolume = base().withMountedCache('/c', dag.cacheVolume('deaf'));
+      const script =
+        'trap "echo told >> /c/state" TERM; echo runs > /c/state; while :; do sleep 0.1; date +%s%N > /c/beat; done';
+      const service = withVolume.asService({ args: sh(script) });
+      await service.start();
+      await withVolume.withExec(sh('until test -s /c/beat; do sleep 0.05; done')).sync();
+      await service.stop();
+      const looked = withVolume.withExec(
+        sh('cat /c/state; cat /c/beat > /beat; sleep 1; cmp -s /beat /c/beat && echo still'),
+      );
+      return looked.stdout();
+    },
+    'runs\ntold\nstill\n',
+  ],
 
   // ── reached by steps ──────────────────────────────────────────────────────────────────
   [

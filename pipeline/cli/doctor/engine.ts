@@ -1,0 +1,100 @@
+// Decides on what runs the containers: which engine, and whether the embedded one finds here what it needs.
+import type { Finding } from './checks.ts';
+import { type Facts, isFault, type Probe } from './facts.ts';
+
+const IDS = 65_536;
+const NOT_YET: Finding = { status: 'unasked', found: 'not tried before what is above is mended' };
+
+export function lookAtEngine({ engines }: Facts): Finding {
+  if (isFault(engines)) return { status: 'blocked', found: engines.message, ...mended(engines.hint) };
+  const [first, ...others] = engines;
+  if (first === undefined) return { status: 'blocked', found: 'none' };
+  const fallback = others.map(({ kind }) => `; else ${kind}`).join('');
+  return { status: 'ok', found: `${first.kind}, because ${first.why}${fallback}` };
+}
+
+export function lookAtPrograms(facts: Facts): Finding {
+  return ofEmbedded(facts, () => {
+    const { programs } = facts;
+    if (programs === null || programs.kind === 'nothing') return { status: 'ok', found: 'all are there' };
+    if (programs.kind === 'refuse')
+      return { status: 'blocked', found: programs.error.message, mend: programs.error.hint };
+    const found = `${programs.packages.join(', ')} missing; a run ${programs.kind === 'ask' ? 'asks whether to install' : 'installs'} them`;
+    return { status: 'warning', found, mend: programs.command.join(' ') };
+  });
+}
+
+export function lookAtRuntime(facts: Facts): Finding {
+  return ofEmbedded(facts, () => {
+    const { programs, runtime } = facts;
+    if (runtime !== null) return { status: 'ok', found: runtime };
+    if (programs !== null && programs.kind !== 'nothing') return NOT_YET;
+    return {
+      status: 'blocked',
+      found: 'neither `crun --version` nor `runc --version` gives an answer',
+      mend: 'run it by hand, and see what it says',
+    };
+  });
+}
+
+export function lookAtIds(facts: Facts): Finding {
+  return ofEmbedded(facts, () => {
+    const { ids, user } = facts;
+    if (ids === null) return { status: 'unasked', found: 'root needs none' };
+    const { users, groups } = ids;
+    if (users >= IDS && groups >= IDS) return { status: 'ok', found: `${users} for users, ${groups} for groups` };
+    return {
+      status: 'blocked',
+      found: `${user} has ${users} for users and ${groups} for groups, ${IDS} of each are needed`,
+      mend: `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${user}`,
+    };
+  });
+}
+
+export function lookAtKernel(facts: Facts): Finding {
+  return ofEmbedded(facts, () => {
+    const { probe, kernel } = facts;
+    if (probe === null) return NOT_YET;
+    if (isFault(probe)) return { status: 'blocked', found: probe.message, ...mended(probe.hint) };
+    const { step, store } = probe;
+    if (step === null) return { status: 'ok', found: `Linux ${kernel} ran a step on ${store}` };
+    return { status: 'blocked', found: `a step does not run: ${step.message}`, ...mended(step.hint) };
+  });
+}
+
+export function lookAtLimits(facts: Facts): Finding {
+  return ofProbe(facts, ({ unlimited }) =>
+    unlimited.length === 0
+      ? { status: 'ok', found: 'processes and memory of a step are limited' }
+      : {
+          status: 'warning',
+          found: `not enforced: ${unlimited.join(' and ')} of a step`,
+          mend: facts.isRoot ? 'mount control groups with the controllers pids and memory' : 'run as root',
+        },
+  );
+}
+
+export function lookAtNetwork(facts: Facts): Finding {
+  if (facts.isOffline) return { status: 'unasked', found: 'steps get none (--offline)' };
+  return ofProbe(facts, ({ network }) =>
+    network === null
+      ? { status: 'ok', found: 'pasta connects a step' }
+      : { status: 'blocked', found: network.message, mend: network.hint ?? 'run with --offline' },
+  );
+}
+
+/** What the embedded engine needs is a wall only where it is the first that is tried. */
+function ofEmbedded({ engines }: Facts, look: () => Finding): Finding {
+  const position = isFault(engines) ? -1 : engines.findIndex(({ kind }) => kind === 'embedded');
+  if (position < 0) return { status: 'unasked', found: 'the embedded engine is not used' };
+  const finding = look();
+  return position > 0 && finding.status === 'blocked' ? { ...finding, status: 'warning' } : finding;
+}
+
+/** An engine that does not start is told at the kernel's row; no more can be known of it. */
+function ofProbe(facts: Facts, look: (probe: Probe) => Finding): Finding {
+  const { probe } = facts;
+  return ofEmbedded(facts, () => (probe === null || isFault(probe) ? NOT_YET : look(probe)));
+}
+
+const mended = (hint: string | undefined) => (hint === undefined ? {} : { mend: hint });

@@ -1,0 +1,66 @@
+// What the doctor knows of a machine: everything that a check decides on. Gathered by machine.ts; tests make their own.
+import type { EngineFacts } from '../../src/core/model.ts';
+import type { Plan } from '../requirements.ts';
+
+/** Something that did not work, in its own words. */
+export type Fault = { message: string; hint?: string };
+
+/** What `embedded-engine probe` prints. */
+export type Probe = {
+  step: Fault | null;
+  network: Fault | null;
+  unlimited: string[];
+  packages: { debian: string[]; npm: string[] };
+  store: string;
+  images: number;
+};
+
+/** An address that was asked for an answer, whatever the answer was. */
+export type Place = { url: string; answers: boolean; serverMs: number | null };
+
+/** A pinned image, by the name of its pin. */
+export type Image = { name: string; fault: Fault | null };
+
+export type Facts = {
+  kernel: string;
+  nodeVersion: string;
+  user: string;
+  isRoot: boolean;
+  isOffline: boolean;
+  /** Engines in the order in which they are tried, or why there is none. */
+  engines: EngineFacts[] | Fault;
+
+  // ── the embedded engine; unknown where another one runs ──
+  programs: Plan | null;
+  /** First line of what the runtime says of its version. */
+  runtime: string | null;
+  /** How many subordinate ids the user has; null for root, who needs none. */
+  ids: { users: number; groups: number } | null;
+  /** Null where it was not tried, because programs are missing. */
+  probe: Probe | Fault | null;
+
+  // ── where things come from ──
+  /** The pinned images that every run needs, asked for as a run does. */
+  images: Image[];
+  packages: Place[];
+  proxies: { name: string; value: string }[];
+  nodeUsesProxy: boolean;
+  /** A file named as bundle of certificates. */
+  certificates: { name: string; path: string; count: number | null }[];
+  credentials: { file: string; registries: Credential[] | Fault };
+  /** Names of variables that an .npmrc wants and the environment lacks. */
+  npmVariables: string[];
+
+  // ── the place ──
+  folders: { path: string; freeBytes: number; isWritable: boolean }[];
+  nowMs: number;
+  /** Null without the program. */
+  git: Git | Fault | null;
+};
+
+/** Who may use a registry, without the secret: its shape only. */
+export type Credential = { registry: string; kind: 'password' | 'identity' | 'helper' | 'none' | 'broken' };
+
+export type Git = { commit: string | null; committedMs: number | null; changes: number; isShallow: boolean };
+
+export const isFault = (value: object | null): value is Fault => value !== null && 'message' in value;

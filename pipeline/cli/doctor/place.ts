@@ -1,0 +1,79 @@
+// Decides on where it runs: Node, the working copy, the disk and the clock.
+import type { Finding } from './checks.ts';
+import { type Facts, isFault } from './facts.ts';
+
+/** package.json says the same (`engines`); a test compares. */
+export const OLDEST_NODE = '20.19';
+
+/** A first run takes less than this, with what it downloads. */
+const SCARCE_BYTES = 3e9;
+/** Less is not even enough where all is in the cache. */
+const TOO_LITTLE_BYTES = 1e8;
+/** Tokens of registries and certificates forgive less than this. */
+const WRONG_CLOCK_MS = 5 * 60_000;
+
+export function lookAtNode({ nodeVersion }: Facts): Finding {
+  const numbers = (version: string) => version.split('.').map(Number);
+  const [major = 0, minor = 0] = numbers(nodeVersion);
+  const [wantedMajor = 0, wantedMinor = 0] = numbers(OLDEST_NODE);
+  if (major > wantedMajor || (major === wantedMajor && minor >= wantedMinor))
+    return { status: 'ok', found: nodeVersion };
+  return { status: 'blocked', found: `${nodeVersion} is older than ${OLDEST_NODE}`, mend: 'install a newer Node' };
+}
+
+export function lookAtGit({ git }: Facts): Finding {
+  if (git === null)
+    return { status: 'warning', found: 'git is missing: reports cannot name the commit', mend: 'install git' };
+  if (isFault(git))
+    return { status: 'blocked', found: git.message, ...(git.hint === undefined ? {} : { mend: git.hint }) };
+  if (git.commit === null)
+    return { status: 'warning', found: 'nothing is committed yet', mend: 'git add --all && git commit' };
+  const state = git.changes === 0 ? 'nothing is changed' : `${git.changes} changed or new`;
+  return { status: 'ok', found: `${git.commit.slice(0, 12)}, ${state}${git.isShallow ? ', a shallow clone' : ''}` };
+}
+
+export function lookAtDisk({ folders }: Facts): Finding {
+  const locked = folders.find(({ isWritable }) => !isWritable);
+  if (locked !== undefined)
+    return {
+      status: 'blocked',
+      found: `${locked.path} may not be written`,
+      mend: 'name other folders: XDG_CACHE_HOME for the cache, --output for results',
+    };
+  const tightest = folders.toSorted((a, b) => a.freeBytes - b.freeBytes)[0];
+  if (tightest === undefined) return { status: 'ok', found: 'not asked' };
+  const found = `${(tightest.freeBytes / 1e9).toFixed(1)} GB free at ${tightest.path}`;
+  if (tightest.freeBytes >= SCARCE_BYTES) return { status: 'ok', found };
+  return {
+    status: tightest.freeBytes < TOO_LITTLE_BYTES ? 'blocked' : 'warning',
+    found: `${found}; a first run takes some`,
+    mend: 'pipeline/engine/bin/embedded-engine gc --keep 1GB',
+  };
+}
+
+/** Beside servers that answered; where none did, a commit of the future tells a clock that is behind. */
+export function lookAtClock({ nowMs, packages, git }: Facts): Finding {
+  const mend = 'sudo timedatectl set-ntp true';
+  const server = packages.find(({ serverMs }) => serverMs !== null)?.serverMs ?? null;
+  if (server !== null) {
+    const offMs = nowMs - server;
+    if (Math.abs(offMs) < WRONG_CLOCK_MS) return { status: 'ok', found: 'right, by a server’s' };
+    const direction = offMs > 0 ? 'ahead' : 'behind';
+    return { status: 'warning', found: `${phraseTime(Math.abs(offMs))} ${direction}, by a server’s`, mend };
+  }
+  const committed = git === null || isFault(git) ? null : git.committedMs;
+  if (committed !== null && committed > nowMs + WRONG_CLOCK_MS)
+    return {
+      status: 'warning',
+      found: `behind: the last commit is of ${phraseTime(committed - nowMs)} from now`,
+      mend,
+    };
+  return { status: 'ok', found: `${new Date(nowMs).toISOString()}; no server was there to compare` };
+}
+
+function phraseTime(ms: number): string {
+  const minutes = Math.round(ms / 60_000);
+  if (minutes < 120) return `${minutes} min`;
+  const hours = Math.round(minutes / 60);
+  return hours < 72 ? `${hours} h` : `${Math.round(hours / 24)} days`;
+}

@@ -1,0 +1,61 @@
+// Asks for what is around the pipeline: the working copy, the folders that it writes, and the ids of the user.
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { ask, NOT_FOUND } from './ask.ts';
+import type { Facts, Fault, Git } from './facts.ts';
+
+export function cacheFolder(env: NodeJS.ProcessEnv): string {
+  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'drydock');
+}
+
+/** Of a folder, or of where it would be made. */
+export function lookAtFolder(folder: string): Facts['folders'][number] {
+  const path = existing(folder);
+  const { bavail, bsize } = statfsSync(path);
+  return { path, freeBytes: bavail * bsize, isWritable: isWritable(path) };
+}
+
+const existing = (folder: string): string => (existsSync(folder) ? folder : existing(dirname(folder)));
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function countIds(user: string): NonNullable<Facts['ids']> {
+  const uid = String(process.getuid?.() ?? '');
+  const count = (file: string) => (existsSync(file) ? idsOf([user, uid], readFileSync(file, 'utf8')) : 0);
+  return { users: count('/etc/subuid'), groups: count('/etc/subgid') };
+}
+
+/** How many subordinate ids a file gives: the longest range of one who is called by name or by number. */
+export function idsOf(names: readonly string[], text: string): number {
+  const ranges = text.split('\n').map((line) => line.split(':'));
+  const counts = ranges.filter(([name = '']) => names.includes(name)).map(([, , count]) => Number(count) || 0);
+  return Math.max(0, ...counts);
+}
+
+/** As the pipeline does it: whoever owns the folder, and without a program that its settings name. */
+const SAFE = ['-c', 'safe.directory=*', '-c', 'core.fsmonitor=false'];
+
+export async function askGit(root: string): Promise<Git | Fault | null> {
+  const git = (...args: string[]) =>
+    ask('git', [...SAFE, '-C', root, ...args], { env: { ...process.env, LC_ALL: 'C', GIT_OPTIONAL_LOCKS: '0' } });
+  const inside = await git('rev-parse', '--is-shallow-repository');
+  if (inside.exitCode === NOT_FOUND) return null;
+  if (inside.exitCode !== 0)
+    return { message: `${root} is not in a git repository`, hint: 'clone it with git, or run `git init` and commit' };
+  const [last, status] = await Promise.all([git('log', '-1', '--format=%H %ct'), git('status', '--porcelain')]);
+  const [commit = '', seconds = ''] = last.stdout.trim().split(' ');
+  return {
+    commit: last.exitCode === 0 ? commit : null,
+    committedMs: last.exitCode === 0 ? Number(seconds) * 1000 : null,
+    changes: status.stdout.split('\n').filter(Boolean).length,
+    isShallow: inside.stdout.trim() === 'true',
+  };
+}

@@ -1,0 +1,418 @@
+// What the doctor makes of a machine: one row of a test, one thing that is wrong with it.
+import { expect, test } from 'vitest';
+import manifest from '../../../../package.json' with { type: 'json' };
+import { CHECKS, type CheckName, canRun, examine } from '../../../cli/doctor/checks.ts';
+import type { Facts } from '../../../cli/doctor/facts.ts';
+import { OLDEST_NODE } from '../../../cli/doctor/place.ts';
+import { renderRows } from '../../../cli/doctor/render.ts';
+import { PipelineError } from '../../../src/core/errors.ts';
+import { DEBIAN, facts, NOW, NPM, place, probe } from './make.ts';
+
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+
+test('where all is well, no row is a wall or a warning, and none needs mending', () => {
+  const rows = examine(facts());
+  expect(rows.map(({ check }) => check)).toEqual(Object.keys(CHECKS));
+  expect(rows.filter(({ status }) => status === 'blocked' || status === 'warning')).toEqual([]);
+  expect(rows.filter(({ mend }) => mend !== null)).toEqual([]);
+  expect(canRun(rows)).toBe(true);
+});
+
+const engine = (kind: 'dagger' | 'embedded', why = 'asked for') => ({ kind, why });
+const docker = [engine('dagger', 'Docker answers'), engine('embedded', 'the Dagger engine did not start')];
+const refused = new PipelineError('MISSING_PROGRAMS', 'the embedded engine needs runc', 'sudo apt-get install runc');
+const planned = { packages: ['runc'], command: ['sudo', '-n', 'apt-get', 'install', 'runc'] };
+const unreachable = { name: 'node', fault: { message: 'registry.example cannot be reached', hint: 'use --mirror' } };
+const limited = { name: 'node', fault: { message: 'registry.example answers 429', hint: 'log in with docker login' } };
+const proxy = (value: string, name = 'HTTPS_PROXY') => ({ proxies: [{ name, value }] });
+const login = (kind: 'password' | 'identity' | 'helper' | 'none' | 'broken') => ({
+  credentials: { file: 'config.json', registries: [{ registry: 'ghcr.io', kind }] },
+});
+
+type Case = [name: string, over: Partial<Facts>, check: CheckName, status: string, found: RegExp, mend: RegExp | null];
+const cases: Case[] = [
+  ['Node is too old', { nodeVersion: '20.18.3' }, 'node', 'blocked', /20\.18\.3 is older than 20\.19/, /newer Node/],
+  ['Node is just old enough', { nodeVersion: '20.19.0' }, 'node', 'ok', /20\.19\.0/, null],
+
+  [
+    'no repository',
+    { git: { message: '/x is not in a git repository', hint: 'clone it' } },
+    'git',
+    'blocked',
+    /\/x is not/,
+    /clone/,
+  ],
+  ['no git', { git: null }, 'git', 'warning', /cannot name the commit/, /install git/],
+  [
+    'nothing committed',
+    { git: { commit: null, committedMs: null, changes: 3, isShallow: false } },
+    'git',
+    'warning',
+    /nothing is committed/,
+    /git commit/,
+  ],
+  [
+    'changes',
+    { git: { commit: 'f'.repeat(40), committedMs: 0, changes: 2, isShallow: true } },
+    'git',
+    'ok',
+    /^f{12}, 2 changed or new, a shallow clone$/,
+    null,
+  ],
+
+  [
+    'no engine at all',
+    { engines: { message: 'nothing here can run containers', hint: 'start Docker' } },
+    'engine',
+    'blocked',
+    /nothing here/,
+    /start Docker/,
+  ],
+  ['Docker first', { engines: docker }, 'engine', 'ok', /^dagger, because Docker answers; else embedded$/, null],
+
+  [
+    'programs that nobody may install',
+    { programs: { kind: 'refuse', error: refused }, runtime: null, probe: null },
+    'programs',
+    'blocked',
+    /needs runc/,
+    /^sudo apt-get install runc$/,
+  ],
+  [
+    '… of which no more is said',
+    { programs: { kind: 'refuse', error: refused }, runtime: null, probe: null },
+    'runtime',
+    'unasked',
+    /above/,
+    null,
+  ],
+  [
+    '… nor tried',
+    { programs: { kind: 'refuse', error: refused }, runtime: null, probe: null },
+    'kernel',
+    'unasked',
+    /above/,
+    null,
+  ],
+  [
+    'programs that a run installs',
+    { programs: { kind: 'install', ...planned }, probe: null },
+    'programs',
+    'warning',
+    /a run installs them/,
+    /apt-get install runc/,
+  ],
+  [
+    'programs that a run asks for',
+    { programs: { kind: 'ask', ...planned }, probe: null },
+    'programs',
+    'warning',
+    /a run asks/,
+    /apt-get install runc/,
+  ],
+  [
+    'programs of a fallback',
+    { engines: docker, programs: { kind: 'refuse', error: refused } },
+    'programs',
+    'warning',
+    /needs runc/,
+    /runc/,
+  ],
+  [
+    'programs of an engine that is not used',
+    { engines: [engine('dagger')], programs: null, probe: null },
+    'programs',
+    'unasked',
+    /not used/,
+    null,
+  ],
+  ['a runtime that is broken', { runtime: null }, 'runtime', 'blocked', /gives no answer/, /by hand/],
+
+  [
+    'no subordinate ids',
+    { isRoot: false, ids: { users: 0, groups: 65_536 } },
+    'ids',
+    'blocked',
+    /ada has 0 for users and 65536/,
+    /usermod --add-subuids .* ada$/,
+  ],
+  [
+    'too few of them',
+    { isRoot: false, ids: { users: 65_536, groups: 1000 } },
+    'ids',
+    'blocked',
+    /1000 for groups/,
+    /add-subgids/,
+  ],
+  [
+    'enough of them',
+    { isRoot: false, ids: { users: 65_536, groups: 100_000 } },
+    'ids',
+    'ok',
+    /^65536 for users, 100000/,
+    null,
+  ],
+
+  [
+    'AppArmor',
+    { probe: { message: 'AppArmor keeps users from making namespaces here', hint: 'sudo sysctl x=0' } },
+    'kernel',
+    'blocked',
+    /AppArmor/,
+    /^sudo sysctl x=0$/,
+  ],
+  [
+    'a step that does not run',
+    { probe: { ...probe, step: { message: 'mount: overlay: no such device' } } },
+    'kernel',
+    'blocked',
+    /no such device/,
+    null,
+  ],
+  [
+    'no control groups',
+    { isRoot: false, probe: { ...probe, unlimited: ['the memory'] } },
+    'limits',
+    'warning',
+    /not enforced: the memory of a step/,
+    /as root/,
+  ],
+  [
+    'no /dev/net/tun',
+    { probe: { ...probe, network: { message: 'pasta says no tun', hint: 'sudo chmod 0666 /dev/net/tun' } } },
+    'network',
+    'blocked',
+    /no tun/,
+    /chmod/,
+  ],
+  ['no network asked for', { isOffline: true }, 'network', 'unasked', /--offline/, null],
+
+  [
+    'offline, and an empty cache',
+    { isOffline: true, images: [] },
+    'images',
+    'blocked',
+    /none in the cache/,
+    /run once with a network/,
+  ],
+  [
+    'offline, and a full one',
+    { isOffline: true, images: [], probe: { ...probe, images: 2 } },
+    'images',
+    'ok',
+    /2 images in the cache/,
+    null,
+  ],
+  ['a rate limit', { images: [limited], packages: [] }, 'images', 'blocked', /node: .* 429/, /docker login/],
+  [
+    'no registry, and an image in the cache',
+    { images: [unreachable], packages: [], probe: { ...probe, images: 1 } },
+    'images',
+    'warning',
+    /cannot be reached; the cache has 1 image$/,
+    /--mirror/,
+  ],
+  [
+    'no registry, but packages',
+    { images: [unreachable] },
+    'images',
+    'warning',
+    /stand-ins can be assembled/,
+    /--mirror/,
+  ],
+  [
+    'no registry, and packages of one kind',
+    { images: [unreachable], packages: [place(NPM), place(DEBIAN, false)] },
+    'images',
+    'blocked',
+    /cannot be reached$/,
+    /--mirror/,
+  ],
+  [
+    'no registry, and an engine that was not tried',
+    { images: [unreachable], packages: [], probe: null },
+    'images',
+    'warning',
+    /once that starts$/,
+    /--mirror/,
+  ],
+  [
+    'no registry for an engine that has no stand-ins',
+    { engines: [engine('dagger')], probe: null, images: [unreachable] },
+    'images',
+    'blocked',
+    /cannot be reached$/,
+    /--mirror/,
+  ],
+  [
+    'no packages',
+    { packages: [place(NPM, false, null), place(DEBIAN)] },
+    'packages',
+    'warning',
+    /npm\.example\/: no answer/,
+    /npm_config_registry/,
+  ],
+  [
+    'packages of an engine with its own network',
+    { engines: [engine('dagger')], packages: [] },
+    'packages',
+    'unasked',
+    /own network/,
+    null,
+  ],
+
+  [
+    'a proxy that Node does not use',
+    proxy('http://proxy.example:3128'),
+    'proxy',
+    'warning',
+    /^proxy\.example:3128 is used in steps/,
+    /NODE_USE_ENV_PROXY=1/,
+  ],
+  [
+    'a proxy that it does',
+    { ...proxy('http://ada:secret@proxy.example:3128'), nodeUsesProxy: true },
+    'proxy',
+    'ok',
+    /^proxy\.example:3128$/,
+    null,
+  ],
+  [
+    'a proxy on loopback',
+    { ...proxy('http://localhost:3128'), nodeUsesProxy: true },
+    'proxy',
+    'warning',
+    /no step can reach/,
+    /another address/,
+  ],
+  [
+    'a proxy without a scheme',
+    proxy('ada:secret@proxy'),
+    'proxy',
+    'warning',
+    /HTTPS_PROXY is not the address/,
+    /http:\/\/host:port/,
+  ],
+  ['exceptions alone', proxy('localhost', 'NO_PROXY'), 'proxy', 'ok', /none/, null],
+
+  [
+    'certificates that are not there',
+    { certificates: [{ name: 'SSL_CERT_FILE', path: '/no', count: null }] },
+    'certificates',
+    'warning',
+    /SSL_CERT_FILE=\/no cannot be read/,
+    /unset SSL_CERT_FILE/,
+  ],
+  [
+    'a file without any',
+    { certificates: [{ name: 'NODE_EXTRA_CA_CERTS', path: '/x', count: 0 }] },
+    'certificates',
+    'warning',
+    /holds no certificate/,
+    /NODE_EXTRA_CA_CERTS/,
+  ],
+  [
+    'certificates',
+    { certificates: [{ name: 'SSL_CERT_FILE', path: '/x', count: 3 }] },
+    'certificates',
+    'ok',
+    /^3 in \/x$/,
+    null,
+  ],
+
+  ['a password', login('password'), 'credentials', 'ok', /^ghcr\.io: user and password$/, null],
+  ['an identity token', login('identity'), 'credentials', 'ok', /an identity token/, null],
+  ['an entry that says nothing', login('none'), 'credentials', 'ok', /as anybody/, null],
+  ['a helper', login('helper'), 'credentials', 'warning', /only a Dagger engine asks/, /credsStore/],
+  ['a broken entry', login('broken'), 'credentials', 'warning', /entry for ghcr\.io/, /docker login ghcr\.io/],
+  [
+    'a broken file',
+    { credentials: { file: 'config.json', registries: { message: 'is not JSON', hint: 'docker login' } } },
+    'credentials',
+    'warning',
+    /config\.json: is not JSON/,
+    /docker login/,
+  ],
+  [
+    'a variable of .npmrc',
+    { npmVariables: ['NPM_TOKEN'] },
+    'credentials',
+    'warning',
+    /wants NPM_TOKEN/,
+    /export NPM_TOKEN/,
+  ],
+
+  [
+    'a disk that is nearly full',
+    {
+      folders: [
+        { path: '/a', freeBytes: 50e9, isWritable: true },
+        { path: '/b', freeBytes: 1e9, isWritable: true },
+      ],
+    },
+    'disk',
+    'warning',
+    /1\.0 GB free at \/b/,
+    /gc/,
+  ],
+  [
+    'a full disk',
+    { folders: [{ path: '/b', freeBytes: 0, isWritable: true }] },
+    'disk',
+    'blocked',
+    /0\.0 GB free/,
+    /gc/,
+  ],
+  [
+    'a folder of somebody else',
+    { folders: [{ path: '/b', freeBytes: 50e9, isWritable: false }] },
+    'disk',
+    'blocked',
+    /\/b may not be written/,
+    /XDG_CACHE_HOME/,
+  ],
+
+  ['a clock that is ahead', { nowMs: NOW + 3 * DAY }, 'clock', 'warning', /^3 days ahead/, /set-ntp/],
+  ['a clock that is behind', { nowMs: NOW - 7 * MINUTE }, 'clock', 'warning', /^7 min behind/, /set-ntp/],
+  ['a clock that is a little off', { nowMs: NOW - MINUTE }, 'clock', 'ok', /right/, null],
+  ['a clock with nobody to ask', { packages: [] }, 'clock', 'ok', /no server was there/, null],
+  [
+    'a clock before the last commit',
+    { packages: [], nowMs: NOW - 5 * 60 * MINUTE },
+    'clock',
+    'warning',
+    /5 h from now/,
+    /set-ntp/,
+  ],
+];
+for (const [name, over, check, status, found, mend] of cases) {
+  test(`${check}: ${name}`, () => {
+    const rows = examine(facts(over));
+    const row = rows.find((one) => one.check === check);
+    expect(row).toMatchObject({ status, found: expect.stringMatching(found) });
+    if (mend === null) expect(row?.mend).toBeNull();
+    else expect(row?.mend).toMatch(mend);
+    if (status === 'blocked') expect(canRun(rows)).toBe(false);
+  });
+}
+
+test('no row shows a secret', () => {
+  const over = { ...proxy('http://ada:secret@proxy.example:3128'), ...login('password') };
+  for (const more of [over, { ...over, ...proxy('secret@') }])
+    expect(JSON.stringify(examine(facts(more)))).not.toContain('secret');
+});
+
+test('the oldest Node is the one of package.json', () => expect(manifest.engines.node).toBe(`>=${OLDEST_NODE}`));
+
+test('what is well takes a line, what is not says what it means and what mends it', () => {
+  const rows = examine(facts({ nodeVersion: '18.0.0', git: null }));
+  const text = renderRows(rows, { hasColour: false }, false);
+  expect(text).toContain('ok    disk          50.0 GB free at /cache\n');
+  expect(text).toMatch(
+    /^WALL {2}node {10}18\.0\.0 is older than 20\.19\n {20}the tool itself runs on it\n {20}mend: install a newer Node\n/,
+  );
+  expect(text).toMatch(/\n\nthe pipeline cannot run here: node; worth a look: git\n$/);
+  expect(renderRows(examine(facts()), { hasColour: false }, false)).toMatch(/\n\nthe pipeline can run here\n$/);
+  for (const { means } of Object.values(CHECKS)) expect(renderRows(rows, { hasColour: false }, true)).toContain(means);
+});

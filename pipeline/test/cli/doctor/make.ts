@@ -1,0 +1,46 @@
+// A machine on which all is well, so that a row of a test shows only what is wrong with it.
+import type { Facts, Probe } from '../../../cli/doctor/facts.ts';
+
+export const probe: Probe = {
+  step: null,
+  network: null,
+  unlimited: [],
+  packages: { debian: ['http://debian.example/debian/'], npm: ['https://npm.example/'] },
+  store: '/cache/store',
+  images: 0,
+};
+
+export const NOW = Date.parse('2026-06-01T12:00:00Z');
+
+export const place = (url: string, answers = true, serverMs: number | null = NOW) => ({ url, answers, serverMs });
+export const DEBIAN = probe.packages.debian[0] ?? '';
+export const NPM = probe.packages.npm[0] ?? '';
+
+export function facts(over: Partial<Facts> = {}): Facts {
+  return {
+    kernel: '6.1.0',
+    nodeVersion: '24.1.0',
+    user: 'ada',
+    isRoot: true,
+    isOffline: false,
+    engines: [{ kind: 'embedded', why: 'no container runtime answers' }],
+    programs: { kind: 'nothing' },
+    runtime: 'runc version 1.1.5',
+    ids: null,
+    probe,
+    images: [
+      { name: 'node', fault: null },
+      { name: 'runtime', fault: null },
+    ],
+    packages: [place(NPM), place(DEBIAN)],
+    proxies: [],
+    nodeUsesProxy: false,
+    certificates: [],
+    credentials: { file: '/home/ada/.docker/config.json', registries: [] },
+    npmVariables: [],
+    folders: [{ path: '/cache', freeBytes: 50e9, isWritable: true }],
+    nowMs: NOW,
+    git: { commit: '0123456789abcdef', committedMs: NOW - 1000, changes: 0, isShallow: false },
+    ...over,
+  };
+}

@@ -1,0 +1,92 @@
+// The doctor on this machine, as it is, and with something taken away: what it says is there can be used, what it says is a wall is one.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { $ } from 'zx';
+import type { Row } from '../../cli/doctor/checks.ts';
+import { command, type Environment, environment, ROOT, temporaryFolder } from './support.ts';
+
+const isRoot = process.getuid?.() === 0;
+
+type Told = { exitCode: number | null; rows: Map<string, Row>; canRun: boolean; all: string };
+
+/** `ci.ts doctor --json` with a cache that is empty; `before` begins the command line. */
+async function doctor(before: readonly string[], args: readonly string[], env: Environment = {}): Promise<Told> {
+  const cache = await temporaryFolder('doctor');
+  const words = [...before, ...command(['doctor', '--json', '--engine', 'embedded', ...args]).flat()];
+  const [program = '', ...rest] = words;
+  const options = {
+    cwd: ROOT,
+    env: environment({ XDG_CACHE_HOME: cache, CI: '', ...env }),
+    nothrow: true,
+    quiet: true,
+  };
+  const { exitCode, stdout, stderr } = await $(options)`${program} ${rest}`;
+  const { rows, canRun } = JSON.parse(stdout) as { rows: Row[]; canRun: boolean };
+  return { exitCode, canRun, rows: new Map(rows.map((row) => [row.check, row])), all: stdout + stderr };
+}
+
+test('this machine, where the tests of the engine run, has what the engine needs', async () => {
+  const { rows, canRun, exitCode } = await doctor([], []);
+  const status = (check: string) => [check, rows.get(check)?.status];
+  expect(['node', 'git', 'engine', 'programs', 'runtime', 'kernel', 'network'].map(status)).toEqual(
+    ['node', 'git', 'engine', 'programs', 'runtime', 'kernel', 'network'].map((check) => [check, 'ok']),
+  );
+  expect(rows.get('ids')?.status).toBe(isRoot ? 'unasked' : 'ok');
+  if (!isRoot)
+    expect(rows.get('limits')).toMatchObject({ status: 'warning', found: expect.stringContaining('not enforced') });
+  expect([canRun, exitCode]).toEqual(rows.get('images')?.status === 'blocked' ? [false, 3] : [true, 0]);
+});
+
+test('a PATH without the folders of administrators, as ordinary users have it, is enough', async () => {
+  const folders = (process.env.PATH ?? '').split(':').filter((folder) => !/\/sbin\/?$/.test(folder));
+  const { rows } = await doctor([], [], { PATH: folders.join(':') });
+  for (const check of ['programs', 'runtime', 'kernel', 'network'])
+    expect(rows.get(check)).toMatchObject({ status: 'ok' });
+});
+
+test.runIf(isRoot)('without runc: the one command (needs root, to hide it)', async () => {
+  const hide =
+    'for folder in /usr/bin /usr/sbin; do test ! -e $folder/runc || mount --bind /dev/null $folder/runc; done';
+  const { rows, exitCode } = await doctor(['unshare', '--mount', 'sh', '-c', `${hide}; exec "$@"`, 'sh'], []);
+  expect(exitCode).toBe(3);
+  expect(rows.get('programs')).toMatchObject({
+    status: 'blocked',
+    found: 'the embedded engine needs runc',
+    mend: expect.stringMatching(/install .*\brunc$/),
+  });
+  expect(rows.get('kernel')?.status).toBe('unasked');
+});
+
+test.runIf(isRoot)('without a network: said soon, with the way out (needs root, to cut it off)', async () => {
+  const { rows, exitCode } = await doctor(['unshare', '--net'], []);
+  expect(exitCode).toBe(3);
+  expect(rows.get('network')).toMatchObject({ status: 'blocked', mend: expect.stringContaining('--offline') });
+  expect(rows.get('images')?.status).toBe('blocked');
+  expect(rows.get('packages')?.status).toBe('warning');
+  expect(rows.get('kernel')?.status).toBe('ok');
+});
+
+test('with --offline, an empty cache is the only wall', async () => {
+  const { rows, exitCode } = await doctor([], ['--offline']);
+  const walls = [...rows.values()].filter(({ status }) => status === 'blocked');
+  expect([exitCode, walls.map(({ check }) => check)]).toEqual([3, ['images']]);
+});
+
+test('settings that are wrong are named, and no secret is shown', async () => {
+  const folder = await temporaryFolder('doctor-home');
+  mkdirSync(join(folder, 'docker'));
+  const SECRET = ['swordfish', '55'].join('');
+  const auth = (text: string) => ({ auth: Buffer.from(text).toString('base64') });
+  const auths = { 'registry.example': auth(`ada:${SECRET}`), 'other.example': auth(`${SECRET} without a colon`) };
+  writeFileSync(join(folder, 'docker/config.json'), JSON.stringify({ auths }));
+  const { rows, all } = await doctor([], ['--offline'], {
+    DOCKER_CONFIG: join(folder, 'docker'),
+    HTTPS_PROXY: `http://ada:${SECRET}@127.0.0.1:3128`,
+    NODE_EXTRA_CA_CERTS: join(folder, 'no-such.pem'),
+  });
+  expect(rows.get('credentials')).toMatchObject({ status: 'warning', mend: 'docker login other.example' });
+  expect(rows.get('proxy')?.found).toMatch(/^HTTPS_PROXY is on this machine’s loopback/);
+  expect(rows.get('certificates')?.found).toMatch(/no-such\.pem cannot be read$/);
+  for (const text of [SECRET, Buffer.from(`ada:${SECRET}`).toString('base64')]) expect(all).not.toContain(text);
+});
