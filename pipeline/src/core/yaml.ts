@@ -60,7 +60,8 @@ export class YamlFile {
 
 function phraseProblem({ code, message }: YAMLError): string {
   if (code === 'DUPLICATE_KEY') return 'this name stands here a second time';
-  if (code === 'BLOCK_IN_FLOW') return 'a comma or a bracket is missing before this';
+  if (code === 'BLOCK_IN_FLOW' || code === 'MULTILINE_IMPLICIT_KEY')
+    return 'a comma or a bracket is missing before this';
   if (code === 'MULTIPLE_DOCS') return 'a second document begins here, and only one is read';
   return message;
 }
