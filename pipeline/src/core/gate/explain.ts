@@ -1,6 +1,6 @@
 // Says for each finding why it counts or not, and between two recorded runs what moved the verdict.
 import { compareText, type Finding, type FindingKind, keyOf, phrasePlace, phraseThing } from './finding.ts';
-import { decideInputs, type VerdictInputs, type VerdictRecord } from './verdict.ts';
+import { freeze, type VerdictInputs, type VerdictRecord } from './verdict.ts';
 
 /** One run: the verdict, its reasons, and each finding with why. */
 export function explain(record: VerdictRecord): string {
@@ -62,12 +62,21 @@ export type Comparison = {
 
 /** Why `after` came out as it did when `before` did not. */
 export function compare(before: VerdictRecord, after: VerdictRecord): Comparison {
-  const [blockedBefore, blockedAfter] = [blockingKeys(before), blockingKeys(after)];
-  const appeared = blockedAfter.filter((key) => !blockedBefore.includes(key));
-  const gone = blockedBefore.filter((key) => !blockedAfter.includes(key));
-  const moved = before.verdict.status !== after.verdict.status || appeared.length > 0 || gone.length > 0;
+  const move = moveBetween(before, after);
   const differs = MOVERS.filter((mover) => DIFFERS[mover](before.inputs, after.inputs));
+  const moved = move.status || move.appeared.length > 0 || move.gone.length > 0;
+  const { appeared, gone } = move;
   return { moved, differs, movers: moved ? moversOf(before, after, differs) : [], appeared, gone };
+}
+
+/** What blocks only after, what only before, and whether the status is another. */
+function moveBetween(before: VerdictRecord, after: VerdictRecord) {
+  const [was, is] = [new Set(blockingKeys(before)), new Set(blockingKeys(after))];
+  return {
+    appeared: [...is].filter((key) => !was.has(key)),
+    gone: [...was].filter((key) => !is.has(key)),
+    status: before.verdict.status !== after.verdict.status,
+  };
 }
 
 const DIFFERS: Record<Mover, (a: VerdictInputs, b: VerdictInputs) => boolean> = {
@@ -120,11 +129,11 @@ function same(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-/** Those without which it would not have moved; where several were enough each, those. */
+/** Those without which some of it would not have moved; where none is, because several were enough each, those. */
 function moversOf(before: VerdictRecord, after: VerdictRecord, differs: readonly Mover[]): Mover[] {
   const byFindings = findingsMovedBy(before, after);
-  const needed = differs.filter((mover) => byFindings.has(mover) || decidesOtherwise(after, mover, before.inputs));
-  return needed.length > 0 ? needed : differs.filter((mover) => decidesOtherwise(before, mover, after.inputs));
+  const needed = differs.filter((mover) => byFindings.has(mover) || undoes(mover, before, after));
+  return needed.length > 0 ? needed : differs.filter((mover) => undoes(mover, after, before));
 }
 
 /** What of the inputs decides by itself, beside what was found with it. */
@@ -149,11 +158,16 @@ function isOfDatabase({ kind }: VerdictInputs['missing'][number]): boolean {
   return kind === 'vulnerability';
 }
 
-/** Swap one input for the other run's, and decide again. */
-function decidesOtherwise({ inputs, verdict }: VerdictRecord, mover: Mover, other: VerdictInputs): boolean {
-  const { status, decisions } = decideInputs({ ...inputs, ...OWN_SAY[mover](other, inputs) });
-  const blocks = (outcomes: readonly { outcome: string }[]) => outcomes.map(({ outcome }) => outcome === 'blocks');
-  return status !== verdict.status || !same(blocks(decisions), blocks(verdict.decisions));
+/** Decide `after` again with one input of `before`: does any of what moved move back? */
+function undoes(mover: Mover, before: VerdictRecord, after: VerdictRecord): boolean {
+  const again = freeze({ ...after.inputs, ...OWN_SAY[mover](before.inputs, after.inputs) });
+  const { appeared, gone, status } = moveBetween(before, after);
+  const blocking = new Set(blockingKeys(again));
+  return (
+    appeared.some((key) => !blocking.has(key)) ||
+    gone.some((key) => blocking.has(key)) ||
+    (status && again.verdict.status !== after.verdict.status)
+  );
 }
 
 /** Of each finding that blocks in one of the runs only: who brought it, or made it another. */

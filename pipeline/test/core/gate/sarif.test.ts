@@ -1,6 +1,6 @@
 // out/scan.sarif: SARIF by its official schema, and what GitHub's code scanning wants beyond it.
 import { readFileSync } from 'node:fs';
-import Ajv from 'ajv';
+import { Ajv } from 'ajv';
 import { expect, test } from 'vitest';
 import { type Decision, decideGate } from '../../../src/core/gate/decide.ts';
 import type { Finding, Place } from '../../../src/core/gate/finding.ts';
