@@ -40,7 +40,8 @@ export function normaliseSpdx(raw: Json, subject: Subject): Json {
       packages.map((entry) => (entry.SPDXID === root ? describeSpdx(entry, subject) : entry)),
       'SPDXID',
     ),
-    ...(raw.files === undefined ? {} : { files: sorted(listOf(raw.files), 'SPDXID') }),
+    ...inOrder(raw, 'files', 'SPDXID'),
+    ...inOrder(raw, 'hasExtractedLicensingInfos', 'licenseId'),
     relationships: sorted(relationships, 'spdxElementId', 'relationshipType', 'relatedSpdxElement'),
   };
   return { ...document, documentNamespace: `https://spdx.org/spdxdocs/${subject.name}-${uuidOf(document)}` };
@@ -77,7 +78,11 @@ export function normaliseCycloneDx(raw: Json, subject: Subject): Json {
       component: describeCycloneDx((metadata.component ?? {}) as Json, subject),
     },
     components: sorted(listOf(raw.components), 'bom-ref', 'type', 'name'),
-    ...(raw.dependencies === undefined ? {} : { dependencies: sorted(listOf(raw.dependencies), 'ref') }),
+    ...inOrder(
+      { dependencies: raw.dependencies && listOf(raw.dependencies).map(dependsInOrder) },
+      'dependencies',
+      'ref',
+    ),
   };
   return { ...document, serialNumber: `urn:uuid:${uuidOf(document)}` };
 }
@@ -86,6 +91,11 @@ function describeCycloneDx(component: Json, { name, digest }: Subject): Json {
   if (digest === null) return { ...component, name };
   const hashes = [{ alg: 'SHA-256', content: digest.replace('sha256:', '') }];
   return { ...component, type: 'container', name, version: digest, purl: purlOf(name, digest), hashes };
+}
+
+function dependsInOrder(dependency: Json): Json {
+  const { dependsOn } = dependency;
+  return Array.isArray(dependsOn) ? { ...dependency, dependsOn: [...dependsOn].sort() } : dependency;
 }
 
 function purlOf(name: string, digest: string): string {
@@ -103,6 +113,11 @@ function uuidOf(document: Json): string {
 
 function listOf(value: unknown): Json[] {
   return Array.isArray(value) ? (value as Json[]) : [];
+}
+
+/** That list of a document, sorted; nothing where there is none. */
+function inOrder(raw: Json, list: string, key: string): Json {
+  return raw[list] === undefined ? {} : { [list]: sorted(listOf(raw[list]), key) };
 }
 
 function sorted(entries: readonly Json[], ...keys: string[]): Json[] {
