@@ -36,23 +36,27 @@ export function filesOf({ image, baseline, replay }: CheckedInputs): string[] {
   return [image, baseline, replay].filter((path) => path !== null);
 }
 
-/** What lies on the disk is meant; else it is a reference. */
+/** What lies on the disk is meant, unless it was said to be a reference. */
 function toVulnDb({ given, isReference }: VulnDbChoice): CheckedInputs['vulnDb'] {
-  if (!isReference && existsSync(given)) return { path: resolve(given) };
-  // A registry's name has a dot, a port or is localhost: `vuln-db` alone is a path with a slip in it.
-  const looksLikePath = !isReference && !/^(localhost|[^/]*[.:][^/]*)\/./.test(given);
-  if (looksLikePath || /^[./~]/.test(given)) {
-    throw new PipelineError(
-      'BAD_OPTION',
-      `--vuln-db ${given} is neither a folder nor a reference`,
-      'give a folder with trivy.db and metadata.json, or ghcr.io/aquasecurity/trivy-db:2',
-    );
-  }
+  if (isReference) return { reference: toReference('vuln-db-ref', given) };
+  if (existsSync(given)) return { path: resolve(given) };
+  // A registry's name has a dot, a port or is localhost: `vuln-db` alone, or `./x`, is a path with a slip in it.
+  if (/^(localhost|[^./~][^/]*[.:][^/]*)\/./.test(given)) return { reference: toReference('vuln-db', given) };
+  throw new PipelineError(
+    'BAD_OPTION',
+    `--vuln-db ${given} is neither a folder nor a reference`,
+    'give a folder with trivy.db and metadata.json, or ghcr.io/aquasecurity/trivy-db:2',
+  );
+}
+
+function toReference(option: string, given: string): string {
   try {
     parseReference(given);
-    return { reference: given };
+    return given;
   } catch (cause) {
-    throw new PipelineError('BAD_OPTION', `--vuln-db: ${reasonOf(cause)}`, 'give a folder, or a reference', { cause });
+    throw new PipelineError('BAD_OPTION', `--${option}: ${reasonOf(cause)}`, 'write ghcr.io/aquasecurity/trivy-db:2', {
+      cause,
+    });
   }
 }
 
