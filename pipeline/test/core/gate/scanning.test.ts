@@ -92,11 +92,11 @@ for (const [path, isChecked] of files) {
     expect(patterns.some((pattern) => pattern.test(path))).toBe(isChecked));
 }
 
-test('syft describes an archive and a folder', () => {
-  expect(syftArguments('image', SCAN.archive, '/out').join(' ')).toBe(
-    'scan oci-archive:/scan/image.tar --quiet --output spdx-json=/out/sbom.spdx.json --output cyclonedx-json=/out/sbom.cdx.json',
+test('syft describes the image and the source, each by its name', () => {
+  expect(syftArguments('image', 'drydock-service', '/out').join(' ')).toBe(
+    `scan oci-dir:${SCAN.image} --source-name drydock-service --quiet --output spdx-json=/out/sbom.spdx.json --output cyclonedx-json=/out/sbom.cdx.json`,
   );
-  expect(syftArguments('source', SCAN.source, '/out')[1]).toBe('dir:/scan/source');
+  expect(syftArguments('source', 'x', '/out')[1]).toBe(`dir:${SCAN.source}`);
 });
 
 const scanners: [image: string, standIn: string | null, version: string][] = [
