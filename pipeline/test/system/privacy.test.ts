@@ -8,7 +8,10 @@ import { add, ci, coldCache, copyOfRepository, edit, filesIn } from './support.t
 // Put together here, so that this file itself does not hold it.
 const CANARY = ['canary', 'c0ffee', '7f3a'].join('-');
 
-test('a canary in .env and in ignored files is in nothing that a run produces, and no install script runs', async () => {
+test('a canary in .env and in ignored files is in nothing that a run produces, and no install script runs', {
+  timeout: 600_000,
+}, async () => {
+  // A cold run, and then all of its store is read in every form that the canary could have.
   const repository = await copyOfRepository('canary');
   await add(repository, {
     '.env': `TOKEN=${CANARY}\n`,
