@@ -118,7 +118,7 @@ function closing(run: RunResult, output: string, paint: Paint): string[] {
     }),
     ...(failed.length > 0 ? [''] : []),
     ...(image === null ? [] : [`image: ${image.replace(run.image?.file ?? '', (file) => `${output}/${file}`)}`]),
-    ...phraseDetails(run).map((line) => paint('yellow', line)),
+    ...phraseDetails(run.stages.filter(({ status }) => status !== 'failed')).map((line) => paint('yellow', line)),
     ...phraseStandIns(run).map((line) => paint('yellow', line)),
     ...(run.error === null ? [] : [paint('red', `error: ${run.error.message}`), `hint: ${run.error.hint}`]),
     `${run.error === null ? paint(run.verdict === 'passed' ? 'green' : 'red', phraseVerdict(run)) : ''}`,

@@ -78,10 +78,8 @@ function phraseBlocking({ blocking }: GateResult): string[] {
 const MOST_BLOCKING = 8;
 
 /** What stages say beside their one line: those that were not evaluated give more than one reason, others warn. */
-export function phraseDetails(run: RunResult): string[] {
-  return run.stages
-    .filter(({ status }) => status !== 'failed')
-    .flatMap(({ name, details }) => details.map((line) => `${name}: ${line}`));
+export function phraseDetails(stages: readonly StageResult[]): string[] {
+  return stages.flatMap(({ name, details }) => details.map((line) => `${name}: ${line}`));
 }
 
 /** Installing is part of every function: the one that was asked for runs it again. */

@@ -32,7 +32,7 @@ export function renderSummary(run: RunResult): string {
       : [`**${escapeMarkdown(run.error.message)}**  `, `hint: ${escapeMarkdown(run.error.hint)}`, '']),
     ...(image === null ? [] : [`Image: \`${image}\``, '']),
     ...(run.gate === null ? [] : gateSection(run.gate)),
-    ...phraseDetails(run).map((line) => `> ⚠️ ${escapeMarkdown(line)}\n`),
+    ...phraseDetails(shown).map((line) => `> ⚠️ ${escapeMarkdown(line)}\n`),
     ...phraseStandIns(run).map((line) => `> ⚠️ ${escapeMarkdown(line)}\n`),
     sourceLine(run),
     ...shown.filter(({ status }) => status === 'failed').flatMap(failure),

@@ -127,7 +127,7 @@ const cases: Case[] = [
     /not used/,
     null,
   ],
-  ['a runtime that is broken', { runtime: null }, 'runtime', 'blocked', /gives no answer/, /by hand/],
+  ['a runtime that is broken', { runtime: null }, 'runtime', 'blocked', /gives an answer/, /by hand/],
 
   [
     'no subordinate ids',
