@@ -1,4 +1,5 @@
 // A step that tries to get out: each attempt is refused, and an ordinary step's work is not.
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -248,7 +249,8 @@ const rows: Row[] = [
   [
     'secrets and files of a step that runs at the same time',
     async () => {
-      const meeting = dag.cacheVolume('meeting');
+      // Of this run: were one of the two answered from the cache, the other would wait for it for ever.
+      const meeting = dag.cacheVolume(`meeting ${randomUUID()}`);
       const holder = base()
         .withSecretVariable('HELD', dag.setSecret('held', CANARY))
         .withMountedSecret('/run/held', dag.setSecret('held file', CANARY))
