@@ -310,7 +310,7 @@ testRows(rows);
 
 // Without root no control group may be made, and the engine says so.
 test.runIf(process.getuid?.() === 0)('more processes than a step may have', async () => {
-  const meeting = dag.cacheVolume('groups');
+  const meeting = dag.cacheVolume(`groups ${randomUUID()}`);
   const until = (condition: string) => `until ${condition}; do sleep 0.05; done`;
   const member = base()
     .withMountedCache('/m', meeting)
