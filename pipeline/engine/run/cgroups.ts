@@ -33,7 +33,8 @@ export function makeCgroup(step: string, limits: Limits): StepCgroup {
 export function canLimit(controller: Controller): boolean {
   const name = `${stepId(0)}-probe`;
   try {
-    remove(limitIn(name, controller, 1 << 30));
+    // A number that either takes: more processes than the kernel can count would be refused.
+    remove(limitIn(name, controller, 1 << 20));
     return true;
   } catch {
     return false;
