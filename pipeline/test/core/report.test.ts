@@ -111,6 +111,7 @@ test('a run names every stage, also those that nobody asked for', () => {
     stages: new Map([['lint', stage()]]),
     image: null,
     gate: null,
+    smoke: null,
     scanners: [],
     standIns: [],
   });

@@ -74,6 +74,7 @@ test('what reads the clock is never cached by the engine', () => {
     sbom: '',
     scan: never,
     gate: never,
+    smoke: never,
     explain: '',
     ci: never,
   });

@@ -13,6 +13,7 @@ export const NOTED: Readonly<Record<string, string>> = {
   ulimits: "the engine's own limits hold",
   container_name: 'the service is known by its name only',
   hostname: 'the service is known by its name only',
+  stop_grace_period: "the engine's own time from SIGTERM to SIGKILL holds",
   stop_signal: 'SIGTERM is sent',
   shm_size: "the engine's own size holds",
 };

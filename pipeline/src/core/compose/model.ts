@@ -29,8 +29,6 @@ export type ComposeService = {
   tmpfs: string[];
   healthcheck: Healthcheck | null;
   dependsOn: Record<string, Condition>;
-  /** How long it may take to end after SIGTERM. */
-  stopSeconds: number;
 };
 
 export type Port = { host: string | null; published: number; target: number };

@@ -73,8 +73,8 @@ function readService(reading: Reading, name: string, fields: Fields, at: Node | 
     tmpfs: texts(fields, 'tmpfs').map((text) => text.split(':')[0] ?? text),
     healthcheck: readHealthcheck(fields),
     dependsOn: readDependencies(fields),
-    stopSeconds: duration(fields, 'stop_grace_period', 10),
   };
+  if (service.tmpfs.length > 0) note(reading, name, fields, 'tmpfs', 'the folder of the image is written instead');
   if (service.volumes.length > 0) note(reading, name, fields, 'volumes', 'named volumes last as long as the service');
   if (service.ports.length > 0)
     note(reading, name, fields, 'ports', 'nothing is published on the host; probes ask inside the network');

@@ -31,8 +31,12 @@ const faults: [name: string, text: string, fault: string][] = [
     'services.app.command has quotes in it; write a list of words',
   ],
   ['an environment without a value', one('environment: { A: }'), 'services.app.environment.A has no value'],
-  ['a duration', one('stop_grace_period: 5'), 'services.app.stop_grace_period must be a text'],
-  ['a duration with a unit nobody knows', one('stop_grace_period: 5d'), 'cannot be "5d"; write 500ms, 10s or 1m30s'],
+  ['a duration', one('healthcheck: { interval: 5 }'), 'services.app.healthcheck.interval must be a text'],
+  [
+    'a duration with a unit nobody knows',
+    one('healthcheck: { timeout: 5d }'),
+    'cannot be "5d"; write 500ms, 10s or 1m30s',
+  ],
   ['a test of no kind', one('healthcheck: { test: [wget, x] }'), 'test must begin with CMD, CMD-SHELL or NONE'],
   ['a slip in a healthcheck', one('healthcheck: { intervall: 5s }'), 'did you mean interval?'],
   ['a dependency that is not there', one('depends_on: [data]'), 'services.app depends on data, which is not there'],
@@ -69,7 +73,6 @@ const meanings: [lines: string, meaning: Partial<ComposeService>][] = [
   ['volumes: [data:/d]', { binds: [], volumes: [{ name: 'data', target: '/d' }] }],
   ['tmpfs: /tmp:size=1m', { tmpfs: ['/tmp'] }],
   ['networks: { front: { aliases: [a] } }', {}],
-  ['stop_grace_period: 1m30s', { stopSeconds: 90 }],
   ['healthcheck: { disable: true }', { healthcheck: null }],
   ['healthcheck: { test: [NONE] }', { healthcheck: null }],
 ];

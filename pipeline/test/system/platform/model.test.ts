@@ -20,7 +20,6 @@ type Written = {
   tmpfs?: string[];
   healthcheck?: { test?: string[]; interval?: string; timeout?: string; start_period?: string; retries?: number };
   depends_on?: Record<string, { condition: string }>;
-  stop_grace_period?: string;
 };
 
 const VARIABLES = [
@@ -77,7 +76,6 @@ function toModel(written: Written): Omit<ComposeService, 'name' | 'place'> {
         condition === 'service_healthy' ? condition : 'service_started',
       ]),
     ),
-    stopSeconds: written.stop_grace_period === undefined ? 10 : seconds(written.stop_grace_period),
   };
 }
 
