@@ -28,10 +28,8 @@ export class YamlFile {
     this.file = file;
     const document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
     for (const problem of [...document.errors, ...document.warnings]) this.#add(problem.pos[0], phraseProblem(problem));
-    if (prepare !== undefined) prepare(document, (node, problem) => this.fault(node, problem));
-    visit(document, {
-      Alias: (_key, node) => this.fault(node, 'an alias hides what is meant: write the value out'),
-    });
+    if (prepare === undefined) visit(document, { Alias: (_key, node) => this.fault(node, REFUSED_ALIAS) });
+    else if (this.faults.length === 0) prepare(document, (node, problem) => this.fault(node, problem));
     // Broken syntax makes the rest look wrong as well.
     this.root = this.faults.length > 0 ? null : (document.contents as Node | null);
   }
@@ -60,6 +58,8 @@ export class YamlFile {
     this.faults.push({ place: `${this.file}:${this.#lines.linePos(offset).line}`, text: text.replace(/\s+/g, ' ') });
   }
 }
+
+const REFUSED_ALIAS = 'an alias hides what is meant: write the value out';
 
 function phraseProblem({ code, message }: YAMLError): string {
   if (code === 'DUPLICATE_KEY') return 'this name stands here a second time';

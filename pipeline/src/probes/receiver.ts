@@ -10,7 +10,7 @@ import { optionsOf, runAsProgram } from './program.ts';
 
 export type Message = { path: string; authorization: string | null; body: unknown };
 
-export function receiver(): Server {
+export function receiver(hear: (message: Message) => void = () => {}): Server {
   const messages: Message[] = [];
   const signals = new Set<string>();
   return createServer(async (incoming, outgoing) => {
@@ -23,7 +23,7 @@ export function receiver(): Server {
     }
     const message = await read(incoming);
     messages.push(message);
-    console.log(JSON.stringify(message));
+    hear(message);
     // PagerDuty says 202, others anything below 300.
     answer(outgoing, 202, {});
   });
@@ -48,6 +48,6 @@ function answer(outgoing: ServerResponse, status: number, body: unknown): void {
 }
 
 runAsProgram('receiver.ts', async (args) => {
-  receiver().listen(Number(optionsOf(args, 'port').port));
+  receiver((message) => console.log(JSON.stringify(message))).listen(Number(optionsOf(args, 'port').port));
   process.on('SIGTERM', () => process.exit(0));
 });
