@@ -98,6 +98,11 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     options: [...RUN, 'platforms', 'image', ...GATE, 'replay'],
     example: 'gate --replay out/verdict.json',
   },
+  smoke: {
+    summary: 'deploy docker-compose.yml with the image, and prove that it works',
+    options: [...RUN, 'platforms', 'image'],
+    example: 'smoke --image out/image.tar',
+  },
   explain: {
     summary: 'say why each finding counts or not, and what moved a verdict',
     options: ['verdict', 'before'],

@@ -5,6 +5,7 @@ import {
   phraseDetails,
   phraseFailure,
   phraseImage,
+  phraseRow,
   phraseSeconds,
   phraseStage,
   phraseStandIns,
@@ -95,7 +96,10 @@ function lines(isVerbose: boolean, output: string, paint: Paint): Table {
       return [`${step.exitCode === 0 ? 'done' : 'FAIL'}  ${stage}: ${phraseStep(step)}`, ...rows];
     },
     'stage-finished': ({ stage }) => [paintStage(stage, paint)],
-    'run-finished': ({ run }) => closing(run, output, paint),
+    'run-finished': ({ run }) => [
+      ...(isVerbose ? (run.smoke?.rows.flatMap(phraseRow) ?? []) : []),
+      ...closing(run, output, paint),
+    ],
   };
 }
 

@@ -71,6 +71,7 @@ export async function runStages(invocation: StageInvocation, root: string, termi
       stages: new Map(),
       image: null,
       gate: null,
+      smoke: null,
       scanners: [],
       standIns: [],
     });

@@ -1,4 +1,4 @@
-/** drydock: lint, test, build, describe, scan and gate the service, the same on a laptop and in CI. */
+/** drydock: lint, test, build, describe, scan, gate and deploy the service, the same on a laptop and in CI. */
 import { argument, type Directory, type File, func, type GitRepository, object, type Service } from '@dagger.io/dagger';
 import { PipelineError } from './core/errors.ts';
 import { stagesOf } from './core/functions.ts';
@@ -169,6 +169,26 @@ export class Ci {
     const scanning = { image, database, base, baseline, replay, rehearsal };
     const stages = stagesOf('gate', { image: image !== undefined, replay: replay !== undefined });
     return toRun(await run(stages, { function: 'gate', source, repo, images, platforms, mirrors, strict, scanning }));
+  }
+
+  /** Deploy docker-compose.yml with the image, in services of the session, and prove that it works, alarm included. */
+  @func({ cache: 'never' })
+  async smoke(
+    @argument({
+      defaultPath: '/',
+      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+    })
+    source: Directory,
+    @argument({ defaultPath: '.' }) repo: GitRepository,
+    images?: Directory,
+    image?: File,
+    platforms: string[] = ['linux/amd64'],
+    mirrors: string[] = [],
+    strict = false,
+  ): Promise<Run> {
+    const scanning = { ...NO_SCANNING, image };
+    const stages = stagesOf('smoke', { image: image !== undefined, replay: false });
+    return toRun(await run(stages, { function: 'smoke', source, repo, images, platforms, mirrors, strict, scanning }));
   }
 
   /** Say of each finding why it counts or not; with the verdict of an earlier run, what moved it since. */

@@ -26,7 +26,7 @@ const READINGS: readonly Reading[] = [
     hint: 'log in to the registry (`docker login`): the Docker configuration is read',
   },
   {
-    when: /failed to resolve|not found in any|manifest unknown|no such image|cannot be pulled|could not pull|no registry|failed to do request/i,
+    when: /^cannot have |failed to resolve|not found in any|manifest unknown|no such image|cannot be pulled|could not pull|no registry|failed to do request/i,
     code: 'MISSING_IMAGE',
     hint: 'give it in a folder with --images, or name a mirror: --mirror docker.io=host/prefix',
   },

@@ -10,6 +10,7 @@ export const STAGE_FUNCTIONS = {
   /** The SBOM says which ecosystems bait is put out for. */
   scan: ['build', 'sbom', 'scan'],
   gate: ['build', 'sbom', 'scan', 'gate'],
+  smoke: ['build', 'smoke'],
 } as const satisfies Record<string, readonly AskedStage[]>;
 
 export type StageFunction = keyof typeof STAGE_FUNCTIONS;

@@ -1,5 +1,5 @@
 // Test reports: reads JUnit as vitest, Node and jest write it, counts it, and writes one for the whole run.
-import type { RunResult, StageResult, TestCounts } from './model.ts';
+import type { RunResult, SmokeRow, StageResult, TestCounts } from './model.ts';
 import { escapeXml, parseXml, type XmlElement } from './xml.ts';
 
 export type TestCase = {
@@ -59,7 +59,8 @@ export function renderJunit(run: RunResult, suites: SuiteCases): string {
     .filter(({ status }) => status !== 'skipped')
     .flatMap((stage) => stageCases(stage, suites));
   const error: TestCase[] = run.error === null ? [] : [errorCase(run.error.message, run.error.hint)];
-  const all = [...tested, ['stages', [...pipeline, ...error]] as const];
+  const smoke = run.smoke === null ? [] : [['smoke', run.smoke.rows.map(rowCase)] as const];
+  const all = [...tested, ...smoke, ['stages', [...pipeline, ...error]] as const];
   const total = countTests(all.flatMap(([, cases]) => cases));
   const body = all.map(([name, cases]) => renderSuite(name, cases)).join('');
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="drydock" tests="${total.total}" failures="${total.failed}" errors="0" skipped="${total.skipped}" time="${run.seconds}">\n${body}</testsuites>\n`;
@@ -88,6 +89,11 @@ function stageCases(stage: StageResult, suites: SuiteCases): TestCase[] {
     ...steps,
     { suite: 'stages', className: stage.name, name: 'result', seconds: 0, outcome, message: reason, detail: reason },
   ];
+}
+
+function rowCase({ name, status, seconds, detail }: SmokeRow): TestCase {
+  const outcome = status === 'not evaluated' ? 'skipped' : status;
+  return { suite: 'smoke', className: 'smoke', name, seconds, outcome, message: detail.split('\n')[0] ?? '', detail };
 }
 
 function errorCase(message: string, hint: string): TestCase {

@@ -2,6 +2,7 @@
 //
 // Version 1. A field may be added within a version; one that is renamed, removed or means something else raises it.
 // Times are ISO 8601 in UTC, durations seconds, paths relative to the output folder and with forward slashes.
+import type { Noted } from './compose/model.ts';
 import type { Confinement } from './confinement.ts';
 import type { ErrorCode } from './errors.ts';
 import type { DatabaseFacts, Outcome } from './gate/decide.ts';
@@ -11,7 +12,7 @@ import type { ScannerFacts } from './gate/verdict.ts';
 export const SCHEMA_VERSION = 1;
 
 /** In the order in which they are shown. `install` is what the others need; it is never asked for by name. */
-export const STAGES = ['install', 'lint', 'test', 'build', 'sbom', 'scan', 'gate'] as const;
+export const STAGES = ['install', 'lint', 'test', 'build', 'sbom', 'scan', 'gate', 'smoke'] as const;
 export type StageName = (typeof STAGES)[number];
 export type AskedStage = Exclude<StageName, 'install'>;
 
@@ -111,6 +112,20 @@ export type GateResult = {
   rehearsal: boolean;
 };
 
+/** One thing that the deployment was to prove. */
+export type SmokeRow = { name: string; status: Exclude<Status, 'skipped'>; seconds: number; detail: string };
+
+/** What came of deploying docker-compose.yml with the image that was built. */
+export type SmokeResult = {
+  /** Services of the engine's session, or Docker Compose on this machine. */
+  runtime: 'session' | 'compose';
+  /** The digest of what was deployed. */
+  image: string;
+  rows: SmokeRow[];
+  /** Keys of docker-compose.yml that were not enforced. */
+  noted: Noted[];
+};
+
 /** What the working copy was. Null where git could not say; `reason` then says why. */
 export type SourceFacts = {
   commit: string | null;
@@ -141,6 +156,7 @@ export type RunResult = {
   stages: StageResult[];
   image: ImageResult | null;
   gate: GateResult | null;
+  smoke: SmokeResult | null;
   scanners: ScannerFacts[];
   standIns: StandIn[];
 };

@@ -1,5 +1,14 @@
 // The words of a run for people: the lines of a step, a stage, a failure and the verdict. Terminal, log and summary share them.
-import type { Coverage, GateResult, RunResult, StageResult, StepResult, SuiteResult } from './model.ts';
+import type {
+  Coverage,
+  GateResult,
+  RunResult,
+  SmokeResult,
+  SmokeRow,
+  StageResult,
+  StepResult,
+  SuiteResult,
+} from './model.ts';
 
 const LABELS: Record<StageResult['status'], string> = {
   passed: 'ok',
@@ -44,7 +53,11 @@ export function phraseStep(step: StepResult): string {
 }
 
 /** About ten lines: which stage, which command, the first real errors, where the log is, how to run just this again. */
-export function phraseFailure(stage: StageResult, run: Pick<RunResult, 'function' | 'gate'>, output: string): string[] {
+export function phraseFailure(
+  stage: StageResult,
+  run: Pick<RunResult, 'function' | 'gate' | 'smoke'>,
+  output: string,
+): string[] {
   const failed = stage.steps.filter((step) => step.exitCode !== 0);
   const steps = failed.flatMap((step) => [
     `  ${step.command}`,
@@ -58,6 +71,7 @@ export function phraseFailure(stage: StageResult, run: Pick<RunResult, 'function
     ...steps,
     ...stage.details.map((line) => `  ${line}`),
     ...(stage.name === 'gate' && run.gate !== null ? phraseBlocking(run.gate) : []),
+    ...(stage.name === 'smoke' && run.smoke !== null ? phraseFailedRows(run.smoke) : []),
     `  again:     ${COMMAND} ${rerunOf(stage, run)}`,
   ];
 }
@@ -73,6 +87,20 @@ function phraseBlocking({ blocking }: GateResult): string[] {
   const left = blocking.length - MOST_BLOCKING;
   const more = left > 0 ? [`    … and ${left} more`] : [];
   return [...shown, ...more, `  all, and why: ${COMMAND} explain`];
+}
+
+function phraseFailedRows({ rows }: SmokeResult): string[] {
+  return rows
+    .filter(({ status }) => status === 'failed')
+    .flatMap(phraseRow)
+    .map((line) => `    ${line}`);
+}
+
+/** What was proved, or not, in a line; more where the reason has more. */
+export function phraseRow({ name, status, seconds, detail }: SmokeRow): string[] {
+  const [first = '', ...rest] = detail.split('\n');
+  const time = status === 'not evaluated' ? '' : ` · ${phraseSeconds(seconds)}`;
+  return [`${LABELS[status].padEnd(5)} ${name}${time} · ${first}`, ...rest.map((line) => `      ${line}`)];
 }
 
 const MOST_BLOCKING = 8;

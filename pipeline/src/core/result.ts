@@ -8,6 +8,7 @@ import {
   type ImageResult,
   type RunResult,
   SCHEMA_VERSION,
+  type SmokeResult,
   type SourceFacts,
   STAGES,
   type StageName,
@@ -30,6 +31,7 @@ export type RunFacts = {
   stages: ReadonlyMap<StageName, StageResult>;
   image: ImageResult | null;
   gate: GateResult | null;
+  smoke: SmokeResult | null;
   scanners: ScannerFacts[];
   standIns: StandIn[];
 };
@@ -53,6 +55,7 @@ export function runResult(facts: RunFacts): RunResult {
     stages,
     image: facts.image,
     gate: facts.gate,
+    smoke: facts.smoke,
     scanners: facts.scanners,
     standIns: facts.standIns,
   };

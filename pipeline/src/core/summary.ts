@@ -1,5 +1,5 @@
 // out/summary.md: what GitHub shows under a run. Ten lines, then folded detail.
-import type { BlockingRow, GateResult, RunResult, StageResult } from './model.ts';
+import type { BlockingRow, GateResult, RunResult, SmokeResult, StageResult } from './model.ts';
 import {
   phraseCoverage,
   phraseDetails,
@@ -32,6 +32,7 @@ export function renderSummary(run: RunResult): string {
       : [`**${escapeMarkdown(run.error.message)}**  `, `hint: ${escapeMarkdown(run.error.hint)}`, '']),
     ...(image === null ? [] : [`Image: \`${image}\``, '']),
     ...(run.gate === null ? [] : gateSection(run.gate)),
+    ...(run.smoke === null ? [] : smokeSection(run.smoke)),
     ...phraseDetails(shown).map((line) => `> ⚠️ ${escapeMarkdown(line)}\n`),
     ...phraseStandIns(run).map((line) => `> ⚠️ ${escapeMarkdown(line)}\n`),
     sourceLine(run),
@@ -77,6 +78,32 @@ function gateSection(gate: GateResult): string[] {
       ? []
       : [`Findings: ${counts.join(', ')}${licences.length === 0 ? '' : `. Licences: ${licences.join(', ')}`}`, '']),
     databaseLine(gate),
+    '',
+  ];
+}
+
+/** What was deployed, what was proved, and what the runtime left out: folded, but for what failed. */
+function smokeSection({ runtime, rows, noted }: SmokeResult): string[] {
+  const failed = rows.filter(({ status }) => status === 'failed');
+  const where = runtime === 'session' ? "the engine's session" : 'Docker Compose';
+  const table = (some: SmokeResult['rows']) => [
+    '| proved | result | time | |',
+    '|---|---|---|---|',
+    ...some.map(({ name, status, seconds, detail }) => {
+      const said = escapeMarkdown(detail).replaceAll('\n', '<br>');
+      return `| ${escapeMarkdown(name)} | ${MARKS[status]} ${status} | ${phraseSeconds(seconds)} | ${said} |`;
+    }),
+    '',
+  ];
+  return [
+    ...(failed.length === 0 ? [] : table(failed)),
+    `<details><summary>Deployed in ${where}: ${rows.length} checks</summary>`,
+    '',
+    ...table(rows),
+    ...(noted.length === 0 ? [] : ['Not enforced there:', '']),
+    ...noted.map(({ key, services, why }) => `- \`${key}\` of ${services.join(', ')}: ${escapeMarkdown(why)}`),
+    '',
+    '</details>',
     '',
   ];
 }

@@ -1,5 +1,6 @@
 // Reads YAML (and JSON, which is YAML too) that people write by hand: every fault is named with its line, all of them at once.
 import {
+  type Document,
   isMap,
   isScalar,
   isSeq,
@@ -22,13 +23,13 @@ export class YamlFile {
   readonly root: Node | null;
   readonly #lines = new LineCounter();
 
-  constructor(file: string, text: string) {
+  /** Aliases are refused, unless `prepare` knows what to do with them: it may change the document, and names faults. */
+  constructor(file: string, text: string, prepare?: (document: Document, fail: YamlFile['fault']) => void) {
     this.file = file;
     const document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
     for (const problem of [...document.errors, ...document.warnings]) this.#add(problem.pos[0], phraseProblem(problem));
-    visit(document, {
-      Alias: (_key, node) => this.fault(node, 'an alias hides what is meant: write the value out'),
-    });
+    if (prepare === undefined) visit(document, { Alias: (_key, node) => this.fault(node, REFUSED_ALIAS) });
+    else if (this.faults.length === 0) prepare(document, (node, problem) => this.fault(node, problem));
     // Broken syntax makes the rest look wrong as well.
     this.root = this.faults.length > 0 ? null : (document.contents as Node | null);
   }
@@ -57,6 +58,8 @@ export class YamlFile {
     this.faults.push({ place: `${this.file}:${this.#lines.linePos(offset).line}`, text: text.replace(/\s+/g, ' ') });
   }
 }
+
+const REFUSED_ALIAS = 'an alias hides what is meant: write the value out';
 
 function phraseProblem({ code, message }: YAMLError): string {
   if (code === 'DUPLICATE_KEY') return 'this name stands here a second time';
@@ -89,7 +92,20 @@ export class Fields {
 
   /** A name with nothing behind it is as good as none. */
   has(key: string): boolean {
-    return this.#nodeOf(key) !== undefined;
+    return this.nodeOf(key) !== undefined;
+  }
+
+  /** What stands behind a name. */
+  nodeOf(key: string): Node | undefined {
+    this.#known.add(key);
+    const node = this.#map.get(key, true) as Node | undefined;
+    return node === undefined || (isScalar(node) && node.value === null) ? undefined : node;
+  }
+
+  /** Where a name stands. */
+  keyOf(key: string): Node {
+    const found = this.#map.items.find((pair) => String(pair.key) === key);
+    return (found?.key as Node | undefined) ?? this.#map;
   }
 
   /** A fault of this field, or of the whole mapping where it is missing. */
@@ -156,7 +172,7 @@ export class Fields {
   }
 
   mapping(key: string): Fields | undefined {
-    const node = this.#nodeOf(key);
+    const node = this.nodeOf(key);
     return node === undefined ? undefined : this.#file.fieldsOf(node, this.#at(key));
   }
 
@@ -172,14 +188,8 @@ export class Fields {
     }
   }
 
-  #nodeOf(key: string): Node | undefined {
-    this.#known.add(key);
-    const node = this.#map.get(key, true) as Node | undefined;
-    return node === undefined || (isScalar(node) && node.value === null) ? undefined : node;
-  }
-
   #nodes(key: string): Node[] {
-    const node = this.#nodeOf(key);
+    const node = this.nodeOf(key);
     if (node === undefined) return [];
     if (isSeq(node)) return node.items as Node[];
     this.fault(key, 'must be a list');
@@ -188,7 +198,7 @@ export class Fields {
 
   /** The value; of what is no scalar, the node: no type that is asked for. */
   #scalar(key: string): unknown {
-    const node = this.#nodeOf(key);
+    const node = this.nodeOf(key);
     return isScalar(node) ? node.value : node;
   }
 

@@ -3,7 +3,15 @@ import type { File } from '@dagger.io/dagger';
 import type { ScannerFacts } from '../core/gate/verdict.ts';
 import { noFacts } from '../core/git.ts';
 import type { SuiteCases } from '../core/junit.ts';
-import type { GateResult, ImageResult, SourceFacts, StageName, StageResult, StandIn } from '../core/model.ts';
+import type {
+  GateResult,
+  ImageResult,
+  SmokeResult,
+  SourceFacts,
+  StageName,
+  StageResult,
+  StandIn,
+} from '../core/model.ts';
 
 export type Known = {
   source: SourceFacts;
@@ -11,6 +19,7 @@ export type Known = {
   cases: SuiteCases;
   image: ImageResult | null;
   gate: GateResult | null;
+  smoke: SmokeResult | null;
   scanners: ScannerFacts[];
   standIns: StandIn[];
   /** Files of the report by their name in it: those that containers wrote … */
@@ -26,6 +35,7 @@ export function nothingKnown(): Known {
     cases: new Map(),
     image: null,
     gate: null,
+    smoke: null,
     scanners: [],
     standIns: [],
     files: new Map(),

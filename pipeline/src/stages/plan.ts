@@ -14,6 +14,7 @@ import { lint } from './lint.ts';
 import type { Deciding } from './policy.ts';
 import { type Sboms, sbom } from './sbom.ts';
 import { type Scanned, scan } from './scan.ts';
+import { type Smoked, smoke } from './smoke.ts';
 import type { Ran } from './step.ts';
 import { test } from './test.ts';
 import { timedStage } from './timed.ts';
@@ -26,6 +27,7 @@ const PACKAGES: Record<AskedStage, readonly InstallName[]> = {
   sbom: [],
   scan: [],
   gate: [],
+  smoke: [],
 };
 
 /** All that stages take, checked before the first of them starts. */
@@ -161,6 +163,22 @@ export class Plan {
       });
       keepGate(this.#known, gated);
       return gated;
+    });
+  }
+
+  smoke(): Promise<Pick<Smoked, 'stage'> & Partial<Smoked>> {
+    return this.#once('smoke', async () => {
+      const shipped = await this.#shipped();
+      if (shipped === null) return lacking('smoke', 'build');
+      const deployed = {
+        commit: this.#known.source.commit ?? '',
+        built: new Date(this.#context.startedMs).toISOString(),
+        digest: shipped.image.digest,
+      };
+      const smoked = await smoke(this.#context, { archive: shipped.archive, deployed });
+      this.#known.smoke = smoked.smoke;
+      this.#known.standIns.push(...smoked.standIns);
+      return smoked;
     });
   }
 

@@ -15,6 +15,7 @@ import { type Known, nothingKnown } from './known.ts';
 import { keepGate, Plan, settled } from './plan.ts';
 import { readDeciding } from './policy.ts';
 import { emit } from './progress.ts';
+import { checkDeployment } from './smoke.ts';
 import { checkManifests, gitFacts } from './source.ts';
 
 export type RunOptions = {
@@ -109,6 +110,7 @@ async function runStages(
     image === undefined ? null : describeGiven(image),
     facts,
     verifyImages(context, asked, platforms),
+    asked.includes('smoke') ? checkDeployment(context) : null,
   ]);
   const plan = new Plan(
     context,

@@ -71,6 +71,7 @@ export function run(over: Partial<RunResult> = {}): RunResult {
     stages: [stage()],
     image: null,
     gate: null,
+    smoke: null,
     scanners: [],
     standIns: [],
     ...over,

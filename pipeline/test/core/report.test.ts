@@ -1,6 +1,7 @@
 // A run as people read it: the failure in about ten lines, the summary, the files of a report.
-import { expect, test } from 'vitest';
-import type { RunResult, StageResult } from '../../src/core/model.ts';
+import { describe, expect, test } from 'vitest';
+import { parseJunit, renderJunit } from '../../src/core/junit.ts';
+import type { RunResult, SmokeRow, StageResult } from '../../src/core/model.ts';
 import { phraseFailure, phraseStage, phraseVerdict } from '../../src/core/phrases.ts';
 import { renderReport } from '../../src/core/report.ts';
 import { runResult } from '../../src/core/result.ts';
@@ -111,6 +112,7 @@ test('a run names every stage, also those that nobody asked for', () => {
     stages: new Map([['lint', stage()]]),
     image: null,
     gate: null,
+    smoke: null,
     scanners: [],
     standIns: [],
   });
@@ -122,6 +124,53 @@ test('a run names every stage, also those that nobody asked for', () => {
     ['sbom', 'skipped', 'not asked for'],
     ['scan', 'skipped', 'not asked for'],
     ['gate', 'skipped', 'not asked for'],
+    ['smoke', 'skipped', 'not asked for'],
   ]);
   expect(result.seconds).toBe(1.5);
+});
+
+describe('what a smoke proved', () => {
+  const rows: SmokeRow[] = [
+    { name: '/ through nginx', status: 'passed', seconds: 0.1, detail: '200' },
+    { name: 'app is healthy', status: 'failed', seconds: 34, detail: 'not within 34 s; it last said:\nrefused' },
+    { name: 'grafana is healthy', status: 'not evaluated', seconds: 0, detail: 'cannot have grafana' },
+  ];
+  const noted = [
+    { key: 'restart', services: ['app', 'nginx'], place: 'docker-compose.yml:5', why: 'what ends stays ended' },
+  ];
+  const failed = stage({
+    name: 'smoke',
+    status: 'failed',
+    steps: [],
+    reason: '1 of 3 checks passed; failed: app is healthy',
+  });
+  const smoke = { runtime: 'session' as const, image: 'sha256:1', rows, noted };
+  const red = run({ function: 'smoke', verdict: 'failed', exitCode: 1, stages: [failed], smoke });
+
+  test('the failure says what was wrong, line by line', () => {
+    expect(phraseFailure(failed, red, 'out')).toEqual([
+      'smoke failed',
+      '  1 of 3 checks passed; failed: app is healthy',
+      '    FAIL  app is healthy · 34.0 s · not within 34 s; it last said:',
+      '          refused',
+      '  again:     npx tsx pipeline/ci.ts smoke',
+    ]);
+  });
+
+  test('the summary shows it before everything else, and says what was not enforced', () => {
+    const text = renderSummary(red);
+    const line = '| app is healthy | ❌ failed | 34.0 s | not within 34 s; it last said:<br>refused |';
+    expect(text.indexOf(line)).toBeLessThan(text.indexOf('<details><summary>Deployed in'));
+    expect(text).toContain('| grafana is healthy | ⚠️ not evaluated | 0.0 s | cannot have grafana |');
+    expect(text).toContain('- `restart` of app, nginx: what ends stays ended');
+  });
+
+  test('JUnit has a case for each', () => {
+    const cases = parseJunit(renderJunit(red, new Map())).filter(({ suite }) => suite === 'smoke');
+    expect(cases.map(({ name, outcome }) => [name, outcome])).toEqual([
+      ['/ through nginx', 'passed'],
+      ['app is healthy', 'failed'],
+      ['grafana is healthy', 'skipped'],
+    ]);
+  });
 });

@@ -19,6 +19,7 @@ const rules: [rule: string, folder: string, forbidden: RegExp][] = [
   ['core/ imports no Dagger', 'src/core', /from '@dagger\.io/],
   ['stages/ does not know the engine or the command line', 'src/stages', /from '.*\/(engine|cli)\//],
   ['oci/ knows nobody: Node and itself only', 'src/oci', /from '(?!node:|\.\/)/],
+  ['probes/ know nobody: Node and themselves only', 'src/probes', /from '(?!node:|\.\/)/],
   ['the engine knows no stage, decision or command line, only oci/', 'engine', /from '.*\/(stages|core|cli)\//],
   ['the command line talks to an engine, not to its insides', 'cli', /from '.*\/engine\/(?!bin\/)\w+\//],
   ['the module does not know the laptop', 'src', /from '.*\/(cli|engine)\/|dag\.(host|currentModule)\(/],
@@ -74,6 +75,7 @@ test('what reads the clock is never cached by the engine', () => {
     sbom: '',
     scan: never,
     gate: never,
+    smoke: never,
     explain: '',
     ci: never,
   });

@@ -54,6 +54,7 @@ const errors: [message: string, code: string, hint: string][] = [
   ['node is not in the store, and --offline is set', 'OFFLINE', '--images'],
   ['401 Unauthorized', 'UNAUTHORIZED', 'docker login'],
   ['failed to resolve source metadata for docker.io/library/node', 'MISSING_IMAGE', '--images'],
+  ['cannot have docker.io/grafana/grafana:1: the registry cannot be reached: ENOTFOUND', 'MISSING_IMAGE', '--mirror'],
   ['something else\nsecond line [traceparent:00-1]', 'ENGINE_FAILED', '--verbose'],
 ];
 for (const [message, code, hint] of errors) {

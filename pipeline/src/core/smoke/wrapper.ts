@@ -1,0 +1,51 @@
+// The shell script under which a service runs in a session: its log goes to a file, its health check runs beside it as Docker would run it,
+// and then the script becomes the service. Written for any shell; of other programs it needs `sleep` alone.
+
+export type Wrapping = {
+  /** Where log, health and the check's last words go. */
+  folder: string;
+  service: string;
+  /** `['CMD', …]` or `['CMD-SHELL', text]`; null for none. */
+  test: readonly string[] | null;
+  sleep: string;
+  /** Done first; may set variables. */
+  before?: string;
+};
+
+/** A service starts several times, and each start has a health of its own: the script reads its number from here. */
+export const START = 'DRYDOCK_START';
+
+export function healthFile(folder: string, service: string, start: number): string {
+  return `${folder}/${service}.${start}.health`;
+}
+
+export function checkFile(folder: string, service: string): string {
+  return `${folder}/${service}.check`;
+}
+
+export function logFile(folder: string, service: string): string {
+  return `${folder}/${service}.log`;
+}
+
+/** To be run with the service's own command as its arguments. */
+export function wrapper({ folder, service, test, sleep, before = '' }: Wrapping): string {
+  const check = `${testCommand(test)} >${quote(checkFile(folder, service))} 2>&1`;
+  // The variable is the service's own no more once the script has read it.
+  const health = `${quote(`${folder}/${service}.`)}"$start".health`;
+  return [
+    `start=$${START}; unset ${START}`,
+    ...(before === '' ? [] : [before]),
+    ...(test === null ? [] : [`{ until ${check}; do ${quote(sleep)} 0.2; done; echo healthy >${health}; } &`]),
+    `exec "$@" >>${quote(logFile(folder, service))} 2>&1`,
+  ].join('\n');
+}
+
+function testCommand(test: readonly string[] | null): string {
+  const [kind, ...words] = test ?? [];
+  if (kind === 'CMD-SHELL') return `sh -c ${words.map(quote).join(' ')}`;
+  return words.map(quote).join(' ');
+}
+
+function quote(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}

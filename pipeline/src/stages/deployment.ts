@@ -1,0 +1,128 @@
+// What is proved of a deployment, and in which order: the same on every runtime. A probe is a program of src/probes/ that runs beside the services.
+
+import type { SmokeRow } from '../core/model.ts';
+import { DRILL_ALERT, type DrillReceivers } from '../core/smoke/drill.ts';
+
+/** Where docker-compose.yml is deployed: a session's services, or Docker Compose. */
+export type Platform = {
+  /** Start all services, each when what it depends on is well. A row for each of them. */
+  up(): Promise<SmokeRow[]>;
+  /** Services that cannot be had here, and why. */
+  readonly missing: ReadonlyMap<string, string>;
+  stop(service: string): Promise<void>;
+  /** A service that was stopped, until it is healthy again. */
+  start(service: string): Promise<SmokeRow>;
+  probe(probe: Probe): Promise<SmokeRow[]>;
+  /** Stop everything that was started, and keep the logs. */
+  down(): Promise<void>;
+};
+
+export type Probe = { name: string; program: string; args: readonly string[] };
+
+export type Deployed = { commit: string; built: string; digest: string };
+
+export type Expected = {
+  deployed: Deployed;
+  /** What Prometheus scrapes. */
+  jobs: readonly string[];
+  /** What the drill's alert carries. */
+  labels: Readonly<Record<string, string>>;
+  /** Who is to be told of it, by Alertmanager's own routes. */
+  receivers: readonly string[];
+  paths: DrillReceivers['paths'];
+};
+
+/** Names and ports inside the network of the services. */
+export const ADDRESSES = {
+  app: 'http://app:8000',
+  nginx: 'http://nginx:8080',
+  prometheus: 'http://prometheus:9090',
+  grafana: 'http://grafana:3000',
+  receiver: 'http://webhook:9095',
+} as const;
+
+export const RECEIVER = { host: 'webhook', port: 9095 } as const;
+
+/** Where probes find the dashboards. */
+export const DASHBOARDS = '/dashboards';
+
+/** How long a probe waits for what has to come. */
+const PATIENCE = ['--seconds', '60'];
+
+export async function prove(platform: Platform, expected: Expected): Promise<SmokeRow[]> {
+  const rows = await platform.up();
+  // What else is wrong would only follow from this.
+  if (rows.some(({ status }) => status === 'failed')) return rows;
+  const parts: [title: string, needs: readonly string[], work: () => Promise<SmokeRow[]>][] = [
+    ['The four paths through nginx', ['app', 'nginx'], () => paths(platform, expected)],
+    ['What Prometheus knows', ['app', 'nginx', 'prometheus'], () => metrics(platform, expected)],
+    ['What Grafana shows', ['grafana', 'prometheus'], () => grafana(platform)],
+    ['A restart of the service', ['app', 'nginx'], () => restart(platform)],
+    ['The alert drill', ['app', 'prometheus', 'alertmanager'], () => drill(platform, expected)],
+  ];
+  for (const [name, needs, work] of parts) {
+    const lacking = needs.find((service) => platform.missing.has(service));
+    if (lacking === undefined) rows.push(...(await work()));
+    else rows.push({ name, status: 'not evaluated', seconds: 0, detail: platform.missing.get(lacking) ?? lacking });
+  }
+  return rows;
+}
+
+async function paths(platform: Platform, { deployed }: Expected): Promise<SmokeRow[]> {
+  const facts = ['--commit', deployed.commit, '--built', deployed.built, '--digest', deployed.digest];
+  return await platform.probe({ name: 'paths', program: 'paths.ts', args: ['--nginx', ADDRESSES.nginx, ...facts] });
+}
+
+async function metrics(platform: Platform, { jobs }: Expected): Promise<SmokeRow[]> {
+  const where = ['--prometheus', ADDRESSES.prometheus, '--nginx', ADDRESSES.nginx, '--dashboards', DASHBOARDS];
+  const args = [...where, '--jobs', jobs.join(','), ...PATIENCE];
+  return await platform.probe({ name: 'metrics', program: 'metrics.ts', args });
+}
+
+async function grafana(platform: Platform): Promise<SmokeRow[]> {
+  const args = ['--grafana', ADDRESSES.grafana, '--dashboards', DASHBOARDS, ...PATIENCE];
+  return await platform.probe({ name: 'grafana', program: 'grafana.ts', args });
+}
+
+async function restart(platform: Platform): Promise<SmokeRow[]> {
+  const receiver = ['--receiver', ADDRESSES.receiver];
+  const args = ['--nginx', ADDRESSES.nginx, '--app', ADDRESSES.app, ...receiver, ...PATIENCE];
+  const signal = (name: string, what: '--wait' | '--set', which: string) =>
+    platform.probe({ name, program: 'signal.ts', args: [...receiver, what, which, ...PATIENCE] });
+  const [rows, again] = await Promise.all([
+    platform.probe({ name: 'restart', program: 'restart.ts', args }),
+    (async () => {
+      await signal('restart-wait', '--wait', 'loaded');
+      await platform.stop('app');
+      const well = await platform.start('app');
+      await signal('restart-done', '--set', 'restarted');
+      return well;
+    })(),
+  ]);
+  return [...rows, { ...again, name: 'The service is healthy again' }];
+}
+
+async function drill(platform: Platform, { labels, receivers, paths }: Expected): Promise<SmokeRow[]> {
+  const told = receivers.flatMap((name) => paths.get(name) ?? []);
+  const silent = receivers.filter((name) => (paths.get(name) ?? []).length === 0);
+  const where = ['--prometheus', ADDRESSES.prometheus, '--receiver', ADDRESSES.receiver, '--alert', DRILL_ALERT];
+  const carried = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  const alerts = (state: 'firing' | 'resolved') =>
+    platform.probe({
+      name: `alerts-${state}`,
+      program: 'alerts.ts',
+      args: [...where, '--state', state, '--labels', carried.join(','), '--paths', told.join(','), ...PATIENCE],
+    });
+  await platform.stop('app');
+  const fired = await alerts('firing');
+  const back = await platform.start('app');
+  // What did not fire cannot end.
+  if ([...fired, back].some(({ status }) => status === 'failed')) return [...fired, back];
+  return [...fired, ...(await alerts('resolved')), ...silent.map(notDrilled)];
+}
+
+/** Mail and chats have no address that the drill could take the place of. */
+function notDrilled(receiver: string): SmokeRow {
+  const detail = 'the drill can stand in for webhooks and PagerDuty only';
+  return { name: `${DRILL_ALERT} is told to ${receiver}`, status: 'not evaluated', seconds: 0, detail };
+}

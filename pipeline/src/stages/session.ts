@@ -1,0 +1,198 @@
+// docker-compose.yml as services of the engine's session: no Docker, no privileges. Started by name and never bound: when a bound
+// service stops, everything that is bound to it fails.
+import { randomUUID } from 'node:crypto';
+import { type CacheVolume, type Container, type Directory, dag, type File, type Service } from '@dagger.io/dagger';
+import { type ComposeFile, type ComposeService, inOrder, patienceOf } from '../core/compose/model.ts';
+import { reasonOf } from '../core/errors.ts';
+import { logPath, type SmokeRow, type StepResult } from '../core/model.ts';
+import { checkFile, healthFile, logFile, START, wrapper } from '../core/smoke/wrapper.ts';
+import type { RunContext } from './context.ts';
+import { DASHBOARDS, type Platform, type Probe, RECEIVER } from './deployment.ts';
+import { nodeContainer } from './install.ts';
+import { withBinds } from './mounts.ts';
+import { runStep, stepFolder } from './step.ts';
+
+export type SessionInputs = {
+  compose: ComposeFile;
+  /** The repository, with the files of the drill. */
+  source: Directory;
+  /** Containers of the images by service; a service without one is missing. */
+  images: ReadonlyMap<string, Container>;
+  missing: ReadonlyMap<string, string>;
+  /** The service whose image was built here. */
+  app: string;
+};
+
+/** Where every service of a run writes its log. */
+const SHARED = '/drydock/shared';
+const TOOLS = '/drydock/tools';
+const PROGRAMS = '/probes';
+
+/** The service's image has no shell. These two need nothing but the C library that Node needs too. */
+const LENT = ['dash', 'sleep'] as const;
+
+/** Docker's name server is not here; nginx asks the session's, which knows full names only. */
+const NGINX_RESOLVES = `resolved() { awk -v key=$1 '$1 == key { print $2; exit }' /etc/resolv.conf; }
+export NGINX_RESOLVER=$(resolved nameserver) NGINX_UPSTREAM=app.$(resolved search)`;
+
+export class SessionPlatform implements Platform {
+  readonly missing: ReadonlyMap<string, string>;
+  /** Of every probe that ran. */
+  readonly steps: StepResult[] = [];
+  readonly #context: RunContext;
+  readonly #inputs: SessionInputs;
+  readonly #running = new Map<string, Service>();
+  readonly #starts = new Map<string, number>();
+  readonly #run = randomUUID();
+  readonly #folder = `${SHARED}/${this.#run}`;
+  readonly #shared: CacheVolume = dag.cacheVolume('drydock-smoke');
+  readonly #node: Container;
+
+  constructor(context: RunContext, inputs: SessionInputs) {
+    this.#context = context;
+    this.#inputs = inputs;
+    this.missing = inputs.missing;
+    this.#node = nodeContainer(context)
+      // What is asked of services is not what it was the last time.
+      .withEnvVariable('DRYDOCK_RUN', this.#run)
+      .withMountedDirectory(PROGRAMS, context.source.directory('pipeline/src/probes'))
+      .withMountedDirectory(DASHBOARDS, context.source.directory('monitoring/grafana/dashboards'))
+      .withMountedCache(SHARED, this.#shared);
+  }
+
+  async up(): Promise<SmokeRow[]> {
+    // Services write as users of their own.
+    await this.#node.withExec(['install', '-d', '-m', '1777', this.#folder]).sync();
+    await this.#startReceiver();
+    const rows = new Map<string, Promise<SmokeRow>>();
+    for (const service of inOrder(this.#inputs.compose.services)) rows.set(service.name, this.#upAfter(service, rows));
+    // Whatever fails, nothing is still about to start when everything is stopped.
+    await Promise.allSettled(rows.values());
+    return await Promise.all(rows.values());
+  }
+
+  async #startReceiver(): Promise<void> {
+    const receiver = this.#node
+      .asService({ args: ['node', `${PROGRAMS}/receiver.ts`, '--port', String(RECEIVER.port)] })
+      .withHostname(RECEIVER.host);
+    this.#running.set(RECEIVER.host, await receiver.start());
+  }
+
+  async #upAfter(service: ComposeService, rows: ReadonlyMap<string, Promise<SmokeRow>>): Promise<SmokeRow> {
+    const row = { name: `${service.name} is healthy`, seconds: 0 };
+    const needed = await Promise.all(Object.keys(service.dependsOn).map((name) => rows.get(name)));
+    const bad = needed.find((other) => other !== undefined && other.status !== 'passed');
+    if (bad !== undefined) return { ...row, status: bad.status, detail: `not started: it waits until ${bad.name}` };
+    const why = this.missing.get(service.name);
+    if (why !== undefined) return { ...row, status: 'not evaluated', detail: why };
+    return await this.start(service.name);
+  }
+
+  async start(name: string): Promise<SmokeRow> {
+    const service = this.#inputs.compose.services.find((other) => other.name === name);
+    const image = this.#inputs.images.get(name);
+    if (service === undefined || image === undefined) throw new Error(`there is no service ${name} to start`);
+    const start = (this.#starts.get(name) ?? 0) + 1;
+    this.#starts.set(name, start);
+    const from = performance.now();
+    const row = await this.#started(service, image, start);
+    return { ...row, name: `${name} is healthy`, seconds: Math.round(performance.now() - from) / 1000 };
+  }
+
+  async #started(service: ComposeService, image: Container, start: number): Promise<SmokeRow> {
+    const instance = await this.#service(service, image, start);
+    try {
+      this.#running.set(service.name, await instance.start());
+    } catch (error) {
+      const detail = `it could not be started: ${reasonOf(error)}`;
+      return { name: service.name, status: 'failed', seconds: 0, detail };
+    }
+    return await this.#healthy(service, start);
+  }
+
+  async stop(name: string): Promise<void> {
+    await this.#running.get(name)?.stop();
+    this.#running.delete(name);
+  }
+
+  async probe({ name, program, args }: Probe): Promise<SmokeRow[]> {
+    const out = `${stepFolder(name)}/rows.json`;
+    const ran = await runStep(this.#context, {
+      stage: 'smoke',
+      step: name,
+      container: this.#node,
+      args: ['node', `${PROGRAMS}/${program}`, '--out', out, ...args],
+      shown: `node pipeline/src/probes/${program} ${args.join(' ')}`,
+    });
+    this.steps.push(ran.result);
+    if (ran.result.exitCode !== 0) return [];
+    return JSON.parse(await ran.container.file(out).contents()) as SmokeRow[];
+  }
+
+  async down(): Promise<void> {
+    await Promise.allSettled([...this.#running.values()].map((service) => service.stop()));
+    this.#running.clear();
+    const logs = this.#node
+      .withExec(['sh', '-c', 'cp -r "$1" /logs && rm -rf "$1"', 'logs', this.#folder])
+      .directory('/logs');
+    for (const file of (await logs.entries()).filter((entry) => entry.endsWith('.log')))
+      this.#context.logs.set(logPath('smoke', file.replace(/\.log$/, '')), logs.file(file));
+  }
+
+  /** The image with what the file says of it. No port is exposed: an engine would wait for it, and have no end to that. */
+  async #service(service: ComposeService, image: Container, start: number): Promise<Service> {
+    const { name } = service;
+    const isApp = name === this.#inputs.app;
+    const [ports, entrypoint, defaults, test] = await Promise.all([
+      image.exposedPorts().then((all) => Promise.all(all.map((port) => port.port()))),
+      image.entrypoint(),
+      image.defaultArgs(),
+      this.#testOf(service, image),
+    ]);
+    const command = service.command ?? (service.entrypoint === null ? defaults : []);
+    let container = ports.reduce((with_, port) => with_.withoutExposedPort(port), image);
+    for (const [key, value] of Object.entries(service.environment)) container = container.withEnvVariable(key, value);
+    if (service.user !== null) container = container.withUser(service.user);
+    if (service.workdir !== null) container = container.withWorkdir(service.workdir);
+    container = (await withBinds(container, service, this.#inputs.source))
+      .withMountedCache(SHARED, this.#shared)
+      .withEnvVariable(START, String(start));
+    if (isApp) for (const tool of LENT) container = container.withMountedFile(`${TOOLS}/${tool}`, this.#lent(tool));
+    const script = wrapper({
+      folder: this.#folder,
+      service: name,
+      test,
+      sleep: isApp ? `${TOOLS}/sleep` : 'sleep',
+      before: name === 'nginx' ? NGINX_RESOLVES : '',
+    });
+    const shell = isApp ? `${TOOLS}/dash` : 'sh';
+    return container
+      .asService({ args: [shell, '-c', script, name, ...(service.entrypoint ?? entrypoint), ...command] })
+      .withHostname(name);
+  }
+
+  #lent(tool: (typeof LENT)[number]): File {
+    return this.#context.images.container('node').file(`/usr/bin/${tool}`);
+  }
+
+  /** What the file asks, or the image itself. */
+  async #testOf({ healthcheck }: ComposeService, image: Container): Promise<string[] | null> {
+    if (healthcheck === null || healthcheck.test !== null) return healthcheck?.test ?? null;
+    const check = image.dockerHealthcheck();
+    const [args, isShell] = await Promise.all([check.args(), check.shell()]);
+    return args.length === 0 ? null : [isShell ? 'CMD-SHELL' : 'CMD', ...args];
+  }
+
+  async #healthy({ name, healthcheck }: ComposeService, start: number): Promise<SmokeRow> {
+    const row = { name, seconds: 0 };
+    if (healthcheck === null) return { ...row, status: 'passed', detail: 'it runs, and has no check' };
+    const files = ['--health', healthFile(this.#folder, name, start), '--check', checkFile(this.#folder, name)];
+    const args = ['--service', name, ...files, '--log', logFile(this.#folder, name)];
+    const [found] = await this.probe({
+      name: start === 1 ? `healthy-${name}` : `healthy-${name}-${start}`,
+      program: 'healthy.ts',
+      args: [...args, '--seconds', String(patienceOf(healthcheck))],
+    });
+    return found ?? { ...row, status: 'failed', detail: 'the probe failed' };
+  }
+}

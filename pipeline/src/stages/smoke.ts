@@ -1,0 +1,187 @@
+// Smoke: deploys docker-compose.yml with the very image that was built, and proves that the whole works, alarm included.
+import { type Container, type Directory, dag, type File } from '@dagger.io/dagger';
+import type { ComposeFile, ComposeService } from '../core/compose/model.ts';
+import { COMPOSE_FILE, readCompose } from '../core/compose/read.ts';
+import { PipelineError } from '../core/errors.ts';
+import type { SmokeResult, SmokeRow, StageResult, StandIn, StepResult } from '../core/model.ts';
+import { DRILL_ALERT, drillAlertmanager, drillPrometheus, drillRules } from '../core/smoke/drill.ts';
+import { judgeRows } from '../core/smoke/rows.ts';
+import { PIN_NAMES, type PinName, pinned } from '../pins.ts';
+import { type Checked, checkAlertmanager, checkNginx, checkPrometheus, configOf, receiversOf } from './checks.ts';
+import type { RunContext } from './context.ts';
+import { ADDRESSES, type Deployed, type Expected, prove } from './deployment.ts';
+import { contentsIfAny, notToBeHad } from './engine.ts';
+import { sourceOf } from './mounts.ts';
+import { SessionPlatform } from './session.ts';
+import { timedStage } from './timed.ts';
+
+export type SmokeInputs = {
+  /** The exact bytes that ship. */
+  archive: File;
+  deployed: Deployed;
+};
+
+export type Smoked = { stage: StageResult; smoke: SmokeResult | null; standIns: StandIn[] };
+
+/** What stands in docker-compose.yml for the image that was built. */
+const APP_IMAGE = 'drydock/built';
+
+export async function smoke(context: RunContext, { archive, deployed }: SmokeInputs): Promise<Smoked> {
+  const output: Omit<Smoked, 'stage'> = { smoke: null, standIns: [] };
+  const stage = await timedStage(context, 'smoke', async () => {
+    const compose = await readDeployment(context, deployed);
+    const found = await obtainImages(context, compose, archive);
+    output.standIns = found.standIns;
+    const rows = await checkFiles(context, found);
+    const steps: StepResult[] = [];
+    if (!rows.some(({ status }) => status === 'failed'))
+      rows.push(...(await deployInSession(context, compose, found, deployed, steps)));
+    output.smoke = { runtime: 'session', image: deployed.digest, rows, noted: compose.noted };
+    return { steps, ...judgeRows(rows, steps) };
+  });
+  return { stage, ...output };
+}
+
+/** Whether docker-compose.yml can be carried out at all. Throws `BAD_COMPOSE`. */
+export async function checkDeployment(context: RunContext): Promise<void> {
+  const { services } = await readDeployment(context, { commit: '', built: '', digest: '' });
+  for (const service of services) if (service.image !== APP_IMAGE) pinOf(service);
+}
+
+async function readDeployment(context: RunContext, { commit, built, digest }: Deployed): Promise<ComposeFile> {
+  const text = await contentsIfAny(context.source.file(COMPOSE_FILE));
+  if (text === null) throw new PipelineError('BAD_COMPOSE', `there is no ${COMPOSE_FILE}`, 'smoke deploys it: add one');
+  const compose = readCompose(text, { APP_IMAGE, APP_COMMIT: commit, APP_BUILT: built, APP_DIGEST: digest });
+  const missing = ['app', 'nginx', 'prometheus', 'alertmanager', 'grafana'].filter(
+    (name) => !compose.services.some((service) => service.name === name),
+  );
+  if (missing.length === 0) return compose;
+  throw new PipelineError(
+    'BAD_COMPOSE',
+    `${COMPOSE_FILE} has no service ${missing.join(', ')}`,
+    'the probes ask each of them',
+  );
+}
+
+/** The services whose images are at hand, and why the others are not. */
+type Found = { checked: Map<string, Checked>; missing: Map<string, string>; app: string; standIns: StandIn[] };
+
+async function obtainImages(context: RunContext, compose: ComposeFile, archive: File): Promise<Found> {
+  const found: Found = { checked: new Map(), missing: new Map(), app: '', standIns: [] };
+  for (const service of compose.services) {
+    if (service.image === APP_IMAGE) {
+      found.app = service.name;
+      found.checked.set(service.name, { service, image: dag.container().import_(archive) });
+      continue;
+    }
+    const pin = pinOf(service);
+    try {
+      await context.images.obtain(pin);
+    } catch (error) {
+      const why = notToBeHad(error);
+      if (why === undefined) throw error;
+      // The digest says nothing to whoever asks what is missing.
+      found.missing.set(service.name, why.replace(/@sha256:[0-9a-f]{64}/, ''));
+      continue;
+    }
+    found.checked.set(service.name, { service, image: context.images.container(pin) });
+    const standIn = await context.images.standIn(pin);
+    if (standIn !== null) found.standIns.push(standIn);
+  }
+  return found;
+}
+
+function pinOf({ name, image, place }: ComposeService): PinName {
+  const pin = PIN_NAMES.find((candidate) => pinned(candidate) === image);
+  if (pin !== undefined) return pin;
+  throw new PipelineError(
+    'BAD_COMPOSE',
+    `${place}: services.${name}.image is ${image}, which is not pinned`,
+    'add tag and digest to pipeline/src/pins.ts',
+  );
+}
+
+async function checkFiles(context: RunContext, { checked }: Found): Promise<SmokeRow[]> {
+  const [nginx, prometheus, alertmanager] = ['nginx', 'prometheus', 'alertmanager'].map((name) => checked.get(name));
+  const rows = await Promise.all([
+    nginx === undefined ? [] : checkNginx(context, nginx),
+    prometheus === undefined ? [] : checkPrometheus(context, prometheus),
+    alertmanager === undefined ? [] : checkAlertmanager(context, alertmanager),
+  ]);
+  return rows.flat();
+}
+
+async function deployInSession(
+  context: RunContext,
+  compose: ComposeFile,
+  { checked, missing, app }: Found,
+  deployed: Deployed,
+  steps: StepResult[],
+): Promise<SmokeRow[]> {
+  const { source, expected } = await readyForDrill(context, checked, deployed);
+  const images = new Map<string, Container>([...checked].map(([name, { image }]) => [name, image]));
+  const platform = new SessionPlatform(context, { compose, source, images, missing, app });
+  try {
+    return await prove(platform, expected);
+  } finally {
+    await platform.down();
+    steps.push(...platform.steps);
+  }
+}
+
+/** The repository with the drill's copies in it, and what the drill expects of them. */
+async function readyForDrill(
+  context: RunContext,
+  checked: Found['checked'],
+  deployed: Deployed,
+): Promise<{ source: Directory; expected: Expected }> {
+  let source = context.source;
+  const expected: Expected = { deployed, jobs: [], labels: {}, receivers: [], paths: new Map() };
+  const [prometheus, alertmanager] = [checked.get('prometheus'), checked.get('alertmanager')];
+  if (prometheus !== undefined) {
+    const file = configFile(prometheus.service);
+    const drill = drillPrometheus(file, await context.source.file(file).contents());
+    source = source.withNewFile(file, drill.text);
+    expected.jobs = drill.jobs;
+    const folder = file.replace(/[^/]*$/, '');
+    for (const path of (
+      await Promise.all(drill.ruleFiles.map((glob) => context.source.glob(`${folder}${glob}`)))
+    ).flat()) {
+      const rules = drillRules(path, await context.source.file(path).contents());
+      source = source.withNewFile(path, rules.text);
+      if (rules.labels !== null) expected.labels = { ...rules.labels, job: 'app' };
+    }
+    if (!('alertname' in expected.labels))
+      throw new PipelineError(
+        'BAD_MONITORING',
+        `${file} has no rule ${DRILL_ALERT}`,
+        'the drill makes it fire: add it, by this name',
+      );
+  }
+  if (alertmanager !== undefined) {
+    const file = configFile(alertmanager.service);
+    const drill = drillAlertmanager(file, await context.source.file(file).contents(), ADDRESSES.receiver);
+    source = drill.credentials.reduce(
+      (with_, path) => {
+        const credential = sourceOf(alertmanager.service, path);
+        return credential === undefined ? with_ : with_.withNewFile(credential, 'of-the-drill');
+      },
+      source.withNewFile(file, drill.text),
+    );
+    expected.paths = drill.paths;
+    expected.receivers = await receiversOf(context.source, alertmanager, expected.labels);
+  }
+  return { source, expected };
+}
+
+/** The configuration of a service, as a file of the repository. */
+function configFile(service: ComposeService): string {
+  const path = configOf(service);
+  const file = path === undefined ? undefined : sourceOf(service, path);
+  if (file !== undefined) return file;
+  throw new PipelineError(
+    'BAD_COMPOSE',
+    `${service.place}: services.${service.name}.command has no --config.file that is mounted from the repository`,
+    'add it: the drill runs with a copy of that file',
+  );
+}
