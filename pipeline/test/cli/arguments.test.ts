@@ -114,7 +114,7 @@ for (const [line, meant] of lines) {
   test(`it is meant: ${line || '(nothing)'}`, () => expect(parseInvocation(words(line))).toEqual(meant));
 }
 
-const FUNCTIONS = 'functions: ci, lint, test, build, sbom, scan, gate, explain, images, doctor, completion';
+const FUNCTIONS = 'functions: ci, lint, test, build, sbom, scan, gate, smoke, explain, images, doctor, completion';
 const refusals: [line: string, code: string, message: string, hint: string][] = [
   ['lnit', 'UNKNOWN_FUNCTION', 'there is no function "lnit"', 'did you mean lint?'],
   ['BUILD', 'UNKNOWN_FUNCTION', 'there is no function "BUILD"', 'did you mean build?'],
