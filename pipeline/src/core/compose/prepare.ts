@@ -36,6 +36,7 @@ function merge(map: YAMLMap, fail: Fail): void {
   });
   if (!pairs.some(isMerge)) return;
   const found = new Map<string, Pair<Node, Node | null>>();
-  for (const pair of [...merged.toReversed(), ...pairs.filter((own) => !isMerge(own))]) found.set(String(pair.key), pair);
+  for (const pair of [...merged.toReversed(), ...pairs.filter((own) => !isMerge(own))])
+    found.set(String(pair.key), pair);
   map.items = [...found.values()];
 }
