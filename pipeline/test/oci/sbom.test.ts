@@ -97,6 +97,12 @@ test('cyclonedx: the image is the subject, by its digest', () => {
   });
 });
 
+test('cyclonedx: what a component depends on is in order', () => {
+  const of = (...dependsOn: string[]) =>
+    normaliseCycloneDx({ bomFormat: 'CycloneDX', dependencies: [{ ref: 'a', dependsOn }] }, IMAGE);
+  expect(of('c', 'b')).toEqual(of('b', 'c'));
+});
+
 test('a source has a name and no digest', () => {
   const spdx = normaliseSpdx(recorded('source-1.spdx.json'), SOURCE);
   const { metadata } = normaliseCycloneDx(recorded('source-1.cdx.json'), SOURCE) as { metadata: { component: Json } };
