@@ -6,6 +6,8 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { $ } from 'zx';
 import type { VerdictRecord } from '../../src/core/gate/verdict.ts';
 import type { RunResult, StageResult } from '../../src/core/model.ts';
+import { startRegistry } from '../oci/registry-server.ts';
+import { databaseArtifact } from '../oci/vulnerabilities.ts';
 import { type Dependency, putGreeter } from './greeter.ts';
 import {
   add,
@@ -164,6 +166,23 @@ describe('a run that is evaluated', () => {
     expect(summary).toMatch(/this change decides otherwise in policy\/gate\.yaml/);
     expect(summary).toMatch(/this change decides otherwise in policy\/vex\/own\.json/);
   });
+});
+
+test('a database of a registry: downloaded once for its digest, and remembered when the registry is gone', async () => {
+  const artifact = await databaseArtifact();
+  const registry = await startRegistry(artifact);
+  const args = ['gate', '--vuln-db-ref', `${registry.host}/aquasecurity/trivy-db:2`];
+  const run = await ci(repository, args);
+  expect(run.exitCode, run.stdout).toBe(0);
+  const { database } = (await recordOf(run)).inputs;
+  expect(database).toMatchObject({ digest: artifact.digest, origin: 'listed' });
+
+  await registry.stop();
+  const again = await ci(repository, args);
+  expect(again.exitCode, again.stdout).toBe(0);
+  expect((await recordOf(again)).inputs.database).toEqual(database);
+  const ran = resultOf(again).stages.flatMap(({ steps }) => steps.filter(({ cached }) => !cached));
+  expect(ran.map(({ name }) => name)).toEqual(['database-lookup']);
 });
 
 describe('a run that cannot be evaluated', () => {
