@@ -106,7 +106,7 @@ function anything(lines: readonly string[]): string[] {
     /^(npm (error|ERR!|warn)|> )/.test(line) || /\b(0|no) (errors|failures|failed)\b/i.test(line);
   return lines.filter(
     (line) =>
-      /\b(error|fatal|failed|failure|exception|panic|cannot|denied|ENOSPC|not found)\b|Error\b/i.test(line) &&
+      /\b(error|fatal|emerg|failed|failure|exception|panic|cannot|denied|ENOSPC|not found)\b|Error\b/i.test(line) &&
       !isNoise(line),
   );
 }

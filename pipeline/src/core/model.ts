@@ -117,8 +117,6 @@ export type SmokeRow = { name: string; status: Exclude<Status, 'skipped'>; secon
 
 /** What came of deploying docker-compose.yml with the image that was built. */
 export type SmokeResult = {
-  /** Services of the engine's session, or Docker Compose on this machine. */
-  runtime: 'session' | 'compose';
   /** The digest of what was deployed. */
   image: string;
   rows: SmokeRow[];

@@ -83,9 +83,8 @@ function gateSection(gate: GateResult): string[] {
 }
 
 /** What was deployed, what was proved, and what the runtime left out: folded, but for what failed. */
-function smokeSection({ runtime, rows, noted }: SmokeResult): string[] {
+function smokeSection({ rows, noted }: SmokeResult): string[] {
   const failed = rows.filter(({ status }) => status === 'failed');
-  const where = runtime === 'session' ? "the engine's session" : 'Docker Compose';
   const table = (some: SmokeResult['rows']) => [
     '| proved | result | time | |',
     '|---|---|---|---|',
@@ -97,7 +96,7 @@ function smokeSection({ runtime, rows, noted }: SmokeResult): string[] {
   ];
   return [
     ...(failed.length === 0 ? [] : table(failed)),
-    `<details><summary>Deployed in ${where}: ${rows.length} checks</summary>`,
+    `<details><summary>Deployed in the engine's session: ${rows.length} checks</summary>`,
     '',
     ...table(rows),
     ...(noted.length === 0 ? [] : ['Not enforced there:', '']),

@@ -1,9 +1,9 @@
-// What is proved of a deployment, and in which order: the same on every runtime. A probe is a program of src/probes/ that runs beside the services.
+// What is proved of a deployment, and in which order; how services are started is not known here. A probe is a program of src/probes/ that runs beside the services.
 
 import type { SmokeRow } from '../core/model.ts';
 import { DRILL_ALERT, type DrillReceivers } from '../core/smoke/drill.ts';
 
-/** Where docker-compose.yml is deployed: a session's services, or Docker Compose. */
+/** Where docker-compose.yml is deployed. */
 export type Platform = {
   /** Start all services, each when what it depends on is well. A row for each of them. */
   up(): Promise<SmokeRow[]>;

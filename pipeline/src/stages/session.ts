@@ -2,7 +2,7 @@
 // service stops, everything that is bound to it fails.
 import { randomUUID } from 'node:crypto';
 import { type CacheVolume, type Container, type Directory, dag, type File, type Service } from '@dagger.io/dagger';
-import { type ComposeFile, type ComposeService, inOrder, patienceOf } from '../core/compose/model.ts';
+import { type ComposeService, inOrder, patienceOf } from '../core/compose/model.ts';
 import { reasonOf } from '../core/errors.ts';
 import { logPath, type SmokeRow, type StepResult } from '../core/model.ts';
 import { checkFile, healthFile, logFile, START, wrapper } from '../core/smoke/wrapper.ts';
@@ -13,7 +13,7 @@ import { withBinds } from './mounts.ts';
 import { runStep, stepFolder } from './step.ts';
 
 export type SessionInputs = {
-  compose: ComposeFile;
+  services: readonly ComposeService[];
   /** The repository, with the files of the drill. */
   source: Directory;
   /** Containers of the images by service; a service without one is missing. */
@@ -65,7 +65,7 @@ export class SessionPlatform implements Platform {
     await this.#node.withExec(['install', '-d', '-m', '1777', this.#folder]).sync();
     await this.#startReceiver();
     const rows = new Map<string, Promise<SmokeRow>>();
-    for (const service of inOrder(this.#inputs.compose.services)) rows.set(service.name, this.#upAfter(service, rows));
+    for (const service of inOrder(this.#inputs.services)) rows.set(service.name, this.#upAfter(service, rows));
     // Whatever fails, nothing is still about to start when everything is stopped.
     await Promise.allSettled(rows.values());
     return await Promise.all(rows.values());
@@ -89,7 +89,7 @@ export class SessionPlatform implements Platform {
   }
 
   async start(name: string): Promise<SmokeRow> {
-    const service = this.#inputs.compose.services.find((other) => other.name === name);
+    const service = this.#inputs.services.find((other) => other.name === name);
     const image = this.#inputs.images.get(name);
     if (service === undefined || image === undefined) throw new Error(`there is no service ${name} to start`);
     const start = (this.#starts.get(name) ?? 0) + 1;

@@ -4,7 +4,7 @@ import type { ComposeFile, ComposeService } from '../core/compose/model.ts';
 import { COMPOSE_FILE, readCompose } from '../core/compose/read.ts';
 import { PipelineError } from '../core/errors.ts';
 import type { SmokeResult, SmokeRow, StageResult, StandIn, StepResult } from '../core/model.ts';
-import { DRILL_ALERT, drillAlertmanager, drillPrometheus, drillRules } from '../core/smoke/drill.ts';
+import { DRILL_ALERT, drillAlertmanager, drillCommand, drillPrometheus, drillRules } from '../core/smoke/drill.ts';
 import { judgeRows } from '../core/smoke/rows.ts';
 import { PIN_NAMES, type PinName, pinned } from '../pins.ts';
 import { type Checked, checkAlertmanager, checkNginx, checkPrometheus, configOf, receiversOf } from './checks.ts';
@@ -36,7 +36,7 @@ export async function smoke(context: RunContext, { archive, deployed }: SmokeInp
     const steps: StepResult[] = [];
     if (!rows.some(({ status }) => status === 'failed'))
       rows.push(...(await deployInSession(context, compose, found, deployed, steps)));
-    output.smoke = { runtime: 'session', image: deployed.digest, rows, noted: compose.noted };
+    output.smoke = { image: deployed.digest, rows, noted: compose.noted };
     return { steps, ...judgeRows(rows, steps) };
   });
   return { stage, ...output };
@@ -120,11 +120,19 @@ async function deployInSession(
 ): Promise<SmokeRow[]> {
   const { source, expected } = await readyForDrill(context, checked, deployed);
   const images = new Map<string, Container>([...checked].map(([name, { image }]) => [name, image]));
-  const platform = new SessionPlatform(context, { compose, source, images, missing, app });
+  const services = compose.services.map((service) =>
+    service.name === 'prometheus' ? { ...service, command: drillCommand(service.command ?? []) } : service,
+  );
+  const platform = new SessionPlatform(context, { services, source, images, missing, app });
   try {
-    return await prove(platform, expected);
-  } finally {
+    const rows = await prove(platform, expected);
     await platform.down();
+    return rows;
+  } catch (error) {
+    // Why it failed is worth more than why it could not be tidied up; the session's end takes what is left.
+    await platform.down().catch(() => {});
+    throw error;
+  } finally {
     steps.push(...platform.steps);
   }
 }

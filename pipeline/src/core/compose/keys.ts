@@ -1,6 +1,6 @@
 // What becomes of each key of a service that isn't carried out: some are worth a note, some would make a lie of the deployment.
 
-/** A session of an engine has no such thing, and the service runs without it. `--runtime compose` has them all. */
+/** A session of an engine has no such thing, and the service runs without it. Docker Compose has them all. */
 export const NOTED: Readonly<Record<string, string>> = {
   restart: 'what ends stays ended',
   read_only: 'the root file system can be written',

@@ -43,6 +43,11 @@ export function drillRules(file: string, text: string): { text: string; labels: 
   return { text: stringify({ groups }), labels };
 }
 
+/** Prometheus tells of an alert again at once: one that Alertmanager was not there to hear would come a minute later. */
+export function drillCommand(command: readonly string[]): string[] {
+  return [...command, '--rules.alert.resend-delay=1s'];
+}
+
 export type DrillReceivers = {
   text: string;
   /** Where each receiver's messages arrive at the drill's own; none for a kind that the drill cannot stand in for. */
