@@ -1,9 +1,10 @@
 // The script under which services run, run by a real shell.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { $ } from 'zx';
 import { checkFile, healthFile, logFile, START, wrapper } from '../../../src/core/smoke/wrapper.ts';
 
 let folder: string;
@@ -12,19 +13,25 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const run = (service: string, test: string[] | null, command: string[], before = '') =>
-  $({
-    env: { ...process.env, [START]: '3' },
-    quiet: true,
-  })`sh -c ${wrapper({ folder, service, test, sleep: 'sleep', before })} ${service} ${command}`;
+type Started = { ended: Promise<unknown>; stop: () => void };
+
+function run(service: string, test: string[] | null, command: string[], before = ''): Started {
+  const script = wrapper({ folder, service, test, sleep: 'sleep', before });
+  const env = { ...process.env, [START]: '3' };
+  // A group of its own, so that the check that runs beside it ends with it.
+  const child = spawn('sh', ['-c', script, service, ...command], { env, stdio: 'ignore', detached: true });
+  return { ended: once(child, 'exit'), stop: () => process.kill(-(child.pid ?? 0)) };
+}
 const read = (path: string) => readFileSync(path, 'utf8');
 
 test('it becomes the service, which gets its arguments and variables as they are, and logs to a file', async () => {
   const script = `echo "$$ $1 $X \${${START}:-none}"; echo loud >&2`;
-  const ran = await run('plain', null, ['sh', '-c', script, 'sh', "it's  one"], 'export X=1');
-  expect([ran.stdout, ran.stderr]).toEqual(['', '']);
+  await run('plain', null, ['sh', '-c', script, 'sh', "it's  one"], 'export X=1').ended;
   expect(read(logFile(folder, 'plain'))).toMatch(/^\d+ it's {2}one 1 none\nloud\n$/);
 });
+
+/** A machine may be busy. */
+const PATIENCE = { timeout: 30_000 };
 
 const checks: [kind: string, test: string[]][] = [
   ['CMD', ['CMD', 'test', '-e']],
@@ -33,12 +40,15 @@ const checks: [kind: string, test: string[]][] = [
 test.for(checks)('%s: healthy once the check holds, and not before', async ([kind, words]) => {
   const ready = join(folder, `ready ${kind}`);
   const own = kind === 'CMD' ? [...words, ready] : [...words, `echo asked; test -e "${ready}"`];
-  const ran = run(kind, own, ['sleep', '60']);
-  await vi.waitFor(() => expect(read(checkFile(folder, kind))).toBe(kind === 'CMD' ? '' : 'asked\n'));
-  expect(() => read(healthFile(folder, kind, 3))).toThrow('ENOENT');
-  await $`touch ${ready}`;
-  await vi.waitFor(() => expect(read(healthFile(folder, kind, 3))).toBe('healthy\n'), { timeout: 10_000 });
-  // The script has become the service: one process. (zx's own kill needs ps, which slim images lack.)
-  ran.child?.kill();
-  await ran.nothrow();
+  const { ended, stop } = run(kind, own, ['sleep', '60']);
+  try {
+    const asked = kind === 'CMD' ? '' : 'asked\n';
+    await vi.waitFor(() => expect(read(checkFile(folder, kind))).toBe(asked), PATIENCE);
+    expect(() => read(healthFile(folder, kind, 3))).toThrow('ENOENT');
+    writeFileSync(ready, '');
+    await vi.waitFor(() => expect(read(healthFile(folder, kind, 3))).toBe('healthy\n'), PATIENCE);
+  } finally {
+    stop();
+    await ended;
+  }
 });
