@@ -1,11 +1,14 @@
-// The program that makes containers: crun, or runc where that is what there is. Both take the command line of OCI runtimes.
+// The program that makes containers: runc, or crun where that is what there is. Both take the command line of OCI runtimes.
 import { join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { SESSION_FOLDER } from './mounts.ts';
 import { findProgram } from './programs.ts';
 
-/** In the order of preference: crun takes half the time to start a step, since it is no Go program that starts twice. */
-const NAMES = ['crun', 'runc'] as const;
+/**
+ * In the order of preference. crun takes half the time to start a step, but hands on the streams it got: Node's are sockets, and a program that
+ * opens /dev/stderr (nginx's log, many a script) then finds no such device. runc makes pipes.
+ */
+const NAMES = ['runc', 'crun'] as const;
 
 export class Runtime {
   readonly name: (typeof NAMES)[number];
