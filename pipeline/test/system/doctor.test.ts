@@ -45,9 +45,9 @@ test('a PATH without the folders of administrators, as ordinary users have it, i
     expect(rows.get(check)).toMatchObject({ status: 'ok' });
 });
 
-test.runIf(isRoot)('without runc: the one command (needs root, to hide it)', async () => {
+test.runIf(isRoot)('without a runtime: the one command (needs root, to hide it)', async () => {
   const hide =
-    'for folder in /usr/bin /usr/sbin; do test ! -e $folder/runc || mount --bind /dev/null $folder/runc; done';
+    'for program in /usr/bin/runc /usr/sbin/runc /usr/bin/crun; do test ! -e $program || mount --bind /dev/null $program; done';
   const { rows, exitCode } = await doctor(['unshare', '--mount', 'sh', '-c', `${hide}; exec "$@"`, 'sh'], []);
   expect(exitCode).toBe(3);
   expect(rows.get('programs')).toMatchObject({
