@@ -57,7 +57,9 @@ export async function receiversOf(
   const words = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
   const container = await withBinds(image, service, source);
   const args = ['/bin/amtool', 'config', 'routes', 'test', `--config.file=${configOf(service)}`, ...words];
-  const { exitCode, text } = await outputOf(container, args);
+  // Asked anew on each run: a refusal that the engine remembers may have been chance's.
+  const asked = container.withEnvVariable('DRYDOCK_ASKED_AT', String(context.startedMs));
+  const { exitCode, text } = await outputOf(asked, args);
   if (exitCode !== 0) throw new Error(`amtool cannot say who is told of ${DRILL_ALERT}: ${text}`);
   // Above it amtool may warn.
   return lastLine(text).split(',');
@@ -70,7 +72,9 @@ async function check(
   { name, args }: { name: string; args: readonly string[] },
 ): Promise<SmokeRow> {
   const from = performance.now();
-  const { exitCode, text } = await outputOf(container, args);
+  // Asked anew on each run: a refusal that the engine remembers may have been chance's.
+  const asked = container.withEnvVariable('DRYDOCK_ASKED_AT', String(context.startedMs));
+  const { exitCode, text } = await outputOf(asked, args);
   const seconds = Math.round(performance.now() - from) / 1000;
   context.logs.set(logPath('smoke', `check-${step}`), text);
   if (exitCode === 0) return { name, status: 'passed', seconds, detail: lastLine(text) };
