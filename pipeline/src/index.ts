@@ -114,7 +114,7 @@ export class Ci {
     strict = false,
   ): Promise<Run> {
     const scanning = { ...NO_SCANNING, image };
-    const stages = stagesOf('sbom', { image: image !== undefined, replay: false });
+    const stages = stagesOf('sbom', { image: image !== undefined });
     return toRun(await run(stages, { function: 'sbom', source, repo, images, platforms, mirrors, strict, scanning }));
   }
 
@@ -139,7 +139,7 @@ export class Ci {
   ): Promise<Run> {
     const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors };
     const scanning = { ...NO_SCANNING, image, database, base };
-    const stages = stagesOf('scan', { image: image !== undefined, replay: false });
+    const stages = stagesOf('scan', { image: image !== undefined });
     return toRun(await run(stages, { function: 'scan', source, repo, images, platforms, mirrors, strict, scanning }));
   }
 
@@ -187,7 +187,7 @@ export class Ci {
     strict = false,
   ): Promise<Run> {
     const scanning = { ...NO_SCANNING, image };
-    const stages = stagesOf('smoke', { image: image !== undefined, replay: false });
+    const stages = stagesOf('smoke', { image: image !== undefined });
     return toRun(await run(stages, { function: 'smoke', source, repo, images, platforms, mirrors, strict, scanning }));
   }
 

@@ -17,12 +17,12 @@ export type StageFunction = keyof typeof STAGE_FUNCTIONS;
 
 export type Given = {
   /** There is an image already: none is built. */
-  image: boolean;
+  image?: boolean;
   /** There is a recorded verdict: it is decided again, and nothing else happens. */
-  replay: boolean;
+  replay?: boolean;
 };
 
-export function stagesOf(name: StageFunction, given: Given = { image: false, replay: false }): AskedStage[] {
+export function stagesOf(name: StageFunction, given: Given = {}): AskedStage[] {
   if (given.replay) return ['gate'];
   const stages: readonly AskedStage[] = STAGE_FUNCTIONS[name];
   return stages.filter((stage) => !(given.image && stage === 'build'));

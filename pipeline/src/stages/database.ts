@@ -55,11 +55,11 @@ export async function obtainDatabase(
   });
   const steps = [result, downloaded.result];
   if (downloaded.result.exitCode === UNAVAILABLE) {
-    // Not the step's fault: it is told as what is missing, not as a failure.
+    // Not the step's fault: it is told as what is missing, not as a failure. The program's first line says why, its second what to do.
     return {
       steps: [result],
       database: null,
-      missing: `no vulnerability database: ${downloaded.log.trim().split('\n').at(-1)}`,
+      missing: `no vulnerability database: ${downloaded.log.split('\n')[0]}`,
     };
   }
   if (downloaded.result.exitCode !== 0) return { steps, database: null, missing: null };

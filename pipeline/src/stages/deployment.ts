@@ -1,5 +1,5 @@
-// What is proved of a deployment, and in which order; how services are started is not known here. A probe is a program of src/probes/ that runs beside the services.
-
+// What is proved of a deployment, and in which order; how services are started is not known here. A probe is a program of src/probes/
+// that runs beside the services.
 import type { SmokeRow } from '../core/model.ts';
 import { DRILL_ALERT, type DrillReceivers } from '../core/smoke/drill.ts';
 

@@ -6,7 +6,7 @@ import { gateResult, phraseOutcomes } from '../core/gate/result.ts';
 import { renderSarif } from '../core/gate/sarif.ts';
 import {
   decideInputs,
-  freeze,
+  freezeDecided,
   parseRecord,
   renderVerdict,
   replay,
@@ -39,14 +39,14 @@ export type Gated = { stage: StageResult; gate: GateResult; texts: Map<string, s
 export async function gate(context: RunContext, given: GateInputs): Promise<Gated> {
   const inputs = await recordable(context, given);
   const { scanned, deciding } = given;
-  const [pins] = await Promise.all([contentsIfAny(context.source.file(PINS_FILE))]);
+  const pins = await contentsIfAny(context.source.file(PINS_FILE));
   const verdict = decideInputs(inputs);
   const texts = new Map([
-    ['verdict.json', renderVerdict(freeze(inputs))],
+    ['verdict.json', renderVerdict(freezeDecided(inputs, verdict))],
     ['scan.sarif', renderSarif(verdict.decisions, { file: PINS_FILE, line: pinLine(pins ?? '', given.image.base) })],
   ]);
   const account = gateResult({ verdict, inputs, policyChanges: deciding.changes, licences: scanned.licences });
-  const stage = await toStage(context, verdict, account, phraseOutcomes(verdict.decisions));
+  const stage = await toStage(context, account, phraseOutcomes(verdict.decisions));
   return { stage, gate: account, texts };
 }
 
@@ -76,8 +76,7 @@ async function recordable(context: RunContext, given: GateInputs): Promise<Verdi
 
 async function toStage(
   context: RunContext,
-  { status, reasons, warnings }: Pick<GateResult, 'status' | 'reasons' | 'warnings'>,
-  { policyChanges, policyFrom }: GateResult,
+  { status, reasons, warnings, policyChanges, policyFrom }: GateResult,
   remark: string,
 ): Promise<StageResult> {
   const [first = null, ...more] = reasons;
@@ -97,12 +96,7 @@ export async function replayGate(context: RunContext, record: File): Promise<Gat
   const { inputs } = again;
   const verdict = decideInputs(inputs);
   const account = gateResult({ verdict, inputs, policyChanges: [], licences: [] });
-  const stage = await toStage(
-    context,
-    verdict,
-    account,
-    `${phraseOutcomes(verdict.decisions)}, as recorded on ${inputs.date}`,
-  );
+  const stage = await toStage(context, account, `${phraseOutcomes(verdict.decisions)}, as recorded on ${inputs.date}`);
   return { stage, gate: account, texts: new Map([['verdict.json', renderVerdict(again)]]) };
 }
 

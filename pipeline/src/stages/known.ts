@@ -12,6 +12,7 @@ import type {
   StageResult,
   StandIn,
 } from '../core/model.ts';
+import type { Gated } from './gate.ts';
 
 export type Known = {
   source: SourceFacts;
@@ -41,4 +42,10 @@ export function nothingKnown(): Known {
     files: new Map(),
     texts: new Map(),
   };
+}
+
+/** The gate's result, and the files that it wrote. */
+export function keepGate(known: Known, { gate: result, texts }: Pick<Gated, 'gate' | 'texts'>): void {
+  known.gate = result;
+  for (const [path, text] of texts) known.texts.set(path, text);
 }

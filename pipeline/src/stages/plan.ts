@@ -1,5 +1,5 @@
 // Starts each stage as soon as what it needs is there, once, and keeps what it found.
-import type { Directory, File, GitRepository } from '@dagger.io/dagger';
+import type { File } from '@dagger.io/dagger';
 import type { ScannedImage } from '../core/gate/verdict.ts';
 import type { AskedStage, StageResult } from '../core/model.ts';
 import { parseServiceManifest } from '../core/service.ts';
@@ -9,11 +9,12 @@ import type { RunContext } from './context.ts';
 import type { DatabaseOptions } from './database.ts';
 import { type Gated, gate } from './gate.ts';
 import { INSTALLS, type InstallName, install, nodeContainer } from './install.ts';
-import type { Known } from './known.ts';
+import { type Known, keepGate } from './known.ts';
 import { lint } from './lint.ts';
 import type { Deciding } from './policy.ts';
 import { type Sboms, sbom } from './sbom.ts';
 import { type Scanned, scan } from './scan.ts';
+import { settled } from './settled.ts';
 import { type Smoked, smoke } from './smoke.ts';
 import type { Ran } from './step.ts';
 import { test } from './test.ts';
@@ -32,8 +33,6 @@ const PACKAGES: Record<AskedStage, readonly InstallName[]> = {
 
 /** All that stages take, checked before the first of them starts. */
 export type PlanInputs = {
-  source: Directory;
-  repo: GitRepository;
   platforms: readonly string[];
   /** The service's package.json. */
   manifest: string;
@@ -217,17 +216,4 @@ function lacking(name: AskedStage, of: string): { stage: StageResult } {
 /** A stage that ran has all its results; one that was not reached has none. */
 function isWhole<T extends { stage: StageResult }>(found: Pick<T, 'stage'> & Partial<T>): found is T {
   return found.stage.status !== 'skipped';
-}
-
-export function keepGate(known: Known, { gate: result, texts }: Gated): void {
-  known.gate = result;
-  for (const [path, text] of texts) known.texts.set(path, text);
-}
-
-/** Like Promise.all, but nothing is left running when one of them fails. */
-export async function settled<T extends readonly unknown[]>(
-  promises: readonly [...{ [K in keyof T]: Promise<T[K]> | T[K] }],
-): Promise<T> {
-  await Promise.allSettled(promises);
-  return (await Promise.all(promises)) as unknown as T;
 }

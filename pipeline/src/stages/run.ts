@@ -11,10 +11,11 @@ import type { DatabaseOptions } from './database.ts';
 import { asPipelineError } from './engine.ts';
 import { replayGate } from './gate.ts';
 import { Images } from './images.ts';
-import { type Known, nothingKnown } from './known.ts';
-import { keepGate, Plan, settled } from './plan.ts';
+import { type Known, keepGate, nothingKnown } from './known.ts';
+import { Plan } from './plan.ts';
 import { readDeciding } from './policy.ts';
 import { emit } from './progress.ts';
+import { settled } from './settled.ts';
 import { checkDeployment } from './smoke.ts';
 import { checkManifests, gitFacts } from './source.ts';
 
@@ -115,8 +116,6 @@ async function runStages(
   const plan = new Plan(
     context,
     {
-      source,
-      repo: options.repo,
       platforms,
       manifest,
       strict: options.strict,

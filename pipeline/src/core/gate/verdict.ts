@@ -2,7 +2,7 @@
 import { VERSION } from '../version.ts';
 import { type Baseline, decideGate, type GateVerdict } from './decide.ts';
 import { keyOf } from './finding.ts';
-import { DEFAULT_POLICY, type Policy, parsePolicy } from './policy.ts';
+import { DEFAULT_POLICY, parsePolicy } from './policy.ts';
 import { badVerdict, parseRecord, VERDICT_SCHEMA, type VerdictInputs, type VerdictRecord } from './record.ts';
 import { parseVex } from './vex.ts';
 
@@ -17,13 +17,21 @@ export {
 } from './record.ts';
 
 /** Decide from recorded inputs alone. Throws `BAD_POLICY` or `BAD_VEX`. */
-export function decideInputs(inputs: VerdictInputs): GateVerdict & { policy: Policy } {
+export function decideInputs(inputs: VerdictInputs): GateVerdict {
   const policy = inputs.policy === null ? DEFAULT_POLICY : parsePolicy(inputs.policy.text, inputs.policy.file);
-  return { policy, ...decideGate(inputs, policy, parseVex(inputs.vex)) };
+  return decideGate(inputs, policy, parseVex(inputs.vex));
 }
 
 export function freeze(inputs: VerdictInputs, toolVersion = VERSION): VerdictRecord {
-  const { status, reasons, warnings, decisions } = decideInputs(inputs);
+  return freezeDecided(inputs, decideInputs(inputs), toolVersion);
+}
+
+/** As `freeze`, of a verdict that was decided from these inputs. */
+export function freezeDecided(
+  inputs: VerdictInputs,
+  { status, reasons, warnings, decisions }: GateVerdict,
+  toolVersion = VERSION,
+): VerdictRecord {
   return {
     schemaVersion: VERDICT_SCHEMA,
     tool: { name: 'drydock', version: toolVersion },

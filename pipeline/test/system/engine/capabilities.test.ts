@@ -1,4 +1,5 @@
 // A step with all capabilities of root: it may shape its own namespaces, and still has no power over the host or over other steps.
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Container } from '@dagger.io/dagger';
@@ -210,7 +211,8 @@ const rows: Row[] = [
   [
     'a step that leaves its network does not disturb one that uses it',
     async () => {
-      const meeting = dag.cacheVolume('network meeting');
+      // Of this run: were one of the two answered from the cache, the other would wait for it for ever.
+      const meeting = dag.cacheVolume(`network meeting ${randomUUID()}`);
       const asked = base()
         .withServiceBinding('w', web(t, 'still here').asService())
         .withMountedCache('/meeting', meeting)
@@ -236,7 +238,7 @@ const rows: Row[] = [
   [
     'secrets and processes of a step that runs at the same time',
     async () => {
-      const meeting = dag.cacheVolume('meeting');
+      const meeting = dag.cacheVolume(`meeting ${randomUUID()}`);
       const holder = base()
         .withMountedSecret('/run/held', dag.setSecret('held file', CANARY))
         .withMountedCache('/meeting', meeting)
