@@ -1,14 +1,12 @@
 // Explains recorded verdicts. Files in, text out: no engine is needed to read them.
 import { readFileSync } from 'node:fs';
 import { PipelineError, reasonOf } from '../src/core/errors.ts';
-import { explain, renderComparison } from '../src/core/gate/explain.ts';
+import { explainSince } from '../src/core/gate/explain.ts';
 import { parseRecord, type VerdictRecord } from '../src/core/gate/verdict.ts';
 import type { ExplainInvocation } from './arguments.ts';
 
 export function explainFiles({ verdict, before }: ExplainInvocation): string {
-  const record = read(verdict);
-  const own = explain(record);
-  return before === null ? own : `${renderComparison(read(before), record)}\n${own}`;
+  return explainSince(read(verdict), before === null ? null : read(before));
 }
 
 function read(path: string): VerdictRecord {

@@ -1,9 +1,10 @@
 // The files and folders that a command line names: checked before anything starts, then handed to the engine.
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
-import type { Client, Directory, File, Host, Service } from '@dagger.io/dagger';
+import type { Directory, File, Host } from '@dagger.io/dagger';
 import { PipelineError, reasonOf } from '../src/core/errors.ts';
 import { parseReference } from '../src/oci/registry.ts';
+import type { DatabaseOptions } from '../src/stages/database.ts';
 import type { StageInvocation, VulnDbChoice } from './arguments.ts';
 
 type Options = StageInvocation['options'];
@@ -82,20 +83,9 @@ export function scanningInputs(
   return { image: take(inputs.image), baseline: take(inputs.baseline), replay: take(inputs.replay) };
 }
 
-export type DatabaseInput = {
-  folder: Directory | undefined;
-  reference: string;
-  service: Service | undefined;
-  mirrors: readonly string[];
-};
-
 /** A registry on this machine's loopback address is no place that a step can reach: it goes in as a service. */
-export function databaseInput(
-  host: ReturnType<Client['host']>,
-  { vulnDb }: CheckedInputs,
-  mirrors: readonly string[],
-): DatabaseInput {
-  const input: DatabaseInput = { folder: undefined, reference: '', service: undefined, mirrors };
+export function databaseInput(host: Host, { vulnDb }: CheckedInputs, mirrors: readonly string[]): DatabaseOptions {
+  const input: DatabaseOptions = { folder: undefined, reference: '', service: undefined, mirrors };
   if (vulnDb === null) return input;
   if ('path' in vulnDb) return { ...input, folder: databaseFolder(host, vulnDb.path) };
   const [, port] = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\]):(\d+)\//.exec(vulnDb.reference) ?? [];

@@ -1,6 +1,6 @@
 // Gate: findings, policy and today's date become a verdict, and the verdict a file that can be decided again.
 import type { File } from '@dagger.io/dagger';
-import { explain, renderComparison } from '../core/gate/explain.ts';
+import { explainSince } from '../core/gate/explain.ts';
 import { pinLine } from '../core/gate/pin-line.ts';
 import { gateResult, phraseOutcomes } from '../core/gate/result.ts';
 import { renderSarif } from '../core/gate/sarif.ts';
@@ -102,8 +102,7 @@ export async function replayGate(context: RunContext, record: File): Promise<Gat
 
 /** Why each finding counts or not; with an earlier record, what moved the verdict since. */
 export async function explainRecords(verdict: File, before: File | undefined): Promise<string> {
-  const record = parseRecord(await verdict.contents(), 'the verdict');
-  const own = explain(record);
-  if (before === undefined) return own;
-  return `${renderComparison(parseRecord(await before.contents(), 'the verdict before'), record)}\n${own}`;
+  const read = async (file: File, name: string) => parseRecord(await file.contents(), name);
+  const earlier = before === undefined ? null : await read(before, 'the verdict before');
+  return explainSince(await read(verdict, 'the verdict'), earlier);
 }

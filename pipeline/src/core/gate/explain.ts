@@ -2,6 +2,12 @@
 import { compareText, type Finding, type FindingKind, keyOf, phrasePlace, phraseThing } from './finding.ts';
 import { freeze, type VerdictInputs, type VerdictRecord } from './verdict.ts';
 
+/** One run, and first what moved its verdict since an earlier one, if there is one. */
+export function explainSince(record: VerdictRecord, before: VerdictRecord | null): string {
+  const own = explain(record);
+  return before === null ? own : `${renderComparison(before, record)}\n${own}`;
+}
+
 /** One run: the verdict, its reasons, and each finding with why. */
 export function explain(record: VerdictRecord): string {
   const { inputs, verdict } = record;
