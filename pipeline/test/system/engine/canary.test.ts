@@ -117,7 +117,7 @@ describe('what a session leaves', () => {
     ['images and folders that were exported', () => [exported]],
     [
       'what the session keeps in memory for its steps',
-      () => ['j', 'runc'].map((name) => `/proc/${t.pid}/root/dev/shm/${name}`),
+      () => ['j', 'runtime'].map((name) => `/proc/${t.pid}/root/dev/shm/${name}`),
     ],
   ];
   for (const [where, places] of looks) {

@@ -1,10 +1,8 @@
 // The platform's images as services of a session: where no registry answers, the stand-ins. Commands, files and health checks are
 // those of docker-compose.yml, as Docker Compose reads it.
-import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container } from '@dagger.io/dagger';
 import { beforeAll, expect, test } from 'vitest';
-import { cacheFolder } from '../../../engine/store/store.ts';
 import { type PinName, pinned } from '../../../src/pins.ts';
 import { sdkSession, sh } from '../sdk-session.ts';
 import { ROOT } from '../support.ts';
@@ -17,10 +15,6 @@ const folder = (path: string) => dag.host().directory(join(ROOT, path));
 
 let services: Record<string, { command: string[]; healthcheck: { test: string[] } }>;
 beforeAll(async () => {
-  // The store is empty, but packages need not be downloaded again.
-  const packages = join(cacheFolder(), 'packages');
-  await mkdir(packages, { recursive: true });
-  await symlink(packages, join(t.tmp, 'cache/drydock/packages'));
   const docker = await compose();
   services = JSON.parse((await docker(['config', '--format', 'json'], { APP_IMAGE: 'service:1' })).stdout).services;
 });
