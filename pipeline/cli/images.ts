@@ -1,15 +1,11 @@
 // Writes pinned images as OCI archives, one for each pin, for `--images`: from where the engine has them, else from a registry.
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename, rm } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { EXIT, PipelineError, reasonOf } from '../src/core/errors.ts';
 import { OciError } from '../src/oci/errors.ts';
 import { openLayout, readBase } from '../src/oci/layout.ts';
-import { pullToLayout } from '../src/oci/pull.ts';
+import { pullToArchive } from '../src/oci/pull.ts';
 import { dockerCredentials, parseMirrors, parsePin, RegistryClient } from '../src/oci/registry.ts';
-import { type TarInput, writeTar } from '../src/oci/tar.ts';
 import { archiveOf, PIN_NAMES, type PinName, pinned } from '../src/pins.ts';
 import type { ImagesInvocation } from './arguments.ts';
 import { readDockerConfig } from './docker-config.ts';
@@ -135,23 +131,6 @@ function fromRegistry(mirrors: readonly string[]): Way {
     credentials: (registry) => (config === null ? undefined : dockerCredentials(config, registry)),
   });
   return async (name, platforms, file) => {
-    const folder = await mkdtemp(join(tmpdir(), 'drydock-pull-'));
-    try {
-      await pullToLayout(client, parsePin(pinned(name)), folder, { platforms });
-      await pipeline(writeTar(await layoutEntries(folder)), createWriteStream(file));
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+    await pullToArchive(client, parsePin(pinned(name)), file, { platforms });
   };
-}
-
-/** The files of a layout folder, in a fixed order: the same image makes the same archive. */
-async function layoutEntries(folder: string): Promise<TarInput[]> {
-  const blobs = (await readdir(join(folder, 'blobs', 'sha256'))).sort().map((name) => `blobs/sha256/${name}`);
-  return await Promise.all(
-    ['oci-layout', 'index.json', ...blobs].map(async (path): Promise<TarInput> => {
-      const { size } = await stat(join(folder, path));
-      return { path, type: 'file', mode: 0o644, size, content: createReadStream(join(folder, path)) };
-    }),
-  );
 }

@@ -23,6 +23,7 @@ export type OciErrorCode =
   | 'UNAUTHORIZED'
   | 'FORBIDDEN'
   | 'RATE_LIMITED'
+  | 'UPLOAD_REFUSED' // what was sent is not what was announced
   | 'REGISTRY_ERROR' // an answer that is none of the above
   | 'INSECURE'; // plain http where nobody allowed it
 

@@ -1,5 +1,5 @@
 // Reads images from OCI layouts and OCI archives, and trusts nothing in them that a digest does not vouch for.
-import { createReadStream } from 'node:fs';
+import { createReadStream, openAsBlob } from 'node:fs';
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestOfStream, isDigest, verified, verifyBytes } from './digest.ts';
@@ -31,6 +31,8 @@ export type BlobSource = {
   sizeOf(digest: string): Promise<number | undefined>;
   /** The blob's bytes, unchecked. */
   stream(digest: string): AsyncIterable<Buffer>;
+  /** The same as an object that can be read in parts and more than once. */
+  blob(digest: string): Promise<Blob>;
   /** What `index.json` lists. */
   entries(): Promise<Descriptor[]>;
   close(): Promise<void>;
@@ -69,6 +71,7 @@ function folderSource(path: string): BlobSource {
       return found?.isFile() ? found.size : undefined;
     },
     stream: (digest) => createReadStream(join(path, blobPath(digest)), { highWaterMark: CHUNK }),
+    blob: (digest) => openAsBlob(join(path, blobPath(digest))),
     entries: async () => parseEntries(await readFile(join(path, 'index.json')).catch(() => undefined), path),
     close: async () => {},
   };
@@ -85,6 +88,10 @@ async function archiveSource(path: string): Promise<BlobSource> {
     name: path,
     sizeOf: async (digest) => files.get(blobPath(digest))?.size,
     stream: (digest) => readRange(handle, files.get(blobPath(digest)) ?? { offset: 0, size: 0 }),
+    async blob(digest) {
+      const { offset, size } = files.get(blobPath(digest)) ?? { offset: 0, size: 0 };
+      return (await openAsBlob(path)).slice(offset, offset + size);
+    },
     async entries() {
       const index = files.get('index.json');
       if (index === undefined || index.size > MAX_DOCUMENT) return parseEntries(undefined, path);

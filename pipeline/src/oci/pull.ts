@@ -1,9 +1,12 @@
-// Pulls an image, for one platform or all, from a registry into an OCI layout folder, bytes unchanged.
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+// Pulls an image, for one platform or all, from a registry into an OCI layout folder or archive, bytes unchanged.
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { isDigest, verifyBytes } from './digest.ts';
 import { isIndexDocument, parseIndex, parseManifest, pickPlatform } from './layout.ts';
 import { type Document, formatReference, type Reference, type RegistryClient } from './registry.ts';
+import { type TarInput, writeTar } from './tar.ts';
 import type { Descriptor } from './types.ts';
 
 export type PullOptions = {
@@ -46,6 +49,32 @@ export async function pullToLayout(
   await writeFile(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [descriptor] }));
   await writeFile(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
   return descriptor;
+}
+
+/** The same as an archive, in a fixed order: the same image makes the same archive. */
+export async function pullToArchive(
+  client: RegistryClient,
+  reference: Reference,
+  file: string,
+  options: PullOptions = {},
+): Promise<void> {
+  const folder = await mkdtemp(join(dirname(file), '.pull-'));
+  try {
+    await pullToLayout(client, reference, folder, options);
+    await pipeline(writeTar(await layoutEntries(folder)), createWriteStream(file));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function layoutEntries(folder: string): Promise<TarInput[]> {
+  const blobs = (await readdir(join(folder, 'blobs', 'sha256'))).sort().map((name) => `blobs/sha256/${name}`);
+  return await Promise.all(
+    ['oci-layout', 'index.json', ...blobs].map(async (path): Promise<TarInput> => {
+      const { size } = await stat(join(folder, path));
+      return { path, type: 'file', mode: 0o644, size, content: createReadStream(join(folder, path)) };
+    }),
+  );
 }
 
 function wantedEntries(top: Document, where: string, platforms: readonly string[] | undefined): Descriptor[] {

@@ -1,14 +1,14 @@
-// Pulls from image registries over fetch: tokens, mirrors, retries and redirects; every byte is checked by its digest.
+// Speaks to image registries over fetch: tokens, mirrors, retries and redirects; every byte that comes is checked by its digest.
 import { open, rm } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { Credentials } from './credentials.ts';
-import { digestFault, digestOf, type Expected, isDigest, verified } from './digest.ts';
+import { digestFault, digestOf, type Expected, isDigest, verified, verifyBytes } from './digest.ts';
 import { OciError, type OciErrorCode, reasonOf } from './errors.ts';
 import { isIndexDocument, MAX_DOCUMENT, parseManifest } from './layout.ts';
 import { whyUnreachable } from './reach.ts';
 import { formatReference, type Reference } from './reference.ts';
+import { Passing, type Patience, retried } from './retry.ts';
 import { MEDIA } from './types.ts';
 
 export { type Credentials, dockerCredentials } from './credentials.ts';
@@ -17,39 +17,42 @@ export { formatReference, parsePin, parseReference, type Reference } from './ref
 /** Where to look before the registry itself: `docker.io` → [`mirror.example/hub`]. A scheme may be given. */
 export type Mirrors = Readonly<Record<string, readonly string[]>>;
 
-export type RegistryOptions = {
+export type RegistryOptions = Patience & {
   mirrors?: Mirrors;
   /** Looks up credentials by registry host (`docker.io`, `mirror.example`); `dockerCredentials` fits in. */
   credentials?: (registry: string) => Credentials | undefined;
   /** Hosts (with their port) that may be spoken to in plain http. Loopback addresses always may. */
   plainHttp?: readonly string[];
-  /** How often a request is made at most. Default: 4. */
-  attempts?: number;
-  /** The longest wait that a registry can ask for before its answer counts as a refusal. Default: 30 s. */
-  maxWaitMs?: number;
   /** How long it may take to connect to a host; who can't be connected to is not tried again. Default: as long as it takes. */
   reachMs?: number;
   /** How long a registry may be silent, before it answers or in the middle of an answer. Default: 60 s. */
   silenceMs?: number;
-  /** The wait between attempts; a test puts its own here. */
-  wait?: (ms: number) => Promise<void>;
 };
 
 /** A manifest or index as the registry holds it; the bytes hash to the digest. `host` is who answered: the registry or a mirror. */
 export type Document = { bytes: Buffer; mediaType: string; digest: string; size: number; host: string };
 
-/** Which rights a token is asked for. Pushing will want `pull,push`. */
+/** Which rights a token is asked for. */
 type Actions = 'pull' | 'pull,push';
 
 /** One host that may have the repository: a mirror or the registry itself. */
 type Endpoint = { host: string; base: string; repository: string };
 
-/** A request to an endpoint, below `/v2/<repository>/`. Pushing adds bodies and other methods here. */
-type Call = { method: 'GET' | 'HEAD'; path: string; accept?: string; actions: Actions };
+/** A request to an endpoint. */
+type Call = {
+  method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT';
+  /** Below `/v2/<repository>/`; or a whole URL, which the registry gave. */
+  path: string;
+  actions: Actions;
+  headers?: Readonly<Record<string, string>>;
+  body?: Blob;
+};
+
+/** A request that writes, or asks how far writing has come. */
+export type WriteCall = Omit<Call, 'actions'>;
 
 const ACCEPT = [MEDIA.index, MEDIA.manifest, MEDIA.dockerIndex, MEDIA.dockerManifest].join(', ');
 const MAX_REDIRECTS = 5;
-const FIRST_WAIT_MS = 500;
 const NO_TAG = 'latest';
 
 /** Speaks to registries, and remembers their tokens as long as it lives. */
@@ -67,11 +70,11 @@ export class RegistryClient {
   async manifest(reference: Reference): Promise<Document> {
     const wanted = reference.digest ?? reference.tag ?? NO_TAG;
     return await this.#fromAny(reference, async (endpoint) => {
-      return await this.#retried(async () => {
+      return await retried(this.#options, async () => {
         const response = await this.#send(endpoint, {
           method: 'GET',
           path: `manifests/${wanted}`,
-          accept: ACCEPT,
+          headers: { accept: ACCEPT },
           actions: 'pull',
         });
         const bytes = await this.#readDocument(response, endpoint);
@@ -83,7 +86,7 @@ export class RegistryClient {
   /** Download a blob into a file, which exists afterwards only if digest and size are right. */
   async blobToFile(reference: Reference, expected: Expected, path: string): Promise<void> {
     await this.#fromAny(reference, async (endpoint) => {
-      await this.#retried(async () => {
+      await retried(this.#options, async () => {
         const response = await this.#send(endpoint, {
           method: 'GET',
           path: `blobs/${expected.digest}`,
@@ -95,11 +98,19 @@ export class RegistryClient {
     });
   }
 
+  /** A small blob at once, checked. */
+  async blob(reference: Reference, expected: Expected): Promise<Buffer> {
+    const bytes = await this.document(reference, `blobs/${expected.digest}`);
+    verifyBytes(bytes, expected, formatReference(reference));
+    return bytes;
+  }
+
   /** Whether the registry itself (no mirror) has a blob; pushing asks this first. */
   async hasBlob(reference: Reference, digest: string): Promise<boolean> {
     const endpoint = this.#registryItself(reference);
     try {
-      await this.#retried(
+      await retried(
+        this.#options,
         async () => await this.#send(endpoint, { method: 'HEAD', path: `blobs/${digest}`, actions: 'pull' }),
       );
       return true;
@@ -107,6 +118,30 @@ export class RegistryClient {
       if (error instanceof OciError && error.code === 'NOT_FOUND') return false;
       throw error;
     }
+  }
+
+  /**
+   * One request to the registry itself (no mirror), with the right to push. Not tried again here, since what has to be sent again
+   * may have changed by then: a fault that may pass is a `Passing`.
+   */
+  async write(reference: Reference, call: WriteCall): Promise<Response> {
+    const endpoint = this.#registryItself(reference);
+    const response = await this.#send(endpoint, { ...call, actions: 'pull,push' });
+    // Nothing in it is of interest, and a connection is free again when it was read.
+    await this.#readDocument(response, endpoint);
+    return response;
+  }
+
+  /** A small document that is neither manifest nor blob, below `/v2/<repository>/`. */
+  async document(reference: Reference, path: string): Promise<Buffer> {
+    const endpoint = this.#registryItself(reference);
+    return await retried(this.#options, async () =>
+      this.#readDocument(await this.#send(endpoint, { method: 'GET', path, actions: 'pull' }), endpoint),
+    );
+  }
+
+  get patience(): Patience {
+    return this.#options;
   }
 
   // ------------------------------------------------------------------------------------------------ endpoints
@@ -156,24 +191,6 @@ export class RegistryClient {
 
   // ------------------------------------------------------------------------------------------------ requests
 
-  /** Try again, with growing waits, what may pass: silence, cut connections, 429 and 5xx. */
-  async #retried<T>(work: () => Promise<T>): Promise<T> {
-    const attempts = this.#options.attempts ?? 4;
-    const wait = this.#options.wait ?? (async (ms: number) => await sleep(ms));
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await work();
-      } catch (error) {
-        const fault = error instanceof Passing ? error.fault : error;
-        if (!(error instanceof Passing) || attempt >= attempts) throw fault;
-        const asked = error.retryAfterMs;
-        // Waiting less than was asked for is refused anyway, and counts against us.
-        if (asked !== undefined && asked > (this.#options.maxWaitMs ?? 30_000)) throw fault;
-        await wait(asked ?? FIRST_WAIT_MS * 2 ** (attempt - 1));
-      }
-    }
-  }
-
   /** One request with its authorization: asked for at the first 401, and once more if the one we had ran out. */
   async #send(endpoint: Endpoint, call: Call): Promise<Response> {
     const key = `${endpoint.base} ${endpoint.repository} ${call.actions}`;
@@ -191,14 +208,19 @@ export class RegistryClient {
 
   /** Follow redirects by hand: fetch would carry Authorization along, and accept https → http. */
   async #follow(endpoint: Endpoint, call: Call, authorization: string | undefined): Promise<Response> {
-    const start = new URL(`${endpoint.base}/v2/${endpoint.repository}/${call.path}`);
-    let url = start;
+    const { origin } = new URL(endpoint.base);
+    let url = parseUrl(call.path, endpoint, new URL(`${endpoint.base}/v2/${endpoint.repository}/`));
+    this.#requireSafe(endpoint, url, `${endpoint.host} names`);
     for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
-      const headers = new Headers({ 'accept-encoding': 'identity' }); // blobs are hashed as they are
-      if (call.accept !== undefined) headers.set('accept', call.accept);
+      const headers = new Headers({ 'accept-encoding': 'identity', ...call.headers }); // blobs are hashed as they are
       // Signed storage URLs refuse a second authorization, and no other host may see ours.
-      if (authorization !== undefined && url.origin === start.origin) headers.set('authorization', authorization);
-      const response = await this.#fetch(url, { method: call.method, headers, redirect: 'manual' });
+      if (authorization !== undefined && url.origin === origin) headers.set('authorization', authorization);
+      const response = await this.#fetch(url, {
+        method: call.method,
+        headers,
+        redirect: 'manual',
+        body: call.body ?? null,
+      });
       const location = response.headers.get('location');
       if (response.status < 300 || response.status >= 400 || location === null) return response;
       await response.body?.cancel();
@@ -362,18 +384,6 @@ export class RegistryClient {
   }
 }
 
-/** A fault that may be gone at the next attempt. Never leaves this file. */
-class Passing extends Error {
-  readonly fault: OciError;
-  readonly retryAfterMs: number | undefined;
-
-  constructor(fault: OciError, retryAfterMs?: number) {
-    super(fault.message);
-    this.fault = fault;
-    this.retryAfterMs = retryAfterMs;
-  }
-}
-
 /** Whether a host (with or without port) is this machine by its very address. A name that merely resolves to it is not. */
 export function isLoopback(host: string): boolean {
   const name = host
@@ -505,13 +515,16 @@ function refusal(status: number, endpoint: Endpoint, detail: string, hasCredenti
       `${host} has no such image in ${repository}`,
       'check name, tag and digest; it may have been deleted',
     ],
+    416: ['UPLOAD_REFUSED', `${host} did not get the bytes of the blob as they were sent`, 'try again'],
     429: [
       'RATE_LIMITED',
-      `${host} allows no more pulls for now (429)`,
+      `${host} allows no more requests for now (429)`,
       `wait, log in, or take it from elsewhere: --mirror ${host}=<host>/<prefix>`,
     ],
   };
-  const [code, message, hint] = rows[status] ?? [
+  // Of a blob: the bytes are not those of its digest, or do not go on from where the upload stands.
+  const isRefusedUpload = status === 416 || (status === 400 && /^(DIGEST|SIZE|BLOB_UPLOAD|RANGE)_INVALID/.test(detail));
+  const [code, message, hint] = rows[isRefusedUpload ? 416 : status] ?? [
     'REGISTRY_ERROR',
     `${host} answers ${status}`,
     `try again later, or use --mirror ${host}=<host>/<prefix>`,

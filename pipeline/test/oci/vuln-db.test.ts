@@ -62,13 +62,13 @@ describe('resolve', () => {
     [
       '429 with Retry-After',
       (response) => response.writeHead(429, { 'retry-after': '2' }).end(),
-      /allows no more pulls for now \(429\) \(asked again 2 times\)/,
+      /allows no more requests for now \(429\) \(asked again 2 times\)/,
       [2000, 2000],
     ],
     [
       '429 for an hour',
       (response) => response.writeHead(429, { 'retry-after': '3600' }).end(),
-      /allows no more pulls for now \(429\)$/,
+      /allows no more requests for now \(429\)$/,
       [],
     ],
     ['401', (response) => response.writeHead(401).end(), /wants to know who asks for aquasecurity\/trivy-db/, []],

@@ -1,9 +1,10 @@
-// The recipes of what runs beside the service: nginx, Prometheus, Alertmanager. Users, paths, ports and entry points are those of
+// The recipes of what runs beside the service: nginx, Prometheus, Alertmanager, and a registry. Users, paths, ports and entry points are those of
 // the images they stand in for; programs are Debian's, which are older.
 import { parseLock } from './lock-file.ts';
 import alertmanagerLock from './locks/alertmanager-debian13.json' with { type: 'json' };
 import nginxLock from './locks/nginx-debian13.json' with { type: 'json' };
 import prometheusLock from './locks/prometheus-debian13.json' with { type: 'json' };
+import registryLock from './locks/registry-debian13.json' with { type: 'json' };
 import { DEFAULT_CONF, ENTRYPOINT, NGINX_CONF } from './nginx-files.ts';
 import { PATH, type Recipe } from './recipe.ts';
 import * as steps from './steps.ts';
@@ -29,6 +30,14 @@ const small = (account: { name: string; uid: number; gid: number; home: string }
   steps.write('etc/group', `root:x:0:\n${account.name}:x:${account.gid}:\n`),
   steps.write('etc/nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files dns\n'),
 ];
+
+/** What the image has, in the words of the older version. */
+const REGISTRY_CONFIG = `version: 0.1
+log: { fields: { service: registry } }
+storage: { cache: { blobdescriptor: inmemory }, filesystem: { rootdirectory: /var/lib/registry } }
+http: { addr: ':5000', headers: { X-Content-Type-Options: [nosniff] } }
+health: { storagedriver: { enabled: true, interval: 10s, threshold: 3 } }
+`;
 
 export const PLATFORM_RECIPES: readonly Recipe[] = [
   {
@@ -110,6 +119,30 @@ export const PLATFORM_RECIPES: readonly Recipe[] = [
       Cmd: ['--config.file=/etc/alertmanager/alertmanager.yml', '--storage.path=/alertmanager'],
       Volumes: { '/alertmanager': {} },
       WorkingDir: '/alertmanager',
+    },
+  },
+  {
+    reference: 'registry:3.1',
+    digest: 'sha256:85347ed2ecde64161c7a4788a4d7d3dcc9d6f86f7be95834022e3c6a423a945a',
+    lock: parseLock(registryLock),
+    layers: [
+      {
+        title: 'Distribution on Debian 13',
+        steps: [
+          ...small({ name: 'nobody', ...NOBODY, home: '/home' }),
+          steps.remove('etc/init.d', 'usr/lib/systemd', 'etc/docker'),
+          steps.link('usr/bin/registry', 'docker-registry'),
+          steps.write('etc/distribution/config.yml', REGISTRY_CONFIG),
+          steps.folder('var/lib/registry'),
+        ],
+      },
+    ],
+    config: {
+      ExposedPorts: { '5000/tcp': {} },
+      Env: [PATH],
+      Entrypoint: ['/bin/registry'],
+      Cmd: ['serve', '/etc/distribution/config.yml'],
+      Volumes: { '/var/lib/registry': {} },
     },
   },
 ];

@@ -1,5 +1,6 @@
 // The recipes: which images can be assembled, from which lock, by which steps. A new one is an entry here and in wants.ts.
 import { parseLock } from './lock-file.ts';
+import cosignLock from './locks/cosign-debian13.json' with { type: 'json' };
 import distrolessLock from './locks/distroless-nodejs24-debian13.json' with { type: 'json' };
 import nodeLock from './locks/node-24-bookworm-slim.json' with { type: 'json' };
 import syftLock from './locks/syft.json' with { type: 'json' };
@@ -157,6 +158,23 @@ export const RECIPES: readonly Recipe[] = [
       },
     ],
     config: { Env: [PATH], Entrypoint: ['trivy'] },
+  },
+  {
+    reference: 'ghcr.io/sigstore/cosign/cosign:v3.1.3',
+    digest: 'sha256:9e5c2f2edc34351160407ca3416c61855bdf9403c3c5936e0f0be7fc261611b8',
+    lock: parseLock(cosignLock),
+    holds: 'cosign 2.5.0',
+    layers: [
+      {
+        title: 'cosign on Debian 13',
+        steps: [
+          steps.unpackDebian({ keep: steps.slim, status: 'file' }),
+          steps.certificateBundle,
+          steps.link('ko-app/cosign', '/usr/bin/cosign'),
+        ],
+      },
+    ],
+    config: { User: '65532', Env: [PATH], Entrypoint: ['/ko-app/cosign'] },
   },
   ...PLATFORM_RECIPES,
 ];

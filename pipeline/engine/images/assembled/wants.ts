@@ -103,4 +103,20 @@ export const WANTS = {
     npm: [],
     pypi: [],
   },
+  'registry-debian13': {
+    debian: {
+      suite: 'trixie',
+      essential: false,
+      packages: ['base-files', 'busybox', 'ca-certificates', 'netbase', 'tzdata', 'libc6', 'docker-registry'],
+      dependencies: false,
+      without: {},
+    },
+    npm: [],
+    pypi: [],
+  },
+  'cosign-debian13': {
+    debian: { ...CERTIFICATES, packages: ['base-files', 'ca-certificates', 'libc6', 'cosign'] },
+    npm: [],
+    pypi: [],
+  },
 } as const satisfies Record<string, Wants>;

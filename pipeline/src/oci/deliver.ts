@@ -1,0 +1,136 @@
+// What delivery does at an image registry, as a program. The credentials come by REGISTRY_TOKEN; without it, nobody logs in.
+//   node deliver.ts push    --repository ghcr.io/acme/app --archive image.tar --out pushed.json
+//   node deliver.ts resolve --repository ghcr.io/acme/app --tag main --out tags.json
+//   node deliver.ts tag     --repository ghcr.io/acme/app --digest sha256:… --tag main --tag 1.2.3
+//   node deliver.ts fetch   --repository ghcr.io/acme/app --digest sha256:… --archive image.tar
+//   node deliver.ts attach  --repository ghcr.io/acme/app --digest sha256:… --bundles DIR
+//   node deliver.ts bundles --repository ghcr.io/acme/app --digest sha256:… --bundles DIR
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Attachment, attach, attachments } from './attach.ts';
+import { OciError, reasonOf } from './errors.ts';
+import { openLayout } from './layout.ts';
+import { exitCodeOf, runAsProgram } from './program.ts';
+import { pullToArchive } from './pull.ts';
+import { parsePin, parseReference, type Reference, RegistryClient } from './registry.ts';
+import { withRights } from './rights.ts';
+import { digestOfTag, moveTags, pushImage } from './upload.ts';
+
+const USAGE =
+  'node deliver.ts push|resolve|tag|fetch|attach|bundles --repository REGISTRY/NAME [--username NAME] [--plain-http HOST:PORT] ' +
+  '[--digest DIGEST] [--tag TAG]… [--archive FILE] [--bundles DIR] [--out FILE]';
+
+const OPTIONS = {
+  repository: { type: 'string' },
+  username: { type: 'string' },
+  'plain-http': { type: 'string', multiple: true },
+  archive: { type: 'string' },
+  digest: { type: 'string' },
+  tag: { type: 'string', multiple: true },
+  bundles: { type: 'string' },
+  out: { type: 'string' },
+} as const;
+
+type Flags = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values'];
+type Place = { client: RegistryClient; repository: Reference };
+
+const COMMANDS: Record<string, (place: Place, flags: Flags) => Promise<void>> = {
+  async push({ client, repository }, flags) {
+    const source = await openLayout(wanted(flags, 'archive'));
+    try {
+      const pushed = await withRights(client, repository, () => pushImage(client, repository, source));
+      // Not what we believe to have sent: what whoever deploys it will get.
+      const served = await client.manifest({ ...repository, digest: pushed.digest });
+      await writeJson(wanted(flags, 'out'), { ...pushed, served: served.digest });
+    } finally {
+      await source.close();
+    }
+  },
+  async resolve({ client, repository }, flags) {
+    const found: Record<string, string | null> = {};
+    for (const tag of wanted(flags, 'tag')) found[tag] = await digestOfTag(client, repository, tag);
+    await writeJson(wanted(flags, 'out'), found);
+  },
+  async tag({ client, repository }, flags) {
+    const { digest } = pinOf(repository, flags);
+    await withRights(client, repository, () => moveTags(client, repository, digest, wanted(flags, 'tag')));
+  },
+  async fetch({ client, repository }, flags) {
+    const archive = wanted(flags, 'archive');
+    await mkdir(dirname(archive), { recursive: true });
+    await pullToArchive(client, pinOf(repository, flags), archive);
+  },
+  async attach({ client, repository }, flags) {
+    const { digest } = pinOf(repository, flags);
+    for (const attachment of await readBundles(wanted(flags, 'bundles')))
+      await withRights(client, repository, () => attach(client, repository, digest, attachment));
+  },
+  async bundles({ client, repository }, flags) {
+    const folder = wanted(flags, 'bundles');
+    await mkdir(folder, { recursive: true });
+    const found = await attachments(client, repository, pinOf(repository, flags).digest);
+    for (const [index, { bundle }] of found.entries()) await writeFile(join(folder, `${index}.sigstore.json`), bundle);
+  },
+};
+
+export async function main([name = '', ...args]: string[]): Promise<number> {
+  return await exitCodeOf(async () => {
+    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+    if (command === undefined) throw wrongUse(`${JSON.stringify(name)} is no command`);
+    const flags = parseFlags(args);
+    const repository = parseReference(wanted(flags, 'repository'));
+    const password = process.env.REGISTRY_TOKEN ?? '';
+    const username = flags.username || 'drydock';
+    const client = new RegistryClient({
+      plainHttp: flags['plain-http'] ?? [],
+      credentials: (registry) =>
+        password === '' || registry !== repository.registry ? undefined : { kind: 'password', username, password },
+    });
+    await command({ client, repository }, flags);
+  });
+}
+
+/** What a bundle states, by its own envelope: a name could say otherwise. */
+async function readBundles(folder: string): Promise<Attachment[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
+  return await Promise.all(
+    names.map(async (name) => {
+      const bundle = await readFile(join(folder, name));
+      const { dsseEnvelope } = JSON.parse(bundle.toString('utf8')) as { dsseEnvelope: { payload: string } };
+      const statement = JSON.parse(Buffer.from(dsseEnvelope.payload, 'base64').toString('utf8')) as {
+        predicateType: string;
+      };
+      return { predicateType: statement.predicateType, bundle };
+    }),
+  );
+}
+
+function pinOf(repository: Reference, flags: Flags): Reference & { digest: string } {
+  return parsePin(`${repository.registry}/${repository.repository}@${wanted(flags, 'digest')}`);
+}
+
+function parseFlags(args: string[]): Flags {
+  try {
+    return parseArgs({ args, options: OPTIONS }).values;
+  } catch (cause) {
+    throw wrongUse(reasonOf(cause));
+  }
+}
+
+function wanted<F extends keyof Flags>(flags: Flags, flag: F): NonNullable<Flags[F]> {
+  const value = flags[flag];
+  if (value === undefined) throw wrongUse(`--${flag} is missing`);
+  return value;
+}
+
+function wrongUse(message: string): OciError {
+  return new OciError('SPEC_INVALID', message, USAGE);
+}
+
+async function writeJson(path: string, value: unknown): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+runAsProgram('deliver.ts', main);
