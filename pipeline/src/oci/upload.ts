@@ -26,11 +26,15 @@ export async function pushImage(client: RegistryClient, repository: Reference, s
   }
   const pushed: Pushed = { digest: top.digest, sent: { blobs: 0, bytes: 0 }, there: { blobs: 0, bytes: 0 } };
   const isIndex = isIndexDocument(await readBlob(source, top), source.name);
+  const seen = new Set<string>();
   const manifests = isIndex ? parseIndex(await readBlob(source, top), source.name).manifests : [top];
   for (const manifest of manifests) {
     const bytes = await readBlob(source, manifest);
     const { config, layers } = parseManifest(bytes, source.name);
-    for (const blob of new Map([config, ...layers].map((found) => [found.digest, found])).values()) {
+    for (const blob of [config, ...layers]) {
+      // Platforms share layers.
+      if (seen.has(blob.digest)) continue;
+      seen.add(blob.digest);
       const count = (await pushBlob(client, repository, blob, await source.blob(blob.digest))) ? 'sent' : 'there';
       pushed[count] = { blobs: pushed[count].blobs + 1, bytes: pushed[count].bytes + blob.size };
     }
@@ -64,8 +68,8 @@ export async function pushBlob(
       if (upload.offset < bytes.size) upload = await send(client, repository, upload, bytes);
       await finish(client, repository, upload, expected.digest);
     } catch (error) {
-      // It holds other bytes than we sent: there is nothing to go on from.
-      if (error instanceof OciError && error.code === 'UPLOAD_REFUSED') {
+      // It holds other bytes than we sent, or was forgotten: there is nothing to go on from.
+      if (error instanceof OciError && ['UPLOAD_REFUSED', 'NOT_FOUND'].includes(error.code)) {
         upload = undefined;
         throw new Passing(error);
       }
