@@ -44,8 +44,29 @@ export type StageInvocation = {
     baseline: string | null;
     replay: string | null;
     rehearsal: boolean;
+    run: string | null;
+    delivery: DeliveryArguments;
   };
 };
+/** What the functions of delivery take; a secret is named by `env://NAME` or `file://PATH`, empty for the default. */
+export type DeliveryArguments = {
+  registry: string;
+  repository: string;
+  ref: string;
+  username: string;
+  secrets: Record<SecretName, string>;
+  dryRun: boolean;
+  skipRollback: boolean;
+  reference: string;
+  files: string | null;
+  cosignPub: string | null;
+  identity: string;
+  issuer: string;
+  tag: string;
+  to: string;
+};
+export const SECRETS = ['token', 'cosign-key', 'cosign-password', 'oidc-url', 'oidc-token'] as const;
+export type SecretName = (typeof SECRETS)[number];
 /** A path, a reference, or whichever of them it turns out to be. */
 export type VulnDbChoice = { given: string; isReference: boolean };
 export type ExplainInvocation = { kind: 'explain'; verdict: string; before: string | null };
@@ -80,7 +101,7 @@ export function parseInvocation(args: readonly string[]): Invocation {
   return build(name, operands, values);
 }
 
-function build(name: FunctionName, operands: readonly string[], values: Values): Invocation {
+function build(name: FunctionName, operands: string[], values: Values): Invocation {
   if (name === 'completion') return { kind: 'completion', shell: toShell(operands) };
   if (name === 'explain') {
     if (operands.length > 0) throw unexpected(name, operands);
@@ -96,6 +117,8 @@ function build(name: FunctionName, operands: readonly string[], values: Values):
     const output = text(values, 'output') ?? 'images';
     return { kind: 'images', names: operands.map(toPin), options: { ...engineOptions, output, platforms } };
   }
+  // The image to verify may stand by itself.
+  const [reference] = name === 'verify' ? operands.splice(0, 1) : [];
   if (operands.length > 0) throw unexpected(name, operands);
   if (name === 'doctor') return { kind: 'doctor', options: { ...engineOptions, json: values.json === true } };
   return {
@@ -115,7 +138,29 @@ function build(name: FunctionName, operands: readonly string[], values: Values):
       baseline: text(values, 'baseline') ?? null,
       replay: text(values, 'replay') ?? null,
       rehearsal: values.rehearsal === true,
+      run: text(values, 'run') ?? null,
+      delivery: toDelivery(values, reference),
     },
+  };
+}
+
+function toDelivery(values: Values, reference: string | undefined): DeliveryArguments {
+  const given = (name: OptionName) => text(values, name) ?? '';
+  return {
+    registry: given('registry') || 'ghcr.io',
+    repository: given('repository'),
+    ref: given('ref'),
+    username: given('username'),
+    secrets: Object.fromEntries(SECRETS.map((name) => [name, given(name)])) as Record<SecretName, string>,
+    dryRun: values['dry-run'] === true,
+    skipRollback: values['skip-rollback'] === true,
+    reference: reference ?? given('reference'),
+    files: text(values, 'files') ?? null,
+    cosignPub: text(values, 'cosign-pub') ?? null,
+    identity: given('identity'),
+    issuer: given('issuer'),
+    tag: given('tag') || 'main',
+    to: given('to'),
   };
 }
 

@@ -41,6 +41,25 @@ export const OPTIONS = {
   baseline: { value: 'FILE', summary: "the base branch's verdict.json, to count new findings only" },
   replay: { value: 'FILE', summary: 'decide a recorded verdict.json again, from nothing but the record' },
   rehearsal: { summary: 'take any vulnerability database; publish to loopback only' },
+  run: { value: 'DIR', summary: 'deliver what this report of `ci` holds, instead of running it' },
+  registry: { value: 'HOST', summary: 'where images are kept (default ghcr.io); loopback is a rehearsal' },
+  repository: { value: 'OWNER/NAME', summary: 'the repository there' },
+  ref: { value: 'REF', summary: 'what is delivered, e.g. refs/tags/v1.2.3 (default: the branch)' },
+  username: { value: 'NAME', summary: 'who logs in at the registry' },
+  token: { value: 'SECRET', summary: 'with which token: env://NAME or file://PATH (default env://GITHUB_TOKEN)' },
+  'cosign-key': { value: 'SECRET', summary: 'sign with this key (default env://COSIGN_PRIVATE_KEY)' },
+  'cosign-password': { value: 'SECRET', summary: 'the key’s password (default env://COSIGN_PASSWORD)' },
+  'oidc-url': { value: 'SECRET', summary: 'sign by identity, as GitHub Actions gives it to a job: where to ask' },
+  'oidc-token': { value: 'SECRET', summary: 'and with which token' },
+  'dry-run': { summary: 'push to a registry of the run’s own, which is gone afterwards' },
+  'skip-rollback': { summary: 'do not rehearse going back to the release before' },
+  reference: { value: 'REF', summary: 'the image to verify, e.g. ghcr.io/OWNER/NAME:main' },
+  files: { value: 'DIR', summary: 'verify what this report of `cd` or `verify` holds; needs no network' },
+  'cosign-pub': { value: 'FILE', summary: 'the public key that has to have signed' },
+  identity: { value: 'REGEXP', summary: 'or the identity that its certificate has to name' },
+  issuer: { value: 'URL', summary: 'and who has to vouch for that identity' },
+  tag: { value: 'TAG', summary: 'the tag to put back (default main)' },
+  to: { value: 'DIGEST', summary: 'go back to this image (default: what the release record says came before)' },
   verdict: { value: 'FILE', summary: 'the verdict to explain (default out/verdict.json)' },
   before: { value: 'FILE', summary: 'an earlier verdict: say what moved it since' },
   strict: { summary: 'fail also when something could not be evaluated' },
@@ -69,6 +88,10 @@ export const COMMON_OPTIONS: readonly OptionName[] = [...RUN, 'platforms', 'help
 
 const SCAN = ['vuln-db', 'vuln-db-ref', 'base'] as const;
 const GATE = [...SCAN, 'baseline', 'rehearsal'] as const;
+
+const ACCESS = ['registry', 'repository', 'username', 'token'] as const;
+const TARGET = [...ACCESS, 'ref'] as const;
+const SIGN = ['cosign-key', 'cosign-password', 'oidc-url', 'oidc-token'] as const;
 
 export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   ci: {
@@ -102,6 +125,27 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     summary: 'deploy docker-compose.yml with the image, and prove that it works',
     options: [...RUN, 'platforms', 'image'],
     example: 'smoke --image out/image.tar',
+  },
+  publish: {
+    summary: 'push what passed, by digest; no tag is moved',
+    options: [...RUN, 'platforms', ...GATE, 'run', ...TARGET, 'dry-run'],
+    example: 'publish --registry 127.0.0.1:5000',
+  },
+  cd: {
+    summary: 'deliver: push, sign, deploy to prove it, then move the tags',
+    options: [...RUN, 'platforms', ...GATE, 'run', ...TARGET, 'dry-run', ...SIGN, 'skip-rollback'],
+    example: 'cd --run out --repository acme/app --ref refs/heads/main',
+  },
+  verify: {
+    summary: 'check that an image is whole, who signed it, and what is stated of it',
+    operands: '[REF]',
+    options: [...RUN, 'reference', 'files', 'username', 'token', 'cosign-pub', 'identity', 'issuer'],
+    example: 'verify --reference ghcr.io/acme/app:main --cosign-pub cosign.pub',
+  },
+  rollback: {
+    summary: 'deploy the release before, prove it, and put the tag back',
+    options: [...RUN, ...ACCESS, 'tag', 'to'],
+    example: 'rollback --repository acme/app --tag main',
   },
   explain: {
     summary: 'say why each finding counts or not, and what moved a verdict',

@@ -15,26 +15,34 @@ export type CheckedInputs = {
   image: string | null;
   baseline: string | null;
   replay: string | null;
+  run: string | null;
+  files: string | null;
+  cosignPub: string | null;
   vulnDb: { path: string } | { reference: string } | null;
 };
 
 /** Throws `BAD_OPTION` for whatever isn't there, or is of the wrong kind. */
 export function checkInputs(options: Options): CheckedInputs {
   return {
-    images:
-      options.images === null
-        ? null
-        : folder('images', options.images, 'fill one: npx tsx pipeline/ci.ts images --output DIR'),
+    images: folder('images', options.images, 'fill one: npx tsx pipeline/ci.ts images --output DIR'),
     image: file('image', options.image, 'name the image.tar that `build` wrote'),
     baseline: file('baseline', options.baseline, "name the verdict.json of the base branch's run"),
     replay: file('replay', options.replay, 'name the verdict.json that a run wrote'),
+    run: folder('run', options.run, 'name the folder that `ci` wrote'),
+    files: folder('files', options.delivery.files, 'name the folder that `cd` or `verify` wrote'),
+    cosignPub: file('cosign-pub', options.delivery.cosignPub, 'name the public key, cosign.pub'),
     vulnDb: options.vulnDb === null ? null : toVulnDb(options.vulnDb),
   };
 }
 
 /** The files that a run reads, which may well be an earlier run's results. */
-export function filesOf({ image, baseline, replay }: CheckedInputs): string[] {
-  return [image, baseline, replay].filter((path) => path !== null);
+export function filesOf({ image, baseline, replay, cosignPub }: CheckedInputs): string[] {
+  return [image, baseline, replay, cosignPub].filter((path) => path !== null);
+}
+
+/** The folders of reports that a run reads, which may well be the one that it writes. */
+export function reportsOf({ run, files }: CheckedInputs): string[] {
+  return [run, files].filter((path) => path !== null);
 }
 
 /** What lies on the disk is meant, unless it was said to be a reference. */
@@ -61,7 +69,8 @@ function toReference(option: string, given: string): string {
   }
 }
 
-function folder(option: string, given: string, hint: string): string {
+function folder(option: string, given: string | null, hint: string): string | null {
+  if (given === null) return null;
   const path = resolve(given);
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
   throw new PipelineError('BAD_OPTION', `--${option} ${given} is not a folder`, hint);

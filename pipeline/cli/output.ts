@@ -13,12 +13,15 @@ const FILES = [
   'scan.json',
   'scan.sarif',
   'verdict.json',
+  'release.json',
 ];
 
 /** Make the folder, and take out what an earlier run left in it. Whatever else is in there stays, and what this run reads. */
-export function prepareOutput(folder: string, inputs: readonly string[] = []): void {
+export function prepareOutput(folder: string, inputs: readonly string[] = [], isInput = false): void {
   makeFolder(folder);
   makeFolder(join(folder, 'logs'));
+  // A report that goes on: what the new one has replaces what it had.
+  if (isInput) return;
   const sboms = readdirSync(folder).filter((name) => /^sbom(-[\w-]+)?\.(spdx|cdx)\.json$/.test(name));
   const stale = [...FILES, ...sboms].map((name) => join(folder, name)).filter((path) => !inputs.includes(path));
   for (const path of stale) rmSync(path, { force: true });

@@ -10,8 +10,9 @@ import type { AskedStage, EngineFacts, RunResult } from '../src/core/model.ts';
 import { renderReport } from '../src/core/report.ts';
 import { runResult } from '../src/core/result.ts';
 import type { StageInvocation } from './arguments.ts';
+import { deliveryOptions, readSecrets } from './delivery.ts';
 import { asFault } from './faults.ts';
-import { type CheckedInputs, checkInputs, databaseInput, filesOf, scanningInputs } from './inputs.ts';
+import { type CheckedInputs, checkInputs, databaseInput, filesOf, reportsOf, scanningInputs } from './inputs.ts';
 import { prepareOutput } from './output.ts';
 import { renderPlain, renderTty } from './render.ts';
 import { withEngine } from './session.ts';
@@ -24,7 +25,8 @@ export async function runStages(invocation: StageInvocation, root: string, termi
   const output = resolve(options.output);
   checkRepository(root);
   const inputs = checkInputs(options);
-  prepareOutput(output, filesOf(inputs));
+  const secrets = readSecrets(options.delivery.secrets);
+  prepareOutput(output, filesOf(inputs), reportsOf(inputs).includes(output));
   const screen = options.json ? terminal.err : terminal.out;
   const isLive = options.progress === 'tty' || (options.progress === 'auto' && screen.isTerminal);
   const shown = relative(process.cwd(), output) || '.';
@@ -49,7 +51,7 @@ export async function runStages(invocation: StageInvocation, root: string, termi
           renderer.listener({ kind: 'engine', engine: chosen });
         },
       },
-      (chosen) => runOn(chosen, invocation, { root, output, inputs, listener: renderer.listener }),
+      (chosen) => runOn(chosen, invocation, { root, output, inputs, secrets, listener: renderer.listener }),
     );
     return finish(run);
   } catch (thrown) {
@@ -72,6 +74,7 @@ export async function runStages(invocation: StageInvocation, root: string, termi
       image: null,
       gate: null,
       smoke: null,
+      delivery: null,
       scanners: [],
       standIns: [],
     });
@@ -80,13 +83,19 @@ export async function runStages(invocation: StageInvocation, root: string, termi
   }
 }
 
-type Places = { root: string; output: string; inputs: CheckedInputs; listener: Listener };
+type Places = {
+  root: string;
+  output: string;
+  inputs: CheckedInputs;
+  secrets: ReturnType<typeof readSecrets>;
+  listener: Listener;
+};
 
 /** Everything that talks to the engine. Loaded late, because the SDK comes with it. */
 async function runOn(
   engine: EngineFacts,
   invocation: StageInvocation,
-  { root, output, inputs, listener }: Places,
+  { root, output, inputs, secrets, listener }: Places,
 ): Promise<RunResult> {
   const { function: name, options } = invocation;
   const [{ dag }, { run }, { listen }] = await Promise.all([
@@ -107,6 +116,7 @@ async function runOn(
       mirrors: engine.kind === 'embedded' ? [] : options.mirrors,
       strict: options.strict,
       engine,
+      ...deliveryOptions(dag, name, options.delivery, secrets, inputs),
       scanning: {
         ...scanningInputs(host, inputs),
         base: options.base,
@@ -122,7 +132,11 @@ async function runOn(
 }
 
 function askedBy({ function: name, options }: StageInvocation): AskedStage[] {
-  return stagesOf(name, { image: options.image !== null, replay: options.replay !== null });
+  return stagesOf(name, {
+    image: options.image !== null,
+    replay: options.replay !== null,
+    run: options.run !== null,
+  });
 }
 
 /** All that git tracks: whatever were left out here would look deleted. The embedded engine asks git where the folder is. */

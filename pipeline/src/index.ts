@@ -1,11 +1,21 @@
 /** drydock: lint, test, build, describe, scan, gate and deploy the service, the same on a laptop and in CI. */
-import { argument, type Directory, type File, func, type GitRepository, object, type Service } from '@dagger.io/dagger';
+import {
+  argument,
+  type Directory,
+  type File,
+  func,
+  type GitRepository,
+  object,
+  type Secret,
+  type Service,
+} from '@dagger.io/dagger';
 import { PipelineError } from './core/errors.ts';
 import { stagesOf } from './core/functions.ts';
 import { DEFAULT_PLATFORM } from './core/platforms.ts';
 import { IMAGE_FILE } from './stages/build.ts';
 import { explainRecords } from './stages/gate.ts';
-import { NO_SCANNING, type Outcome, run } from './stages/run.ts';
+import { NO_SCANNING, type Outcome, run as runStages } from './stages/run.ts';
+import { NO_SIGNING } from './stages/sign.ts';
 
 /** What came of a run: its report and the exit code that it means. A red verdict is a result, not an error. */
 @object()
@@ -41,7 +51,7 @@ export class Ci {
     strict = false,
   ): Promise<Run> {
     return toRun(
-      await run(stagesOf('lint'), {
+      await runStages(stagesOf('lint'), {
         function: 'lint',
         source,
         repo,
@@ -67,7 +77,7 @@ export class Ci {
     strict = false,
   ): Promise<Run> {
     return toRun(
-      await run(stagesOf('test'), {
+      await runStages(stagesOf('test'), {
         function: 'test',
         source,
         repo,
@@ -94,7 +104,7 @@ export class Ci {
     strict = false,
   ): Promise<File> {
     return toImage(
-      await run(stagesOf('build'), { function: 'build', source, repo, images, platforms, mirrors, strict }),
+      await runStages(stagesOf('build'), { function: 'build', source, repo, images, platforms, mirrors, strict }),
     );
   }
 
@@ -115,7 +125,9 @@ export class Ci {
   ): Promise<Run> {
     const scanning = { ...NO_SCANNING, image };
     const stages = stagesOf('sbom', { image: image !== undefined });
-    return toRun(await run(stages, { function: 'sbom', source, repo, images, platforms, mirrors, strict, scanning }));
+    return toRun(
+      await runStages(stages, { function: 'sbom', source, repo, images, platforms, mirrors, strict, scanning }),
+    );
   }
 
   /** Look for vulnerabilities, secrets and misconfigurations in the image and the source. */
@@ -140,7 +152,9 @@ export class Ci {
     const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors };
     const scanning = { ...NO_SCANNING, image, database, base };
     const stages = stagesOf('scan', { image: image !== undefined });
-    return toRun(await run(stages, { function: 'scan', source, repo, images, platforms, mirrors, strict, scanning }));
+    return toRun(
+      await runStages(stages, { function: 'scan', source, repo, images, platforms, mirrors, strict, scanning }),
+    );
   }
 
   /** Decide, by policy and today's date, whether what was found may ship; or decide a recorded verdict again. */
@@ -168,7 +182,9 @@ export class Ci {
     const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors };
     const scanning = { image, database, base, baseline, replay, rehearsal };
     const stages = stagesOf('gate', { image: image !== undefined, replay: replay !== undefined });
-    return toRun(await run(stages, { function: 'gate', source, repo, images, platforms, mirrors, strict, scanning }));
+    return toRun(
+      await runStages(stages, { function: 'gate', source, repo, images, platforms, mirrors, strict, scanning }),
+    );
   }
 
   /** Deploy docker-compose.yml with the image, in services of the session, and prove that it works, alarm included. */
@@ -188,7 +204,141 @@ export class Ci {
   ): Promise<Run> {
     const scanning = { ...NO_SCANNING, image };
     const stages = stagesOf('smoke', { image: image !== undefined });
-    return toRun(await run(stages, { function: 'smoke', source, repo, images, platforms, mirrors, strict, scanning }));
+    return toRun(
+      await runStages(stages, { function: 'smoke', source, repo, images, platforms, mirrors, strict, scanning }),
+    );
+  }
+
+  /** Push what passed to a registry, by its digest; no tag is moved. */
+  @func({ cache: 'never' })
+  async publish(
+    @argument({
+      defaultPath: '/',
+      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+    })
+    source: Directory,
+    @argument({ defaultPath: '.' }) repo: GitRepository,
+    images?: Directory,
+    run?: Directory,
+    registry = 'ghcr.io',
+    repository = '',
+    registryService?: Service,
+    ref = '',
+    username = '',
+    token?: Secret,
+    dryRun = false,
+    vulnDb?: Directory,
+    vulnDbRef = '',
+    vulnDbService?: Service,
+    base = '',
+    baseline?: File,
+    rehearsal = false,
+    platforms: string[] = ['linux/amd64'],
+    mirrors: string[] = [],
+    strict = false,
+  ): Promise<Run> {
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors };
+    const scanning = { ...NO_SCANNING, database, base, baseline, rehearsal };
+    const target = { registry, repository, service: registryService, username, token };
+    const delivery = { ...target, ref, signing: NO_SIGNING, dryRun, skipRollback: true, run };
+    const options = { function: 'publish', source, repo, images, platforms, mirrors, strict, scanning, delivery };
+    return toRun(await runStages(stagesOf('publish', { run: run !== undefined }), options));
+  }
+
+  /** Deliver: push, sign, deploy to prove that it works, then move the tags. */
+  @func({ cache: 'never' })
+  async cd(
+    @argument({
+      defaultPath: '/',
+      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+    })
+    source: Directory,
+    @argument({ defaultPath: '.' }) repo: GitRepository,
+    images?: Directory,
+    run?: Directory,
+    registry = 'ghcr.io',
+    repository = '',
+    registryService?: Service,
+    ref = '',
+    username = '',
+    token?: Secret,
+    dryRun = false,
+    cosignKey?: Secret,
+    cosignPassword?: Secret,
+    oidcUrl?: Secret,
+    oidcToken?: Secret,
+    skipRollback = false,
+    vulnDb?: Directory,
+    vulnDbRef = '',
+    vulnDbService?: Service,
+    base = '',
+    baseline?: File,
+    rehearsal = false,
+    platforms: string[] = ['linux/amd64'],
+    mirrors: string[] = [],
+    strict = false,
+  ): Promise<Run> {
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors };
+    const scanning = { ...NO_SCANNING, database, base, baseline, rehearsal };
+    const target = { registry, repository, service: registryService, username, token };
+    const signing = { key: cosignKey, password: cosignPassword, oidcUrl, oidcToken };
+    const delivery = { ...target, ref, signing, dryRun, skipRollback, run };
+    const options = { function: 'cd', source, repo, images, platforms, mirrors, strict, scanning, delivery };
+    return toRun(await runStages(stagesOf('cd', { run: run !== undefined }), options));
+  }
+
+  /** Check that an image is whole, who signed it, and that what is stated of it is about this very image. */
+  @func({ cache: 'never' })
+  async verify(
+    @argument({
+      defaultPath: '/',
+      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+    })
+    source: Directory,
+    @argument({ defaultPath: '.' }) repo: GitRepository,
+    images?: Directory,
+    reference = '',
+    files?: Directory,
+    registryService?: Service,
+    username = '',
+    token?: Secret,
+    cosignPub?: File,
+    identity = '',
+    issuer = '',
+    mirrors: string[] = [],
+    strict = false,
+  ): Promise<Run> {
+    const access = { service: registryService, username, token };
+    const verification = { ...access, reference, files, key: cosignPub, identity, issuer };
+    const platforms = [DEFAULT_PLATFORM];
+    const options = { function: 'verify', source, repo, images, platforms, mirrors, strict, verification };
+    return toRun(await runStages(stagesOf('verify'), options));
+  }
+
+  /** Deploy the release before, prove that it works, and put the tag back. */
+  @func({ cache: 'never' })
+  async rollback(
+    @argument({
+      defaultPath: '/',
+      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+    })
+    source: Directory,
+    @argument({ defaultPath: '.' }) repo: GitRepository,
+    images?: Directory,
+    registry = 'ghcr.io',
+    repository = '',
+    registryService?: Service,
+    username = '',
+    token?: Secret,
+    tag = 'main',
+    to = '',
+    mirrors: string[] = [],
+    strict = false,
+  ): Promise<Run> {
+    const rollback = { registry, repository, service: registryService, username, token, tag, to };
+    const platforms = [DEFAULT_PLATFORM];
+    const options = { function: 'rollback', source, repo, images, platforms, mirrors, strict, rollback };
+    return toRun(await runStages(stagesOf('rollback'), options));
   }
 
   /** Say of each finding why it counts or not; with the verdict of an earlier run, what moved it since. */
@@ -220,7 +370,7 @@ export class Ci {
     const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors };
     const scanning = { ...NO_SCANNING, database, base, baseline, rehearsal };
     return toRun(
-      await run(stagesOf('ci'), { function: 'ci', source, repo, images, platforms, mirrors, strict, scanning }),
+      await runStages(stagesOf('ci'), { function: 'ci', source, repo, images, platforms, mirrors, strict, scanning }),
     );
   }
 }

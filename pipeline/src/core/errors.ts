@@ -16,6 +16,10 @@ export const ERRORS = {
   BAD_VEX: { exit: EXIT.usage, meaning: 'a document in policy/vex/ is not OpenVEX of a known version' },
   BAD_VERDICT: { exit: EXIT.usage, meaning: 'a recorded verdict is not one, or was altered' },
   BAD_ARCHIVE: { exit: EXIT.usage, meaning: 'the archive that was given as an image is not one' },
+  BAD_RELEASE: {
+    exit: EXIT.usage,
+    meaning: 'a release record, or the folder of a run that is to be shipped, is not one',
+  },
   BAD_COMPOSE: { exit: EXIT.usage, meaning: 'docker-compose.yml says something that cannot be carried out' },
   BAD_MONITORING: { exit: EXIT.usage, meaning: 'a file below monitoring/ says something that cannot be meant' },
   MISSING_IMAGE: { exit: EXIT.environment, meaning: 'an image can be had neither here nor from a registry' },

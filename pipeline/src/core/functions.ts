@@ -11,6 +11,10 @@ export const STAGE_FUNCTIONS = {
   scan: ['build', 'sbom', 'scan'],
   gate: ['build', 'sbom', 'scan', 'gate'],
   smoke: ['build', 'smoke'],
+  publish: ['lint', 'test', 'build', 'sbom', 'scan', 'gate', 'publish'],
+  cd: ['lint', 'test', 'build', 'sbom', 'scan', 'gate', 'publish', 'sign', 'smoke', 'promote'],
+  verify: ['verify'],
+  rollback: ['rollback', 'smoke', 'promote'],
 } as const satisfies Record<string, readonly AskedStage[]>;
 
 export type StageFunction = keyof typeof STAGE_FUNCTIONS;
@@ -20,10 +24,15 @@ export type Given = {
   image?: boolean;
   /** There is a recorded verdict: it is decided again, and nothing else happens. */
   replay?: boolean;
+  /** There are the results of a whole run: only its verdict is decided again. */
+  run?: boolean;
 };
+
+const BEFORE_GATE: readonly AskedStage[] = ['lint', 'test', 'build', 'sbom', 'scan'];
 
 export function stagesOf(name: StageFunction, given: Given = {}): AskedStage[] {
   if (given.replay) return ['gate'];
   const stages: readonly AskedStage[] = STAGE_FUNCTIONS[name];
+  if (given.run) return stages.filter((stage) => !BEFORE_GATE.includes(stage));
   return stages.filter((stage) => !(given.image && stage === 'build'));
 }

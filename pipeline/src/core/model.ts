@@ -12,7 +12,10 @@ import type { ScannerFacts } from './gate/verdict.ts';
 export const SCHEMA_VERSION = 1;
 
 /** In the order in which they are shown. `install` is what the others need; it is never asked for by name. */
-export const STAGES = ['install', 'lint', 'test', 'build', 'sbom', 'scan', 'gate', 'smoke'] as const;
+export const STAGES = [
+  ...(['install', 'lint', 'test', 'build', 'sbom', 'scan', 'gate'] as const),
+  ...(['publish', 'sign', 'verify', 'rollback', 'smoke', 'promote'] as const),
+] as const;
 export type StageName = (typeof STAGES)[number];
 export type AskedStage = Exclude<StageName, 'install'>;
 
@@ -124,6 +127,23 @@ export type SmokeResult = {
   noted: Noted[];
 };
 
+/** What was delivered, to whom, and what was said of it there. */
+export type DeliveryResult = {
+  /** `ghcr.io/acme/app` */
+  image: string;
+  digest: string;
+  /** The registry is this machine's own. */
+  rehearsal: boolean;
+  /** Blobs and bytes, by whether they had to be sent; null where nothing was pushed. */
+  pushed: { sent: { blobs: number; bytes: number }; there: { blobs: number; bytes: number } } | null;
+  /** What the tags pointed at before. */
+  previous: string | null;
+  /** Those that point at it now. */
+  tags: string[];
+  /** What was signed, or was verified. */
+  statements: string[];
+};
+
 /** What the working copy was. Null where git could not say; `reason` then says why. */
 export type SourceFacts = {
   commit: string | null;
@@ -155,6 +175,7 @@ export type RunResult = {
   image: ImageResult | null;
   gate: GateResult | null;
   smoke: SmokeResult | null;
+  delivery: DeliveryResult | null;
   scanners: ScannerFacts[];
   standIns: StandIn[];
 };

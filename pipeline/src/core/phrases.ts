@@ -25,6 +25,11 @@ export function phraseSeconds(seconds: number): string {
   return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 }
 
+export function phraseBytes(bytes: number): string {
+  if (bytes < 1e6) return `${Math.ceil(bytes / 1000)} kB`;
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
 /** One line: how it ended, what it was, how long it took, what came out. */
 export function phraseStage(stage: StageResult): string {
   const time = stage.cached ? 'cached' : stage.steps.length > 0 ? phraseSeconds(stage.seconds) : '';

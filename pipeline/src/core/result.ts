@@ -3,6 +3,7 @@ import type { PipelineError } from './errors.ts';
 import type { ScannerFacts } from './gate/verdict.ts';
 import {
   type AskedStage,
+  type DeliveryResult,
   type EngineFacts,
   type GateResult,
   type ImageResult,
@@ -32,6 +33,7 @@ export type RunFacts = {
   image: ImageResult | null;
   gate: GateResult | null;
   smoke: SmokeResult | null;
+  delivery: DeliveryResult | null;
   scanners: ScannerFacts[];
   standIns: StandIn[];
 };
@@ -56,6 +58,7 @@ export function runResult(facts: RunFacts): RunResult {
     image: facts.image,
     gate: facts.gate,
     smoke: facts.smoke,
+    delivery: facts.delivery,
     scanners: facts.scanners,
     standIns: facts.standIns,
   };

@@ -3,12 +3,12 @@
 //   node deliver.ts resolve --repository ghcr.io/acme/app --tag main --out tags.json
 //   node deliver.ts tag     --repository ghcr.io/acme/app --digest sha256:… --tag main --tag 1.2.3
 //   node deliver.ts fetch   --repository ghcr.io/acme/app --digest sha256:… --archive image.tar
-//   node deliver.ts attach  --repository ghcr.io/acme/app --digest sha256:… --bundles DIR
-//   node deliver.ts bundles --repository ghcr.io/acme/app --digest sha256:… --bundles DIR
+//   node deliver.ts attach  --repository ghcr.io/acme/app --digest sha256:… --bundles DIR --release release.json
+//   node deliver.ts referrers --repository ghcr.io/acme/app --digest sha256:… --folder DIR
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Attachment, attach, attachments } from './attach.ts';
+import { type Attachment, attach, attachments, BUNDLE, bundleOf, RELEASE } from './attach.ts';
 import { OciError, reasonOf } from './errors.ts';
 import { openLayout } from './layout.ts';
 import { exitCodeOf, runAsProgram } from './program.ts';
@@ -18,8 +18,8 @@ import { withRights } from './rights.ts';
 import { digestOfTag, moveTags, pushImage } from './upload.ts';
 
 const USAGE =
-  'node deliver.ts push|resolve|tag|fetch|attach|bundles --repository REGISTRY/NAME [--username NAME] [--plain-http HOST:PORT] ' +
-  '[--digest DIGEST] [--tag TAG]… [--archive FILE] [--bundles DIR] [--out FILE]';
+  'node deliver.ts push|resolve|tag|fetch|attach|referrers --repository REGISTRY/NAME [--username NAME] [--plain-http HOST:PORT] ' +
+  '[--digest DIGEST] [--tag TAG]… [--archive FILE] [--bundles DIR] [--release FILE] [--folder DIR] [--out FILE]';
 
 const OPTIONS = {
   repository: { type: 'string' },
@@ -29,6 +29,8 @@ const OPTIONS = {
   digest: { type: 'string' },
   tag: { type: 'string', multiple: true },
   bundles: { type: 'string' },
+  release: { type: 'string' },
+  folder: { type: 'string' },
   out: { type: 'string' },
 } as const;
 
@@ -63,14 +65,18 @@ const COMMANDS: Record<string, (place: Place, flags: Flags) => Promise<void>> = 
   },
   async attach({ client, repository }, flags) {
     const { digest } = pinOf(repository, flags);
-    for (const attachment of await readBundles(wanted(flags, 'bundles')))
+    const all = flags.bundles === undefined ? [] : await readBundles(flags.bundles);
+    if (flags.release !== undefined) all.push({ type: RELEASE, bytes: await readFile(flags.release), annotations: {} });
+    for (const attachment of all)
       await withRights(client, repository, () => attach(client, repository, digest, attachment));
   },
-  async bundles({ client, repository }, flags) {
-    const folder = wanted(flags, 'bundles');
+  async referrers({ client, repository }, flags) {
+    const folder = wanted(flags, 'folder');
     await mkdir(folder, { recursive: true });
-    const found = await attachments(client, repository, pinOf(repository, flags).digest);
-    for (const [index, { bundle }] of found.entries()) await writeFile(join(folder, `${index}.sigstore.json`), bundle);
+    const found = await attachments(client, repository, pinOf(repository, flags).digest, [BUNDLE, RELEASE]);
+    // Of several records the last one stays.
+    for (const [index, { type, bytes }] of found.entries())
+      await writeFile(join(folder, type === BUNDLE ? `${index}.sigstore.json` : 'release.json'), bytes);
   },
 };
 
@@ -91,19 +97,9 @@ export async function main([name = '', ...args]: string[]): Promise<number> {
   });
 }
 
-/** What a bundle states, by its own envelope: a name could say otherwise. */
 async function readBundles(folder: string): Promise<Attachment[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.json')).sort();
-  return await Promise.all(
-    names.map(async (name) => {
-      const bundle = await readFile(join(folder, name));
-      const { dsseEnvelope } = JSON.parse(bundle.toString('utf8')) as { dsseEnvelope: { payload: string } };
-      const statement = JSON.parse(Buffer.from(dsseEnvelope.payload, 'base64').toString('utf8')) as {
-        predicateType: string;
-      };
-      return { predicateType: statement.predicateType, bundle };
-    }),
-  );
+  return await Promise.all(names.map(async (name) => bundleOf(await readFile(join(folder, name)))));
 }
 
 function pinOf(repository: Reference, flags: Flags): Reference & { digest: string } {

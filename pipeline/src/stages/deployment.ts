@@ -12,6 +12,8 @@ export type Platform = {
   stop(service: string): Promise<void>;
   /** A service that was stopped, until it is healthy again. */
   start(service: string): Promise<SmokeRow>;
+  /** From now on the service starts from this image: that of the release before, or the one that is deployed. */
+  use(which: 'before' | 'deployed'): void;
   probe(probe: Probe): Promise<SmokeRow[]>;
   /** Stop everything that was started, and keep the logs. */
   down(): Promise<void>;
@@ -23,6 +25,8 @@ export type Deployed = { commit: string; built: string; digest: string };
 
 export type Expected = {
   deployed: Deployed;
+  /** The release before; null where there is none to go back to. */
+  before: Deployed | null;
   /** What Prometheus scrapes. */
   jobs: readonly string[];
   /** What the drill's alert carries. */
@@ -58,6 +62,7 @@ export async function prove(platform: Platform, expected: Expected): Promise<Smo
     ['What Prometheus knows', ['app', 'nginx', 'prometheus'], () => metrics(platform, expected)],
     ['What Grafana shows', ['grafana', 'prometheus'], () => grafana(platform)],
     ['A restart of the service', ['app', 'nginx'], () => restart(platform)],
+    ['A rollback', ['app', 'nginx'], () => rollback(platform, expected)],
     ['The alert drill', ['app', 'prometheus', 'alertmanager'], () => drill(platform, expected)],
   ];
   for (const [name, needs, work] of parts) {
@@ -69,8 +74,11 @@ export async function prove(platform: Platform, expected: Expected): Promise<Smo
 }
 
 async function paths(platform: Platform, { deployed }: Expected): Promise<SmokeRow[]> {
-  const facts = ['--commit', deployed.commit, '--built', deployed.built, '--digest', deployed.digest];
-  return await platform.probe({ name: 'paths', program: 'paths.ts', args: ['--nginx', ADDRESSES.nginx, ...facts] });
+  return await platform.probe({ name: 'paths', program: 'paths.ts', args: pathArguments(deployed) });
+}
+
+function pathArguments({ commit, built, digest }: Deployed): string[] {
+  return ['--nginx', ADDRESSES.nginx, '--commit', commit, '--built', built, '--digest', digest];
 }
 
 async function metrics(platform: Platform, { jobs }: Expected): Promise<SmokeRow[]> {
@@ -100,6 +108,23 @@ async function restart(platform: Platform): Promise<SmokeRow[]> {
     })(),
   ]);
   return [...rows, { ...again, name: 'The service is healthy again' }];
+}
+
+/** Back to the release before, and forward again. */
+async function rollback(platform: Platform, { before, deployed }: Expected): Promise<SmokeRow[]> {
+  if (before === null) return [];
+  const rows: SmokeRow[] = [];
+  for (const [which, release] of [['before', before] as const, ['deployed', deployed] as const]) {
+    await platform.stop('app');
+    platform.use(which);
+    const well = await platform.start('app');
+    const title = which === 'before' ? 'Rolled back' : 'Forward again';
+    rows.push({ ...well, name: `${title}: app is healthy` });
+    if (well.status === 'failed') return rows;
+    const found = await platform.probe({ name: `paths-${which}`, program: 'paths.ts', args: pathArguments(release) });
+    rows.push(...found.map((row) => ({ ...row, name: `${title}: ${row.name}` })));
+  }
+  return rows;
 }
 
 async function drill(platform: Platform, { labels, receivers, paths }: Expected): Promise<SmokeRow[]> {

@@ -52,10 +52,12 @@ export async function gate(context: RunContext, given: GateInputs): Promise<Gate
 
 const PINS_FILE = 'pipeline/src/pins.ts';
 
+const dateOf = ({ startedMs }: RunContext) => new Date(startedMs).toISOString().slice(0, 10);
+
 async function recordable(context: RunContext, given: GateInputs): Promise<VerdictInputs> {
   const { scanned, deciding, baseline, sbomMissing } = given;
   return {
-    date: new Date(context.startedMs).toISOString().slice(0, 10),
+    date: dateOf(context),
     rehearsal: given.rehearsal,
     image: given.image,
     scanners: given.scanners,
@@ -90,13 +92,18 @@ async function toStage(
   }));
 }
 
-/** Decide a recorded verdict again, from nothing but the record. */
-export async function replayGate(context: RunContext, record: File): Promise<Gated> {
+/** Decide a recorded verdict again, from nothing but the record: as on its own day, or as of today, when an exception may have ended. */
+export async function replayGate(
+  context: RunContext,
+  record: File,
+  day: 'recorded' | 'today' = 'recorded',
+): Promise<Gated> {
   const again = replay(await record.contents(), 'the record');
-  const { inputs } = again;
+  const inputs = day === 'recorded' ? again.inputs : { ...again.inputs, date: dateOf(context) };
   const verdict = decideInputs(inputs);
   const account = gateResult({ verdict, inputs, policyChanges: [], licences: [] });
-  const stage = await toStage(context, account, `${phraseOutcomes(verdict.decisions)}, as recorded on ${inputs.date}`);
+  const when = `as recorded on ${again.inputs.date}${day === 'today' ? ', decided as of today' : ''}`;
+  const stage = await toStage(context, account, `${phraseOutcomes(verdict.decisions)}, ${when}`);
   return { stage, gate: account, texts: new Map([['verdict.json', renderVerdict(again)]]) };
 }
 

@@ -4,6 +4,7 @@ import type { ScannerFacts } from '../core/gate/verdict.ts';
 import { noFacts } from '../core/git.ts';
 import type { SuiteCases } from '../core/junit.ts';
 import type {
+  DeliveryResult,
   GateResult,
   ImageResult,
   SmokeResult,
@@ -21,6 +22,7 @@ export type Known = {
   image: ImageResult | null;
   gate: GateResult | null;
   smoke: SmokeResult | null;
+  delivery: DeliveryResult | null;
   scanners: ScannerFacts[];
   standIns: StandIn[];
   /** Files of the report by their name in it: those that containers wrote … */
@@ -37,6 +39,7 @@ export function nothingKnown(): Known {
     image: null,
     gate: null,
     smoke: null,
+    delivery: null,
     scanners: [],
     standIns: [],
     files: new Map(),

@@ -1,5 +1,6 @@
 // Starts each stage as soon as what it needs is there, once, and keeps what it found.
 import type { File } from '@dagger.io/dagger';
+import { REQUIRED } from '../core/delivery/evidence.ts';
 import type { ScannedImage } from '../core/gate/verdict.ts';
 import type { AskedStage, StageResult } from '../core/model.ts';
 import { parseServiceManifest } from '../core/service.ts';
@@ -7,14 +8,17 @@ import { skippedStage } from '../core/verdict.ts';
 import { type Built, build, IMAGE_FILE } from './build.ts';
 import type { RunContext } from './context.ts';
 import type { DatabaseOptions } from './database.ts';
-import { type Gated, gate } from './gate.ts';
+import type { Delivery, Ready } from './delivery.ts';
+import { type Gated, gate, replayGate } from './gate.ts';
 import { INSTALLS, type InstallName, install, nodeContainer } from './install.ts';
 import { type Known, keepGate } from './known.ts';
 import { lint } from './lint.ts';
 import type { Deciding } from './policy.ts';
+import type { Published } from './publish.ts';
 import { type Sboms, sbom } from './sbom.ts';
 import { type Scanned, scan } from './scan.ts';
 import { settled } from './settled.ts';
+import type { Signed } from './sign.ts';
 import { type Smoked, smoke } from './smoke.ts';
 import type { Ran } from './step.ts';
 import { test } from './test.ts';
@@ -28,7 +32,12 @@ const PACKAGES: Record<AskedStage, readonly InstallName[]> = {
   sbom: [],
   scan: [],
   gate: [],
+  publish: [],
+  sign: [],
+  verify: [],
+  rollback: [],
   smoke: [],
+  promote: [],
 };
 
 /** All that stages take, checked before the first of them starts. */
@@ -43,6 +52,7 @@ export type PlanInputs = {
   rehearsal: boolean;
   /** An archive that was given, to be looked at instead of one that is built. */
   given: Shipped | null;
+  delivery: Delivery | null;
 };
 
 /** The image that is described and scanned. */
@@ -52,6 +62,7 @@ export class Plan {
   readonly #context: RunContext;
   readonly #inputs: PlanInputs;
   readonly #known: Known;
+  readonly #asked: readonly AskedStage[];
   readonly #names: readonly InstallName[];
   readonly #installed = new Map<InstallName, Promise<Ran>>();
   readonly #begun = new Map<string, Promise<unknown>>();
@@ -60,6 +71,7 @@ export class Plan {
     this.#context = context;
     this.#inputs = inputs;
     this.#known = known;
+    this.#asked = asked;
     this.#names = (Object.keys(INSTALLS) as InstallName[]).filter((name) =>
       asked.some((stage) => PACKAGES[stage].includes(name)),
     );
@@ -78,6 +90,8 @@ export class Plan {
 
   /** Begin a stage, or join it; its result when it has ended. */
   async stage(name: AskedStage): Promise<StageResult> {
+    // Those that have no method here are runs of their own.
+    if (name === 'verify' || name === 'rollback') throw new Error(`${name} is no part of a plan`);
     return (await this[name]()).stage;
   }
 
@@ -144,7 +158,12 @@ export class Plan {
 
   gate(): Promise<Pick<Gated, 'stage'> & Partial<Gated>> {
     return this.#once('gate', async () => {
-      const { deciding, baseline, rehearsal } = this.#inputs;
+      const { deciding, baseline, rehearsal, delivery } = this.#inputs;
+      if (delivery?.recorded) {
+        const gated = await replayGate(this.#context, delivery.recorded.verdict, 'today');
+        keepGate(this.#known, gated);
+        return gated;
+      }
       const [shipped, described, scanned] = await settled([this.#shipped(), this.sbom(), this.scan()]);
       if (shipped === null || deciding === null) return lacking('gate', 'build');
       if (!isWhole(scanned) || scanned.stage.status === 'failed') return lacking('gate', 'scan');
@@ -165,20 +184,62 @@ export class Plan {
     });
   }
 
+  publish(): Promise<Pick<Published, 'stage'> & Partial<Published>> {
+    return this.#once('publish', async () => {
+      const ready = await this.#toDeliver();
+      return ready === null ? lacking('publish', 'build') : await this.#delivery.publish(ready);
+    });
+  }
+
+  sign(): Promise<Pick<Signed, 'stage'> & Partial<Signed>> {
+    return this.#once('sign', async () => {
+      const [ready, published] = [await this.#toDeliver(), await this.publish()];
+      if (ready === null || published.stage.status !== 'passed') return lacking('sign', 'publish');
+      return await this.#delivery.sign(ready);
+    });
+  }
+
+  promote(): Promise<{ stage: StageResult }> {
+    return this.#once('promote', async () => {
+      const [ready, signed, smoked] = [await this.#toDeliver(), await this.sign(), await this.smoke()];
+      if (ready === null || isRed(signed.stage)) return lacking('promote', 'sign');
+      if (isRed(smoked.stage)) return lacking('promote', 'smoke');
+      return { stage: await this.#delivery.promote(ready, smoked) };
+    });
+  }
+
   smoke(): Promise<Pick<Smoked, 'stage'> & Partial<Smoked>> {
     return this.#once('smoke', async () => {
       const shipped = await this.#shipped();
       if (shipped === null) return lacking('smoke', 'build');
-      const deployed = {
+      const { delivery } = this.#inputs;
+      const { digest } = shipped.image;
+      if (delivery !== null && isRed((await this.sign()).stage)) return lacking('smoke', 'publish');
+      const deployed = delivery?.deployed(digest) ?? {
         commit: this.#known.source.commit ?? '',
         built: new Date(this.#context.startedMs).toISOString(),
-        digest: shipped.image.digest,
+        digest,
       };
-      const smoked = await smoke(this.#context, { archive: shipped.archive, deployed });
+      const previous = delivery === null || delivery.skipRollback ? null : ((await this.publish()).previous ?? null);
+      const smoked = await smoke(this.#context, { archive: shipped.archive, deployed, previous });
       this.#known.smoke = smoked.smoke;
       this.#known.standIns.push(...smoked.standIns);
       return smoked;
     });
+  }
+
+  get #delivery(): Delivery {
+    const { delivery } = this.#inputs;
+    if (delivery === null) throw new Error('nobody said where to deliver to');
+    return delivery;
+  }
+
+  /** Everything that has to be known of an image before it leaves; null where there is none. */
+  async #toDeliver(): Promise<Ready | null> {
+    const asked = this.#asked.filter((name) => (REQUIRED as readonly string[]).includes(name));
+    const [shipped, ...stages] = await settled([this.#shipped(), ...asked.map((name) => this.stage(name))]);
+    if (shipped === null) return null;
+    return { archive: shipped.archive, digest: shipped.image.digest, gate: this.#known.gate, stages };
   }
 
   async #shipped(): Promise<Shipped | null> {
@@ -207,6 +268,11 @@ export class Plan {
     this.#begun.set(key, begun);
     return begun as Promise<T>;
   }
+}
+
+/** What comes after it does not begin. */
+function isRed({ status }: StageResult): boolean {
+  return status === 'failed' || status === 'skipped';
 }
 
 function lacking(name: AskedStage, of: string): { stage: StageResult } {

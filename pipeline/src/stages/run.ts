@@ -8,6 +8,7 @@ import { runResult } from '../core/result.ts';
 import { describeGiven } from './archive.ts';
 import type { RunContext } from './context.ts';
 import type { DatabaseOptions } from './database.ts';
+import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { asPipelineError } from './engine.ts';
 import { replayGate } from './gate.ts';
 import { Images } from './images.ts';
@@ -15,9 +16,11 @@ import { type Known, keepGate, nothingKnown } from './known.ts';
 import { Plan } from './plan.ts';
 import { readDeciding } from './policy.ts';
 import { emit } from './progress.ts';
+import { type RollbackOptions, runRollback } from './rollback.ts';
 import { settled } from './settled.ts';
 import { checkDeployment } from './smoke.ts';
 import { checkManifests, gitFacts } from './source.ts';
+import { runVerify, type VerifyOptions } from './verify.ts';
 
 export type RunOptions = {
   /** The name under which the run was asked for. */
@@ -31,6 +34,9 @@ export type RunOptions = {
   strict: boolean;
   /** Known on the laptop only. */
   engine?: EngineFacts;
+  delivery?: DeliveryOptions;
+  verification?: VerifyOptions;
+  rollback?: RollbackOptions;
   /** What only the stages behind build take. */
   scanning?: ScanningOptions;
 };
@@ -74,7 +80,10 @@ export async function run(asked: readonly AskedStage[], options: RunOptions): Pr
   const replay = options.scanning?.replay;
   let error: PipelineError | undefined;
   try {
-    await (replay === undefined ? runStages(context, asked, options, known) : runReplay(context, replay, known));
+    if (options.verification !== undefined) await runVerify(context, options.verification, known);
+    else if (options.rollback !== undefined) await runRollback(context, options.rollback, known);
+    else if (replay !== undefined) await runReplay(context, replay, known);
+    else await runStages(context, asked, options, known);
   } catch (thrown) {
     error = asPipelineError(thrown);
     if (error === undefined) throw thrown;
@@ -99,7 +108,9 @@ async function runStages(
   known: Known,
 ): Promise<void> {
   const { source, images } = context;
-  const { image, base, baseline, rehearsal, database } = options.scanning ?? NO_SCANNING;
+  const { base, baseline, rehearsal, database, ...scanned } = options.scanning ?? NO_SCANNING;
+  const delivery = options.delivery === undefined ? null : await Delivery.prepare(context, known, options.delivery);
+  const image = delivery?.recorded?.archive ?? scanned.image;
   const platforms = parsePlatforms(options.platforms);
   const facts = gitFacts(options.repo).then((found) => {
     known.source = found;
@@ -122,7 +133,8 @@ async function runStages(
       deciding,
       database,
       baseline,
-      rehearsal,
+      rehearsal: rehearsal || (delivery?.isRehearsal ?? false),
+      delivery,
       given: image === undefined || given === null ? null : { archive: image, image: given },
     },
     known,
@@ -132,11 +144,15 @@ async function runStages(
     if (found !== null) known.standIns.unshift(found);
   });
   const installing = plan.install();
-  await settled([
-    standIn,
-    installing?.then((result) => known.stages.set('install', result)),
-    ...asked.map(async (name) => known.stages.set(name, await plan.stage(name))),
-  ]);
+  try {
+    await settled([
+      standIn,
+      installing?.then((result) => known.stages.set('install', result)),
+      ...asked.map(async (name) => known.stages.set(name, await plan.stage(name))),
+    ]);
+  } finally {
+    await delivery?.close();
+  }
 }
 
 async function runReplay(context: RunContext, record: File, known: Known): Promise<void> {

@@ -7,7 +7,7 @@ import { reasonOf } from '../core/errors.ts';
 import { logPath, type SmokeRow, type StepResult } from '../core/model.ts';
 import { checkFile, healthFile, logFile, START, wrapper } from '../core/smoke/wrapper.ts';
 import type { RunContext } from './context.ts';
-import { DASHBOARDS, type Platform, type Probe, RECEIVER } from './deployment.ts';
+import { DASHBOARDS, type Deployed, type Platform, type Probe, RECEIVER } from './deployment.ts';
 import { nodeContainer } from './install.ts';
 import { withBinds } from './mounts.ts';
 import { runStep, stepFolder } from './step.ts';
@@ -21,6 +21,8 @@ export type SessionInputs = {
   missing: ReadonlyMap<string, string>;
   /** The service whose image was built here. */
   app: string;
+  /** The release before, to go back to. */
+  before: { image: Container; deployed: Deployed } | null;
 };
 
 /** Where every service of a run writes its log. */
@@ -43,6 +45,7 @@ export class SessionPlatform implements Platform {
   readonly #inputs: SessionInputs;
   readonly #running = new Map<string, Service>();
   readonly #starts = new Map<string, number>();
+  #release: 'before' | 'deployed' = 'deployed';
   readonly #run = randomUUID();
   readonly #folder = `${SHARED}/${this.#run}`;
   readonly #shared: CacheVolume = dag.cacheVolume('drydock-smoke');
@@ -88,15 +91,28 @@ export class SessionPlatform implements Platform {
     return await this.start(service.name);
   }
 
+  use(which: 'before' | 'deployed'): void {
+    this.#release = which;
+  }
+
   async start(name: string): Promise<SmokeRow> {
-    const service = this.#inputs.services.find((other) => other.name === name);
-    const image = this.#inputs.images.get(name);
+    const { service, image } = this.#toStart(name);
     if (service === undefined || image === undefined) throw new Error(`there is no service ${name} to start`);
     const start = (this.#starts.get(name) ?? 0) + 1;
     this.#starts.set(name, start);
     const from = performance.now();
     const row = await this.#started(service, image, start);
     return { ...row, name: `${name} is healthy`, seconds: Math.round(performance.now() - from) / 1000 };
+  }
+
+  #toStart(name: string): { service: ComposeService | undefined; image: Container | undefined } {
+    const { services, images, app, before } = this.#inputs;
+    const service = services.find((other) => other.name === name);
+    if (name !== app || this.#release === 'deployed' || before === null || service === undefined)
+      return { service, image: images.get(name) };
+    const { commit, built, digest } = before.deployed;
+    const environment = { ...service.environment, APP_COMMIT: commit, APP_BUILT: built, APP_DIGEST: digest };
+    return { service: { ...service, environment }, image: before.image };
   }
 
   async #started(service: ComposeService, image: Container, start: number): Promise<SmokeRow> {

@@ -12,6 +12,7 @@ import type { RunContext } from './context.ts';
 import { ADDRESSES, type Deployed, type Expected, prove } from './deployment.ts';
 import { contentsIfAny, notToBeHad } from './engine.ts';
 import { sourceOf } from './mounts.ts';
+import type { Previous } from './publish.ts';
 import { SessionPlatform } from './session.ts';
 import { timedStage } from './timed.ts';
 
@@ -19,6 +20,8 @@ export type SmokeInputs = {
   /** The exact bytes that ship. */
   archive: File;
   deployed: Deployed;
+  /** What is released now: the deployment goes back to it once, and forward again. */
+  previous?: Previous | null;
 };
 
 export type Smoked = { stage: StageResult; smoke: SmokeResult | null; standIns: StandIn[] };
@@ -26,7 +29,7 @@ export type Smoked = { stage: StageResult; smoke: SmokeResult | null; standIns: 
 /** What stands in docker-compose.yml for the image that was built. */
 const APP_IMAGE = 'drydock/built';
 
-export async function smoke(context: RunContext, { archive, deployed }: SmokeInputs): Promise<Smoked> {
+export async function smoke(context: RunContext, { archive, deployed, previous = null }: SmokeInputs): Promise<Smoked> {
   const output: Omit<Smoked, 'stage'> = { smoke: null, standIns: [] };
   const stage = await timedStage(context, 'smoke', async () => {
     const compose = await readDeployment(context, deployed);
@@ -35,7 +38,7 @@ export async function smoke(context: RunContext, { archive, deployed }: SmokeInp
     const rows = await checkFiles(context, found);
     const steps: StepResult[] = [];
     if (!rows.some(({ status }) => status === 'failed'))
-      rows.push(...(await deployInSession(context, compose, found, deployed, steps)));
+      rows.push(...(await deployInSession(context, compose, found, { deployed, previous }, steps)));
     output.smoke = { image: deployed.digest, rows, noted: compose.noted };
     return { steps, ...judgeRows(rows, steps) };
   });
@@ -115,15 +118,17 @@ async function deployInSession(
   context: RunContext,
   compose: ComposeFile,
   { checked, missing, app }: Found,
-  deployed: Deployed,
+  { deployed, previous }: Omit<SmokeInputs, 'archive'>,
   steps: StepResult[],
 ): Promise<SmokeRow[]> {
   const { source, expected } = await readyForDrill(context, checked, deployed);
+  const before = previous ? toDeployment(previous) : null;
+  expected.before = before?.deployed ?? null;
   const images = new Map<string, Container>([...checked].map(([name, { image }]) => [name, image]));
   const services = compose.services.map((service) =>
     service.name === 'prometheus' ? { ...service, command: drillCommand(service.command ?? []) } : service,
   );
-  const platform = new SessionPlatform(context, { services, source, images, missing, app });
+  const platform = new SessionPlatform(context, { services, source, images, missing, app, before });
   try {
     const rows = await prove(platform, expected);
     await platform.down();
@@ -137,6 +142,12 @@ async function deployInSession(
   }
 }
 
+/** The release before, as it was deployed. One without a record has no commit that it could name. */
+function toDeployment({ archive, digest, release }: Previous): { image: Container; deployed: Deployed } {
+  const deployed = { commit: release?.source.commit ?? '', built: release?.built ?? '', digest };
+  return { image: dag.container().import_(archive), deployed };
+}
+
 /** The repository with the drill's copies in it, and what the drill expects of them. */
 async function readyForDrill(
   context: RunContext,
@@ -144,7 +155,7 @@ async function readyForDrill(
   deployed: Deployed,
 ): Promise<{ source: Directory; expected: Expected }> {
   let source = context.source;
-  const expected: Expected = { deployed, jobs: [], labels: {}, receivers: [], paths: new Map() };
+  const expected: Expected = { deployed, before: null, jobs: [], labels: {}, receivers: [], paths: new Map() };
   const [prometheus, alertmanager] = [checked.get('prometheus'), checked.get('alertmanager')];
   if (prometheus !== undefined) {
     const file = configFile(prometheus.service);

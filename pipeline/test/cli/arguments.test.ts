@@ -20,6 +20,23 @@ const stages: StageInvocation['options'] = {
   baseline: null,
   replay: null,
   rehearsal: false,
+  run: null,
+  delivery: {
+    registry: 'ghcr.io',
+    repository: '',
+    ref: '',
+    username: '',
+    secrets: { token: '', 'cosign-key': '', 'cosign-password': '', 'oidc-url': '', 'oidc-token': '' },
+    dryRun: false,
+    skipRollback: false,
+    reference: '',
+    files: null,
+    cosignPub: null,
+    identity: '',
+    issuer: '',
+    tag: 'main',
+    to: '',
+  },
 };
 
 const lines: [line: string, meant: Invocation][] = [
@@ -114,7 +131,8 @@ for (const [line, meant] of lines) {
   test(`it is meant: ${line || '(nothing)'}`, () => expect(parseInvocation(words(line))).toEqual(meant));
 }
 
-const FUNCTIONS = 'functions: ci, lint, test, build, sbom, scan, gate, smoke, explain, images, doctor, completion';
+const FUNCTIONS =
+  'functions: ci, lint, test, build, sbom, scan, gate, smoke, publish, cd, verify, rollback, explain, images, doctor, completion';
 const refusals: [line: string, code: string, message: string, hint: string][] = [
   ['lnit', 'UNKNOWN_FUNCTION', 'there is no function "lnit"', 'did you mean lint?'],
   ['BUILD', 'UNKNOWN_FUNCTION', 'there is no function "BUILD"', 'did you mean build?'],

@@ -18,7 +18,16 @@ function check(line: string): { folder: string; checked: CheckedInputs } {
   return { folder, checked: checkInputs(invocation.options) };
 }
 
-const NOTHING = { images: null, image: null, baseline: null, replay: null, vulnDb: null };
+const NOTHING = {
+  images: null,
+  image: null,
+  baseline: null,
+  replay: null,
+  run: null,
+  files: null,
+  cosignPub: null,
+  vulnDb: null,
+};
 const taken: [line: string, checked: Partial<Record<keyof CheckedInputs, unknown>>][] = [
   ['', {}],
   ['--images DIR/db', { images: 'DIR/db' }],

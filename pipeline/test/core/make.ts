@@ -72,6 +72,7 @@ export function run(over: Partial<RunResult> = {}): RunResult {
     image: null,
     gate: null,
     smoke: null,
+    delivery: null,
     scanners: [],
     standIns: [],
     ...over,

@@ -76,6 +76,10 @@ test('what reads the clock is never cached by the engine', () => {
     scan: never,
     gate: never,
     smoke: never,
+    publish: never,
+    cd: never,
+    verify: never,
+    rollback: never,
     explain: '',
     ci: never,
   });

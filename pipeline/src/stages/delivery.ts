@@ -1,0 +1,277 @@
+// Delivery as a whole: publish → sign → (smoke) → promote, from what this run made or from the folder of an earlier one.
+import type { Directory, File, Secret, Service } from '@dagger.io/dagger';
+import type { Evidence } from '../core/delivery/evidence.ts';
+import { RELEASE_FILE, RELEASE_SCHEMA, type Release, renderRelease } from '../core/delivery/release.ts';
+import type { SigningMode } from '../core/delivery/signing.ts';
+import { provenance, type StatementName } from '../core/delivery/statements.ts';
+import { nameOf, type Target, tagsOf } from '../core/delivery/target.ts';
+import { PipelineError, reasonOf } from '../core/errors.ts';
+import { parseRecord } from '../core/gate/verdict.ts';
+import type { GateResult, RunResult, SmokeResult, StageResult } from '../core/model.ts';
+import { IMAGE_FILE } from './build.ts';
+import type { RunContext } from './context.ts';
+import { contentsIfAny } from './engine.ts';
+import type { Known } from './known.ts';
+import { type Published, promote, publish } from './publish.ts';
+import { DRY_REGISTRY, Registry, startDryRegistry } from './registry.ts';
+import { modeOf, type Signed, type SigningOptions, sign } from './sign.ts';
+import { parseTarget } from './target.ts';
+import { timedStage } from './timed.ts';
+
+export type TargetOptions = {
+  registry: string;
+  repository: string;
+  /** The registry itself, where only the caller can reach it. */
+  service: Service | undefined;
+  username: string;
+  token: Secret | undefined;
+};
+
+export type DeliveryOptions = TargetOptions & {
+  /** git's name of what is delivered; empty for the branch that is checked out. */
+  ref: string;
+  signing: SigningOptions;
+  /** Push to a registry of the run's own, which is gone afterwards. */
+  dryRun: boolean;
+  skipRollback: boolean;
+  /** The report of a run of `ci`, to be delivered as it is. */
+  run: Directory | undefined;
+};
+
+/** An earlier run of `ci`, read from its report. */
+export type Recorded = {
+  result: RunResult;
+  archive: File;
+  verdict: File;
+  judged: string | null;
+  files: Map<string, File>;
+};
+
+/** What is known when something is to be delivered. */
+export type Ready = {
+  archive: File;
+  digest: string;
+  gate: GateResult | null;
+  /** Of this run; those of an earlier one are in its record. */
+  stages: readonly StageResult[];
+};
+
+export class Delivery {
+  readonly recorded: Recorded | null;
+  readonly skipRollback: boolean;
+  readonly #context: RunContext;
+  readonly #known: Known;
+  readonly #options: DeliveryOptions;
+  readonly #target: Target;
+  readonly #mode: SigningMode;
+  #registry: Registry | undefined;
+  #dryRegistry: Service | undefined;
+
+  private constructor(
+    context: RunContext,
+    known: Known,
+    options: DeliveryOptions,
+    checked: { target: Target; mode: SigningMode; recorded: Recorded | null },
+  ) {
+    this.#context = context;
+    this.#known = known;
+    this.#options = options;
+    this.#target = checked.target;
+    this.#mode = checked.mode;
+    this.recorded = checked.recorded;
+    this.skipRollback = options.skipRollback;
+  }
+
+  /** Checks all that can be checked before anything runs. Throws `BAD_OPTION` or `BAD_RELEASE`. */
+  static async prepare(context: RunContext, known: Known, options: DeliveryOptions): Promise<Delivery> {
+    const target = parseTarget(options.dryRun ? DRY_REGISTRY : options.registry, options.repository);
+    tagsOf({ commit: null, branch: null, dirty: null, reason: null }, options.ref);
+    const mode = await modeOf(options.signing);
+    const recorded = options.run === undefined ? null : await readRun(options.run);
+    for (const [path, file] of recorded?.files ?? []) known.files.set(path, file);
+    return new Delivery(context, known, options, { target, mode, recorded });
+  }
+
+  /** The registry is this machine's own: a verdict that nobody vouches for is good enough there. */
+  get isRehearsal(): boolean {
+    return this.#target.isLoopback;
+  }
+
+  /** When the image was built, and from what, as the service will say it. */
+  deployed(digest: string): { commit: string; built: string; digest: string } {
+    const { source, startedAt } = this.#facts;
+    return { commit: source.commit ?? '', built: startedAt, digest };
+  }
+
+  async publish(ready: Ready): Promise<Published> {
+    const { archive, digest } = ready;
+    const evidence = this.#evidence(ready);
+    const published = await publish(this.#context, {
+      registry: await this.#open(),
+      archive,
+      evidence,
+      tags: this.#tags,
+    });
+    const { pushed, previous } = published;
+    this.#known.delivery = {
+      image: nameOf(this.#target),
+      digest,
+      rehearsal: this.#target.isLoopback,
+      pushed: pushed === null ? null : { sent: pushed.sent, there: pushed.there },
+      previous: previous?.digest ?? null,
+      tags: [],
+      statements: [],
+    };
+    return published;
+  }
+
+  async sign({ archive, digest }: Ready): Promise<Signed> {
+    const signed = await sign(this.#context, {
+      registry: await this.#open(),
+      archive,
+      digest,
+      mode: this.#mode,
+      secrets: this.#options.signing,
+      predicates: this.#predicates(),
+    });
+    if (signed.standIn !== null) this.#known.standIns.push(signed.standIn);
+    for (const name of signed.statements) {
+      const file = `${name}.sigstore.json`;
+      if (signed.bundles !== null) this.#known.files.set(`attestations/${file}`, signed.bundles.file(file));
+    }
+    if (this.#known.delivery !== null) this.#known.delivery.statements = signed.statements;
+    return signed;
+  }
+
+  /** Writes the record, and moves the tags; unless something of it was not seen to work, and the registry is not our own. */
+  async promote(
+    { digest, gate }: Ready,
+    smoked: { stage: StageResult; smoke?: SmokeResult | null },
+  ): Promise<StageResult> {
+    const unseen = [smoked.stage, this.#known.stages.get('sign')].find((stage) => stage?.status === 'not evaluated');
+    if (unseen !== undefined && !this.#target.isLoopback) {
+      const fault = `no tag was moved: ${unseen.name} was not evaluated: ${unseen.reason}`;
+      return await timedStage(this.#context, 'promote', async () => ({ steps: [], fault }));
+    }
+    const rows = smoked.smoke?.rows ?? [];
+    const { source, startedAt } = this.#facts;
+    const { statements = [], previous = null } = this.#known.delivery ?? {};
+    const release: Release = {
+      schemaVersion: RELEASE_SCHEMA,
+      image: { name: nameOf(this.#target), digest, tags: this.#tags },
+      source,
+      built: startedAt,
+      released: new Date(this.#context.startedMs).toISOString(),
+      gate: { status: gate?.status ?? 'not evaluated', policyFrom: gate?.policyFrom ?? '' },
+      smoke: {
+        status: smoked.stage.status,
+        passed: rows.filter(({ status }) => status === 'passed').length,
+        rows: rows.length,
+      },
+      signed: this.#mode === null || statements.length === 0 ? null : { by: this.#mode, statements },
+      previous,
+      rehearsal: this.#target.isLoopback,
+    };
+    const stage = await promote(this.#context, { registry: await this.#open(), release });
+    if (stage.status === 'passed') {
+      this.#known.texts.set(RELEASE_FILE, renderRelease(release));
+      if (this.#known.delivery !== null) this.#known.delivery.tags = release.image.tags;
+    }
+    return stage;
+  }
+
+  /** Ends what was started for a dry run. */
+  async close(): Promise<void> {
+    await this.#dryRegistry?.stop();
+  }
+
+  async #open(): Promise<Registry> {
+    if (this.#registry !== undefined) return this.#registry;
+    if (this.#options.dryRun) this.#dryRegistry = await startDryRegistry(this.#context);
+    const { username, token, service } = this.#options;
+    const access = { username, token, service: this.#dryRegistry ?? service };
+    this.#registry = new Registry(this.#context, { target: this.#target, ...access });
+    return this.#registry;
+  }
+
+  get #facts(): { source: RunResult['source']; startedAt: string } {
+    const { source } = this.recorded?.result ?? this.#known;
+    return { source, startedAt: this.recorded?.result.startedAt ?? new Date(this.#context.startedMs).toISOString() };
+  }
+
+  get #tags(): string[] {
+    return tagsOf(this.#facts.source, this.#options.ref);
+  }
+
+  #evidence({ digest, gate, stages }: Ready): Evidence {
+    const { recorded } = this;
+    const here = this.#known.source;
+    if (recorded === null) {
+      const judged = { built: this.#known.image?.digest ?? null, judged: digest };
+      return { digest, recorded: judged, stages, gate, source: here, here, standIns: this.#known.standIns };
+    }
+    const { result } = recorded;
+    // The gate is decided again; what it says now is what counts.
+    const before = result.stages.filter(({ name }) => !stages.some((stage) => stage.name === name));
+    return {
+      digest,
+      recorded: { built: result.image?.digest ?? null, judged: recorded.judged },
+      stages: [...before, ...stages],
+      gate,
+      source: result.source,
+      here,
+      standIns: result.standIns,
+    };
+  }
+
+  #predicates(): Map<StatementName, File | string> {
+    const { source, startedAt } = this.#facts;
+    const result = this.recorded?.result;
+    const image = result?.image ?? this.#known.image;
+    const verdict = this.recorded?.verdict ?? this.#known.texts.get('verdict.json');
+    const described = this.#known.files.get('sbom.spdx.json');
+    const stated: [StatementName, File | string | undefined][] = [
+      ['signature', '{}'],
+      ['sbom', described],
+      [
+        'provenance',
+        JSON.stringify(
+          provenance({
+            source,
+            repository: this.#options.repository,
+            function: result?.function ?? 'cd',
+            platforms: (image?.platforms ?? []).map(({ platform }) => platform),
+            materials: image === null ? [] : [image.base],
+            startedAt,
+            finishedAt: result?.finishedAt ?? new Date().toISOString(),
+            builder: `https://drydock.dev/engine/${result?.engine?.kind ?? 'any'}`,
+          }),
+        ),
+      ],
+      ['verdict', verdict],
+    ];
+    return new Map(stated.filter((row): row is [StatementName, File | string] => row[1] !== undefined));
+  }
+}
+
+const KEPT = /^(image\.tar|scan\.(json|sarif)|junit\.xml|sbom(-[\w-]+)?\.(spdx|cdx)\.json)$/;
+
+async function readRun(run: Directory): Promise<Recorded> {
+  const entries = await run.entries();
+  const lacks = ['result.json', IMAGE_FILE, 'verdict.json'].find((name) => !entries.includes(name));
+  const hint = 'give the folder that a whole run of `ci` wrote';
+  if (lacks !== undefined) throw new PipelineError('BAD_RELEASE', `the folder of --run has no ${lacks}`, hint);
+  const verdict = run.file('verdict.json');
+  const judged = parseRecord(await verdict.contents(), 'verdict.json of the run').inputs.image?.digest ?? null;
+  const files = entries.filter((name) => KEPT.test(name)).map((name) => [name, run.file(name)] as const);
+  const text = (await contentsIfAny(run.file('result.json'))) ?? '';
+  try {
+    const result = JSON.parse(text) as RunResult;
+    if (!Array.isArray(result.stages) || result.source === undefined) throw new Error('it has no stages');
+    return { result, archive: run.file(IMAGE_FILE), verdict, judged, files: new Map(files) };
+  } catch (cause) {
+    throw new PipelineError('BAD_RELEASE', `result.json of the run cannot be read: ${reasonOf(cause)}`, hint, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,191 @@
+// Verify: that an image is whole, who signed it, and that what is stated of it is about this very image. From a registry, or from files.
+import type { Directory, File } from '@dagger.io/dagger';
+import { parseBundle, type Statement, statementFault } from '../core/delivery/bundle.ts';
+import { SIGNING, type Signer, verifyArguments } from '../core/delivery/signing.ts';
+import { STATEMENTS, type StatementName } from '../core/delivery/statements.ts';
+import { nameOf } from '../core/delivery/target.ts';
+import { PipelineError, reasonOf } from '../core/errors.ts';
+import type { StepResult } from '../core/model.ts';
+import { parseReference } from '../oci/registry.ts';
+import { describeGiven } from './archive.ts';
+import { IMAGE_FILE } from './build.ts';
+import type { RunContext } from './context.ts';
+import type { TargetOptions } from './delivery.ts';
+import type { Known } from './known.ts';
+import { resolve } from './publish.ts';
+import { outOf, Registry } from './registry.ts';
+import { type Cosign, obtainCosign, withManifest } from './sign.ts';
+import { runStep } from './step.ts';
+import { parseTarget } from './target.ts';
+import { timedStage } from './timed.ts';
+
+export type VerifyOptions = Pick<TargetOptions, 'service' | 'username' | 'token'> & {
+  /** `ghcr.io/acme/app:main` or `…@sha256:…`; empty where files are given. */
+  reference: string;
+  /** The report of `cd`, or of an earlier `verify`: its image.tar and attestations. */
+  files: Directory | undefined;
+  key: File | undefined;
+  /** Whose certificate it has to be, where there is no key: a regular expression, and who vouches for it. */
+  identity: string;
+  issuer: string;
+};
+
+/** The image, and every bundle beside it. */
+type Found = { image: string; archive: File; digest: string; bundles: File[] };
+
+const ATTESTATIONS = 'attestations';
+
+export async function runVerify(context: RunContext, options: VerifyOptions, known: Known): Promise<void> {
+  const signer = signerOf(options);
+  const steps: StepResult[] = [];
+  const stage = await timedStage(context, 'verify', async () => {
+    const found =
+      options.files === undefined ? await fromRegistry(context, options, steps) : await fromFiles(options.files);
+    if (found === null) return { steps };
+    known.files.set(IMAGE_FILE, found.archive);
+    known.delivery = {
+      image: found.image,
+      digest: found.digest,
+      rehearsal: false,
+      pushed: null,
+      previous: null,
+      tags: [],
+      statements: [],
+    };
+    if (signer === null)
+      return { steps, notEvaluated: `${found.digest} is whole, but nobody said whose signature it should have` };
+    const cosign = await obtainCosign(context);
+    if ('missing' in cosign) return { steps, notEvaluated: cosign.missing };
+    if (cosign.standIn !== null) known.standIns.push(cosign.standIn);
+    const { verified, faults } = await verifyAll(context, cosign, { found, signer, key: options.key }, steps);
+    for (const [name, file] of verified) known.files.set(`${ATTESTATIONS}/${name}.sigstore.json`, file);
+    known.delivery.statements = [...verified.keys()];
+    const [first = null, ...more] = faults;
+    return {
+      steps,
+      fault: first,
+      details: more,
+      remark: `${found.digest}: ${[...verified.keys()].join(', ')} verified`,
+    };
+  });
+  known.stages.set('verify', stage);
+}
+
+/** Throws `BAD_OPTION`. Null where nobody is named. */
+function signerOf({ key, identity, issuer, reference, files }: VerifyOptions): Signer | null {
+  const wrong = (message: string, hint: string) => new PipelineError('BAD_OPTION', message, hint);
+  if ((reference === '') === (files === undefined))
+    throw wrong('verify takes an image of a registry or files, one of them', 'give --reference REF or --files DIR');
+  if (key !== undefined && identity !== '') throw wrong('there are a key and an identity', 'name one of them');
+  if ((identity === '') !== (issuer === ''))
+    throw wrong('an identity counts with its issuer only', 'give --identity REGEXP and --issuer URL');
+  if (key !== undefined) return { by: 'key' };
+  return identity === '' ? null : { by: 'keyless', identity, issuer };
+}
+
+async function fromRegistry(context: RunContext, options: VerifyOptions, steps: StepResult[]): Promise<Found | null> {
+  const { registry: host, repository, tag = 'latest', digest: pinned } = referenceOf(options.reference);
+  const target = parseTarget(host, repository);
+  const registry = new Registry(context, { ...options, target });
+  const digest = pinned ?? (await resolve(registry, 'verify', tag, steps));
+  if (digest === null) {
+    if (steps.some(({ exitCode }) => exitCode !== 0)) return null;
+    throw new PipelineError('BAD_OPTION', `${nameOf(target)} has no tag ${tag}`, 'name one that it has, or a digest');
+  }
+  const archive = outOf('fetch', IMAGE_FILE);
+  const fetched = await registry.do({
+    stage: 'verify',
+    step: 'fetch',
+    command: 'fetch',
+    args: ['--digest', digest, '--archive', archive],
+  });
+  steps.push(fetched.result);
+  if (fetched.result.exitCode !== 0) return null;
+  const folder = outOf('referrers', 'found');
+  const listed = await registry.do({
+    stage: 'verify',
+    step: 'referrers',
+    command: 'referrers',
+    args: ['--digest', digest, '--folder', folder],
+  });
+  steps.push(listed.result);
+  if (listed.result.exitCode !== 0) return null;
+  const bundles = await bundlesIn(listed.container.directory(folder));
+  return { image: nameOf(target), archive: fetched.container.file(archive), digest, bundles };
+}
+
+function referenceOf(text: string) {
+  try {
+    return parseReference(text);
+  } catch (cause) {
+    throw new PipelineError('BAD_OPTION', reasonOf(cause), 'write ghcr.io/OWNER/NAME:TAG', { cause });
+  }
+}
+
+async function fromFiles(files: Directory): Promise<Found> {
+  const entries = (await files.entries()).map((name) => name.replace(/\/$/, ''));
+  if (!entries.includes(IMAGE_FILE))
+    throw new PipelineError(
+      'BAD_OPTION',
+      `the folder of --files has no ${IMAGE_FILE}`,
+      'give the report of `cd` or of `verify`',
+    );
+  const archive = files.file(IMAGE_FILE);
+  const { digest } = await describeGiven(archive);
+  const bundles = entries.includes(ATTESTATIONS) ? await bundlesIn(files.directory(ATTESTATIONS)) : [];
+  return { image: 'files', archive, digest, bundles };
+}
+
+/** The newest first. */
+async function bundlesIn(folder: Directory): Promise<File[]> {
+  const names = (await folder.entries()).filter((name) => name.endsWith('.sigstore.json'));
+  const byNumber = (a: string, b: string) => Number.parseInt(b, 10) - Number.parseInt(a, 10);
+  return names.sort(byNumber).map((name) => folder.file(name));
+}
+
+type Verification = { found: Found; signer: Signer; key: File | undefined };
+
+async function verifyAll(
+  context: RunContext,
+  cosign: Cosign,
+  { found, signer, key }: Verification,
+  steps: StepResult[],
+): Promise<{ verified: Map<StatementName, File>; faults: string[] }> {
+  const read = await Promise.all(
+    found.bundles.map(async (file) => ({ file, statement: parseBundle(await file.contents()) })),
+  );
+  const base = await withManifest(context, cosign.container, found.archive, steps, 'verify');
+  const container = key === undefined ? base : base.withMountedFile(SIGNING.publicKey, key);
+  const verified = new Map<StatementName, File>();
+  const faults: string[] = [];
+  for (const name of Object.keys(STATEMENTS) as StatementName[]) {
+    const candidates = read.filter((one): one is { file: File; statement: Statement } => one.statement?.name === name);
+    let fault: string | null = `there is no ${name}`;
+    for (const [index, { file, statement }] of candidates.entries()) {
+      const bundle = `${SIGNING.bundles}/${name}.sigstore.json`;
+      const { result, log } = await runStep(context, {
+        stage: 'verify',
+        step: index === 0 ? name : `${name}-${index + 1}`,
+        container: container.withMountedFile(bundle, file),
+        args: ['cosign', ...verifyArguments(cosign.version, signer, name, bundle)],
+        shown: `cosign verify-blob-attestation --type ${STATEMENTS[name]}`,
+      });
+      fault = result.exitCode === 0 ? statementFault(statement, found.digest) : `${name}: ${lastLine(log)}`;
+      // That somebody else signed one of several is no fault of the image: what counts is told when all were tried.
+      steps.push({ ...result, exitCode: 0 });
+      if (fault !== null) continue;
+      verified.set(name, file);
+      break;
+    }
+    if (fault !== null) faults.push(fault.startsWith(name) || fault.startsWith('there') ? fault : `${name}: ${fault}`);
+  }
+  return { verified, faults };
+}
+
+const lastLine = (log: string) =>
+  log
+    .trim()
+    .split('\n')
+    .at(-1)
+    ?.replace(/^[Ee]rror:? ?/, '')
+    .slice(0, 300) ?? '';
