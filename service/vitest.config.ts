@@ -8,6 +8,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Programs are tested as they ship: compiled, in processes of their own.
     globalSetup: 'test/build.ts',
+    // Some start programs, and a machine may be busy.
+    testTimeout: 60_000,
     reporters: JUNIT_FILE ? ['default', ['junit', { outputFile: JUNIT_FILE }]] : ['default'],
     coverage: {
       enabled: Boolean(COVERAGE_DIR),

@@ -13,10 +13,10 @@ import { withRights } from '../../../src/oci/rights.ts';
 import { digestOfTag, moveTags, pushBlob, pushImage } from '../../../src/oci/upload.ts';
 import { smallImage, writeArchive } from '../../oci/helpers.ts';
 import { temporaryFolder } from '../support.ts';
-import { type Fault, onFirst, type Proxy, type Registry, startProxy, startRegistry } from './registry.ts';
+import { type Fault, type FaultyRegistry, onFirst, type Registry, startProxy, startRegistry } from './registry.ts';
 
 let registry: Registry;
-let proxy: Proxy;
+let proxy: FaultyRegistry;
 let folder: string;
 let archive: string;
 let digest: string;

@@ -55,7 +55,7 @@ export async function startRegistry(folder?: string): Promise<Registry> {
 /** Answers a request instead of the registry, and returns true; or lets it through, perhaps altered. */
 export type Fault = (request: IncomingMessage, response: ServerResponse) => boolean | undefined;
 
-export interface Proxy {
+export interface FaultyRegistry {
   readonly host: string;
   /** `PUT /v2/app/manifests/main`, of each request that came. */
   readonly seen: string[];
@@ -65,8 +65,8 @@ export interface Proxy {
   alter: ((url: string, body: Buffer) => Buffer) | undefined;
 }
 
-export async function startProxy({ host }: Registry): Promise<Proxy> {
-  const proxy: Omit<Proxy, 'host'> = { seen: [], faults: [], alter: undefined };
+export async function startProxy({ host }: Registry): Promise<FaultyRegistry> {
+  const proxy: Omit<FaultyRegistry, 'host'> = { seen: [], faults: [], alter: undefined };
   const server = createServer((request, response) => {
     proxy.seen.push(`${request.method} ${request.url}`);
     if (proxy.faults.some((fault) => fault(request, response) === true)) return;
