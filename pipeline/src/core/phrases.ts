@@ -22,7 +22,8 @@ export const COMMAND = 'npx tsx pipeline/ci.ts';
 
 export function phraseSeconds(seconds: number): string {
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
 export function phraseBytes(bytes: number): string {

@@ -1,7 +1,8 @@
 // Reads what a Sigstore bundle states. Nothing of it counts before its signature was verified.
 
+import { isDeepStrictEqual } from 'node:util';
 import { reasonOf } from '../errors.ts';
-import { replay } from '../gate/verdict.ts';
+import { freeze, parseRecord } from '../gate/verdict.ts';
 import { STATEMENTS, type StatementName } from './statements.ts';
 
 export type Statement = {
@@ -35,7 +36,11 @@ export function statementFault({ name, subjects, predicate }: Statement, digest:
 
 function verdictFault(predicate: unknown, digest: string): string | null {
   try {
-    const { inputs, verdict } = replay(`${JSON.stringify(predicate, null, 2)}\n`, 'the verdict');
+    // Whoever signs writes the same content with other spaces, and keys in another order.
+    const record = parseRecord(JSON.stringify(predicate), 'the verdict');
+    const { inputs, verdict } = record;
+    if (!isDeepStrictEqual(freeze(inputs, record.tool.version), record))
+      return 'the verdict is not what its own inputs decide to';
     if (inputs.image?.digest !== digest) return `it judged ${inputs.image?.digest ?? 'no image'}`;
     return verdict.status === 'failed' ? 'it says that this image may not ship' : null;
   } catch (error) {
