@@ -2,6 +2,7 @@
 import type { Listener, RunEvent } from '../src/core/events.ts';
 import type { RunResult, StageResult } from '../src/core/model.ts';
 import {
+  phraseDelivery,
   phraseDetails,
   phraseFailure,
   phraseImage,
@@ -113,7 +114,7 @@ function closing(run: RunResult, output: string, paint: Paint): string[] {
     ({ status, reason }) => status === 'skipped' && reason !== NOT_ASKED && run.error === null,
   );
   const failed = run.stages.filter(({ status }) => status === 'failed');
-  const image = phraseImage(run);
+  const [image, delivered] = [phraseImage(run), phraseDelivery(run)];
   return [
     ...skipped.map((stage) => paintStage(stage, paint)),
     ...failed.flatMap((stage) => {
@@ -122,6 +123,7 @@ function closing(run: RunResult, output: string, paint: Paint): string[] {
     }),
     ...(failed.length > 0 ? [''] : []),
     ...(image === null ? [] : [`image: ${image.replace(run.image?.file ?? '', (file) => `${output}/${file}`)}`]),
+    ...(delivered === null ? [] : [`delivery: ${delivered}`]),
     ...phraseDetails(run.stages.filter(({ status }) => status !== 'failed')).map((line) => paint('yellow', line)),
     ...phraseStandIns(run).map((line) => paint('yellow', line)),
     ...(run.error === null ? [] : [paint('red', `error: ${run.error.message}`), `hint: ${run.error.hint}`]),

@@ -116,10 +116,13 @@ export function phraseDetails(stages: readonly StageResult[]): string[] {
   return stages.flatMap(({ name, details }) => details.map((line) => `${name}: ${line}`));
 }
 
-/** Installing is part of every function: the one that was asked for runs it again. */
+/** A stage that is only part of a function: the one that was asked for runs it again. */
 function rerunOf(stage: StageResult, run: Pick<RunResult, 'function'>): string {
-  return stage.name === 'install' ? run.function : stage.name;
+  return PARTS.includes(stage.name) ? run.function : stage.name;
 }
+
+/** What nobody asks for by itself. */
+const PARTS: readonly string[] = ['install', 'publish', 'sign', 'promote', 'rollback'];
 
 /** The closing line. */
 export function phraseVerdict(run: RunResult): string {
@@ -142,6 +145,15 @@ export function phraseStandIns(run: RunResult): string[] {
     const parts = recipe.replace(/^\S+, assembled from /, '');
     return `stand-in for ${image}, never published: no registry answered, so it was assembled here from ${parts}`;
   });
+}
+
+/** Where the image is now, and what points at it. */
+export function phraseDelivery({ delivery }: Pick<RunResult, 'delivery'>): string | null {
+  if (delivery === null) return null;
+  const { image, digest, tags, statements } = delivery;
+  const pointed = tags.length === 0 ? '' : ` as ${tags.join(', ')}`;
+  const signed = statements.length === 0 ? '' : `; signed: ${statements.join(', ')}`;
+  return `${image}@${digest}${pointed}${signed}`;
 }
 
 export function phraseImage(run: RunResult): string | null {

@@ -2,6 +2,7 @@
 import type { BlockingRow, GateResult, RunResult, SmokeResult, StageResult } from './model.ts';
 import {
   phraseCoverage,
+  phraseDelivery,
   phraseDetails,
   phraseImage,
   phraseSeconds,
@@ -19,7 +20,7 @@ const MARKS: Record<StageResult['status'], string> = {
 
 export function renderSummary(run: RunResult): string {
   const shown = run.stages.filter(({ status, reason }) => status !== 'skipped' || reason !== NOT_ASKED);
-  const image = phraseImage(run);
+  const [image, delivered] = [phraseImage(run), phraseDelivery(run)];
   return [
     `## ${run.verdict === 'passed' ? '✅' : '❌'} ${run.function}: ${escapeMarkdown(phraseVerdict(run))}`,
     '',
@@ -31,6 +32,7 @@ export function renderSummary(run: RunResult): string {
       ? []
       : [`**${escapeMarkdown(run.error.message)}**  `, `hint: ${escapeMarkdown(run.error.hint)}`, '']),
     ...(image === null ? [] : [`Image: \`${image}\``, '']),
+    ...(delivered === null ? [] : [`Delivery: \`${delivered}\``, '']),
     ...(run.gate === null ? [] : gateSection(run.gate)),
     ...(run.smoke === null ? [] : smokeSection(run.smoke)),
     ...phraseDetails(shown).map((line) => `> ⚠️ ${escapeMarkdown(line)}\n`),

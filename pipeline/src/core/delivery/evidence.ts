@@ -38,13 +38,13 @@ export function objections({ digest, recorded, stages, gate, source, here }: Evi
 export function objectionsBeyondLoopback({ stages, gate, source, here, standIns }: Evidence): string[] {
   const missing = stages.filter(({ status }) => status === 'not evaluated');
   return [
-    ...missing.map(({ name, reason }) => `${name} was not evaluated${reason === null ? '' : `: ${reason}`}`),
+    ...missing.map(({ name }) => `${name} was not evaluated`),
     ...(gate?.rehearsal ? ['the verdict is a rehearsal: nobody vouches for its vulnerability database'] : []),
     ...(source.commit === null
       ? [`git does not say which commit this is: ${source.reason ?? 'no reason is known'}`]
       : []),
     ...(source.dirty || here.dirty ? ['there are changes that are not committed'] : []),
-    ...standIns.map(({ image }) => `${image} was only stood in for`),
+    ...(standIns.length > 0 ? [`there were stand-ins for ${standIns.map(({ image }) => image).join(', ')}`] : []),
   ];
 }
 

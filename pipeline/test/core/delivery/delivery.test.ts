@@ -1,0 +1,235 @@
+// Delivery's decisions: tags, what may ship, how it is signed, what is stated.
+import { describe, expect, test } from 'vitest';
+import { parseBundle, statementFault } from '../../../src/core/delivery/bundle.ts';
+import { type Evidence, objections, objectionsBeyondLoopback, REQUIRED } from '../../../src/core/delivery/evidence.ts';
+import { parseRelease } from '../../../src/core/delivery/release.ts';
+import {
+  type Given,
+  SIGNING,
+  signArguments,
+  signingMode,
+  verifyArguments,
+} from '../../../src/core/delivery/signing.ts';
+import { provenance, STATEMENTS } from '../../../src/core/delivery/statements.ts';
+import { movingTags, tagsOf } from '../../../src/core/delivery/target.ts';
+import { PipelineError } from '../../../src/core/errors.ts';
+import { parseTarget } from '../../../src/stages/target.ts';
+
+const COMMIT = '0123456789abcdef0123456789abcdef01234567';
+const SOURCE = { commit: COMMIT, branch: 'main', dirty: false, reason: null };
+const DIGEST = `sha256:${'1'.repeat(64)}`;
+
+const faultOf = (work: () => unknown): string => {
+  try {
+    work();
+    return 'nothing was refused';
+  } catch (error) {
+    expect(error).toBeInstanceOf(PipelineError);
+    const { code, message } = error as PipelineError;
+    return `${code}: ${message}`;
+  }
+};
+
+describe('tags', () => {
+  const rows: [ref: string, branch: string | null, tags: string][] = [
+    ['', 'main', `${COMMIT} main`],
+    ['', 'feature/x y', `${COMMIT} feature-x-y`],
+    ['', null, COMMIT],
+    ['refs/heads/release/2', 'main', `${COMMIT} release-2`],
+    ['refs/tags/v1.2.3', 'main', `${COMMIT} 1.2.3 1.2 1`],
+    ['refs/tags/1.2.3', 'main', `${COMMIT} 1.2.3 1.2 1`],
+    ['refs/tags/v1.2.3-rc.1', 'main', `${COMMIT} 1.2.3-rc.1`],
+    ['refs/tags/nightly', 'main', `${COMMIT} nightly`],
+    ['refs/heads/-.x', null, `${COMMIT} x`],
+  ];
+  test.for(rows)('%j of %j', ([ref, branch, tags]) => expect(tagsOf({ ...SOURCE, branch }, ref).join(' ')).toBe(tags));
+  test('a ref that is none', () => expect(faultOf(() => tagsOf(SOURCE, 'main'))).toMatch(/^BAD_OPTION: --ref main/));
+  test('those that a release moves', () =>
+    expect(movingTags([COMMIT, '1.2.3', '1.2', '1', 'main', '1.2.3-rc.1'], COMMIT)).toEqual(['1.2', '1', 'main']));
+});
+
+describe('where to', () => {
+  const rows: [registry: string, repository: string, found: string][] = [
+    ['ghcr.io', 'Acme/App', 'ghcr.io acme/app false'],
+    ['127.0.0.1:5000', '', '127.0.0.1:5000 rehearsal/service true'],
+    ['localhost:5000', 'a/b', 'localhost:5000 a/b true'],
+    ['[::1]:5000', 'a/b', '[::1]:5000 a/b true'],
+  ];
+  test.for(rows)('%s %s', ([registry, repository, found]) =>
+    expect(Object.values(parseTarget(registry, repository)).join(' ')).toBe(found),
+  );
+  const refused: [registry: string, repository: string, said: RegExp][] = [
+    ['ghcr.io', '', /which repository of ghcr\.io is meant/],
+    ['ghcr.io/acme', 'app', /is not a registry and a repository/],
+    ['ghcr.io', 'acme/app:1', /is not a registry and a repository/],
+    ['ghcr.io', 'acme//app', /is no repository name/],
+    ['localhost.example', '', /which repository/],
+  ];
+  test.for(refused)('refused: %s %s', ([registry, repository, said]) =>
+    expect(faultOf(() => parseTarget(registry, repository))).toMatch(said),
+  );
+});
+
+describe('what may ship', () => {
+  const passed = REQUIRED.map((name) => ({ name, status: 'passed' as const, reason: null }));
+  const good: Evidence = {
+    digest: DIGEST,
+    recorded: { built: DIGEST, judged: DIGEST },
+    stages: passed,
+    gate: { status: 'passed', reasons: [], rehearsal: false },
+    source: SOURCE,
+    here: SOURCE,
+    standIns: [],
+  };
+  const other = `sha256:${'2'.repeat(64)}`;
+  const stages = (name: string, status: 'failed' | 'skipped' | 'not evaluated') =>
+    passed.map((stage) => (stage.name === name ? { ...stage, status, reason: null } : stage));
+  const anywhere: [what: string, change: Partial<Evidence>, said: RegExp][] = [
+    ['another image was built', { recorded: { built: other, judged: DIGEST } }, /image that was built is sha256:2/],
+    ['another image was judged', { recorded: { built: DIGEST, judged: other } }, /image that was judged is sha256:2/],
+    ['no image was built', { recorded: { built: null, judged: DIGEST } }, /the run built no image/],
+    ['no image was judged', { recorded: { built: DIGEST, judged: null } }, /the verdict is about no image/],
+    ...REQUIRED.map(
+      (name) =>
+        [`${name} failed`, { stages: stages(name, 'failed') }, new RegExp(`^${name} failed$`)] as [
+          string,
+          Partial<Evidence>,
+          RegExp,
+        ],
+    ),
+    ['a stage did not run', { stages: stages('test', 'skipped') }, /^test did not run$/],
+    ['a stage is not there', { stages: passed.slice(1) }, /^lint did not run$/],
+    [
+      'the gate says no',
+      { gate: { status: 'failed', reasons: ['1 CVE'], rehearsal: false } },
+      /the gate says no: 1 CVE/,
+    ],
+    [
+      'it is of another commit',
+      { here: { ...SOURCE, commit: 'f'.repeat(40) } },
+      /the run was of commit 0123456789ab, and this is ffffffffffff/,
+    ],
+  ];
+  test.for(anywhere)('nowhere: %s', ([, change, said]) => {
+    expect(objections({ ...good, ...change }).join('\n')).toMatch(said);
+  });
+  const beyond: [what: string, change: Partial<Evidence>, said: RegExp][] = [
+    ['not evaluated', { stages: stages('scan', 'not evaluated') }, /^scan was not evaluated$/],
+    ['a rehearsal’s verdict', { gate: { status: 'passed', reasons: [], rehearsal: true } }, /nobody vouches/],
+    ['changes', { source: { ...SOURCE, dirty: true } }, /not committed/],
+    ['changes here', { here: { ...SOURCE, dirty: true } }, /not committed/],
+    [
+      'no commit',
+      { source: { commit: null, branch: null, dirty: null, reason: 'no git' } },
+      /which commit this is: no git/,
+    ],
+    ['a stand-in', { standIns: [{ image: 'node:24', pin: '', recipe: '' }] }, /stand-ins for node:24/],
+  ];
+  test.for(beyond)('on loopback only: %s', ([, change, said]) => {
+    const evidence = { ...good, ...change };
+    expect(objectionsBeyondLoopback(evidence).join('\n')).toMatch(said);
+    if (!('source' in change)) expect(objections(evidence)).toEqual([]);
+  });
+  test('everywhere: what was proved', () =>
+    expect([...objections(good), ...objectionsBeyondLoopback(good)]).toEqual([]));
+});
+
+describe('signing', () => {
+  const nothing: Given = { key: false, password: false, oidcUrl: false, oidcToken: false };
+  const rows: [given: Partial<Given>, mode: 'key' | 'keyless' | null][] = [
+    [{}, null],
+    [{ key: true, password: true }, 'key'],
+    [{ oidcUrl: true, oidcToken: true }, 'keyless'],
+    [{ key: true, password: true, oidcUrl: true, oidcToken: true }, 'key'],
+  ];
+  test.for(rows)('%j: %s', ([given, mode]) => expect(signingMode({ ...nothing, ...given })).toBe(mode));
+  const halves: [given: Partial<Given>, said: RegExp][] = [
+    [{ key: true }, /a cosign key and no password/],
+    [{ password: true }, /a cosign password and no key/],
+    [{ oidcUrl: true }, /an --oidc-url and no --oidc-token/],
+    [{ oidcToken: true }, /an --oidc-token and no --oidc-url/],
+    [{ key: true, oidcUrl: true, oidcToken: true }, /a cosign key and no password/],
+  ];
+  test.for(halves)('half of it is refused: %j', ([given, said]) =>
+    expect(faultOf(() => signingMode({ ...nothing, ...given }))).toMatch(said),
+  );
+
+  test('with a key no service is asked, whichever version', () => {
+    const [old, current] = ['2.5.0', '3.1.3'].map((version) => signArguments(version, 'key', 'sbom', '/out'));
+    for (const words of [old, current])
+      expect(words).toEqual(expect.arrayContaining(['--key', SIGNING.key, '--tlog-upload=false']));
+    expect(old).not.toContain('--use-signing-config=false');
+    expect(current).toContain('--use-signing-config=false');
+  });
+  test('by identity the public log is asked', () => {
+    const words = signArguments('3.1.3', 'keyless', 'sbom', '/out').join(' ');
+    expect(words).not.toMatch(/--key|tlog/);
+  });
+  test('who has to have signed', () => {
+    const signer = { by: 'keyless', identity: '^x$', issuer: 'https://y' } as const;
+    expect(verifyArguments('3.1.3', signer, 'sbom', 'b')).toEqual(
+      expect.arrayContaining(['^x$', 'https://y', STATEMENTS.sbom]),
+    );
+    expect(verifyArguments('3.1.3', { by: 'key' }, 'sbom', 'b')).toContain(SIGNING.publicKey);
+  });
+});
+
+describe('statements', () => {
+  const bundle = (predicateType: string, predicate: unknown, digest = DIGEST) =>
+    JSON.stringify({
+      dsseEnvelope: {
+        payload: Buffer.from(
+          JSON.stringify({ predicateType, predicate, subject: [{ digest: { sha256: digest.slice(7) } }] }),
+        ).toString('base64'),
+      },
+    });
+  const rows: [what: string, type: string, predicate: unknown, fault: RegExp | null][] = [
+    ['a signature', STATEMENTS.signature, {}, null],
+    ['an SBOM', STATEMENTS.sbom, { spdxVersion: 'SPDX-2.3' }, null],
+    ['no SBOM', STATEMENTS.sbom, {}, /no SPDX document/],
+    ['no provenance', STATEMENTS.provenance, {}, /names no build/],
+    ['no verdict', STATEMENTS.verdict, {}, /./],
+  ];
+  test.for(rows)('%s', ([, type, predicate, fault]) => {
+    const statement = parseBundle(bundle(type, predicate));
+    if (statement === null) throw new Error('it is a bundle');
+    const said = statementFault(statement, DIGEST);
+    if (fault === null) expect(said).toBeNull();
+    else expect(said).toMatch(fault);
+    expect(statementFault(statement, `sha256:${'3'.repeat(64)}`)).toMatch(/not about this image/);
+  });
+  test.for(['', '{}', '[]', 'null', bundle('x', {}).slice(5)])('no bundle: %j', (text) =>
+    expect(parseBundle(text)).toBeNull(),
+  );
+  test('provenance holds commit and base, and its own predicate is sound', () => {
+    const said = provenance({
+      source: SOURCE,
+      repository: 'acme/app',
+      function: 'ci',
+      platforms: ['linux/amd64'],
+      materials: [`gcr.io/base:1@${DIGEST}`],
+      startedAt: 'a',
+      finishedAt: 'b',
+      builder: 'c',
+    });
+    expect(said).toMatchObject({
+      buildDefinition: {
+        resolvedDependencies: [
+          { digest: { gitCommit: COMMIT } },
+          { uri: 'docker://gcr.io/base:1', digest: { sha256: '1'.repeat(64) } },
+        ],
+      },
+    });
+    const statement = parseBundle(bundle(STATEMENTS.provenance, said));
+    expect(statement && statementFault(statement, DIGEST)).toBeNull();
+  });
+});
+
+test.for([
+  ['x', /not JSON/],
+  ['null', /version is undefined/],
+  ['{"schemaVersion":9}', /version is 9/],
+  ['{"schemaVersion":1}', /names no image/],
+] as const)('no release record: %s', ([text, said]) =>
+  expect(faultOf(() => parseRelease(text, 'release.json'))).toMatch(said),
+);
