@@ -38,6 +38,7 @@ export type StageInvocation = {
     strict: boolean;
     json: boolean;
     progress: 'auto' | 'tty' | 'plain';
+    compare: string | null;
     image: string | null;
     vulnDb: VulnDbChoice | null;
     base: string;
@@ -132,6 +133,7 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
       strict: values.strict === true,
       json: values.json === true,
       progress: choice(values, 'progress', ['auto', 'tty', 'plain'] as const),
+      compare: text(values, 'compare') ?? null,
       image: text(values, 'image') ?? null,
       vulnDb: toVulnDb(values),
       base: text(values, 'base') ?? '',

@@ -31,6 +31,7 @@ export const OPTIONS = {
   images: { value: 'DIR', summary: 'take images from a folder of OCI archives, not from a registry' },
   mirror: { value: 'REGISTRY=PLACE', repeatable: true, summary: 'ask this place first, e.g. docker.io=host/prefix' },
   platforms: { value: 'A,B', summary: `build the image for these (default ${DEFAULT_PLATFORM})` },
+  compare: { value: 'FILE', summary: "another run's result.json: fail unless the image is the same" },
   image: { value: 'FILE', summary: 'look at this OCI archive instead of building one' },
   'vuln-db': {
     value: 'PATH|REF',
@@ -96,7 +97,7 @@ const SIGN = ['cosign-key', 'cosign-password', 'oidc-url', 'oidc-token'] as cons
 export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   ci: {
     summary: 'all of the stages below, up to the gate (the default)',
-    options: [...RUN, 'platforms', ...GATE],
+    options: [...RUN, 'platforms', ...GATE, 'compare'],
     example: 'ci --output out',
   },
   lint: { summary: 'check format, lint rules and types', options: RUN, example: 'lint' },

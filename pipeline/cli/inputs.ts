@@ -12,6 +12,7 @@ type Options = StageInvocation['options'];
 /** Absolute paths of what is there; null for what was not named. */
 export type CheckedInputs = {
   images: string | null;
+  compare: string | null;
   image: string | null;
   baseline: string | null;
   replay: string | null;
@@ -25,6 +26,7 @@ export type CheckedInputs = {
 export function checkInputs(options: Options): CheckedInputs {
   return {
     images: folder('images', options.images, 'fill one: npx tsx pipeline/ci.ts images --output DIR'),
+    compare: file('compare', options.compare, 'name the result.json of another run'),
     image: file('image', options.image, 'name the image.tar that `build` wrote'),
     baseline: file('baseline', options.baseline, "name the verdict.json of the base branch's run"),
     replay: file('replay', options.replay, 'name the verdict.json that a run wrote'),
@@ -36,8 +38,8 @@ export function checkInputs(options: Options): CheckedInputs {
 }
 
 /** The files that a run reads, which may well be an earlier run's results. */
-export function filesOf({ image, baseline, replay, cosignPub }: CheckedInputs): string[] {
-  return [image, baseline, replay, cosignPub].filter((path) => path !== null);
+export function filesOf({ compare, image, baseline, replay, cosignPub }: CheckedInputs): string[] {
+  return [compare, image, baseline, replay, cosignPub].filter((path) => path !== null);
 }
 
 /** The folders of reports that a run reads, which may well be the one that it writes. */

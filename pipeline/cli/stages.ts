@@ -115,6 +115,7 @@ async function runOn(
       // The embedded engine asks mirrors itself, and what they lack it finds elsewhere.
       mirrors: engine.kind === 'embedded' ? [] : options.mirrors,
       strict: options.strict,
+      compare: inputs.compare === null ? undefined : host.file(inputs.compare),
       engine,
       ...deliveryOptions(dag, name, options.delivery, secrets, inputs),
       scanning: {

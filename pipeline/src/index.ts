@@ -357,6 +357,7 @@ export class Ci {
     source: Directory,
     @argument({ defaultPath: '.' }) repo: GitRepository,
     images?: Directory,
+    compare?: File,
     vulnDb?: Directory,
     vulnDbRef = '',
     vulnDbService?: Service,
@@ -370,7 +371,17 @@ export class Ci {
     const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors };
     const scanning = { ...NO_SCANNING, database, base, baseline, rehearsal };
     return toRun(
-      await runStages(stagesOf('ci'), { function: 'ci', source, repo, images, platforms, mirrors, strict, scanning }),
+      await runStages(stagesOf('ci'), {
+        function: 'ci',
+        source,
+        repo,
+        images,
+        platforms,
+        mirrors,
+        strict,
+        compare,
+        scanning,
+      }),
     );
   }
 }

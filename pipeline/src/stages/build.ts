@@ -1,5 +1,6 @@
 // Build: compile the service, put it together with what it ships with, and assemble the image by our own program.
 import { type Container, type Directory, dag, type File } from '@dagger.io/dagger';
+import { differences } from '../core/delivery/compare.ts';
 import type { ImageResult, StageResult, StandIn } from '../core/model.ts';
 import { imageSpec, parseServiceManifest, SERVICE, type ServiceManifest } from '../core/service.ts';
 import type { AssembledImage } from '../oci/assemble.ts';
@@ -19,7 +20,14 @@ const PROGRAMS = '/assembly/oci';
 const OUT = `${stepFolder('assemble')}/image`;
 
 export type Built = { stage: StageResult; archive: File | null; image: ImageResult | null; standIns: StandIn[] };
-export type BuildInputs = { service: Container; production: Container; platforms: readonly string[]; manifest: string };
+export type BuildInputs = {
+  service: Container;
+  production: Container;
+  platforms: readonly string[];
+  manifest: string;
+  /** What another run built, to be held against this one. */
+  other?: ImageResult | null;
+};
 
 export async function build(context: RunContext, inputs: BuildInputs): Promise<Built> {
   const output: Omit<Built, 'stage'> = { archive: null, image: null, standIns: [] };
@@ -38,7 +46,11 @@ export async function build(context: RunContext, inputs: BuildInputs): Promise<B
       const text = await assembled.container.file(`${OUT}/image.json`).contents();
       Object.assign(output, describe(text), { archive: assembled.container.file(`${OUT}/${IMAGE_FILE}`) });
     }
-    return { steps: [compiled.result, assembled.result] };
+    const steps = [compiled.result, assembled.result];
+    if (output.image === null || !inputs.other) return { steps };
+    const [first, ...more] = differences(output.image, inputs.other);
+    if (first === undefined) return { steps, remark: 'the same image as in the other run' };
+    return { steps, fault: `not the image of the other run: ${first}`, details: more };
   });
   return { stage, ...output };
 }

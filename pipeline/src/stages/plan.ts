@@ -2,7 +2,7 @@
 import type { File } from '@dagger.io/dagger';
 import { REQUIRED } from '../core/delivery/evidence.ts';
 import type { ScannedImage } from '../core/gate/verdict.ts';
-import type { AskedStage, StageResult } from '../core/model.ts';
+import type { AskedStage, ImageResult, StageResult } from '../core/model.ts';
 import { parseServiceManifest } from '../core/service.ts';
 import { skippedStage } from '../core/verdict.ts';
 import { type Built, build, IMAGE_FILE } from './build.ts';
@@ -53,6 +53,8 @@ export type PlanInputs = {
   /** An archive that was given, to be looked at instead of one that is built. */
   given: Shipped | null;
   delivery: Delivery | null;
+  /** What another run built, to be held against what this one builds. */
+  other: ImageResult | null;
 };
 
 /** The image that is described and scanned. */
@@ -117,8 +119,8 @@ export class Plan {
     return this.#once('build', async () => {
       const [service, production] = await Promise.all([this.#ready('service'), this.#ready('production')]);
       if (!service || !production) return lacking('build', 'install');
-      const { platforms, manifest } = this.#inputs;
-      const built = await build(this.#context, { service, production, platforms, manifest });
+      const { platforms, manifest, other } = this.#inputs;
+      const built = await build(this.#context, { service, production, platforms, manifest, other });
       this.#known.image = built.image;
       this.#known.standIns.push(...built.standIns);
       if (built.archive !== null) this.#known.files.set(IMAGE_FILE, built.archive);

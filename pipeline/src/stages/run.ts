@@ -1,5 +1,6 @@
 // One run: the stages that were asked for, what they share, and the report. Both doors and all functions come through here.
 import { type Directory, dag, type File, type GitRepository } from '@dagger.io/dagger';
+import { imageOf } from '../core/delivery/compare.ts';
 import type { PipelineError } from '../core/errors.ts';
 import type { AskedStage, EngineFacts, RunResult } from '../core/model.ts';
 import { parsePlatforms } from '../core/platforms.ts';
@@ -32,6 +33,8 @@ export type RunOptions = {
   /** For the images that stages use; an engine may ask mirrors itself. */
   mirrors: readonly string[];
   strict: boolean;
+  /** The result.json of another run: its image has to be the one that is built. */
+  compare?: File | undefined;
   /** Known on the laptop only. */
   engine?: EngineFacts;
   delivery?: DeliveryOptions;
@@ -112,6 +115,7 @@ async function runStages(
   const delivery = options.delivery === undefined ? null : await Delivery.prepare(context, known, options.delivery);
   const image = delivery?.recorded?.archive ?? scanned.image;
   const platforms = parsePlatforms(options.platforms);
+  const other = options.compare === undefined ? null : imageOf(await options.compare.contents());
   const facts = gitFacts(options.repo).then((found) => {
     known.source = found;
   });
@@ -135,6 +139,7 @@ async function runStages(
       baseline,
       rehearsal: rehearsal || (delivery?.isRehearsal ?? false),
       delivery,
+      other,
       given: image === undefined || given === null ? null : { archive: image, image: given },
     },
     known,

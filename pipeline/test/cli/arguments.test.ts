@@ -14,6 +14,7 @@ const stages: StageInvocation['options'] = {
   strict: false,
   json: false,
   progress: 'auto',
+  compare: null,
   image: null,
   vulnDb: null,
   base: '',

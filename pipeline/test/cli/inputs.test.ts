@@ -19,6 +19,7 @@ function check(line: string): { folder: string; checked: CheckedInputs } {
 }
 
 const NOTHING = {
+  compare: null,
   images: null,
   image: null,
   baseline: null,

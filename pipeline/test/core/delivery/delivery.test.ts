@@ -1,6 +1,7 @@
 // Delivery's decisions: tags, what may ship, how it is signed, what is stated.
 import { describe, expect, test } from 'vitest';
 import { parseBundle, statementFault } from '../../../src/core/delivery/bundle.ts';
+import { differences, imageOf } from '../../../src/core/delivery/compare.ts';
 import { type Evidence, objections, objectionsBeyondLoopback, REQUIRED } from '../../../src/core/delivery/evidence.ts';
 import { parseRelease } from '../../../src/core/delivery/release.ts';
 import {
@@ -14,6 +15,7 @@ import { provenance, STATEMENTS } from '../../../src/core/delivery/statements.ts
 import { movingTags, tagsOf } from '../../../src/core/delivery/target.ts';
 import { PipelineError } from '../../../src/core/errors.ts';
 import { parseTarget } from '../../../src/stages/target.ts';
+import { image } from '../make.ts';
 
 const COMMIT = '0123456789abcdef0123456789abcdef01234567';
 const SOURCE = { commit: COMMIT, branch: 'main', dirty: false, reason: null };
@@ -132,6 +134,33 @@ describe('what may ship', () => {
   });
   test('everywhere: what was proved', () =>
     expect([...objections(good), ...objectionsBeyondLoopback(good)]).toEqual([]));
+});
+
+describe('the image of another run', () => {
+  const here = image();
+  const [platform] = here.platforms as [(typeof here.platforms)[number]];
+  const rows: [what: string, theirs: ReturnType<typeof image>, said: RegExp[]][] = [
+    ['the same', image(), []],
+    [
+      'another base',
+      image({ digest: DIGEST, base: 'other@sha256:2' }),
+      [/^the base image: .* here, other@sha256:2 there$/],
+    ],
+    [
+      'another service',
+      image({ digest: DIGEST, platforms: [{ ...platform, appLayer: { digest: DIGEST, bytes: 1 } }] }),
+      [/^the layer of the service for linux\/amd64: /],
+    ],
+    ['fewer platforms', image({ digest: DIGEST, platforms: [] }), [/linux\/amd64: sha256:b+ here, none there$/]],
+    ['labels', image({ digest: DIGEST }), [/^configuration only: /]],
+  ];
+  test.for(rows)('%s', ([, theirs, said]) => {
+    const found = differences(here, imageOf(JSON.stringify({ image: theirs })));
+    expect(found).toEqual(said.map((pattern) => expect.stringMatching(pattern)));
+  });
+  test.for(['x', '{}', 'null', '{"image":null}'])('no result: %s', (text) =>
+    expect(faultOf(() => imageOf(text))).toMatch(/^BAD_RELEASE: /),
+  );
 });
 
 describe('signing', () => {

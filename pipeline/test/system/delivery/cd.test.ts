@@ -35,7 +35,7 @@ beforeAll(async () => {
   await edit(repository, 'service/src/serve.ts', (text) => text.replace('took too long to arrive', 'took too long'));
   await commitAll(repository, 'Say it in short');
   await release();
-});
+}, 1_200_000);
 
 const signing = () => [
   '--cosign-key',
