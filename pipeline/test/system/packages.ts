@@ -21,6 +21,50 @@ export const NPM = {
   },
 } as const satisfies Record<string, NpmPin>;
 
+/** Kubernetes' schemas and those of the operators that are used with it, as TypeScript types and validators. */
+export const KUBERNETES_MODELS: readonly NpmPin[] = [
+  {
+    name: 'kubernetes-models',
+    version: '5.1.0',
+    integrity: 'sha512-ym4Kiyr8BzGIWj4f853ytVYES1B8C1BdONRP5zodItPD1o//OEKuTwC5nFV3ZJtFGeMqOFbIYkpunSVXSlHS8g==',
+  },
+  {
+    name: '@kubernetes-models/prometheus-operator',
+    version: '6.0.0',
+    integrity: 'sha512-ySNW4T6U6Vn86bmcJ/emmAYJ/UrzpNvzxWexWJSALwgiO4FqCgL6WoqFsOReSiMhw/LlF+MljQvoiwD3RnaGmg==',
+  },
+  {
+    name: '@kubernetes-models/argo-cd',
+    version: '4.0.0',
+    integrity: 'sha512-xzgoF4x2iXJdbkOywP1tpZTzUzAU2dQ/LKBWHQKCupH/AQkJIgtv9J79+Vti5z4in/Kr6sUyCMBwDIF6YVWRfw==',
+  },
+  {
+    name: '@kubernetes-models/flux-cd',
+    version: '4.0.0',
+    integrity: 'sha512-/C/WIRCMUHhZLWzJk2oUW8VunCvd3FeRdU4MNxp4Skpc6Ny1SFFJWgpArhoRqWeEnSYpOd2a9a18D9tw4Gx23Q==',
+  },
+  {
+    name: '@kubernetes-models/apimachinery',
+    version: '3.0.2',
+    integrity: 'sha512-6Vbzr/tinxPBGGdfYjXiV9WPj8PEhyiqGJiWhXrsihK7h6glPj4HKUxZ0YwYXH/5uucm/NVef/xY3vZ4Crj1Fg==',
+  },
+  {
+    name: '@kubernetes-models/base',
+    version: '6.0.1',
+    integrity: 'sha512-pXKCFeSoL6RsMxoPDwaJ5JtijVjeuNCacgtYS9dImF7qFdzdc9lcQbem6y6Ug7/K6/bFOWdTu3qIX88IK81o0A==',
+  },
+  {
+    name: '@kubernetes-models/validate',
+    version: '5.0.2',
+    integrity: 'sha512-EzfxB8mu2VPlFYSwsMlZdgTeeqJGI2R58irUrZJWHxJqOqOhnau/oS9KNCZKXjdC2vFubU6v81m2CrIoU+/pxQ==',
+  },
+  {
+    name: 'ajv-formats',
+    version: '3.0.1',
+    integrity: 'sha512-8iUql50EUR+uUcdRQ3HDqa6EVyo3docL8g5WJ3FNcWmu62IbkGUue/pEyLBW8VGKKucTPgqeks4fIU1DA4yowQ==',
+  },
+];
+
 /** What a test takes from PyPI, by processor. */
 export const PYPI = {
   zizmor: {
