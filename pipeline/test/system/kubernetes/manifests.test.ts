@@ -10,12 +10,14 @@ import { ROOT, temporaryFolder } from '../support.ts';
 import { type Resource, schemaFaults, typeFaults, unpackModels } from './schemas.ts';
 
 const DEPLOY = join(ROOT, 'deploy');
-const parse = (text: string) => parseAllDocuments(text).map((document) => document.toJS() as Resource);
+const parse = <T = Resource>(text: string) => parseAllDocuments(text).map((document) => document.toJS() as T);
 const readAll = async (folder: string) => {
   const names = (await readdir(join(DEPLOY, folder))).filter(
     (name) => name.endsWith('.yaml') && name !== 'kustomization.yaml',
   );
-  return (await Promise.all(names.map((name) => readFile(join(DEPLOY, folder, name), 'utf8')))).flatMap(parse);
+  return (await Promise.all(names.map((name) => readFile(join(DEPLOY, folder, name), 'utf8')))).flatMap((text) =>
+    parse(text),
+  );
 };
 
 /** kustomize itself, or as a part of kubectl. */
@@ -40,6 +42,19 @@ test('base, examples and what kustomize makes of the overlays are valid', async 
   ];
   expect(await typeFaults(models, resources)).toBe('');
   expect(await schemaFaults(models, resources)).toEqual([]);
+});
+
+test('the receivers of the documentation are valid', async () => {
+  const blocks = (await readFile(join(DEPLOY, 'receivers.md'), 'utf8')).matchAll(
+    /```yaml\n(- name: \w+\n {2}\w+Configs:[\s\S]*?)```/g,
+  );
+  const receivers = [...blocks].flatMap(([, text = '']) => parse<{ name: string }[]>(text)).flat();
+  expect(receivers.map(({ name }) => name)).toEqual(['teams', 'slack']);
+  const metadata = { name: 'documentation' };
+  const spec = { route: { receiver: 'teams' }, receivers };
+  const resource = { apiVersion: 'monitoring.coreos.com/v1alpha1', kind: 'AlertmanagerConfig', metadata, spec };
+  expect(await typeFaults(models, [resource])).toBe('');
+  expect(await schemaFaults(models, [resource])).toEqual([]);
 });
 
 const slips: [name: string, from: string, to: string, found: RegExp][] = [
