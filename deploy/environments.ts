@@ -1,4 +1,5 @@
 // The two places that it is deployed to, how they differ, and what is released there.
+import { parseRelease, type Release } from '../pipeline/src/core/delivery/release.ts';
 import { PipelineError } from '../pipeline/src/core/errors.ts';
 import { type RenderedFile, yamlFile } from './resource.ts';
 import { read } from './sources.ts';
@@ -12,34 +13,28 @@ export const ENVIRONMENTS = {
 export type EnvironmentName = keyof typeof ENVIRONMENTS;
 export const isEnvironment = (name: string): name is EnvironmentName => Object.hasOwn(ENVIRONMENTS, name);
 
-/** What of release.json a deployment says. */
-export type Release = { image: { name: string; digest: string }; commit: string; built: string };
-
 export const releaseFile = (name: EnvironmentName) => `deploy/overlays/${name}/release.json`;
 
-/** Read a release record; whatever else it ties together stays in the registry, beside the image. */
-export function parseRelease(text: string, where: string): Release {
-  const { image, commit, built } = JSON.parse(text) as Partial<Release>;
+/** A release record that a cluster can be given. Throws for one that it can't. */
+export function readRelease(text: string, where: string): Release {
+  const release = parseRelease(text, where);
+  const { image, source, built, rehearsal } = release;
   const faults = [
-    /^[\w.:-]+(\/[\w.-]+)+$/.test(image?.name ?? '') ? '' : 'image.name',
-    /^sha256:[0-9a-f]{64}$/.test(image?.digest ?? '') ? '' : 'image.digest',
-    /^[0-9a-f]{40}$/.test(commit ?? '') ? '' : 'commit',
+    /^[\w.:-]+(\/[\w.-]+)+$/.test(image.name ?? '') ? '' : 'image.name',
+    /^sha256:[0-9a-f]{64}$/.test(image.digest) ? '' : 'image.digest',
+    /^[0-9a-f]{40}$/.test(source?.commit ?? '') ? '' : 'source.commit',
     Number.isNaN(Date.parse(built ?? '')) ? 'built' : '',
   ].filter((fault) => fault !== '');
-  if (image === undefined || commit === undefined || built === undefined || faults.length > 0) {
-    throw new PipelineError(
-      'BAD_OPTION',
-      `${where} has no sound ${faults.join(', ')}`,
-      'name the release.json that cd wrote',
-    );
-  }
-  return { image: { name: image.name, digest: image.digest }, commit, built };
+  const hint = 'name the release.json of a cd that was no rehearsal';
+  if (faults.length > 0) throw new PipelineError('BAD_RELEASE', `${where} has no sound ${faults.join(', ')}`, hint);
+  if (rehearsal) throw new PipelineError('BAD_RELEASE', `${where} is of a rehearsal, which no cluster can pull`, hint);
+  return release;
 }
 
 export function overlay(name: EnvironmentName): RenderedFile[] {
   const { host, minReplicas, maxReplicas } = ENVIRONMENTS[name];
-  const { image, commit, built } = parseRelease(read(releaseFile(name)), releaseFile(name));
-  const env = { APP_COMMIT: commit, APP_BUILT: built, APP_DIGEST: image.digest };
+  const { image, source, built } = readRelease(read(releaseFile(name)), releaseFile(name));
+  const env = { APP_COMMIT: source.commit ?? '', APP_BUILT: built, APP_DIGEST: image.digest };
   const namespace = `drydock-${name}`;
   return [
     yamlFile(`overlays/${name}/kustomization.yaml`, [

@@ -9,7 +9,7 @@ import {
   type EnvironmentName,
   isEnvironment,
   overlay,
-  parseRelease,
+  readRelease,
   releaseFile,
 } from './environments.ts';
 import { alertmanagerConfig, prometheusRule, serviceMonitor } from './monitoring.ts';
@@ -80,8 +80,9 @@ function release(environment: string, file: string): void {
       `write npm run deploy -- ${known} out/release.json`,
     );
   }
-  const record = parseRelease(readFileSync(file, 'utf8'), file);
-  writeFileSync(join(ROOT, releaseFile(environment)), `${JSON.stringify(record, null, 2)}\n`);
+  const text = readFileSync(file, 'utf8');
+  readRelease(text, file);
+  writeFileSync(join(ROOT, releaseFile(environment)), text);
 }
 
 function main([environment, file = 'out/release.json']: readonly string[]): void {

@@ -62,7 +62,7 @@ const REQUIRED: Readonly<Record<string, string[]>> = { explain: ['verdict'] };
 // ------------------------------------------------------------------------------------------------------ two doors
 
 /** The repository and its services: the laptop's door knows them by itself. */
-const FILLED_IN = ['source', 'repo', 'vuln-db-service'];
+const FILLED_IN = ['source', 'repo', 'vuln-db-service', 'registry-service'];
 /** About the terminal, the engine and the disk of a laptop. */
 const LAPTOP = ['engine', 'offline', 'output', 'json', 'progress', 'verbose', 'yes', 'help', 'version'];
 /** Dagger takes a list once, a laptop its items one by one. */

@@ -1,8 +1,5 @@
 // Asks the outside about one pin: image registries, GitHub, npm. Each answer is what `decide` wants to know.
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Decision, decide, type Pin, type Release } from '../../src/core/pins/decide.ts';
 import type { ActionPin } from '../../src/core/pins/rewrite.ts';
@@ -37,16 +34,9 @@ async function createdOf(client: RegistryClient, reference: Reference, tag: stri
     document = await client.manifest({ ...reference, digest });
   }
   const { config } = parseManifest(document.bytes, where);
-  const folder = await mkdtemp(join(tmpdir(), 'drydock-pins-'));
-  try {
-    const file = join(folder, 'config.json');
-    await client.blobToFile(reference, config, file);
-    const { created } = parseConfig(await readFile(file), where);
-    const date = new Date(created ?? 0);
-    return date.getTime() > 0 ? date : null;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const { created } = parseConfig(await client.blob(reference, config), where);
+  const date = new Date(created ?? 0);
+  return date.getTime() > 0 ? date : null;
 }
 
 /** GitHub's own address is in every job's environment, as is that of a GitHub at home. */

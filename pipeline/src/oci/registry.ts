@@ -97,7 +97,7 @@ export class RegistryClient {
       let path: string | undefined = `tags/list?n=${TAGS_A_PAGE}`;
       for (let page = 0; path !== undefined && page < MAX_PAGES; page += 1) {
         const call: Call = { method: 'GET', path, actions: 'pull' };
-        path = await this.#retried(async () => {
+        path = await retried(this.#options, async () => {
           const response = await this.#send(endpoint, call);
           const listed = parseTags(await this.#readDocument(response, endpoint), endpoint);
           names.push(...listed.names);

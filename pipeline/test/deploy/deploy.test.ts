@@ -3,10 +3,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { parseRelease } from '../../../deploy/environments.ts';
+import { readRelease } from '../../../deploy/environments.ts';
 import { alertmanagerConfig, NOT_OURS, prometheusRule } from '../../../deploy/monitoring.ts';
 import { render } from '../../../deploy/render.ts';
 import { ROOT, type RuleGroup, ruleGroups } from '../../../deploy/sources.ts';
+import { type Release, renderRelease } from '../../src/core/delivery/release.ts';
 import { pinned } from '../../src/pins.ts';
 import { refusalOf } from '../cli/make.ts';
 
@@ -62,11 +63,11 @@ test('nginx is the pinned image', () => expect(read('base/nginx.yaml')).toContai
 
 for (const name of ['staging', 'production']) {
   test(`${name} runs the digest of its release record, and says so`, () => {
-    const { image, commit } = JSON.parse(read(`overlays/${name}/release.json`));
+    const { image, source } = JSON.parse(read(`overlays/${name}/release.json`));
     const { images } = parse(read(`overlays/${name}/kustomization.yaml`));
     expect(images).toEqual([{ name: 'app', newName: image.name, digest: image.digest }]);
     expect(read(`overlays/${name}/patches.yaml`)).toContain(`value: ${image.digest}\n`);
-    expect(read(`overlays/${name}/patches.yaml`)).toMatch(new RegExp(`value: "?${commit}"?\\n`));
+    expect(read(`overlays/${name}/patches.yaml`)).toMatch(new RegExp(`value: "?${source.commit}"?\\n`));
   });
 }
 
@@ -111,29 +112,37 @@ for (const { metadata, spec } of base.filter(({ kind }) => kind === 'Deployment'
 
 // --------------------------------------------------------------------------------------------------------- releases
 
-const RECORD = {
-  image: { name: 'ghcr.io/owner/name', digest: `sha256:${'a'.repeat(64)}` },
-  commit: 'b'.repeat(40),
+const RECORD: Release = {
+  schemaVersion: 1,
+  image: { name: 'ghcr.io/owner/name', digest: `sha256:${'a'.repeat(64)}`, tags: ['main'] },
+  source: { commit: 'b'.repeat(40), branch: 'main', dirty: false, reason: null },
   built: '2026-06-01T00:00:00Z',
-  verdict: 'passed',
+  released: '2026-06-01T01:00:00Z',
+  gate: { status: 'passed', policyFrom: 'the working tree' },
+  smoke: { status: 'passed', passed: 30, rows: 30 },
+  signed: { by: 'keyless', statements: ['provenance'] },
+  previous: null,
+  rehearsal: false,
 };
 
-test('of a release record image, commit and time are taken', () => {
-  const { verdict: _verdict, ...taken } = RECORD;
-  expect(parseRelease(JSON.stringify(RECORD), 'release.json')).toEqual(taken);
-});
+test('a release record as cd writes it is taken', () =>
+  expect(readRelease(renderRelease(RECORD), 'release.json')).toEqual(RECORD));
 
+const { image, source } = RECORD;
 const unsound: [change: object, fault: string][] = [
-  [{ image: { name: 'ghcr.io/owner/name', digest: 'latest' } }, 'image.digest'],
-  [{ image: { name: 'name', digest: RECORD.image.digest } }, 'image.name'],
-  [{ image: undefined }, 'image.name, image.digest'],
-  [{ commit: 'main' }, 'commit'],
-  [{ built: 'today' }, 'built'],
+  [{ image: { ...image, digest: 'latest' } }, 'has no sound image.digest'],
+  [{ image: { ...image, name: 'name' } }, 'has no sound image.name'],
+  [{ source: { ...source, commit: null } }, 'has no sound source.commit'],
+  [{ built: 'today', source: undefined }, 'has no sound source.commit, built'],
+  [{ rehearsal: true }, 'is of a rehearsal, which no cluster can pull'],
+  [{ image: undefined }, 'is no release record: it names no image'],
 ];
 for (const [change, fault] of unsound) {
-  test(`a release record without ${fault} is refused: ${JSON.stringify(change)}`, () =>
-    expect(refusalOf(() => parseRelease(JSON.stringify({ ...RECORD, ...change }), 'release.json'))).toMatchObject({
+  test(`a release record is refused: ${JSON.stringify(change)}`, () => {
+    const text = JSON.stringify({ ...RECORD, ...change });
+    expect(refusalOf(() => readRelease(text, 'release.json'))).toMatchObject({
       exitCode: 2,
-      message: `release.json has no sound ${fault}`,
-    }));
+      message: `release.json ${fault}`,
+    });
+  });
 }

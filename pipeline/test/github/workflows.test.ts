@@ -96,7 +96,7 @@ test('jobs may do this, and no more', () => {
     'cd.yml: ci': scan,
     'cd.yml: cd': { contents: 'read', packages: 'write', 'id-token': 'write' },
     'ci.yml: ci': scan,
-    'scheduled.yml: deployed': scan,
+    'scheduled.yml: deployed': { ...scan, packages: 'read' },
     'scheduled.yml: pins': { contents: 'read' },
   });
 });

@@ -113,7 +113,7 @@ for (const name of ['staging', 'production']) {
       expect(container?.image).toBe(`${release.image.name}@${release.image.digest}`);
       const env = Object.fromEntries((container?.env ?? []).map((variable) => [variable.name, variable.value]));
       expect(env).toMatchObject({
-        APP_COMMIT: release.commit,
+        APP_COMMIT: release.source.commit,
         APP_BUILT: release.built,
         APP_DIGEST: release.image.digest,
       });
