@@ -76,11 +76,16 @@ export type ImagesInvocation = {
   names: PinName[];
   options: EngineOptions & { output: string; platforms: string[] };
 };
+export type PinsInvocation = {
+  kind: 'pins';
+  options: Pick<EngineOptions, 'offline' | 'mirrors'> & { check: boolean; strict: boolean };
+};
 export type DoctorInvocation = { kind: 'doctor'; options: EngineOptions & { json: boolean } };
 export type Invocation =
   | StageInvocation
   | ImagesInvocation
   | ExplainInvocation
+  | PinsInvocation
   | DoctorInvocation
   | { kind: 'completion'; shell: Shell }
   | { kind: 'help'; of: FunctionName | null }
@@ -113,6 +118,7 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
     };
   }
   const engineOptions = toEngineOptions(values);
+  if (name === 'pins') return { kind: 'pins', options: toPinsOptions(operands, values, engineOptions) };
   const platforms = parsePlatforms([text(values, 'platforms') ?? DEFAULT_PLATFORM]);
   if (name === 'images') {
     const output = text(values, 'output') ?? 'images';
@@ -187,6 +193,19 @@ function toEngineOptions(values: Values): EngineOptions {
   }
   const mirrors = checkMirrors(Array.isArray(values.mirror) ? values.mirror : []);
   return { engine, offline, mirrors, verbose: values.verbose === true, yes: values.yes === true };
+}
+
+function toPinsOptions(
+  [action, ...more]: readonly string[],
+  values: Values,
+  { offline, mirrors }: EngineOptions,
+): PinsInvocation['options'] {
+  if (action !== 'update') {
+    const given = action === undefined ? 'pins was not told what to do' : `pins cannot ${action}`;
+    throw new PipelineError('BAD_OPTION', given, 'write pins update, or pins update --check');
+  }
+  if (more.length > 0) throw unexpected('pins', more);
+  return { offline, mirrors, check: values.check === true, strict: values.strict === true };
 }
 
 /** Known options only, each checked here: parseArgs' own errors name neither function nor way out. */

@@ -2,7 +2,7 @@
 import type { StageFunction } from '../src/core/functions.ts';
 import { DEFAULT_PLATFORM } from '../src/core/platforms.ts';
 
-export type FunctionName = StageFunction | 'explain' | 'images' | 'doctor' | 'completion';
+export type FunctionName = StageFunction | 'explain' | 'images' | 'pins' | 'doctor' | 'completion';
 
 type FunctionInfo = {
   summary: string;
@@ -63,6 +63,7 @@ export const OPTIONS = {
   to: { value: 'DIGEST', summary: 'go back to this image (default: what the release record says came before)' },
   verdict: { value: 'FILE', summary: 'the verdict to explain (default out/verdict.json)' },
   before: { value: 'FILE', summary: 'an earlier verdict: say what moved it since' },
+  check: { summary: 'say what is due, and write nothing' },
   strict: { summary: 'fail also when something could not be evaluated' },
   json: { summary: 'print the result as JSON; everything else goes to stderr' },
   progress: {
@@ -158,6 +159,12 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     operands: '[NAME…]',
     options: [...GENERAL, 'output', 'platforms'],
     example: 'images node runtime --output images',
+  },
+  pins: {
+    summary: 'move every pin (images, actions, packages) to its successor, a week after that came out',
+    operands: 'update',
+    options: ['check', 'strict', 'offline', 'mirror'],
+    example: 'pins update --check',
   },
   doctor: {
     summary: 'say what of this machine stands in the way of a run, and what mends it',

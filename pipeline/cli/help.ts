@@ -75,7 +75,11 @@ export function renderCompletion(shell: Shell): string {
 const USE = `alias drydock='${COMMAND}'`;
 
 /** What can stand behind a function's name. */
-const OPERANDS: Partial<Record<FunctionName, readonly string[]>> = { images: PIN_NAMES, completion: ['bash', 'zsh'] };
+const OPERANDS: Partial<Record<FunctionName, readonly string[]>> = {
+  images: PIN_NAMES,
+  pins: ['update'],
+  completion: ['bash', 'zsh'],
+};
 
 function bash(): string {
   const cases = FUNCTION_NAMES.map((name) => {

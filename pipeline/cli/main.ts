@@ -45,6 +45,10 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
       const { doctor } = await import('./doctor/doctor.ts');
       return await doctor(invocation, ROOT, terminal);
     }
+    case 'pins': {
+      const { updatePins } = await import('./pins/pins.ts');
+      return await updatePins(invocation, ROOT, terminal);
+    }
     case 'images': {
       const { writeImages } = await import('./images.ts');
       return await writeImages(invocation, ROOT, terminal);

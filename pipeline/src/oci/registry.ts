@@ -32,6 +32,9 @@ export type RegistryOptions = Patience & {
 /** A manifest or index as the registry holds it; the bytes hash to the digest. `host` is who answered: the registry or a mirror. */
 export type Document = { bytes: Buffer; mediaType: string; digest: string; size: number; host: string };
 
+/** `uploaded` is by digest, and empty where a registry does not say it (Google's does). */
+export type Tags = { names: string[]; uploaded: ReadonlyMap<string, Date> };
+
 /** Which rights a token is asked for. */
 type Actions = 'pull' | 'pull,push';
 
@@ -54,6 +57,9 @@ export type WriteCall = Omit<Call, 'actions'>;
 const ACCEPT = [MEDIA.index, MEDIA.manifest, MEDIA.dockerIndex, MEDIA.dockerManifest].join(', ');
 const MAX_REDIRECTS = 5;
 const NO_TAG = 'latest';
+/** What registries give at most. */
+const TAGS_A_PAGE = 1000;
+const MAX_PAGES = 100;
 
 /** Speaks to registries, and remembers their tokens as long as it lives. */
 export class RegistryClient {
@@ -80,6 +86,26 @@ export class RegistryClient {
         const bytes = await this.#readDocument(response, endpoint);
         return checkDocument(bytes, response, wanted, endpoint);
       });
+    });
+  }
+
+  /** Every tag of a repository, page by page. */
+  async tags(reference: Reference): Promise<Tags> {
+    return await this.#fromAny(reference, async (endpoint) => {
+      const names: string[] = [];
+      const uploaded = new Map<string, Date>();
+      let path: string | undefined = `tags/list?n=${TAGS_A_PAGE}`;
+      for (let page = 0; path !== undefined && page < MAX_PAGES; page += 1) {
+        const call: Call = { method: 'GET', path, actions: 'pull' };
+        path = await retried(this.#options, async () => {
+          const response = await this.#send(endpoint, call);
+          const listed = parseTags(await this.#readDocument(response, endpoint), endpoint);
+          names.push(...listed.names);
+          for (const [digest, date] of listed.uploaded) uploaded.set(digest, date);
+          return nextPage(response.headers.get('link'));
+        });
+      }
+      return { names: [...new Set(names)], uploaded };
     });
   }
 
@@ -431,6 +457,26 @@ function mediaTypeOf(bytes: Buffer, response: Response, where: string): string {
   if (ACCEPT.split(', ').includes(header)) return header;
   if (!isIndex) parseManifest(bytes, where);
   return isIndex ? MEDIA.index : MEDIA.manifest;
+}
+
+function parseTags(bytes: Buffer, { host, repository }: Endpoint): Tags {
+  try {
+    const { tags, manifest } = JSON.parse(bytes.toString('utf8')) as {
+      tags: string[] | null;
+      manifest?: Record<string, { timeUploadedMs?: string }>;
+    };
+    const uploaded = Object.entries(manifest ?? {}).flatMap(([digest, { timeUploadedMs }]): [string, Date][] =>
+      Number(timeUploadedMs) > 0 ? [[digest, new Date(Number(timeUploadedMs))]] : [],
+    );
+    return { names: [...(tags ?? [])], uploaded: new Map(uploaded) };
+  } catch (cause) {
+    throw new OciError('REGISTRY_ERROR', `${host} lists no tags of ${repository}`, 'try again later', { cause });
+  }
+}
+
+/** `</v2/name/tags/list?last=x&n=1000>; rel="next"`: the part that a call has. Whatever host it names, ours is asked. */
+function nextPage(link: string | null): string | undefined {
+  return /<[^>]*\/(tags\/list\?[^>]+)>\s*;[^,]*rel="?next"?/.exec(link ?? '')?.[1];
 }
 
 async function writeChecked(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {

@@ -41,6 +41,11 @@ const stages: StageInvocation['options'] = {
 };
 
 const lines: [line: string, meant: Invocation][] = [
+  ['pins update', { kind: 'pins', options: { offline: false, mirrors: [], check: false, strict: false } }],
+  [
+    'pins update --check --strict --offline --mirror docker.io=one/hub',
+    { kind: 'pins', options: { offline: true, mirrors: ['docker.io=one/hub'], check: true, strict: true } },
+  ],
   ['', { kind: 'stages', function: 'ci', options: stages }],
   ['ci', { kind: 'stages', function: 'ci', options: stages }],
   ['lint', { kind: 'stages', function: 'lint', options: stages }],
@@ -133,7 +138,7 @@ for (const [line, meant] of lines) {
 }
 
 const FUNCTIONS =
-  'functions: ci, lint, test, build, sbom, scan, gate, smoke, publish, cd, verify, rollback, explain, images, doctor, completion';
+  'functions: ci, lint, test, build, sbom, scan, gate, smoke, publish, cd, verify, rollback, explain, images, pins, doctor, completion';
 const refusals: [line: string, code: string, message: string, hint: string][] = [
   ['lnit', 'UNKNOWN_FUNCTION', 'there is no function "lnit"', 'did you mean lint?'],
   ['BUILD', 'UNKNOWN_FUNCTION', 'there is no function "BUILD"', 'did you mean build?'],
@@ -230,6 +235,16 @@ const refusals: [line: string, code: string, message: string, hint: string][] = 
   ['images nod', 'BAD_OPTION', 'no image is pinned as "nod"', 'did you mean node?'],
   ['images nodealp', 'BAD_OPTION', 'no image is pinned as "nodealp"', 'did you mean nodeAlpine?'],
   ['images postgres', 'BAD_OPTION', 'no image is pinned as "postgres"', `pins: ${PIN_NAMES.join(', ')}`],
+
+  ['pins', 'BAD_OPTION', 'pins was not told what to do', 'write pins update, or pins update --check'],
+  ['pins upgrade', 'BAD_OPTION', 'pins cannot upgrade', 'write pins update, or pins update --check'],
+  [
+    'pins update node',
+    'BAD_OPTION',
+    'pins does not know what to do with "node"',
+    'one function at a time; options begin with --',
+  ],
+  ['lint --check', 'UNKNOWN_OPTION', 'lint does not take --check', 'what it takes: lint --help'],
 
   ['completion', 'BAD_OPTION', 'no shell was named', 'write completion bash, or completion zsh'],
   ['completion fish', 'BAD_OPTION', 'there is no completion for "fish"', 'write completion bash, or completion zsh'],

@@ -32,6 +32,10 @@ export async function startRegistry(content: Content, first: Handler = () => und
 }
 
 function serve({ repository, tags, blobs }: Content, url: string, response: ServerResponse): void {
+  if (url.startsWith(`/v2/${repository}/tags/list?`)) {
+    response.writeHead(200).end(JSON.stringify({ name: repository, tags: Object.keys(tags) }));
+    return;
+  }
   const [, name, kind, what = ''] = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(url) ?? [];
   const digest = tags[what] ?? what;
   const bytes = blobs.get(digest);

@@ -469,3 +469,52 @@ describe('mirrors', () => {
     expect(fault.message).toContain(`(besides: ${mirror.host} has no such image`);
   });
 });
+
+// --------------------------------------------------------------------------------------------------------- tags
+
+/** Answers a list of tags page by page, as registries do: the next one is named by a header. */
+const pages =
+  (lists: Readonly<Record<string, object>>, link: (query: string) => string): Handler =>
+  ({ url = '' }, response) => {
+    const [, query = ''] = /\/tags\/list\?(.*)$/.exec(url) ?? [];
+    const body = lists[query];
+    if (body === undefined) return false;
+    const queries = Object.keys(lists);
+    const next = queries[queries.indexOf(query) + 1];
+    response.writeHead(200, next === undefined ? {} : { link: link(next) }).end(JSON.stringify(body));
+    return true;
+  };
+
+const links: [name: string, link: (query: string) => string][] = [
+  ['a path', (query) => `</v2/team/small/tags/list?${query}>; rel="next"`],
+  [
+    'an address of another host, which is not asked',
+    (query) => `<http://192.0.2.1/v2/team/small/tags/list?${query}>; rel=next`,
+  ],
+];
+for (const [name, link] of links) {
+  test(`tags are read to the last page, the next one named by ${name}`, async () => {
+    const lists = { 'n=1000': { tags: ['1.0', '1.1'] }, 'n=1000&last=1.1': { tags: ['1.1', '2.0'] } };
+    const { host } = await registry(pages(lists, link));
+    expect((await client().tags(at(host))).names).toEqual(['1.0', '1.1', '2.0']);
+  });
+}
+
+test('a registry that says when an image came is believed', async () => {
+  const manifest = { [DIGEST]: { timeUploadedMs: '1700000000000' }, 'sha256:b': { timeUploadedMs: '0' } };
+  const { host } = await registry(pages({ 'n=1000': { tags: ['1.0'], manifest } }, () => ''));
+  expect([...(await client().tags(at(host))).uploaded]).toEqual([[DIGEST, new Date(1_700_000_000_000)]]);
+});
+
+test('a repository without tags has none', async () => {
+  const { host } = await registry(pages({ 'n=1000': { tags: null } }, () => ''));
+  expect((await client().tags(at(host))).names).toEqual([]);
+});
+
+test('what is no list of tags is a fault of the registry', async () => {
+  const { host } = await registry((_, response) => {
+    response.writeHead(200).end('<html>');
+    return true;
+  });
+  expect((await faultOf(client().tags(at(host)))).code).toBe('REGISTRY_ERROR');
+});

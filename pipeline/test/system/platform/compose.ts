@@ -3,11 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { $, type ProcessOutput } from 'zx';
-import { fetchAll, wantedOf } from '../../../engine/images/assembled/cache.ts';
 import { openDeb } from '../../../engine/images/assembled/deb.ts';
 import type { DebianPin } from '../../../engine/images/assembled/lock-file.ts';
-import { hostRegistries } from '../../../engine/images/assembled/registries.ts';
-import { cacheFolder } from '../../../engine/store/store.ts';
+import { debianPackage, ofThisProcessor } from '../packages.ts';
 import { ROOT, temporaryFolder } from '../support.ts';
 
 const PIN = { name: 'docker-compose', version: '2.26.1-4', archive: 'debian' } as const;
@@ -39,12 +37,8 @@ export async function compose(): Promise<(args: string[], env?: Record<string, s
 }
 
 async function packagedProgram(): Promise<Buffer> {
-  const pin = PINS[process.arch];
-  if (pin === undefined) throw new Error(`no Docker Compose is pinned for ${process.arch}`);
-  const wanted = wantedOf({ debian: [pin], npm: [], pypi: [] });
-  const cache = join(cacheFolder(), 'packages');
-  const packages = await fetchAll(wanted, { cache, offline: false, registries: hostRegistries(), log: () => {} });
-  for await (const entry of openDeb(packages.get(pin) ?? Buffer.alloc(0), pin.path).data()) {
+  const pin = ofThisProcessor(PINS);
+  for await (const entry of openDeb(await debianPackage(pin), pin.path).data()) {
     if (entry.path.endsWith('/cli-plugins/docker-compose')) return await buffer(entry.content);
   }
   throw new Error(`${pin.path} has no program`);

@@ -1,0 +1,177 @@
+// `pins update`: looks for successors of every pin, tells what becomes of each, and writes what is due as one change.
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { EXIT, reasonOf } from '../../src/core/errors.ts';
+import { COOL_DOWN_DAYS, type Decision } from '../../src/core/pins/decide.ts';
+import { moveActions, moveImages, movePackages } from '../../src/core/pins/rewrite.ts';
+import { dockerCredentials, parseMirrors, RegistryClient } from '../../src/oci/registry.ts';
+import type { PinsInvocation } from '../arguments.ts';
+import { readDockerConfig } from '../docker-config.ts';
+import type { Terminal } from '../terminal.ts';
+import { askGitHub, askNpm, askRegistry, type GitHub } from './ask.ts';
+import { type Inventory, takeInventory } from './inventory.ts';
+
+/** What belongs together moves together, and not by itself. */
+const HELD: Readonly<Record<string, string>> = {
+  engine: 'moves by hand with @dagger.io/dagger, dagger.json and .github/install-dagger',
+  '@dagger.io/dagger': 'moves by hand with the engine',
+};
+
+type Asked<P> = { pin: P; title: string; answer: Decision | { notEvaluated: string } };
+
+export async function updatePins(
+  { options }: PinsInvocation,
+  root: string,
+  terminal: Terminal,
+  now: Date = new Date(),
+  inventory: Inventory = takeInventory(root),
+): Promise<number> {
+  const answers = await Promise.race([askAll(inventory, options, now), terminal.interrupted]);
+  const all = [...answers.images, ...answers.actions, ...answers.packages];
+  for (const asked of all) for (const line of describe(asked)) terminal.out.write(`${line}\n`);
+  const due = all.filter((asked) => dueOf(asked) !== null).length;
+  const unknown = all.filter(({ answer }) => 'notEvaluated' in answer).length;
+  terminal.out.write(`${all.length} pins: ${due} due, ${unknown} not evaluated\n`);
+  if (due > 0 && !options.check) {
+    for (const path of writeMoves(root, inventory, answers)) terminal.out.write(`wrote ${path}\n`);
+    terminal.out.write('next: npm test; where an image has a stand-in, move that too (CONTRIBUTING.md)\n');
+  }
+  return (options.check && due > 0) || (options.strict && unknown > 0) ? EXIT.failed : EXIT.ok;
+}
+
+type Answers = {
+  images: Asked<Inventory['images'][number]>[];
+  actions: Asked<Inventory['actions'][number]>[];
+  packages: Asked<Inventory['packages'][number]>[];
+};
+
+async function askAll(inventory: Inventory, options: PinsInvocation['options'], now: Date): Promise<Answers> {
+  const config = readDockerConfig(process.env);
+  const client = new RegistryClient({
+    mirrors: parseMirrors(options.mirrors),
+    credentials: (registry) => (config === null ? undefined : dockerCredentials(config, registry)),
+    attempts: 2,
+    reachMs: 5000,
+  });
+  const { GITHUB_API_URL = 'https://api.github.com', GITHUB_TOKEN = '' } = process.env;
+  const github: GitHub = { api: GITHUB_API_URL, token: GITHUB_TOKEN };
+  const ask = async <P>(pins: readonly P[], titleOf: (pin: P) => string, question: (pin: P) => Promise<Decision>) =>
+    await inTurns(pins, async (pin): Promise<Asked<P>> => {
+      if (options.offline) return { pin, title: titleOf(pin), answer: { notEvaluated: 'nobody is asked (--offline)' } };
+      const answer = await question(pin).catch((error: unknown) => ({ notEvaluated: whyNot(error) }));
+      return { pin, title: titleOf(pin), answer };
+    });
+  const [images, actions, packages] = await Promise.all([
+    ask(
+      inventory.images,
+      ({ name, image }) => `image ${name} ${image.split(':').at(-1)}`,
+      (pin) => askRegistry(client, pin, now),
+    ),
+    ask(
+      inventory.actions,
+      ({ repository, version }) => `action ${repository} ${version}`,
+      (pin) => askGitHub(github, pin, now),
+    ),
+    ask(
+      inventory.packages,
+      ({ name, version }) => `package ${name} ${version}`,
+      (pin) => askNpm(pin, now),
+    ),
+  ]);
+  return { images, actions, packages };
+}
+
+const AT_ONCE = 4;
+
+/** A few at a time, answers in the order of the questions. */
+async function inTurns<P, A>(pins: readonly P[], work: (pin: P) => Promise<A>): Promise<A[]> {
+  const answers: A[] = [];
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, async () => {
+      for (let index = next++; index < pins.length; index = next++) answers[index] = await work(pins[index] as P);
+    }),
+  );
+  return answers;
+}
+
+// ------------------------------------------------------------------------------------------------------- telling
+
+function heldOf(pin: { name?: string }): string | undefined {
+  return pin.name === undefined ? undefined : HELD[pin.name];
+}
+
+function dueOf({ pin, answer }: Asked<object>): Decision['due'] {
+  return 'notEvaluated' in answer || heldOf(pin) !== undefined ? null : answer.due;
+}
+
+/** One line for a pin, and one for each thing that a person should know besides. */
+export function describe({ pin, title, answer }: Asked<object>): string[] {
+  if ('notEvaluated' in answer) return [`NOT EVALUATED  ${title}: ${answer.notEvaluated}`];
+  const { due, waiting, undated, major, moved } = answer;
+  const held = heldOf(pin);
+  const lines: string[] = [];
+  if (due !== null) {
+    const to = title.endsWith(` ${due.version}`) ? `rebuilt as ${due.identity}` : due.version;
+    lines.push(
+      `${held === undefined ? 'due' : 'held'}  ${title} -> ${to}, ${due.ageDays} days old${held === undefined ? '' : `; ${held}`}`,
+    );
+  }
+  if (moved !== null) lines.push(`MOVED  ${title} is ${moved} now: a tag that should never move; find out why`);
+  if (waiting !== null)
+    lines.push(`waits  ${title}: ${waiting.version} is younger than ${COOL_DOWN_DAYS} days until ${waiting.until}`);
+  if (undated !== null) lines.push(`undated  ${title}: nobody says how old ${undated} is; move it by hand`);
+  if (major !== null) lines.push(`major  ${title}: ${major} is there; move it by hand`);
+  return lines.length === 0 ? [`ok  ${title}`] : lines;
+}
+
+/** fetch says only that it failed; why stands in its cause. */
+function whyNot(error: unknown): string {
+  const cause = error instanceof TypeError && error.cause instanceof Error ? error.cause : error;
+  return reasonOf(cause).split('\n')[0] ?? '';
+}
+
+// ------------------------------------------------------------------------------------------------------- writing
+
+/** Writes every file that changes, and renews the lock files beside the manifests. Returns what was written. */
+function writeMoves(root: string, { files }: Inventory, answers: Answers): string[] {
+  const images = answers.images.flatMap((asked) => {
+    const due = dueOf(asked);
+    const { image, digest } = asked.pin;
+    return due === null
+      ? []
+      : [{ image, digest, to: { image: image.replace(/:[^:]+$/, `:${due.version}`), digest: due.identity } }];
+  });
+  const actions = answers.actions.flatMap((asked) => {
+    const due = dueOf(asked);
+    return due === null ? [] : [{ ...asked.pin, to: { version: due.version, commit: due.identity } }];
+  });
+  const packages = answers.packages.flatMap((asked) => {
+    const due = dueOf(asked);
+    return due === null ? [] : [{ ...asked.pin, to: { version: due.version } }];
+  });
+  const changed = [
+    ...change(root, files.images, (text) => moveImages(text, images)),
+    ...change(root, files.actions, (text) => moveActions(text, actions)),
+  ];
+  const manifests = change(root, files.packages, (text) => movePackages(text, packages));
+  for (const path of manifests) {
+    execFileSync('npm', ['install', '--package-lock-only', '--ignore-scripts', '--no-audit', '--no-fund'], {
+      cwd: join(root, dirname(path)),
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+  }
+  const locks = manifests.map((path) => join(dirname(path), 'package-lock.json'));
+  return [...new Set([...changed, ...manifests, ...locks])].sort();
+}
+
+function change(root: string, paths: readonly string[], edit: (text: string) => string): string[] {
+  return paths.filter((path) => {
+    const before = readFileSync(join(root, path), 'utf8');
+    const after = edit(before);
+    if (after === before) return false;
+    writeFileSync(join(root, path), after);
+    return true;
+  });
+}

@@ -1,0 +1,177 @@
+// The workflows are thin, and may do little: each step is one command that a laptop has as well, each action is pinned, each
+// job has the permissions that it needs, and nothing that is called is made up.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { DAGGER_VERSION } from '../../cli/engine.ts';
+import { isFunction, OPTIONS, optionsOf } from '../../cli/functions.ts';
+import { PINS, pinned } from '../../src/pins.ts';
+import { CALLS, FILES, GITHUB, JOBS, SCRIPTS, STEPS, textOf, workflowOf } from './workflows.ts';
+
+test('there are three workflows', () => expect(FILES).toEqual(['cd.yml', 'ci.yml', 'scheduled.yml']));
+
+// ---------------------------------------------------------------------------------------------------- thinness
+
+/** All that a step may say. The first four are what somebody at a laptop would type; the rest is paper for GitHub. */
+const COMMANDS = [
+  /^\.github\/install-dagger "\$RUNNER_TEMP\/dagger"$/,
+  /^npm ci$/,
+  /^npx tsx pipeline\/ci\.ts [^;&|<>`]+$/,
+  /^dagger call [^;&|<>`]+ report export --path \w+$/,
+  /^cat \w+\/summary\.md >> "\$GITHUB_STEP_SUMMARY"$/,
+  /^echo '::notice::[^']+'$/,
+  /^exit "\$\(cat \w+\/exit-code\)"$/,
+];
+for (const { id, run } of SCRIPTS) {
+  test(`${id} runs one command: ${run.slice(0, 60)}`, () =>
+    expect(COMMANDS.filter((command) => command.test(run))).toHaveLength(1));
+}
+
+test('what is called are these functions', () => {
+  expect(CALLS.map(({ id, name }) => `${id} ${name}`)).toEqual([
+    'cd.yml: cd smoke',
+    'cd.yml: cd cd',
+    'ci.yml: ci ci',
+    'scheduled.yml: deployed verify',
+    'scheduled.yml: deployed gate',
+    'scheduled.yml: pins pins',
+  ]);
+});
+
+for (const { id, name, options } of CALLS) {
+  const isKnown = isFunction(name) && options.every((option) => Object.hasOwn(OPTIONS, option));
+  test.runIf(isKnown)(`${id} calls ${name} with options that it takes`, () =>
+    expect(isFunction(name) ? optionsOf(name) : []).toEqual(expect.arrayContaining(options)),
+  );
+}
+
+for (const { id, step, name, run } of CALLS.filter((call) => call.run.includes('env://'))) {
+  test(`${id} hands ${name} no variable that may be unset`, () => {
+    const job = JOBS.find((one) => one.id === id)?.job;
+    const identity = ['ACTIONS_ID_TOKEN_REQUEST_URL', 'ACTIONS_ID_TOKEN_REQUEST_TOKEN'];
+    const set = [...Object.keys(step.env ?? {}), ...(job?.permissions['id-token'] === 'write' ? identity : [])];
+    const named = [...run.matchAll(/env:\/\/(\w+)/g)].map(([, variable]) => variable);
+    expect(set.sort()).toEqual(named.sort());
+  });
+}
+
+for (const { id, steps } of JOBS.filter(({ job }) => job.steps?.some(({ run }) => run?.startsWith('dagger call')))) {
+  const conditions = (text: string) =>
+    steps.filter(({ run, uses }) => (run ?? uses ?? '').includes(text)).map((step) => step.if);
+
+  test(`${id} uploads whatever the verdict, and ends with it`, () => {
+    for (const paper of ['GITHUB_STEP_SUMMARY', 'upload-artifact', 'upload-sarif'])
+      for (const condition of conditions(paper)) expect(condition, paper).toContain('!cancelled()');
+    expect(conditions('GITHUB_STEP_SUMMARY').length).toBeGreaterThan(0);
+    expect(conditions('upload-artifact')).toHaveLength(1);
+    expect(steps.at(-1)?.run).toBe('exit "$(cat out/exit-code)"');
+    expect(steps.at(-1)?.if).toBeUndefined();
+  });
+
+  test(`${id} ends with the exit code of each folder that a call wrote`, () => {
+    const folders = (pattern: RegExp) => steps.flatMap(({ run = '' }) => pattern.exec(run)?.[1] ?? []).sort();
+    expect(folders(/^exit "\$\(cat (\w+)\/exit-code\)"$/)).toEqual(folders(/report export --path (\w+)$/));
+  });
+}
+
+// -------------------------------------------------------------------------------------------------------- trust
+
+test('every action is pinned by its commit, with its tag beside it, and one commit stands for one tag', () => {
+  const tags = new Map<string, Set<string>>();
+  for (const file of FILES) {
+    for (const [line] of textOf(file).matchAll(/^.*\buses: (?!\.\/).*$/gm)) {
+      const [, action = '', tag = ''] = /uses: ([\w./-]+@[0-9a-f]{40}) # (v\d+\.\d+\.\d+)$/.exec(line) ?? [];
+      expect(action, line).not.toBe('');
+      tags.set(action, (tags.get(action) ?? new Set()).add(tag));
+    }
+  }
+  for (const [action, named] of tags) expect([...named], action).toHaveLength(1);
+  expect(new Set([...tags.keys()].map((action) => action.split('@')[0])).size).toBe(tags.size);
+});
+
+test('jobs may do this, and no more', () => {
+  for (const file of FILES) expect(workflowOf(file).permissions).toEqual({});
+  const scan = { contents: 'read', 'security-events': 'write' };
+  expect(Object.fromEntries(JOBS.map(({ id, job }) => [id, job.permissions]))).toEqual({
+    'cd.yml: ci': scan,
+    'cd.yml: cd': { contents: 'read', packages: 'write', 'id-token': 'write' },
+    'ci.yml: ci': scan,
+    'scheduled.yml: deployed': { ...scan, packages: 'read' },
+    'scheduled.yml: pins': { contents: 'read' },
+  });
+});
+
+test('secrets are for the protected environment, and there for one step only', () => {
+  for (const { id, job } of JOBS) {
+    const steps = (job.steps ?? []).filter((step) => JSON.stringify(step).includes('secrets.'));
+    expect(JSON.stringify({ ...job, steps: [] }), id).not.toMatch(/\bsecrets\b/);
+    expect(steps).toHaveLength(job.environment === undefined ? 0 : 1);
+  }
+  expect(JOBS.filter(({ job }) => job.environment !== undefined).map(({ id }) => id)).toEqual(['cd.yml: cd']);
+  expect(workflowOf('cd.yml').jobs.cd?.needs).toBe('ci');
+});
+
+test('no workflow runs a stranger’s code with rights', () => {
+  const risky = ['pull_request_target', 'workflow_run', 'issue_comment'];
+  for (const file of FILES) for (const event of risky) expect(workflowOf(file).on, file).not.toHaveProperty(event);
+});
+
+test('every checkout takes the head commit, and keeps no credentials', () => {
+  const checkouts = STEPS.filter(({ step }) => step.uses?.startsWith('actions/checkout@'));
+  expect(checkouts).toHaveLength(JOBS.filter(({ job }) => job.steps !== undefined).length);
+  for (const { id, step } of checkouts) {
+    expect(step.with?.['persist-credentials'], id).toBe(false);
+    expect(step.with?.ref, id).toMatch(/^\$\{\{ (github\.event\.pull_request\.head\.sha \|\| )?github\.sha \}\}$/);
+  }
+});
+
+test('a job that ships restores nothing that another run wrote', () => {
+  for (const file of FILES) expect(textOf(file)).not.toContain('actions/cache');
+  for (const { step } of STEPS.filter(({ step: { uses } }) => uses?.startsWith('actions/setup-node@')))
+    expect(step.with?.['package-manager-cache']).toBe(false);
+});
+
+test('a fork is told why its findings go nowhere', () => {
+  const forks = STEPS.filter(({ step }) => step.if?.includes('.fork'));
+  expect(forks.map(({ step }) => /fork (.=) true/.exec(step.if ?? '')?.[1])).toEqual(['!=', '==']);
+});
+
+test('runs of one thing wait for each other, and no delivery is cut off', () => {
+  expect(workflowOf('cd.yml').concurrency).toEqual({ group: 'cd-${{ github.ref }}', 'cancel-in-progress': false });
+  for (const file of FILES) expect(workflowOf(file).concurrency.group).not.toBe('');
+});
+
+// -------------------------------------------------------------------------------------- said in two places
+
+test('workflows and script use the pinned engine and its CLI', () => {
+  for (const file of FILES) {
+    const [...engines] = textOf(file).matchAll(/_EXPERIMENTAL_DAGGER_RUNNER_HOST: (.+)$/gm);
+    expect(engines.map(([, address]) => address)).toEqual([`docker-image://${pinned('engine')}`]);
+  }
+  expect(readFileSync(join(GITHUB, 'install-dagger'), 'utf8')).toContain(`\nversion=${DAGGER_VERSION}\n`);
+  expect(PINS.engine.image).toMatch(new RegExp(`:v${DAGGER_VERSION}$`));
+});
+
+test('the check that the branch rules require is that of a pull request', () => {
+  const { rules } = JSON.parse(readFileSync(join(GITHUB, 'rulesets/main.json'), 'utf8'));
+  const required = rules.find(({ type }: { type: string }) => type === 'required_status_checks').parameters;
+  const { name = '' } = workflowOf('ci.yml').jobs.ci ?? {};
+  const [, ofPullRequest] =
+    /^\$\{\{ github\.event_name == 'pull_request' && '([^']+)' \|\| 'ci' \}\}$/.exec(name) ?? [];
+  expect(required.required_status_checks).toEqual([{ context: ofPullRequest }]);
+});
+
+test('what decides has owners', () => {
+  const owned = [...readFileSync(join(GITHUB, 'CODEOWNERS'), 'utf8').matchAll(/^\/(\S+)\/ +@\S+$/gm)].map(
+    ([, path]) => path,
+  );
+  expect(owned).toEqual(['policy', 'pipeline', '.github']);
+});
+
+test('the documentation names every workflow and every job', () => {
+  const settings = readFileSync(join(GITHUB, 'SETTINGS.md'), 'utf8');
+  for (const { id } of JOBS) {
+    const [file, name] = id.split(': ');
+    expect(settings.split('\n').find((line) => line.startsWith(`| \`${file}\``))).toContain(`\`${name}\``);
+  }
+});

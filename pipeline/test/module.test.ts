@@ -1,0 +1,110 @@
+// The module as Dagger sees it: its own introspection reads every public function, and what it finds is what the laptop's door takes.
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { scan } from '../../node_modules/@dagger.io/dagger/dist/src/module/introspector/index.js';
+import { DAGGER_VERSION } from '../cli/engine.ts';
+import { FUNCTION_NAMES, isFunction, optionsOf } from '../cli/functions.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const json = (path: string) => JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
+
+type Module = Awaited<ReturnType<typeof scan>>;
+let module: Module;
+const folder = mkdtempSync(join(tmpdir(), 'drydock-module-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Dagger generates `client.gen.ts` beside a module, and looks for core types in files of that name; npm has its declarations. */
+beforeAll(async () => {
+  cpSync(join(ROOT, 'pipeline/src'), join(folder, 'src'), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  const generated = join(folder, 'sdk/src/api/client.gen.ts');
+  mkdirSync(join(generated, '..'), { recursive: true });
+  copyFileSync(join(ROOT, 'node_modules/@dagger.io/dagger/dist/src/api/client.gen.d.ts'), generated);
+  const sources = readdirSync(join(folder, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, 'src', name));
+  module = await scan([...sources, generated], json('dagger.json').name, false);
+}, 120_000);
+
+const functionsOf = (name: string) => module.objects[name]?.methods ?? {};
+
+test('Dagger finds the module’s objects, and no more', () => {
+  expect(Object.keys(module.objects).sort()).toEqual(['Ci', 'Run']);
+  expect(Object.keys(module.objects.Run?.properties ?? {})).toEqual(['report', 'exitCode']);
+});
+
+test('every function has a description and a type that Dagger knows, and so has each of its arguments', () => {
+  expect(Object.keys(functionsOf('Ci')).length).toBeGreaterThan(8);
+  for (const [name, { description, returnType, arguments: given }] of Object.entries(functionsOf('Ci'))) {
+    expect(description, name).not.toBe('');
+    expect(returnType?.kind, name).toMatch(/^(OBJECT|STRING)_KIND$/);
+    for (const argument of Object.values(given)) expect(argument.type?.kind, `${name} ${argument.name}`).toBeDefined();
+  }
+});
+
+test('what a function is not given is empty or absent: none has to be given but the verdict to explain', () => {
+  for (const [name, { arguments: given }] of Object.entries(functionsOf('Ci'))) {
+    const required = Object.values(given).filter(
+      ({ isOptional, isNullable, defaultValue, defaultPath }) =>
+        !isOptional && !isNullable && defaultValue === undefined && defaultPath === undefined,
+    );
+    expect(
+      required.map((argument) => argument.name),
+      name,
+    ).toEqual(REQUIRED[name] ?? []);
+  }
+});
+const REQUIRED: Readonly<Record<string, string[]>> = { explain: ['verdict'] };
+
+// ------------------------------------------------------------------------------------------------------ two doors
+
+/** The repository and its services: the laptop's door knows them by itself. */
+const FILLED_IN = ['source', 'repo', 'vuln-db-service', 'registry-service'];
+/** About the terminal, the engine and the disk of a laptop. */
+const LAPTOP = ['engine', 'offline', 'output', 'json', 'progress', 'verbose', 'yes', 'help', 'version'];
+/** Dagger takes a list once, a laptop its items one by one. */
+const ONE_BY_ONE: Readonly<Record<string, string>> = { mirrors: 'mirror' };
+
+const toOption = (argument: string) => argument.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+test('both doors know the same functions', () => {
+  const laptopOnly = ['images', 'doctor', 'completion', 'pins', 'up', 'down', 'warm', 'replay', 'diff', 'bisect'];
+  const shared = FUNCTION_NAMES.filter((name) => !laptopOnly.includes(name));
+  expect(Object.keys(functionsOf('Ci')).sort()).toEqual(shared.sort());
+});
+
+test('both doors take the same arguments', () => {
+  for (const [name, { arguments: given }] of Object.entries(functionsOf('Ci'))) {
+    const ofModule = Object.keys(given)
+      .map(toOption)
+      .filter((argument) => !FILLED_IN.includes(argument))
+      .map((argument) => ONE_BY_ONE[argument] ?? argument);
+    const ofLaptop = isFunction(name) ? optionsOf(name).filter((option) => !LAPTOP.includes(option)) : [];
+    expect(ofModule.sort(), name).toEqual([...ofLaptop].sort());
+  }
+});
+
+// --------------------------------------------------------------------------------------- what a call needs beside it
+
+test('the manifest is of the version that is pinned everywhere', () => {
+  expect(json('dagger.json')).toEqual({
+    name: 'ci',
+    engineVersion: `v${DAGGER_VERSION}`,
+    sdk: { source: 'typescript' },
+    source: 'pipeline',
+  });
+  expect(json('package.json').devDependencies['@dagger.io/dagger']).toBe(DAGGER_VERSION);
+});
+
+test('the module’s compiler settings find the generated SDK where Dagger puts it', () => {
+  const { compilerOptions, include } = json('pipeline/tsconfig.json');
+  expect(compilerOptions).toMatchObject({
+    experimentalDecorators: true,
+    moduleResolution: 'Bundler',
+    paths: { '@dagger.io/dagger': ['./sdk/index.ts'], '@dagger.io/dagger/telemetry': ['./sdk/telemetry.ts'] },
+  });
+  expect(include).toEqual(['src']);
+});

