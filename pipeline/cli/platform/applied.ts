@@ -1,4 +1,5 @@
-// Whether Docker applied what docker-compose.yml asks for: the keys that a session only takes note of, a row for each.
+// Whether Docker applied what docker-compose.yml asks for: the keys that a session only takes note of, a row for each
+// that is asked for.
 import type { SmokeRow } from '../../src/core/model.ts';
 import type { ConfiguredService, Inspected } from './project.ts';
 
@@ -76,18 +77,19 @@ export function appliedRows(
   services: ReadonlyMap<string, ConfiguredService>,
   containers: ReadonlyMap<string, Inspected>,
 ): SmokeRow[] {
-  return KEYS.map(({ name, asked, applied }) => {
+  return KEYS.flatMap(({ name, asked, applied }): SmokeRow[] => {
     const found = [...services].flatMap(([service, said]) => {
       const [container, wanted] = [containers.get(service), asked(said)];
       return container === undefined || wanted === undefined ? [] : [{ service, wanted, is: applied(container) }];
     });
+    if (found.length === 0) return [];
     const wrong = found.filter(({ wanted, is }) => wanted !== is);
     const row = { name: `Docker applies: ${name}`, seconds: 0 };
     if (wrong.length > 0) {
       const detail = wrong.map(({ service, wanted, is }) => `${service}: ${is || 'nothing'}, not ${wanted}`).join('\n');
-      return { ...row, status: 'failed', detail };
+      return [{ ...row, status: 'failed', detail }];
     }
-    return { ...row, status: 'passed', detail: found.map(({ service, is }) => `${service} ${is}`).join(', ') };
+    return [{ ...row, status: 'passed', detail: found.map(({ service, is }) => `${service} ${is}`).join(', ') }];
   });
 }
 

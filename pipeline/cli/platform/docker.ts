@@ -57,10 +57,16 @@ async function findCompose(options: DockerOptions): Promise<readonly string[]> {
 }
 
 async function run({ env, signal }: DockerOptions, program: string, args: readonly string[]): Promise<Said> {
-  if (signal?.aborted) throw new PipelineError('INTERRUPTED', 'interrupted', 'nothing is left running');
+  checkWish(signal);
   const options = { env, nothrow: true, quiet: true, detached: true, ...(signal === undefined ? {} : { signal }) };
   const { exitCode, stdout, stderr } = await $(options)`${program} ${args}`;
+  // What was ended by us has not failed.
+  checkWish(signal);
   return { exitCode, stdout, stderr };
+}
+
+function checkWish(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new PipelineError('INTERRUPTED', 'interrupted', 'what was started is stopped again');
 }
 
 function missing(message: string, hint: string): PipelineError {

@@ -27,16 +27,16 @@ const TO_BE_BUILT = 'drydock/to-be-built';
 export async function up({ services: asked, build }: UpInvocation, root: string, terminal: Terminal): Promise<number> {
   checkInputs(build.options);
   const stopping = new AbortController();
+  // Not raced against: whatever is under way ends by this, and puts its things away first.
+  terminal.interrupted.catch(() => stopping.abort());
   const docker = await openDocker({ env: process.env, signal: stopping.signal });
   const project = new Project(docker, { name: PROJECT, folder: root, env: { APP_IMAGE: TO_BE_BUILT } });
   const services = await project.config();
   const names = withNeeds(services, checkNames(services, asked));
   const folder = await mkdtemp(join(tmpdir(), 'drydock-up-'));
   try {
-    const work = deploy({ docker, project, services, names, folder, build, root, terminal });
-    return await Promise.race([work, terminal.interrupted]);
+    return await deploy({ docker, project, services, names, folder, build, root, terminal });
   } finally {
-    stopping.abort();
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -170,7 +170,7 @@ async function commitOf(root: string): Promise<string> {
 /** All of it, or nothing that was not there before. */
 async function start(project: Project, names: readonly string[], terminal: Terminal): Promise<void> {
   const before = await project.containers();
-  const starting = async () => {
+  try {
     await project.up(names);
     const rows = names.map(async (name) => {
       const row = await healthOf(project, name);
@@ -186,9 +186,6 @@ async function start(project: Project, names: readonly string[], terminal: Termi
       `not healthy: ${what}; what was started is stopped again`,
       'its last words are above',
     );
-  };
-  try {
-    await Promise.race([starting(), terminal.interrupted]);
   } catch (error) {
     await undo(project.unstoppable(), before);
     throw error;
