@@ -269,6 +269,22 @@ describe.runIf(hasDockerd)('on a Docker Engine (needs root and dockerd)', () => 
       }
     });
 
+    test('a service that is not healthy in a smoke: its last words, and nothing stays', async () => {
+      await edit(repository, 'docker-compose.yml', (text) => text.replace('${LOG_LEVEL:-info}', 'loud'));
+      try {
+        const ran = await drydock(['smoke', '--runtime', 'compose', ...QUICKLY]);
+        const row = resultOf(ran).smoke?.rows.find(({ name }) => name === 'app is healthy');
+        const detail = expect.stringMatching(
+          /^it ended .*exit code 1\n(.|\n)*LOG_LEVEL is "loud"; allowed: info, warn, error/,
+        );
+        expect(row, ran.stdout + ran.stderr).toMatchObject({ status: 'failed', detail });
+        expect(ran.exitCode).toBe(1);
+        expect(await leftOf('drydock')).toEqual([]);
+      } finally {
+        await $({ cwd: repository })`git checkout --quiet .`;
+      }
+    });
+
     test('no Docker at all, and Docker without Compose', async () => {
       const folder = await temporaryFolder('path');
       const link = async (...programs: string[]) => {
