@@ -251,8 +251,8 @@ export class ComposePlatform implements Platform {
 
   async down(): Promise<void> {
     if (this.#project !== undefined) {
-      for (const name of (await this.#project.containers()).keys())
-        this.#context.logs.set(logPath('smoke', name), await this.#project.logs(name));
+      for (const [name, container] of await this.#project.containers())
+        this.#context.logs.set(logPath('smoke', name), await this.#project.logs(container));
     }
     await this.close();
   }

@@ -14,8 +14,7 @@ export function judge(container: Inspected | undefined): Verdict {
   const { Status, ExitCode, Health, StartedAt } = container.State;
   if (Status === 'exited' || Status === 'dead') return { is: 'bad', why: `it ended with exit code ${ExitCode}` };
   // With a restart policy, what fails at its start begins again and again.
-  if (container.RestartCount > 2)
-    return { is: 'bad', why: `it ended ${container.RestartCount} times, at last with exit code ${ExitCode}` };
+  if (container.RestartCount > 2) return { is: 'bad', why: `it ended ${container.RestartCount} times` };
   if (Status === 'restarting') return { is: 'waiting' };
   if (Health === undefined) return { is: 'healthy', seconds: 0 };
   if (Health.Status === 'unhealthy') return { is: 'bad', why: 'its check failed' };
@@ -37,16 +36,16 @@ export async function healthOf(project: Project, service: string): Promise<Smoke
       return {
         ...row,
         status: 'failed',
-        detail: [verdict.why, ...(await lastWords(project, service, container))].join('\n'),
+        detail: [verdict.why, ...(await lastWords(project, container))].join('\n'),
       };
     await wait(POLL_MS);
   }
 }
 
-async function lastWords(project: Project, service: string, container: Inspected | undefined): Promise<string[]> {
+async function lastWords(project: Project, container: Inspected | undefined): Promise<string[]> {
   if (container === undefined) return [];
   const check = container.State.Health?.Log?.at(-1)?.Output ?? '';
-  const log = await project.logs(service, '--tail', '5');
+  const log = await project.logs(container, '--tail', '5');
   return [...lines(check).slice(-2), ...lines(log).slice(-5)];
 }
 

@@ -124,8 +124,8 @@ export class Project {
     return new Map(all.map((one) => [one.Config.Labels['com.docker.compose.service'] ?? one.Id, one]));
   }
 
-  async logs(service: string, ...more: string[]): Promise<string> {
-    const { stdout, stderr } = await this.compose('logs', '--no-color', '--no-log-prefix', ...more, service);
+  async logs({ Id }: Inspected, ...more: string[]): Promise<string> {
+    const { stdout, stderr } = await this.docker.run(['logs', ...more, Id]);
     return `${stdout}${stderr}`;
   }
 }
