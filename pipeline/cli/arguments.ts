@@ -47,6 +47,7 @@ export type StageInvocation = {
     rehearsal: boolean;
     run: string | null;
     delivery: DeliveryArguments;
+    runtime: 'session' | 'compose';
   };
 };
 /** What the functions of delivery take; a secret is named by `env://NAME` or `file://PATH`, empty for the default. */
@@ -81,12 +82,17 @@ export type PinsInvocation = {
   options: Pick<EngineOptions, 'offline' | 'mirrors'> & { check: boolean; strict: boolean };
 };
 export type DoctorInvocation = { kind: 'doctor'; options: EngineOptions & { json: boolean } };
+/** `build` is what builds the image, unless one was named. */
+export type UpInvocation = { kind: 'up'; services: string[]; build: StageInvocation };
+export type DownInvocation = { kind: 'down'; volumes: boolean };
 export type Invocation =
   | StageInvocation
   | ImagesInvocation
   | ExplainInvocation
   | PinsInvocation
   | DoctorInvocation
+  | UpInvocation
+  | DownInvocation
   | { kind: 'completion'; shell: Shell }
   | { kind: 'help'; of: FunctionName | null }
   | { kind: 'version' };
@@ -119,23 +125,29 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
   }
   const engineOptions = toEngineOptions(values);
   if (name === 'pins') return { kind: 'pins', options: toPinsOptions(operands, values, engineOptions) };
-  const platforms = parsePlatforms([text(values, 'platforms') ?? DEFAULT_PLATFORM]);
   if (name === 'images') {
     const output = text(values, 'output') ?? 'images';
-    return { kind: 'images', names: operands.map(toPin), options: { ...engineOptions, output, platforms } };
+    const options = { ...engineOptions, output, platforms: toPlatforms(values) };
+    return { kind: 'images', names: operands.map(toPin), options };
   }
+  if (name === 'up') return { kind: 'up', services: [...operands], build: toStages('build', values) };
   // The image to verify may stand by itself.
   const [reference] = name === 'verify' ? operands.splice(0, 1) : [];
   if (operands.length > 0) throw unexpected(name, operands);
+  if (name === 'down') return { kind: 'down', volumes: values.volumes === true };
   if (name === 'doctor') return { kind: 'doctor', options: { ...engineOptions, json: values.json === true } };
+  return toStages(name, values, reference);
+}
+
+function toStages(name: StageFunction, values: Values, reference?: string): StageInvocation {
   return {
     kind: 'stages',
     function: name,
     options: {
-      ...engineOptions,
+      ...toEngineOptions(values),
       output: text(values, 'output') ?? 'out',
       images: text(values, 'images') ?? null,
-      platforms,
+      platforms: toPlatforms(values),
       strict: values.strict === true,
       json: values.json === true,
       progress: choice(values, 'progress', ['auto', 'tty', 'plain'] as const),
@@ -148,6 +160,7 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
       rehearsal: values.rehearsal === true,
       run: text(values, 'run') ?? null,
       delivery: toDelivery(values, reference),
+      runtime: choice(values, 'runtime', ['session', 'compose'] as const),
     },
   };
 }
@@ -170,6 +183,10 @@ function toDelivery(values: Values, reference: string | undefined): DeliveryArgu
     tag: given('tag') || 'main',
     to: given('to'),
   };
+}
+
+function toPlatforms(values: Values): string[] {
+  return parsePlatforms([text(values, 'platforms') ?? DEFAULT_PLATFORM]);
 }
 
 function toVulnDb(values: Values): VulnDbChoice | null {

@@ -179,6 +179,9 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EngineSes
     const killer = setTimeout(() => child.kill('SIGKILL'), CLOSE_MS);
     await ended;
     clearTimeout(killer);
+    // A command may need an engine once more: it is not to look for this one.
+    delete process.env.DAGGER_SESSION_PORT;
+    delete process.env.DAGGER_SESSION_TOKEN;
   };
   try {
     const address = await Promise.race([firstLine(child.stdout), lost]);

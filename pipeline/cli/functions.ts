@@ -2,7 +2,7 @@
 import type { StageFunction } from '../src/core/functions.ts';
 import { DEFAULT_PLATFORM } from '../src/core/platforms.ts';
 
-export type FunctionName = StageFunction | 'explain' | 'images' | 'pins' | 'doctor' | 'completion';
+export type FunctionName = StageFunction | 'up' | 'down' | 'explain' | 'images' | 'pins' | 'doctor' | 'completion';
 
 type FunctionInfo = {
   summary: string;
@@ -40,6 +40,12 @@ export const OPTIONS = {
   'vuln-db-ref': { value: 'REF', summary: 'the same, always a reference' },
   base: { value: 'REF', summary: 'of a pull request: policy and VEX come from here' },
   baseline: { value: 'FILE', summary: "the base branch's verdict.json, to count new findings only" },
+  runtime: {
+    value: 'session|compose',
+    choices: ['session', 'compose'],
+    summary: "deploy in the engine's session, or by Docker Compose (default session)",
+  },
+  volumes: { summary: 'remove the data as well' },
   replay: { value: 'FILE', summary: 'decide a recorded verdict.json again, from nothing but the record' },
   rehearsal: { summary: 'take any vulnerability database; publish to loopback only' },
   run: { value: 'DIR', summary: 'deliver what this report of `ci` holds, instead of running it' },
@@ -125,8 +131,19 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   },
   smoke: {
     summary: 'deploy docker-compose.yml with the image, and prove that it works',
-    options: [...RUN, 'platforms', 'image'],
-    example: 'smoke --image out/image.tar',
+    options: [...RUN, 'platforms', 'image', 'runtime'],
+    example: 'smoke --image out/image.tar --runtime compose',
+  },
+  up: {
+    summary: 'start the platform by Docker Compose, with the image',
+    operands: '[SERVICE…]',
+    options: [...GENERAL, 'images', 'output', 'progress', 'platforms', 'image'],
+    example: 'up app nginx',
+  },
+  down: {
+    summary: 'stop the platform that `up` started',
+    options: ['volumes'],
+    example: 'down --volumes',
   },
   publish: {
     summary: 'push what passed, by digest; no tag is moved',

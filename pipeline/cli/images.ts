@@ -16,21 +16,34 @@ import type { Terminal } from './terminal.ts';
 /** One way to an archive: writes the file, or throws why it can't. */
 type Way = (name: PinName, platforms: readonly string[], file: string) => Promise<void>;
 
-type Written = { name: PinName; file: string; standIn: string | null } | { name: PinName; reason: string };
+export type Written = { name: PinName; file: string; standIn: string | null } | { name: PinName; reason: string };
 
 /** Exit code 0 if every image that was asked for was written, 3 if one could not be had. */
 export async function writeImages(invocation: ImagesInvocation, root: string, terminal: Terminal): Promise<number> {
   const { options } = invocation;
   const names = invocation.names.length > 0 ? invocation.names : PIN_NAMES;
+  makeFolder(resolve(options.output));
+  const onWritten = (written: Written) => terminal.out.write(`${describe(written)}\n`);
+  const results = await archivesOf(names, options, { root, terminal, onWritten });
+  return results.some((result) => 'reason' in result) ? EXIT.environment : EXIT.ok;
+}
+
+type Around = { root: string; terminal: Terminal; onWritten?: (written: Written) => void };
+
+/** Archives of pinned images in a folder that is there: what could be had, and why the others could not. */
+export async function archivesOf(
+  names: readonly PinName[],
+  options: ImagesInvocation['options'],
+  { root, terminal, onWritten }: Around,
+): Promise<Written[]> {
   const output = resolve(options.output);
-  makeFolder(output);
   const say = (line: string) => terminal.err.write(`${line}\n`);
   const results: Written[] = [];
   const writeAll = async (ways: readonly Way[]) => {
     for (const name of names) {
       const written = await writeOne(name, options.platforms, output, ways);
       results.push(written);
-      terminal.out.write(`${describe(written)}\n`);
+      onWritten?.(written);
     }
   };
   const registry = options.offline ? [] : [fromRegistry(options.mirrors)];
@@ -47,7 +60,7 @@ export async function writeImages(invocation: ImagesInvocation, root: string, te
     };
     await withEngine(session, async () => await writeAll([await fromEngine(), ...registry]));
   } else await writeAll(registry);
-  return results.some((result) => 'reason' in result) ? EXIT.environment : EXIT.ok;
+  return results;
 }
 
 function describe(written: Written): string {

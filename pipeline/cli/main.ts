@@ -32,6 +32,14 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
     case 'completion':
       terminal.out.write(renderCompletion(invocation.shell));
       return 0;
+    case 'up': {
+      const { up } = await import('./platform/up.ts');
+      return await up(invocation, ROOT, terminal);
+    }
+    case 'down': {
+      const { down } = await import('./platform/down.ts');
+      return await down(invocation, ROOT, terminal);
+    }
     case 'stages': {
       const { runStages } = await import('./stages.ts');
       return await runStages(invocation, ROOT, terminal);

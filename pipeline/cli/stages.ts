@@ -9,6 +9,7 @@ import { SOURCE_IGNORE } from '../src/core/ignore.ts';
 import type { AskedStage, EngineFacts, RunResult } from '../src/core/model.ts';
 import { renderReport } from '../src/core/report.ts';
 import { runResult } from '../src/core/result.ts';
+import type { Runtime } from '../src/stages/runtime.ts';
 import type { StageInvocation } from './arguments.ts';
 import { deliveryOptions, readSecrets } from './delivery.ts';
 import { asFault } from './faults.ts';
@@ -27,6 +28,7 @@ export async function runStages(invocation: StageInvocation, root: string, termi
   const inputs = checkInputs(options);
   const secrets = readSecrets(options.delivery.secrets);
   prepareOutput(output, filesOf(inputs), reportsOf(inputs).includes(output));
+  const deploying = options.runtime === 'compose' ? await composeDeployment() : undefined;
   const screen = options.json ? terminal.err : terminal.out;
   const isLive = options.progress === 'tty' || (options.progress === 'auto' && screen.isTerminal);
   const shown = relative(process.cwd(), output) || '.';
@@ -51,7 +53,10 @@ export async function runStages(invocation: StageInvocation, root: string, termi
           renderer.listener({ kind: 'engine', engine: chosen });
         },
       },
-      (chosen) => runOn(chosen, invocation, { root, output, inputs, secrets, listener: renderer.listener }),
+      (chosen) => {
+        const places = { root, output, inputs, secrets, listener: renderer.listener, runtime: deploying?.runtime };
+        return runOn(chosen, invocation, places);
+      },
     );
     return finish(run);
   } catch (thrown) {
@@ -80,7 +85,15 @@ export async function runStages(invocation: StageInvocation, root: string, termi
     });
     writeTexts(output, run);
     return finish(run);
+  } finally {
+    await deploying?.close();
   }
+}
+
+/** Loaded for those alone who ask for it. */
+async function composeDeployment() {
+  const { composeRuntime } = await import('./platform/compose-platform.ts');
+  return await composeRuntime(process.env);
 }
 
 type Places = {
@@ -89,13 +102,14 @@ type Places = {
   inputs: CheckedInputs;
   secrets: ReturnType<typeof readSecrets>;
   listener: Listener;
+  runtime: Runtime | undefined;
 };
 
 /** Everything that talks to the engine. Loaded late, because the SDK comes with it. */
 async function runOn(
   engine: EngineFacts,
   invocation: StageInvocation,
-  { root, output, inputs, secrets, listener }: Places,
+  { root, output, inputs, secrets, listener, runtime }: Places,
 ): Promise<RunResult> {
   const { function: name, options } = invocation;
   const [{ dag }, { run }, { listen }] = await Promise.all([
@@ -118,6 +132,7 @@ async function runOn(
       compare: inputs.compare === null ? undefined : host.file(inputs.compare),
       engine,
       ...deliveryOptions(dag, name, options.delivery, secrets, inputs),
+      ...(runtime === undefined ? {} : { runtime }),
       scanning: {
         ...scanningInputs(host, inputs),
         base: options.base,

@@ -27,10 +27,13 @@ export const ERRORS = {
   UNAUTHORIZED: { exit: EXIT.environment, meaning: 'a registry wants other credentials' },
   OFFLINE: { exit: EXIT.environment, meaning: 'something is not in the cache and the network may not be used' },
   MISSING_PROGRAMS: { exit: EXIT.environment, meaning: 'programs of the operating system are missing' },
+  NO_DOCKER: { exit: EXIT.environment, meaning: 'Docker or its Compose plugin is missing, or does not answer' },
+  PORT_IN_USE: { exit: EXIT.environment, meaning: 'a port that the platform publishes belongs to another program' },
   NO_ENGINE: { exit: EXIT.environment, meaning: 'nothing here can run containers' },
   ENGINE_FAILED: { exit: EXIT.environment, meaning: 'the engine could not do what it was asked' },
   NO_SPACE: { exit: EXIT.environment, meaning: 'the disk is full' },
   NO_PERMISSION: { exit: EXIT.environment, meaning: 'a file or folder may not be read or written' },
+  DEPLOY_FAILED: { exit: EXIT.failed, meaning: 'the platform was started, and did not become healthy' },
   BUILD_FAILED: { exit: EXIT.failed, meaning: 'a file was asked for that a failed stage should have made' },
   INTERRUPTED: { exit: EXIT.interrupted, meaning: 'somebody pressed Ctrl-C, or the process was asked to end' },
 } as const satisfies Record<string, { exit: number; meaning: string }>;

@@ -122,6 +122,8 @@ export type SmokeRow = { name: string; status: Exclude<Status, 'skipped'>; secon
 export type SmokeResult = {
   /** The digest of what was deployed. */
   image: string;
+  /** Services of the engine's session, or containers of Docker Compose. */
+  runtime: 'session' | 'compose';
   rows: SmokeRow[];
   /** Keys of docker-compose.yml that were not enforced. */
   noted: Noted[];

@@ -85,7 +85,7 @@ function gateSection(gate: GateResult): string[] {
 }
 
 /** What was deployed, what was proved, and what the runtime left out: folded, but for what failed. */
-function smokeSection({ rows, noted }: SmokeResult): string[] {
+function smokeSection({ rows, noted, runtime }: SmokeResult): string[] {
   const failed = rows.filter(({ status }) => status === 'failed');
   const table = (some: SmokeResult['rows']) => [
     '| proved | result | time | |',
@@ -98,7 +98,7 @@ function smokeSection({ rows, noted }: SmokeResult): string[] {
   ];
   return [
     ...(failed.length === 0 ? [] : table(failed)),
-    `<details><summary>Deployed in the engine's session: ${rows.length} checks</summary>`,
+    `<details><summary>Deployed ${DEPLOYED[runtime]}: ${rows.length} checks</summary>`,
     '',
     ...table(rows),
     ...(noted.length === 0 ? [] : ['Not enforced there:', '']),
@@ -108,6 +108,8 @@ function smokeSection({ rows, noted }: SmokeResult): string[] {
     '',
   ];
 }
+
+const DEPLOYED = { session: "in the engine's session", compose: 'by Docker Compose' } as const;
 
 const MOST_ROWS = 20;
 

@@ -1,11 +1,13 @@
 // Asks Prometheus what it knows: targets, rules, a request that was just made, and whatever the dashboards ask.
 //
 //   node metrics.ts --out FILE --prometheus URL --nginx URL --jobs app,… --dashboards FOLDER --seconds N
+//
+// What each query of the dashboards returned goes to stdout, a line of JSON each: an `Answer`.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ask } from './ask.ts';
 import { expectThat, optionsOf, pause, probe, reasonOf, runAsProgram, until } from './program.ts';
-import { Prometheus, type Samples } from './prometheus.ts';
+import { Prometheus, type Samples, type Series } from './prometheus.ts';
 
 /** A path that only this probe asks for, so that its requests can be counted. */
 const COUNTED = '/version';
@@ -74,6 +76,9 @@ export function queriesOf(dashboard: unknown): [panel: string, query: string][] 
   return panels.flatMap(inside);
 }
 
+/** A query of a dashboard, how many series it has, and the first of them. */
+export type Answer = { dashboard: string; panel: string; query: string; series: number; labels: string; value: string };
+
 async function dashboardsAnswer(prometheus: Prometheus, folder: string, seconds: number): Promise<string> {
   const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
   const queries = files.flatMap((name) =>
@@ -87,16 +92,27 @@ async function dashboardsAnswer(prometheus: Prometheus, folder: string, seconds:
   for (const [file, panel, query] of queries) {
     const left = Math.max(0, (end - performance.now()) / 1000);
     try {
-      await until(left, async () => {
-        const found = await prometheus.query(query);
-        expectThat(found.length > 0 && found.every(({ value }) => !Number.isNaN(Number(value[1]))), 'no data');
+      const found = await until(left, async () => {
+        const some = await prometheus.query(query);
+        expectThat(some.length > 0 && some.every(({ value }) => !Number.isNaN(Number(value[1]))), 'no data');
+        return some;
       });
+      say({ dashboard: file, panel, query }, found);
     } catch (error) {
       faults.push(`${file}, ${panel}: ${query}: ${reasonOf(error)}`);
     }
   }
   expectThat(faults.length === 0, `${faults.length} of ${queries.length} queries have no answer: ${faults.join('\n')}`);
   return `${queries.length} queries`;
+}
+
+function say(asked: Pick<Answer, 'dashboard' | 'panel' | 'query'>, found: readonly Series[]): void {
+  const [first] = found;
+  // The query says the name.
+  const { __name__: _, ...rest } = first?.metric ?? {};
+  const labels = Object.entries(rest).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+  const answer: Answer = { ...asked, series: found.length, labels: labels.join(', '), value: first?.value[1] ?? '' };
+  console.log(JSON.stringify(answer));
 }
 
 /** Requests as users make them, until told to stop: a rate needs some. */

@@ -1,10 +1,12 @@
 // What is proved of a deployment, and in which order; how services are started is not known here. A probe is a program of src/probes/
 // that runs beside the services.
-import type { SmokeRow } from '../core/model.ts';
+import type { SmokeRow, StepResult } from '../core/model.ts';
 import { DRILL_ALERT, type DrillReceivers } from '../core/smoke/drill.ts';
 
 /** Where docker-compose.yml is deployed. */
 export type Platform = {
+  /** Of every probe that ran. */
+  readonly steps: StepResult[];
   /** Start all services, each when what it depends on is well. A row for each of them. */
   up(): Promise<SmokeRow[]>;
   /** Services that cannot be had here, and why. */
@@ -15,6 +17,8 @@ export type Platform = {
   /** From now on the service starts from this image: that of the release before, or the one that is deployed. */
   use(which: 'before' | 'deployed'): void;
   probe(probe: Probe): Promise<SmokeRow[]>;
+  /** What can be proved here only. */
+  more(expected: Expected): Promise<SmokeRow[]>;
   /** Stop everything that was started, and keep the logs. */
   down(): Promise<void>;
 };
@@ -70,10 +74,11 @@ export async function prove(platform: Platform, expected: Expected): Promise<Smo
     if (lacking === undefined) rows.push(...(await work()));
     else rows.push({ name, status: 'not evaluated', seconds: 0, detail: platform.missing.get(lacking) ?? lacking });
   }
+  rows.push(...(await platform.more(expected)));
   return rows;
 }
 
-async function paths(platform: Platform, { deployed }: Expected): Promise<SmokeRow[]> {
+export async function paths(platform: Platform, { deployed }: Expected): Promise<SmokeRow[]> {
   return await platform.probe({ name: 'paths', program: 'paths.ts', args: pathArguments(deployed) });
 }
 

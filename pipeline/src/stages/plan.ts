@@ -15,6 +15,7 @@ import { type Known, keepGate } from './known.ts';
 import { lint } from './lint.ts';
 import type { Deciding } from './policy.ts';
 import type { Published } from './publish.ts';
+import type { Runtime } from './runtime.ts';
 import { type Sboms, sbom } from './sbom.ts';
 import { type Scanned, scan } from './scan.ts';
 import { settled } from './settled.ts';
@@ -50,6 +51,8 @@ export type PlanInputs = {
   database: DatabaseOptions;
   baseline: File | undefined;
   rehearsal: boolean;
+  /** Where smoke deploys. */
+  runtime: Runtime;
   /** An archive that was given, to be looked at instead of one that is built. */
   given: Shipped | null;
   delivery: Delivery | null;
@@ -223,7 +226,8 @@ export class Plan {
         digest,
       };
       const previous = delivery === null || delivery.skipRollback ? null : ((await this.publish()).previous ?? null);
-      const smoked = await smoke(this.#context, { archive: shipped.archive, deployed, previous });
+      const { runtime } = this.#inputs;
+      const smoked = await smoke(this.#context, { archive: shipped.archive, deployed, previous, runtime });
       this.#known.smoke = smoked.smoke;
       this.#known.standIns.push(...smoked.standIns);
       return smoked;

@@ -18,8 +18,9 @@ import { Plan } from './plan.ts';
 import { readDeciding } from './policy.ts';
 import { emit } from './progress.ts';
 import { type RollbackOptions, runRollback } from './rollback.ts';
+import type { Runtime } from './runtime.ts';
 import { settled } from './settled.ts';
-import { checkDeployment } from './smoke.ts';
+import { checkDeployment, SESSION } from './smoke.ts';
 import { checkManifests, gitFacts } from './source.ts';
 import { runVerify, type VerifyOptions } from './verify.ts';
 
@@ -42,6 +43,8 @@ export type RunOptions = {
   rollback?: RollbackOptions;
   /** What only the stages behind build take. */
   scanning?: ScanningOptions;
+  /** Where smoke deploys, if not in the session. */
+  runtime?: Runtime;
 };
 
 export type ScanningOptions = {
@@ -140,6 +143,7 @@ async function runStages(
       rehearsal: rehearsal || (delivery?.isRehearsal ?? false),
       delivery,
       other,
+      runtime: options.runtime ?? SESSION,
       given: image === undefined || given === null ? null : { archive: image, image: given },
     },
     known,

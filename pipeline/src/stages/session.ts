@@ -1,29 +1,17 @@
 // docker-compose.yml as services of the engine's session: no Docker, no privileges. Started by name and never bound: when a bound
 // service stops, everything that is bound to it fails.
 import { randomUUID } from 'node:crypto';
-import { type CacheVolume, type Container, type Directory, dag, type File, type Service } from '@dagger.io/dagger';
+import { type CacheVolume, type Container, dag, type File, type Service } from '@dagger.io/dagger';
 import { type ComposeService, inOrder, patienceOf } from '../core/compose/model.ts';
 import { reasonOf } from '../core/errors.ts';
 import { logPath, type SmokeRow, type StepResult } from '../core/model.ts';
 import { checkFile, healthFile, logFile, START, wrapper } from '../core/smoke/wrapper.ts';
 import type { RunContext } from './context.ts';
-import { DASHBOARDS, type Deployed, type Platform, type Probe, RECEIVER } from './deployment.ts';
+import { DASHBOARDS, type Platform, type Probe, RECEIVER } from './deployment.ts';
 import { nodeContainer } from './install.ts';
 import { withBinds } from './mounts.ts';
+import type { Deployment } from './runtime.ts';
 import { runStep, stepFolder } from './step.ts';
-
-export type SessionInputs = {
-  services: readonly ComposeService[];
-  /** The repository, with the files of the drill. */
-  source: Directory;
-  /** Containers of the images by service; a service without one is missing. */
-  images: ReadonlyMap<string, Container>;
-  missing: ReadonlyMap<string, string>;
-  /** The service whose image was built here. */
-  app: string;
-  /** The release before, to go back to. */
-  before: { image: Container; deployed: Deployed } | null;
-};
 
 /** Where every service of a run writes its log. */
 const SHARED = '/drydock/shared';
@@ -39,10 +27,9 @@ export NGINX_RESOLVER=$(resolved nameserver) NGINX_UPSTREAM=app.$(resolved searc
 
 export class SessionPlatform implements Platform {
   readonly missing: ReadonlyMap<string, string>;
-  /** Of every probe that ran. */
   readonly steps: StepResult[] = [];
   readonly #context: RunContext;
-  readonly #inputs: SessionInputs;
+  readonly #inputs: Deployment;
   readonly #running = new Map<string, Service>();
   readonly #starts = new Map<string, number>();
   #release: 'before' | 'deployed' = 'deployed';
@@ -51,7 +38,7 @@ export class SessionPlatform implements Platform {
   readonly #shared: CacheVolume = dag.cacheVolume('drydock-smoke');
   readonly #node: Container;
 
-  constructor(context: RunContext, inputs: SessionInputs) {
+  constructor(context: RunContext, inputs: Deployment) {
     this.#context = context;
     this.#inputs = inputs;
     this.missing = inputs.missing;
@@ -143,6 +130,10 @@ export class SessionPlatform implements Platform {
     this.steps.push(ran.result);
     if (ran.result.exitCode !== 0) return [];
     return JSON.parse(await ran.container.file(out).contents()) as SmokeRow[];
+  }
+
+  async more(): Promise<SmokeRow[]> {
+    return [];
   }
 
   async down(): Promise<void> {

@@ -13,6 +13,7 @@ import { ADDRESSES, type Deployed, type Expected, prove } from './deployment.ts'
 import { contentsIfAny, notToBeHad } from './engine.ts';
 import { sourceOf } from './mounts.ts';
 import type { Previous } from './publish.ts';
+import type { Runtime } from './runtime.ts';
 import { SessionPlatform } from './session.ts';
 import { timedStage } from './timed.ts';
 
@@ -22,24 +23,34 @@ export type SmokeInputs = {
   deployed: Deployed;
   /** What is released now: the deployment goes back to it once, and forward again. */
   previous?: Previous | null;
+  /** The session, if none is named. */
+  runtime?: Runtime;
 };
 
 export type Smoked = { stage: StageResult; smoke: SmokeResult | null; standIns: StandIn[] };
 
+export const SESSION: Runtime = {
+  name: 'session',
+  platform: (context, deployment) => new SessionPlatform(context, deployment),
+};
+
 /** What stands in docker-compose.yml for the image that was built. */
 const APP_IMAGE = 'drydock/built';
 
-export async function smoke(context: RunContext, { archive, deployed, previous = null }: SmokeInputs): Promise<Smoked> {
+export async function smoke(context: RunContext, inputs: SmokeInputs): Promise<Smoked> {
   const output: Omit<Smoked, 'stage'> = { smoke: null, standIns: [] };
   const stage = await timedStage(context, 'smoke', async () => {
+    const { deployed, runtime = SESSION } = inputs;
     const compose = await readDeployment(context, deployed);
-    const found = await obtainImages(context, compose, archive);
+    const found = await obtainImages(context, compose, inputs.archive);
     output.standIns = found.standIns;
     const rows = await checkFiles(context, found);
     const steps: StepResult[] = [];
     if (!rows.some(({ status }) => status === 'failed'))
-      rows.push(...(await deployInSession(context, compose, found, { deployed, previous }, steps)));
-    output.smoke = { image: deployed.digest, rows, noted: compose.noted };
+      rows.push(...(await deploy(context, compose, found, inputs, steps)));
+    // What a session takes note of, Docker Compose enforces; that it does has rows of its own.
+    const noted = runtime.name === 'session' ? compose.noted : [];
+    output.smoke = { image: deployed.digest, runtime: runtime.name, rows, noted };
     return { steps, ...judgeRows(rows, steps) };
   });
   return { stage, ...output };
@@ -67,10 +78,16 @@ async function readDeployment(context: RunContext, { commit, built, digest }: De
 }
 
 /** The services whose images are at hand, and why the others are not. */
-type Found = { checked: Map<string, Checked>; missing: Map<string, string>; app: string; standIns: StandIn[] };
+type Found = {
+  checked: Map<string, Checked>;
+  pins: Map<string, PinName>;
+  missing: Map<string, string>;
+  app: string;
+  standIns: StandIn[];
+};
 
 async function obtainImages(context: RunContext, compose: ComposeFile, archive: File): Promise<Found> {
-  const found: Found = { checked: new Map(), missing: new Map(), app: '', standIns: [] };
+  const found: Found = { checked: new Map(), pins: new Map(), missing: new Map(), app: '', standIns: [] };
   for (const service of compose.services) {
     if (service.image === APP_IMAGE) {
       found.app = service.name;
@@ -88,6 +105,7 @@ async function obtainImages(context: RunContext, compose: ComposeFile, archive: 
       continue;
     }
     found.checked.set(service.name, { service, image: context.images.container(pin) });
+    found.pins.set(service.name, pin);
     const standIn = await context.images.standIn(pin);
     if (standIn !== null) found.standIns.push(standIn);
   }
@@ -114,11 +132,11 @@ async function checkFiles(context: RunContext, { checked }: Found): Promise<Smok
   return rows.flat();
 }
 
-async function deployInSession(
+async function deploy(
   context: RunContext,
   compose: ComposeFile,
-  { checked, missing, app }: Found,
-  { deployed, previous }: Omit<SmokeInputs, 'archive'>,
+  { checked, missing, app, pins }: Found,
+  { archive, deployed, previous = null, runtime = SESSION }: SmokeInputs,
   steps: StepResult[],
 ): Promise<SmokeRow[]> {
   const { source, expected } = await readyForDrill(context, checked, deployed);
@@ -128,7 +146,8 @@ async function deployInSession(
   const services = compose.services.map((service) =>
     service.name === 'prometheus' ? { ...service, command: drillCommand(service.command ?? []) } : service,
   );
-  const platform = new SessionPlatform(context, { services, source, images, missing, app, before });
+  const deployment = { services, source, images, missing, app, archive, pins, deployed, before };
+  const platform = runtime.platform(context, deployment);
   try {
     const rows = await prove(platform, expected);
     await platform.down();

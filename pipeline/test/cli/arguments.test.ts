@@ -38,6 +38,7 @@ const stages: StageInvocation['options'] = {
     tag: 'main',
     to: '',
   },
+  runtime: 'session',
 };
 
 const lines: [line: string, meant: Invocation][] = [
@@ -78,6 +79,19 @@ const lines: [line: string, meant: Invocation][] = [
   ['--progress plain', { kind: 'stages', function: 'ci', options: { ...stages, progress: 'plain' } }],
   ['--verbose --yes', { kind: 'stages', function: 'ci', options: { ...stages, verbose: true, yes: true } }],
   ['-v', { kind: 'stages', function: 'ci', options: { ...stages, verbose: true } }],
+
+  ['smoke --runtime compose', { kind: 'stages', function: 'smoke', options: { ...stages, runtime: 'compose' } }],
+  ['up', { kind: 'up', services: [], build: { kind: 'stages', function: 'build', options: stages } }],
+  [
+    'up app nginx --image a.tar',
+    {
+      kind: 'up',
+      services: ['app', 'nginx'],
+      build: { kind: 'stages', function: 'build', options: { ...stages, image: 'a.tar' } },
+    },
+  ],
+  ['down', { kind: 'down', volumes: false }],
+  ['down --volumes', { kind: 'down', volumes: true }],
 
   ['sbom --image a.tar', { kind: 'stages', function: 'sbom', options: { ...stages, image: 'a.tar' } }],
   [
@@ -138,7 +152,7 @@ for (const [line, meant] of lines) {
 }
 
 const FUNCTIONS =
-  'functions: ci, lint, test, build, sbom, scan, gate, smoke, publish, cd, verify, rollback, explain, images, pins, doctor, completion';
+  'functions: ci, lint, test, build, sbom, scan, gate, smoke, up, down, publish, cd, verify, rollback, explain, images, pins, doctor, completion';
 const refusals: [line: string, code: string, message: string, hint: string][] = [
   ['lnit', 'UNKNOWN_FUNCTION', 'there is no function "lnit"', 'did you mean lint?'],
   ['BUILD', 'UNKNOWN_FUNCTION', 'there is no function "BUILD"', 'did you mean build?'],

@@ -145,7 +145,7 @@ describe('what a smoke proved', () => {
     steps: [],
     reason: '1 of 3 checks passed; failed: app is healthy',
   });
-  const smoke = { image: 'sha256:1', rows, noted };
+  const smoke = { image: 'sha256:1', runtime: 'session' as const, rows, noted };
   const red = run({ function: 'smoke', verdict: 'failed', exitCode: 1, stages: [failed], smoke });
 
   test('the failure says what was wrong, line by line', () => {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { DASHBOARDS, fileOf } from '../../../monitoring/grafana/dashboards.ts';
 import { type PinName, pinned } from '../../src/pins.ts';
+import { queriesOf } from '../../src/probes/metrics.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -86,4 +87,14 @@ for (const dashboard of DASHBOARDS) {
 test('no dashboard is left over', () => {
   const files = readdirSync(join(ROOT, 'monitoring/grafana/dashboards')).sort();
   expect(files).toEqual(DASHBOARDS.map(({ uid }) => `${uid}.json`).sort());
+});
+
+test('the page of the dashboards shows every query with what it returned, and no other', () => {
+  const folder = 'monitoring/grafana/dashboards';
+  const asked = readdirSync(join(ROOT, folder)).flatMap((file) =>
+    queriesOf(JSON.parse(read(join(folder, file)))).map(([panel, query]) => `${panel} | \`${query}\``),
+  );
+  const page = read('monitoring/grafana/README.md').replaceAll('\\|', '|');
+  const rows = matches(page, /^\| (.+ \| `.+`) \| [1-9]\d* \| .*\d \|$/gm);
+  expect(rows).toEqual(asked);
 });

@@ -28,12 +28,18 @@ const PINS: Readonly<Record<string, DebianPin>> = {
 
 /** Runs `docker compose ARGS` on the shipped file, which needs no Docker Engine for `config`. Never reads `.env`. */
 export async function compose(): Promise<(args: string[], env?: Record<string, string>) => Promise<ProcessOutput>> {
-  const program = join(await temporaryFolder('compose'), 'docker-compose');
-  await writeFile(program, await packagedProgram(), { mode: 0o755 });
+  const program = await composeProgram(await temporaryFolder('compose'));
   const fixed = ['--env-file', '/dev/null', '--file', join(ROOT, 'docker-compose.yml')];
   const { PATH = '', HOME = '' } = process.env;
   return async (args, env = {}) =>
     await $({ env: { PATH, HOME, ...env }, nothrow: true, quiet: true })`${program} ${[...fixed, ...args]}`;
+}
+
+/** The program by itself, which is the Docker CLI's plugin as well. */
+export async function composeProgram(folder: string): Promise<string> {
+  const program = join(folder, 'docker-compose');
+  await writeFile(program, await packagedProgram(), { mode: 0o755 });
+  return program;
 }
 
 async function packagedProgram(): Promise<Buffer> {

@@ -59,7 +59,7 @@ function toModel(written: Written): Omit<ComposeService, 'name' | 'place'> {
         readOnly: read_only === true,
       })),
     volumes: volumes.filter(({ type }) => type === 'volume').map(({ source, target }) => ({ name: source, target })),
-    tmpfs: written.tmpfs ?? [],
+    tmpfs: (written.tmpfs ?? []).map((text) => text.split(':')[0] ?? ''),
     healthcheck:
       check === undefined
         ? null

@@ -1,0 +1,28 @@
+// What a deployment is made of, and what makes it: services of the engine's session, unless a door brings another way.
+import type { Container, Directory, File } from '@dagger.io/dagger';
+import type { ComposeService } from '../core/compose/model.ts';
+import type { PinName } from '../pins.ts';
+import type { RunContext } from './context.ts';
+import type { Deployed, Platform } from './deployment.ts';
+
+export type Deployment = {
+  services: readonly ComposeService[];
+  /** The repository, with the files of the drill. */
+  source: Directory;
+  /** Containers of the images by service; a service without one is missing. */
+  images: ReadonlyMap<string, Container>;
+  missing: ReadonlyMap<string, string>;
+  /** The service whose image was built here, and the exact bytes that ship. */
+  app: string;
+  archive: File;
+  /** The pins of the others. */
+  pins: ReadonlyMap<string, PinName>;
+  deployed: Deployed;
+  /** The release before, to go back to. */
+  before: { image: Container; deployed: Deployed } | null;
+};
+
+export type Runtime = {
+  name: 'session' | 'compose';
+  platform: (context: RunContext, deployment: Deployment) => Platform;
+};
