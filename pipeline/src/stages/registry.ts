@@ -45,8 +45,11 @@ export class Registry {
   /** A step that is done on every run: what it asks may have changed, and what it does has an effect. */
   async do({ stage, step, command, args, files }: Doing): Promise<Ran> {
     const repository = nameOf(this.target);
-    const place = this.#options.service === undefined ? repository : repository.replace(/^[^/:]+/, HOST);
-    const plain = this.#options.service === undefined ? [] : ['--plain-http', place.split('/')[0] ?? ''];
+    // A registry that is a service has another name in steps; its port stays.
+    const [, port = '80'] = /:(\d+)$/.exec(this.target.registry) ?? [];
+    const alias = this.#options.service === undefined ? null : `${HOST}:${port}`;
+    const place = alias === null ? repository : `${alias}/${this.target.repository}`;
+    const plain = alias === null ? [] : ['--plain-http', alias];
     let container = await this.#container();
     for (const [path, content] of files ?? [])
       container =
