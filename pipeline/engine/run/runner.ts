@@ -87,6 +87,8 @@ export interface RunningStep {
 
 const INIT_PROGRAM = 'tini-static';
 const PID_FILE = 'pid';
+/** Of what was said before a step could begin. */
+const SHOWN_LENGTH = 1000;
 
 /** What a step is run with: its bundle, and the shell that will become its runtime. */
 interface Place {
@@ -135,7 +137,8 @@ export class Runner {
   static async start(mounts: Mounts, shift: number, limits: Limits): Promise<Runner> {
     removeAbandonedCgroups();
     const runtimes = Runtime.find();
-    const script = `${HIDE_CGROUPS} && echo ready; exec sleep infinity`;
+    const commands = [HIDE_CGROUPS, ...runtimes.map(({ prepare }) => prepare), 'echo ready'];
+    const script = `${commands.join(' && ')}; exec sleep infinity`;
     const holder = spawn(
       'setpriv',
       [
@@ -322,10 +325,10 @@ export class Runner {
 
   #overlay(lowers: readonly string[], upper: string, target: string): string {
     const fs = join(upper, 'fs');
-    mkdirSync(join(upper, 'work'), { recursive: true });
-    mkdirSync(fs, { recursive: true });
+    const work = join(upper, 'work');
+    for (const folder of [fs, work]) mkdirSync(folder, { recursive: true });
     copyRootAttributes(lowers.at(-1), fs, this.#shift);
-    const [upperName, workName] = [this.#mounts.short(fs), this.#mounts.short(join(upper, 'work'))];
+    const [upperName, workName] = [this.#mounts.short(fs), this.#mounts.short(work)];
     // Devices come from the runtime alone, in /dev: should a layer ever hold one, it is none here.
     return `mount -t overlay overlay -o nodev,lowerdir=${this.#mounts.lowerdir(lowers)},upperdir=${upperName},workdir=${workName}${VOLATILE} ${target}`;
   }
@@ -336,20 +339,24 @@ export class Runner {
     request.signal?.addEventListener('abort', abort);
     const { outputs } = request;
     shell.stdout.on('data', (chunk: Buffer) => outputs.write('stdout', chunk));
-    shell.stderr.on('data', (chunk: Buffer) => outputs.write('stderr', chunk));
+    let said = '';
+    shell.stderr.on('data', (chunk: Buffer) => {
+      outputs.write('stderr', chunk);
+      if (said.length < SHOWN_LENGTH) said += chunk;
+    });
     shell.run(script);
     setImmediate(() => this.#prepareNext());
     const code = await shell.ended;
     request.signal?.removeEventListener('abort', abort);
     const exitCode = code ?? 137;
-    const startError = runtimeError(logOf(place)) ?? this.#whyNotBegun(place, exitCode);
+    const startError = runtimeError(logOf(place)) ?? this.#whyNotBegun(place, exitCode, said);
     return { exitCode, signalled: exitCode > 128 && exitCode <= 128 + 64, ...(startError ? { startError } : {}) };
   }
 
-  /** Of a runtime that ended before it had made a container, and said nothing of it. */
-  #whyNotBegun({ bundle, runtime }: Place, exitCode: number): string | undefined {
+  /** Of a mount that failed, or a runtime that did not get as far as to a container or a log. */
+  #whyNotBegun({ bundle, runtime }: Place, exitCode: number, said: string): string | undefined {
     if (exitCode === 0 || existsSync(join(bundle, PID_FILE))) return undefined;
-    return `${runtime.name} ended with exit code ${exitCode}`;
+    return said.trim().slice(0, SHOWN_LENGTH) || `${runtime.name} ended with exit code ${exitCode}`;
   }
 
   #prepareNext(): void {

@@ -43,6 +43,18 @@ export class Runtime {
     return [first, ...others];
   }
 
+  /**
+   * Shell commands to be run once where steps start. From a file that is read-only crun runs as it is; else it would start itself anew from one
+   * each time, lest a step write to the program.
+   */
+  get prepare(): string {
+    return `: >${this.#place} && mount --bind -o ro ${this.#program} ${this.#place}`;
+  }
+
+  get #place(): string {
+    return join(SESSION_FOLDER, this.name);
+  }
+
   /** Whether it makes a step's control group itself. crun knows none of the older layouts of groups, so it is started in one. */
   get makesCgroup(): boolean {
     return this.name === 'runc';
@@ -50,7 +62,7 @@ export class Runtime {
 
   run(id: string, bundle: string, { log, pidFile }: { log: string; pidFile: string }): string[] {
     return [
-      ...[this.#program, '--root', join(SESSION_FOLDER, 'runtime')],
+      ...[this.#place, '--root', join(SESSION_FOLDER, 'runtime')],
       ...(this.makesCgroup ? [] : ['--cgroup-manager', 'disabled']),
       ...['--log', log, '--log-format', 'json'],
       ...['run', '--bundle', bundle, '--pid-file', pidFile, id],
