@@ -45,10 +45,11 @@ export class Runtime {
 
   /**
    * Shell commands to be run once where steps start. From a file that is read-only crun runs as it is; else it would start itself anew from one
-   * each time, lest a step write to the program.
+   * each time, lest a step write to the program. Without root, not every mount can be made read-only.
    */
   get prepare(): string {
-    return `: >${this.#place} && mount --bind -o ro ${this.#program} ${this.#place}`;
+    const [bind, files] = ['mount --bind', `${this.#program} ${this.#place}`];
+    return `: >${this.#place} && { ${bind} -o ro ${files} || ${bind} ${files}; }`;
   }
 
   get #place(): string {
