@@ -7,7 +7,7 @@ import { PipelineError } from '../src/core/errors.ts';
 
 /** Programs of the operating system, and the Debian package that brings each. */
 const PROGRAMS: Readonly<Record<string, string>> = {
-  runc: 'runc',
+  crun: 'crun',
   'tini-static': 'tini',
   unshare: 'util-linux',
   nsenter: 'util-linux',
@@ -16,8 +16,8 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   pasta: 'passt',
   nft: 'nftables',
 };
-/** What does as well, and so need not be replaced. */
-const STAND_INS: Readonly<Record<string, string>> = { runc: 'crun' };
+/** What does as well, if more slowly, and so need not be replaced. */
+const STAND_INS: Readonly<Record<string, string>> = { crun: 'runc' };
 /** Without root, the kernel maps users only with the help of these. */
 const ROOTLESS_PROGRAMS: Readonly<Record<string, string>> = { newuidmap: 'uidmap', newgidmap: 'uidmap' };
 

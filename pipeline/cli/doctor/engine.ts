@@ -31,7 +31,7 @@ export function lookAtRuntime(facts: Facts): Finding {
     if (programs !== null && programs.kind !== 'nothing') return NOT_YET;
     return {
       status: 'blocked',
-      found: 'neither `runc --version` nor `crun --version` gives an answer',
+      found: 'neither `crun --version` nor `runc --version` gives an answer',
       mend: 'run it by hand, and see what it says',
     };
   });

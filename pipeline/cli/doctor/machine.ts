@@ -80,9 +80,9 @@ async function askEmbedded(question: Question): Promise<Pick<Facts, 'programs' |
   };
 }
 
-/** As the engine chooses: runc, else crun. */
+/** As the engine chooses: crun, else runc. */
 async function askRuntime(env: NodeJS.ProcessEnv): Promise<string | null> {
-  for (const name of ['runc', 'crun']) {
+  for (const name of ['crun', 'runc']) {
     const { exitCode, stdout } = await ask(name, ['--version'], { env: { ...env, PATH: searchPath(env) } });
     if (exitCode === 0) return stdout.split('\n')[0] ?? '';
   }

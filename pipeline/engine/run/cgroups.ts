@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { Controller, Limits } from './limits.ts';
 
 const PARENT = 'drydock';
-const STEP = /^drydock-(\d+)-\d+$/;
+/** Of a step, or of a try (`canLimit`) that the engine was killed in. */
+const OURS = /^drydock-(\d+)-\d+(-probe)?$/;
 
 export const stepId = (counter: number) => `drydock-${process.pid}-${counter}`;
 export const cgroupOf = (step: string) => `/${PARENT}/${step}`;
@@ -53,7 +54,12 @@ function limitIn(step: string, controller: Controller, value: number): string {
   if (version === 2) for (const folder of [root, parent]) delegate(folder, controller);
   const folder = join(parent, step);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, LIMIT_FILES[controller][version]), String(value));
+  try {
+    writeFileSync(join(folder, LIMIT_FILES[controller][version]), String(value));
+  } catch (error) {
+    remove(folder); // nobody else would: who asked for it never learns of it
+    throw error;
+  }
   return folder;
 }
 
@@ -79,7 +85,7 @@ export function removeAbandonedCgroups(): number {
   let removed = 0;
   for (const { folder: hierarchy } of hierarchies()) {
     for (const name of list(join(hierarchy, PARENT))) {
-      const pid = Number(STEP.exec(name)?.[1] ?? Number.NaN);
+      const pid = Number(OURS.exec(name)?.[1] ?? Number.NaN);
       if ((pid === process.pid || !isAlive(pid)) && remove(join(hierarchy, PARENT, name))) removed += 1;
     }
   }

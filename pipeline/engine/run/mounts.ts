@@ -30,7 +30,7 @@ export class Mounts {
   static async start(): Promise<Mounts> {
     // Shared: what is mounted here later is to be seen by the namespace that steps start from, too.
     await run('mount', ['-t', 'tmpfs', '-o', 'mode=0711', '--make-shared', 'drydock', SESSION_FOLDER]);
-    for (const folder of ['l', 'v', 'j', 'n', 'runtime']) mkdirSync(join(SESSION_FOLDER, folder), { mode: 0o711 });
+    for (const folder of ['l', 'v', 'j', 'n', 'p', 'runtime']) mkdirSync(join(SESSION_FOLDER, folder), { mode: 0o711 });
     return new Mounts();
   }
 

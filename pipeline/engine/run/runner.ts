@@ -21,8 +21,9 @@ import { type Limits, oomScore } from './limits.ts';
 import { type Mounts, SESSION_FOLDER, VOLATILE } from './mounts.ts';
 import type { Outputs } from './outputs.ts';
 import { contentOf } from './pid-file.ts';
+import { Pipes } from './pipes.ts';
 import { findProgram } from './programs.ts';
-import { Runtime } from './runtime.ts';
+import { HIDE_CGROUPS, Runtime, SHOW_CGROUPS } from './runtime.ts';
 import { type BindMount, type Identity, type NetworkNamespace, runtimeSpec } from './spec.ts';
 import { StepShell } from './step-shell.ts';
 
@@ -86,13 +87,13 @@ export interface RunningStep {
 
 const INIT_PROGRAM = 'tini-static';
 const PID_FILE = 'pid';
-/** From the runtime, which looks at their layout, and refuses some, even when it is told to do nothing about them. */
-const HIDE_CGROUPS = '{ ! [ -d /sys/fs/cgroup ] || mount -t tmpfs -o ro none /sys/fs/cgroup; } && ';
-const LOG = 'runtime.log';
+/** Of what was said before a step could begin. */
+const SHOWN_LENGTH = 1000;
 
 /** What a step is run with: its bundle, and the shell that will become its runtime. */
 interface Place {
   readonly id: string;
+  readonly runtime: Runtime;
   readonly bundle: string;
   readonly shell: StepShell;
   readonly cgroup: StepCgroup | undefined;
@@ -105,7 +106,9 @@ export class Runner {
   readonly #oomScore = oomScore();
   readonly #holder: ChildProcess;
   readonly #holderPid: number;
-  readonly #runtime: Runtime;
+  /** What the first cannot start, the next is asked to. */
+  #runtimes: readonly [Runtime, ...Runtime[]];
+  readonly #pipes: Pipes;
   readonly #init: string;
   #counter = 0;
   /** Made ready while the step before runs, so that the next one need not wait for it. */
@@ -116,7 +119,7 @@ export class Runner {
     mounts: Mounts,
     shift: number,
     limits: Limits,
-    runtime: Runtime,
+    runtimes: readonly [Runtime, ...Runtime[]],
     holder: ChildProcess,
     holderPid: number,
   ) {
@@ -125,15 +128,17 @@ export class Runner {
     this.#limits = limits;
     this.#holder = holder;
     this.#holderPid = holderPid;
-    this.#runtime = runtime;
+    this.#runtimes = runtimes;
+    this.#pipes = new Pipes(shift);
     this.#init = initProgram();
   }
 
   /** Starts the PID namespace that all steps live in. Its first process is killed by the kernel when the engine dies. */
   static async start(mounts: Mounts, shift: number, limits: Limits): Promise<Runner> {
     removeAbandonedCgroups();
-    const runtime = Runtime.find();
-    const script = `${runtime.makesCgroup ? '' : HIDE_CGROUPS}echo ready; exec sleep infinity`;
+    const runtimes = Runtime.find();
+    const commands = [HIDE_CGROUPS, ...runtimes.map(({ prepare }) => prepare), 'echo ready'];
+    const script = `${commands.join(' && ')}; exec sleep infinity`;
     const holder = spawn(
       'setpriv',
       [
@@ -165,7 +170,7 @@ export class Runner {
       );
     const [child] = readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim().split(' ');
     makeScaffold(shift);
-    return new Runner(mounts, shift, limits, runtime, holder, Number(child));
+    return new Runner(mounts, shift, limits, runtimes, holder, Number(child));
   }
 
   /** Ends every step that still runs, and waits until the namespace is gone. */
@@ -197,13 +202,13 @@ export class Runner {
     const over = new AbortController();
     const begun = contentOf(join(place.bundle, PID_FILE), over.signal);
     const ended = this.#run(place, request).finally(() => over.abort());
-    return { begun, ended, signal: (name) => this.#signal(place.id, name) };
+    return { begun, ended, signal: (name) => this.#signal(place, name) };
   }
 
   #take(): Place {
     const spare = this.#spare;
     this.#spare = undefined;
-    return spare?.shell.isWaiting ? spare : this.#place();
+    return spare?.shell.isWaiting && spare.runtime === this.#runtimes[0] ? spare : this.#place();
   }
 
   #place(): Place {
@@ -211,14 +216,43 @@ export class Runner {
     const bundle = join(SESSION_FOLDER, 'j', id);
     mkdirSync(join(bundle, 'rootfs'), { recursive: true, mode: 0o711 });
     mkdirSync(join(bundle, 'work'), { mode: 0o711 });
+    return { id, bundle, ...this.#shellFor(id, this.#runtimes[0]) };
+  }
+
+  #shellFor(id: string, runtime: Runtime): Pick<Place, 'runtime' | 'shell' | 'cgroup'> {
     // Without root none may be made, unless somebody delegated one.
-    const cgroup = this.#shift > 0 && !this.#runtime.makesCgroup ? makeCgroup(id, this.#limits) : undefined;
-    const shell = new StepShell({ enter: this.enter, folder: this.#mounts.folder, cgroups: cgroup?.processes ?? [] });
-    return { id, bundle, shell, cgroup };
+    const cgroup = this.#shift > 0 && !runtime.makesCgroup ? makeCgroup(id, this.#limits) : undefined;
+    const shell = new StepShell({
+      enter: this.enter,
+      folder: this.#mounts.folder,
+      cgroups: cgroup?.processes ?? [],
+      stdout: this.#pipes.take(),
+      stderr: this.#pipes.take(),
+    });
+    return { runtime, shell, cgroup };
   }
 
   async #run(place: Place, request: StepRequest): Promise<StepOutcome> {
-    const { bundle, shell, cgroup } = place;
+    try {
+      return await this.#attempt(place, request);
+    } finally {
+      request.outputs.close();
+      rmSync(place.bundle, { recursive: true, force: true });
+    }
+  }
+
+  /** A step that a runtime cannot start has not begun, so another may try: there are kernels and commands that only one of them knows. */
+  async #attempt(place: Place, request: StepRequest): Promise<StepOutcome> {
+    const outcome = await this.#runOnce(place, request);
+    const next = this.#runtimes[this.#runtimes.indexOf(place.runtime) + 1];
+    if (outcome.startError === undefined || next === undefined || request.signal?.aborted) return outcome;
+    const other = await this.#attempt({ ...place, ...this.#shellFor(place.id, next) }, request);
+    if (other.startError === undefined) this.#runtimes = [next];
+    return other;
+  }
+
+  async #runOnce(place: Place, request: StepRequest): Promise<StepOutcome> {
+    const { shell, cgroup } = place;
     try {
       const script = this.#prepare(place, request);
       const outcome = await this.#execute(place, script, request);
@@ -229,12 +263,12 @@ export class Runner {
     } finally {
       await shell.discard();
       cgroup?.remove();
-      rmSync(bundle, { recursive: true, force: true });
     }
   }
 
   /** Writes the bundle; gives the shell script that mounts its file systems and becomes the runtime. */
-  #prepare({ id, bundle }: Place, request: StepRequest): string {
+  #prepare(place: Place, request: StepRequest): string {
+    const { id, bundle, runtime } = place;
     const commands = [this.#overlay([SCAFFOLD, ...request.lowers], request.upper, join(bundle, 'rootfs'))];
     const binds: BindMount[] = [];
     const tmpfs: { destination: string; size?: number }[] = [];
@@ -250,7 +284,7 @@ export class Runner {
         chmodSync(source, mount.mode);
         binds.push({ destination: mount.path, source, readOnly: true });
       } else {
-        mkdirSync(source, { mode: 0o711 });
+        mkdirSync(source, { recursive: true, mode: 0o711 });
         commands.push(this.#overlay(mount.lowers, mount.upper, source));
         binds.push({
           destination: mount.path,
@@ -271,7 +305,7 @@ export class Runner {
         rootfs: join(bundle, 'rootfs'),
         binds,
         tmpfs,
-        ...(this.#shift > 0 && this.#runtime.makesCgroup ? { cgroup: cgroupOf(id) } : {}),
+        ...(this.#shift > 0 && runtime.makesCgroup ? { cgroup: cgroupOf(id) } : {}),
         limits: this.#limits,
         oomScore: this.#oomScore,
         shift: this.#shift,
@@ -280,44 +314,62 @@ export class Runner {
       request.noInit ? undefined : this.#init,
     );
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
-    const runtime = this.#runtime.run(id, bundle, { log: join(bundle, LOG), pidFile: join(bundle, PID_FILE) });
-    return [...commands, `exec ${runtime.join(' ')}`].join(' && ');
+    if (runtime.makesCgroup) commands.push(SHOW_CGROUPS);
+    const run = runtime.run(id, bundle, { log: logOf(place), pidFile: join(bundle, PID_FILE) }).join(' ');
+    const input = join(bundle, 'stdin');
+    if (request.stdin) writeFileSync(input, request.stdin);
+    // Of the file itself a step could make a larger one, in the session's memory.
+    commands.push(request.stdin ? `cat ${input} | exec ${run}` : `exec ${run} </dev/null`);
+    return commands.join(' && ');
   }
 
   #overlay(lowers: readonly string[], upper: string, target: string): string {
     const fs = join(upper, 'fs');
-    mkdirSync(join(upper, 'work'), { recursive: true });
-    mkdirSync(fs, { recursive: true });
+    const work = join(upper, 'work');
+    for (const folder of [fs, work]) mkdirSync(folder, { recursive: true });
     copyRootAttributes(lowers.at(-1), fs, this.#shift);
-    const [upperName, workName] = [this.#mounts.short(fs), this.#mounts.short(join(upper, 'work'))];
+    const [upperName, workName] = [this.#mounts.short(fs), this.#mounts.short(work)];
     // Devices come from the runtime alone, in /dev: should a layer ever hold one, it is none here.
     return `mount -t overlay overlay -o nodev,lowerdir=${this.#mounts.lowerdir(lowers)},upperdir=${upperName},workdir=${workName}${VOLATILE} ${target}`;
   }
 
-  async #execute({ id, bundle, shell }: Place, script: string, request: StepRequest): Promise<StepOutcome> {
-    const abort = () => void this.#signal(id, 'KILL');
+  async #execute(place: Place, script: string, request: StepRequest): Promise<StepOutcome> {
+    const { shell } = place;
+    const abort = () => void this.#signal(place, 'KILL');
     request.signal?.addEventListener('abort', abort);
     const { outputs } = request;
     shell.stdout.on('data', (chunk: Buffer) => outputs.write('stdout', chunk));
-    shell.stderr.on('data', (chunk: Buffer) => outputs.write('stderr', chunk));
+    let said = '';
+    shell.stderr.on('data', (chunk: Buffer) => {
+      outputs.write('stderr', chunk);
+      if (said.length < SHOWN_LENGTH) said += chunk;
+    });
     shell.run(script);
-    shell.stdin.end(request.stdin ?? '');
     setImmediate(() => this.#prepareNext());
     const code = await shell.ended;
     request.signal?.removeEventListener('abort', abort);
-    outputs.close();
-    const startError = runtimeError(join(bundle, LOG));
     const exitCode = code ?? 137;
+    const startError = runtimeError(logOf(place)) ?? this.#whyNotBegun(place, exitCode, said);
     return { exitCode, signalled: exitCode > 128 && exitCode <= 128 + 64, ...(startError ? { startError } : {}) };
+  }
+
+  /** Of a mount that failed, or a runtime that did not get as far as to a container or a log. */
+  #whyNotBegun({ bundle, runtime }: Place, exitCode: number, said: string): string | undefined {
+    if (exitCode === 0 || existsSync(join(bundle, PID_FILE))) return undefined;
+    return said.trim().slice(0, SHOWN_LENGTH) || `${runtime.name} ended with exit code ${exitCode}`;
   }
 
   #prepareNext(): void {
     if (!this.#isClosed) this.#spare ??= this.#place();
   }
 
-  async #signal(id: string, name: 'TERM' | 'KILL'): Promise<void> {
+  async #signal({ bundle }: Place, name: 'TERM' | 'KILL'): Promise<void> {
+    const file = join(bundle, PID_FILE);
+    if (!existsSync(file)) return;
     const [program, ...enter] = this.enter;
-    const kill = spawn(program, [...enter, ...this.#runtime.kill(id, name)], { stdio: 'ignore' });
+    const kill = spawn(program, [...enter, 'sh', '-c', `kill -s ${name} ${readFileSync(file, 'utf8')}`], {
+      stdio: 'ignore',
+    });
     await once(kill, 'exit');
   }
 
@@ -356,6 +408,8 @@ function copyRootAttributes(below: string | undefined, fs: string, shift: number
   chownSync(fs, stats?.uid ?? shift, stats?.gid ?? shift);
   chmodSync(fs, (stats?.mode ?? 0o755) & 0o7777);
 }
+
+const logOf = ({ bundle, runtime }: Place) => join(bundle, `${runtime.name}.log`);
 
 /** What the runtime says of a command that it could not start. */
 function runtimeError(log: string): string | undefined {

@@ -1,14 +1,18 @@
-// The program that makes containers: runc, or crun where that is what there is. Both take the command line of OCI runtimes.
+// The programs that make containers, crun and runc. Both take the command line of OCI runtimes.
 import { join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { SESSION_FOLDER } from './mounts.ts';
 import { findProgram } from './programs.ts';
 
+/** In the order of preference: crun takes half the time to start a step. */
+const NAMES = ['crun', 'runc'] as const;
+
 /**
- * In the order of preference. crun takes half the time to start a step, but hands on the streams it got: Node's are sockets, and a program that
- * opens /dev/stderr (nginx's log, many a script) then finds no such device. runc makes pipes.
+ * Hides the control groups from crun, which looks at their layout, and refuses some, even when it is told to do nothing about them. runc has to
+ * see them.
  */
-const NAMES = ['runc', 'crun'] as const;
+export const HIDE_CGROUPS = '{ ! [ -d /sys/fs/cgroup ] || mount -t tmpfs -o ro drydock /sys/fs/cgroup; }';
+export const SHOW_CGROUPS = '{ ! [ -d /sys/fs/cgroup ] || umount /sys/fs/cgroup; }';
 
 export class Runtime {
   readonly name: (typeof NAMES)[number];
@@ -19,46 +23,50 @@ export class Runtime {
     this.#program = program;
   }
 
-  /** The one that is asked for, or the first there is. */
-  static find(wanted = process.env.DRYDOCK_RUNTIME): Runtime {
+  /** The one that is asked for, or all there are. */
+  static find(wanted = process.env.DRYDOCK_RUNTIME): [Runtime, ...Runtime[]] {
     const names = NAMES.filter((name) => !wanted || name === wanted);
     if (names.length === 0)
       throw new EnvironmentError(
         `DRYDOCK_RUNTIME is ${wanted}, which is none of ${NAMES.join(', ')}`,
         `set it to one of them, or not at all`,
       );
-    for (const name of names) {
+    const [first, ...others] = names.flatMap((name) => {
       const program = findProgram(name);
-      if (program !== undefined) return new Runtime(name, program);
-    }
-    throw new EnvironmentError(
-      `the program ${names.join(' or ')} is missing`,
-      `on Debian and Ubuntu: apt-get install ${names[0]}`,
-    );
+      return program === undefined ? [] : [new Runtime(name, program)];
+    });
+    if (first === undefined)
+      throw new EnvironmentError(
+        `the program ${names.join(' or ')} is missing`,
+        `on Debian and Ubuntu: apt-get install ${names[0]}`,
+      );
+    return [first, ...others];
   }
 
   /**
-   * Whether it makes a step's control group itself. crun knows none of the older layouts of groups, and would move the step into its group
-   * while somebody waits; so it is started in one.
+   * Shell commands to be run once where steps start. From a file that is read-only crun runs as it is; else it would start itself anew from one
+   * each time, lest a step write to the program. Without root, not every mount can be made read-only.
    */
+  get prepare(): string {
+    const [bind, files] = ['mount --bind', `${this.#program} ${this.#place}`];
+    return `: >${this.#place} && { ${bind} -o ro ${files} || ${bind} ${files}; }`;
+  }
+
+  get #place(): string {
+    return join(SESSION_FOLDER, this.name);
+  }
+
+  /** Whether it makes a step's control group itself. crun knows none of the older layouts of groups, so it is started in one. */
   get makesCgroup(): boolean {
     return this.name === 'runc';
   }
 
   run(id: string, bundle: string, { log, pidFile }: { log: string; pidFile: string }): string[] {
     return [
-      ...this.#options,
+      ...[this.#place, '--root', join(SESSION_FOLDER, 'runtime')],
+      ...(this.makesCgroup ? [] : ['--cgroup-manager', 'disabled']),
       ...['--log', log, '--log-format', 'json'],
       ...['run', '--bundle', bundle, '--pid-file', pidFile, id],
     ];
-  }
-
-  kill(id: string, signal: string): string[] {
-    return [...this.#options, 'kill', id, signal];
-  }
-
-  get #options(): string[] {
-    const state = ['--root', join(SESSION_FOLDER, 'runtime')];
-    return [this.#program, ...state, ...(this.makesCgroup ? [] : ['--cgroup-manager', 'disabled'])];
   }
 }

@@ -2,7 +2,9 @@
 // It can be started while nobody waits for it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
+import type { OutputPipe } from './pipes.ts';
 
 export interface ShellPlace {
   /** Begins the command lines of processes in the namespaces of steps. */
@@ -11,22 +13,25 @@ export interface ShellPlace {
   readonly folder: string;
   /** The files to write oneself into, to be in the step's control groups. */
   readonly cgroups: readonly string[];
+  readonly stdout: OutputPipe;
+  readonly stderr: OutputPipe;
 }
 
 /** For the runtime, where that is a Go program: it has little to do, so no other threads to start and nothing to collect. */
 const SHORT_LIVED = { GOMAXPROCS: '1', GOGC: 'off' };
 
-/** Its standard input is the step's, so the script comes by another way. */
-const AWAIT_SCRIPT = 'read -r script <&3 && exec 3<&- && eval "$script"';
+const AWAIT_SCRIPT = 'read -r script && eval "$script"';
 /** The files, `--`, and then the command that is to be in them. */
 const JOIN_CGROUPS = 'while [ "$1" != -- ]; do echo $$ >"$1" || exit; shift; done; shift; exec "$@"';
 
 export class StepShell {
   readonly #process: ChildProcess;
-  /** Its exit code; null when a signal ended it. */
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Its exit code, when all that it said was read; null when a signal ended it. */
   readonly ended: Promise<number | null>;
 
-  constructor({ enter, folder, cgroups }: ShellPlace) {
+  constructor({ enter, folder, cgroups, stdout, stderr }: ShellPlace) {
     // What the session mounts while it waits is to be seen by the step, too; what the step mounts is its own.
     const shell = ['unshare', '--mount', '--propagation', 'slave', 'sh', '-c', AWAIT_SCRIPT];
     const [program = '', ...args] = [
@@ -37,28 +42,20 @@ export class StepShell {
     ];
     this.#process = spawn(program, args, {
       cwd: folder,
-      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+      stdio: ['pipe', stdout.input, stderr.input],
       env: { PATH: process.env.PATH ?? '', ...SHORT_LIVED },
     });
-    this.ended = once(this.#process, 'close').then(([code]) => code as number | null);
+    for (const { input } of [stdout, stderr]) closeSync(input); // the end of what it says is seen when nobody has it any more
+    this.stdout = stdout.output;
+    this.stderr = stderr.output;
+    const ends = [stdout.output, stderr.output].map((output) => once(output, 'close'));
+    this.ended = Promise.all([once(this.#process, 'exit'), ...ends]).then(([[code]]) => code as number | null);
     this.ended.catch(() => {}); // told to whoever waits
-    for (const input of [this.stdin, this.#script]) input.on('error', () => {}); // it has ended, which is told by `ended`
+    this.#script.on('error', () => {}); // it has ended, which is told by `ended`
   }
 
   get isWaiting(): boolean {
     return this.#process.exitCode === null && this.#process.signalCode === null;
-  }
-
-  get stdin(): Writable {
-    return this.#process.stdin as Writable;
-  }
-
-  get stdout(): Readable {
-    return this.#process.stdout as Readable;
-  }
-
-  get stderr(): Readable {
-    return this.#process.stderr as Readable;
   }
 
   /** One line of shell, to be run now. */
@@ -75,6 +72,6 @@ export class StepShell {
   }
 
   get #script(): Writable {
-    return this.#process.stdio[3] as Writable;
+    return this.#process.stdin as Writable;
   }
 }

@@ -113,11 +113,12 @@ export class Delivery {
       tags: this.#tags,
     });
     const { pushed, previous } = published;
+    if (pushed === null) return published;
     this.#known.delivery = {
       image: nameOf(this.#target),
       digest,
       rehearsal: this.#target.isLoopback,
-      pushed: pushed === null ? null : { sent: pushed.sent, there: pushed.there },
+      pushed: { sent: pushed.sent, there: pushed.there },
       previous: previous?.digest ?? null,
       tags: [],
       statements: [],

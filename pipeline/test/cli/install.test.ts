@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Consent, ensureRequirements } from '../../cli/requirements.ts';
 import { type Refusal, toRefusal } from './make.ts';
 
-const ALL = ['runc', 'tini-static', 'unshare', 'nsenter', 'mount', 'ip', 'pasta', 'nft', 'newuidmap', 'newgidmap'];
+const ALL = ['crun', 'tini-static', 'unshare', 'nsenter', 'mount', 'ip', 'pasta', 'nft', 'newuidmap', 'newgidmap'];
 
 const machine = vi.hoisted(() => ({
   release: 'ID=debian\n' as string | null,
@@ -59,7 +59,7 @@ vi.mock('node:readline/promises', () => ({
 }));
 
 beforeEach(() => {
-  const dull = { release: 'ID=debian\n', answers: {}, answer: 'y', ran: [], asked: [], brings: ['/usr/bin/runc'] };
+  const dull = { release: 'ID=debian\n', answers: {}, answer: 'y', ran: [], asked: [], brings: ['/usr/bin/crun'] };
   Object.assign(machine, { ...dull, programs: new Set(ALL.slice(1).map((name) => `/usr/bin/${name}`)) });
   vi.spyOn(process, 'getuid').mockReturnValue(0);
 });
@@ -77,21 +77,21 @@ async function ensure(over: Partial<Consent> = {}): Promise<{ said: string[]; re
   return { said, refused };
 }
 
-const INSTALL = 'apt-get install -y --no-install-recommends runc';
+const INSTALL = 'apt-get install -y --no-install-recommends crun';
 
 test('with everything there, nothing is run or said', async () => {
-  machine.programs.add('/opt/bin/runc');
+  machine.programs.add('/opt/bin/crun');
   expect(await ensure()).toEqual({ said: [], refused: null });
   expect(machine.ran).toEqual([]);
 });
 
-test('where there is crun, runc is not missed', async () => {
-  machine.programs.add('/usr/bin/crun');
+test('where there is runc, crun is not missed', async () => {
+  machine.programs.add('/usr/bin/runc');
   expect(await ensure()).toEqual({ said: [], refused: null });
 });
 
 test('the folders of administrators are looked into', async () => {
-  machine.programs.add('/usr/sbin/runc');
+  machine.programs.add('/usr/sbin/crun');
   expect(await ensure({ yes: false })).toEqual({ said: [], refused: null });
 });
 
@@ -109,7 +109,7 @@ const allowed: [name: string, consent: Partial<Consent>][] = [
 ];
 for (const [name, consent] of allowed) {
   test(`with ${name}, what is missing is installed, and that is said`, async () => {
-    expect(await ensure(consent)).toEqual({ said: [`installing runc: ${INSTALL}`], refused: null });
+    expect(await ensure(consent)).toEqual({ said: [`installing crun: ${INSTALL}`], refused: null });
     expect(machine.ran).toEqual(['apt-get update -qq', INSTALL]);
     expect(machine.asked).toEqual([]);
   });
@@ -117,7 +117,7 @@ for (const [name, consent] of allowed) {
 
 test('without root, sudo installs', async () => {
   vi.spyOn(process, 'getuid').mockReturnValue(1000);
-  expect(await ensure()).toEqual({ said: [`installing runc: sudo -n ${INSTALL}`], refused: null });
+  expect(await ensure()).toEqual({ said: [`installing crun: sudo -n ${INSTALL}`], refused: null });
   expect(machine.ran).toEqual(['sudo -n true', 'sudo -n apt-get update -qq', `sudo -n ${INSTALL}`]);
 });
 
@@ -126,7 +126,7 @@ const refusal = (message: string, hint: string): Refusal => ({ code: 'MISSING_PR
 test('without root and without a sudo, the command is named', async () => {
   vi.spyOn(process, 'getuid').mockReturnValue(1000);
   machine.answers = { sudo: { code: 127, says: '' } };
-  expect((await ensure()).refused).toEqual(refusal('the embedded engine needs runc', `sudo ${INSTALL}`));
+  expect((await ensure()).refused).toEqual(refusal('the embedded engine needs crun', `sudo ${INSTALL}`));
   expect(machine.ran).toEqual(['sudo -n true']);
 });
 
@@ -134,7 +134,7 @@ for (const answer of ['y', ' YES ']) {
   test(`somebody is asked, and answers ${JSON.stringify(answer)}`, async () => {
     machine.answer = answer;
     expect((await ensure({ yes: false, canAsk: true })).refused).toBeNull();
-    expect(machine.asked).toEqual([`The embedded engine needs runc. Run \`${INSTALL}\`? [y/N] `]);
+    expect(machine.asked).toEqual([`The embedded engine needs crun. Run \`${INSTALL}\`? [y/N] `]);
     expect(machine.ran).toContain(INSTALL);
   });
 }
@@ -143,7 +143,7 @@ for (const answer of ['', 'n', 'yesterday']) {
   test(`somebody is asked, and answers ${JSON.stringify(answer)}: nothing is run`, async () => {
     machine.answer = answer;
     const { refused } = await ensure({ yes: false, canAsk: true });
-    expect(refused).toEqual(refusal('the embedded engine needs runc', INSTALL));
+    expect(refused).toEqual(refusal('the embedded engine needs crun', INSTALL));
     expect(machine.ran).toEqual([]);
   });
 }
@@ -151,7 +151,7 @@ for (const answer of ['', 'n', 'yesterday']) {
 for (const release of [null, 'ID=nixos\n']) {
   test(`nothing is run on a system of ${JSON.stringify(release)}`, async () => {
     machine.release = release;
-    expect((await ensure()).refused).toEqual(refusal('the embedded engine needs runc', 'install runc'));
+    expect((await ensure()).refused).toEqual(refusal('the embedded engine needs crun', 'install crun'));
     expect(machine.ran).toEqual([]);
   });
 }
@@ -171,6 +171,6 @@ test('lists that cannot be had don’t matter if the install works', async () =>
 test('a program that is still missing afterwards', async () => {
   machine.brings = [];
   expect((await ensure()).refused).toEqual(
-    refusal('runc cannot be found, though the packages are installed', 'is PATH as it should be?'),
+    refusal('crun cannot be found, though the packages are installed', 'is PATH as it should be?'),
   );
 });

@@ -5,7 +5,7 @@ import { toRefusal } from './make.ts';
 
 function machine(over: Partial<Machine> = {}): Machine {
   return {
-    missing: ['runc', 'tini-static'],
+    missing: ['crun', 'tini-static'],
     distribution: ['debian'],
     isRoot: false,
     hasSudo: false,
@@ -29,7 +29,7 @@ function told(over: Partial<Machine>): string {
   }
 }
 
-const APT = 'apt-get install -y --no-install-recommends runc tini';
+const APT = 'apt-get install -y --no-install-recommends crun tini';
 
 const who: [root: boolean, sudo: boolean, allowed: boolean, ask: boolean, plan: string][] = [
   [true, false, true, false, `install: ${APT}`],
@@ -52,29 +52,29 @@ for (const [isRoot, hasSudo, isAllowed, canAsk, plan] of who) {
   // Elsewhere nothing is ever installed by us: the command is named.
   test(`on Arch, with ${label.join(', ') || 'no rights'}`, () => {
     expect(told({ ...names, distribution: ['arch'] })).toBe(
-      `refuse: ${isRoot ? '' : 'sudo '}pacman -S --needed runc tini`,
+      `refuse: ${isRoot ? '' : 'sudo '}pacman -S --needed crun tini`,
     );
   });
 }
 
-const ALL = ['runc', 'tini-static', 'unshare', 'nsenter', 'mount', 'ip', 'pasta', 'nft', 'newuidmap', 'newgidmap'];
+const ALL = ['crun', 'tini-static', 'unshare', 'nsenter', 'mount', 'ip', 'pasta', 'nft', 'newuidmap', 'newgidmap'];
 const families: [distribution: string[], command: string][] = [
-  [['debian'], 'apt-get install -y --no-install-recommends runc tini util-linux mount iproute2 passt nftables uidmap'],
+  [['debian'], 'apt-get install -y --no-install-recommends crun tini util-linux mount iproute2 passt nftables uidmap'],
   [
     ['ubuntu', 'debian'],
-    'apt-get install -y --no-install-recommends runc tini util-linux mount iproute2 passt nftables uidmap',
+    'apt-get install -y --no-install-recommends crun tini util-linux mount iproute2 passt nftables uidmap',
   ],
   [
     ['linuxmint', 'ubuntu', 'debian'],
-    'apt-get install -y --no-install-recommends runc tini util-linux mount iproute2 passt nftables uidmap',
+    'apt-get install -y --no-install-recommends crun tini util-linux mount iproute2 passt nftables uidmap',
   ],
-  [['fedora'], 'dnf install -y runc tini util-linux iproute passt nftables shadow-utils'],
-  [['rhel', 'fedora'], 'dnf install -y runc tini util-linux iproute passt nftables shadow-utils'],
-  [['rocky', 'rhel', 'centos', 'fedora'], 'dnf install -y runc tini util-linux iproute passt nftables shadow-utils'],
-  [['arch'], 'pacman -S --needed runc tini util-linux iproute2 passt nftables shadow'],
-  [['manjaro', 'arch'], 'pacman -S --needed runc tini util-linux iproute2 passt nftables shadow'],
-  [['alpine'], 'apk add runc tini util-linux iproute2 passt nftables shadow-uidmap'],
-  [['opensuse-leap', 'suse', 'opensuse'], 'zypper install -y runc tini util-linux iproute2 passt nftables shadow'],
+  [['fedora'], 'dnf install -y crun tini util-linux iproute passt nftables shadow-utils'],
+  [['rhel', 'fedora'], 'dnf install -y crun tini util-linux iproute passt nftables shadow-utils'],
+  [['rocky', 'rhel', 'centos', 'fedora'], 'dnf install -y crun tini util-linux iproute passt nftables shadow-utils'],
+  [['arch'], 'pacman -S --needed crun tini util-linux iproute2 passt nftables shadow'],
+  [['manjaro', 'arch'], 'pacman -S --needed crun tini util-linux iproute2 passt nftables shadow'],
+  [['alpine'], 'apk add crun tini util-linux iproute2 passt nftables shadow-uidmap'],
+  [['opensuse-leap', 'suse', 'opensuse'], 'zypper install -y crun tini util-linux iproute2 passt nftables shadow'],
 ];
 for (const [distribution, command] of families) {
   test(`all that is missing on ${distribution.join(', ')}`, () => {
@@ -85,7 +85,7 @@ for (const [distribution, command] of families) {
 
 for (const distribution of [['nixos'], []]) {
   test(`a family that is not known: ${JSON.stringify(distribution)}`, () => {
-    expect(told({ distribution, isRoot: true, isAllowed: true })).toBe('refuse: install runc, tini');
+    expect(told({ distribution, isRoot: true, isAllowed: true })).toBe('refuse: install crun, tini');
   });
 }
 
@@ -109,7 +109,7 @@ test('a refusal names the programs', () => {
   expect(toRefusal(plan.error)).toEqual({
     code: 'MISSING_PROGRAMS',
     exitCode: 3,
-    message: 'the embedded engine needs runc, tini-static',
+    message: 'the embedded engine needs crun, tini-static',
     hint: `sudo ${APT}`,
   });
 });

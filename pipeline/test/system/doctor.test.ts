@@ -52,8 +52,8 @@ test.runIf(isRoot)('without a runtime: the one command (needs root, to hide it)'
   expect(exitCode).toBe(3);
   expect(rows.get('programs')).toMatchObject({
     status: 'blocked',
-    found: 'the embedded engine needs runc',
-    mend: expect.stringMatching(/install .*\brunc$/),
+    found: 'the embedded engine needs crun',
+    mend: expect.stringMatching(/install .*\bcrun$/),
   });
   expect(rows.get('kernel')?.status).toBe('unasked');
 });

@@ -21,8 +21,8 @@ test('where all is well, no row is a wall or a warning, and none needs mending',
 
 const engine = (kind: 'dagger' | 'embedded', why = 'asked for') => ({ kind, why });
 const docker = [engine('dagger', 'Docker answers'), engine('embedded', 'the Dagger engine did not start')];
-const refused = new PipelineError('MISSING_PROGRAMS', 'the embedded engine needs runc', 'sudo apt-get install runc');
-const planned = { packages: ['runc'], command: ['sudo', '-n', 'apt-get', 'install', 'runc'] };
+const refused = new PipelineError('MISSING_PROGRAMS', 'the embedded engine needs crun', 'sudo apt-get install crun');
+const planned = { packages: ['crun'], command: ['sudo', '-n', 'apt-get', 'install', 'crun'] };
 const unreachable = { name: 'node', fault: { message: 'registry.example cannot be reached', hint: 'use --mirror' } };
 const limited = { name: 'node', fault: { message: 'registry.example answers 429', hint: 'log in with docker login' } };
 const proxy = (value: string, name = 'HTTPS_PROXY') => ({ proxies: [{ name, value }] });
@@ -76,8 +76,8 @@ const cases: Case[] = [
     { programs: { kind: 'refuse', error: refused }, runtime: null, probe: null },
     'programs',
     'blocked',
-    /needs runc/,
-    /^sudo apt-get install runc$/,
+    /needs crun/,
+    /^sudo apt-get install crun$/,
   ],
   [
     '… of which no more is said',
@@ -101,7 +101,7 @@ const cases: Case[] = [
     'programs',
     'warning',
     /a run installs them/,
-    /apt-get install runc/,
+    /apt-get install crun/,
   ],
   [
     'programs that a run asks for',
@@ -109,15 +109,15 @@ const cases: Case[] = [
     'programs',
     'warning',
     /a run asks/,
-    /apt-get install runc/,
+    /apt-get install crun/,
   ],
   [
     'programs of a fallback',
     { engines: docker, programs: { kind: 'refuse', error: refused } },
     'programs',
     'warning',
-    /needs runc/,
-    /runc/,
+    /needs crun/,
+    /crun/,
   ],
   [
     'programs of an engine that is not used',

@@ -25,7 +25,7 @@ export function facts(over: Partial<Facts> = {}): Facts {
     isOffline: false,
     engines: [{ kind: 'embedded', why: 'no container runtime answers' }],
     programs: { kind: 'nothing' },
-    runtime: 'runc version 1.1.5',
+    runtime: 'crun version 1.8.1',
     ids: null,
     probe,
     images: [

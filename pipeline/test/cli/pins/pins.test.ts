@@ -1,5 +1,5 @@
 // `pins update` against real neighbours on loopback: an image registry, a server that speaks GitHub's protocol, npm's registry.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -239,11 +239,12 @@ test('npm is asked for the days of a package’s versions', async () => {
   });
 });
 
+const ROOT = join(import.meta.dirname, '../../../..');
 test('the inventory has every action of the workflows, and every package of the manifests', () => {
-  const { images, actions, packages, files } = takeInventory(join(import.meta.dirname, '../../../..'));
+  const { images, actions, packages, files } = takeInventory(ROOT);
   expect(images.length).toBeGreaterThan(10);
   expect(actions.map(({ repository }) => repository)).toContain('actions/checkout');
-  expect(packages.map(({ name }) => name)).toEqual(expect.arrayContaining(['@biomejs/biome', 'yaml', 'express']));
+  expect(packages.map(({ name }) => name)).toEqual(expect.arrayContaining(['@biomejs/biome', 'yaml']));
   expect(files.images).toEqual(
     expect.arrayContaining([
       'docker-compose.yml',
@@ -251,5 +252,7 @@ test('the inventory has every action of the workflows, and every package of the 
       'pipeline/engine/images/assembled/recipes.ts',
     ]),
   );
-  expect(files.packages).toEqual(['package.json', 'pipeline/package.json', 'service/package.json']);
+  // Where the pipeline tests itself, the service is not there: a change to it must not run these tests again.
+  const service = ['service/package.json'].filter((path) => existsSync(join(ROOT, path)));
+  expect(files.packages).toEqual(['package.json', 'pipeline/package.json', ...service]);
 });

@@ -1,0 +1,76 @@
+// The programs that start steps: each that is here gives the same answers, and one that does not work is no wall where there is another.
+import { mkdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { findProgram } from '../../../engine/run/programs.ts';
+import { makeBase } from '../conformance/base.ts';
+import { openSession, sh } from '../engine-session.ts';
+import { temporaryFolder } from '../support.ts';
+
+const folder = await temporaryFolder('runtimes');
+const base = await makeBase(folder);
+/** A crun that always fails is found before any other. */
+const broken = join(folder, 'broken');
+await mkdir(broken);
+await symlink('/bin/false', join(broken, 'crun'));
+const BROKEN_CRUN = { PATH: `${broken}:${process.env.PATH}` };
+
+/** Asks a session of its own. */
+async function containerIn(env: Record<string, string>): Promise<(fields: string) => Promise<string>> {
+  const session = await openSession({ ...env, XDG_CACHE_HOME: join(folder, 'cache') });
+  onTestFinished(() => session.close());
+  return session.from(base);
+}
+
+const once = () => `withEnvVariable(name: "ONCE", value: "${Math.random()}")`;
+const rows: [name: string, fields: string, answer: string][] = [
+  ['the output opened by its name', sh('echo a >/dev/stdout'), 'a\n'],
+  ['the error output opened by its name', sh('echo a >/dev/stderr', 'stderr'), 'a\n'],
+  [
+    'the error output opened by its name, as somebody else',
+    `withUser(name: "1234:1234") { ${sh('echo a >/dev/stderr', 'stderr')} }`,
+    'a\n',
+  ],
+  ['an input opened by its name', 'withExec(args: ["cat", "/dev/stdin"], stdin: "in") { stdout }', 'in'],
+  [
+    'an input opened by its name, as somebody else',
+    'withUser(name: "1234") { withExec(args: ["cat", "/dev/stdin"], stdin: "in") { stdout } }',
+    'in',
+  ],
+  ['an input that is not given', 'withExec(args: ["cat", "/dev/stdin"]) { stdout }', ''],
+  ['outputs that are closed while the command goes on', sh('echo a; exec >&- 2>&-; sleep 0.3'), 'a\n'],
+  ['what the command leaves behind in the background', sh('echo a; sleep 600 &'), 'a\n'],
+  [
+    'a megabyte at both outputs',
+    sh('head -c 1000000 /dev/zero; head -c 1000000 /dev/zero >&2', 'combinedOutput'),
+    '\0'.repeat(2_000_000),
+  ],
+];
+
+for (const runtime of ['crun', 'runc']) {
+  describe.runIf(findProgram(runtime) !== undefined)(`with ${runtime} (needs it)`, () => {
+    for (const [name, fields, answer] of rows) {
+      test(name, async () => {
+        const ask = await containerIn({ DRYDOCK_RUNTIME: runtime });
+        expect(await ask(`${once()} { ${fields} }`)).toEqual(answer);
+      });
+    }
+
+    test('a command that is not there', async () => {
+      const ask = await containerIn({ DRYDOCK_RUNTIME: runtime });
+      await expect(ask('withExec(args: ["nope"], noInit: true) { stdout }')).rejects.toThrow(
+        /could not start the command: .*"?nope"?.* not found/,
+      );
+    });
+  });
+}
+
+test.runIf(findProgram('runc'))('where crun does not work, runc is taken (needs runc)', async () => {
+  const ask = await containerIn(BROKEN_CRUN);
+  for (const text of ['1', '2']) expect(await ask(`${once()} { ${sh(`echo ${text}`)} }`)).toBe(`${text}\n`);
+});
+
+test('where the one that is asked for does not work, that is said', async () => {
+  const ask = await containerIn({ ...BROKEN_CRUN, DRYDOCK_RUNTIME: 'crun' });
+  await expect(ask(`${once()} { ${sh('echo')} }`)).rejects.toThrow('crun ended with exit code 1');
+});
