@@ -9,37 +9,38 @@ import { text } from 'node:stream/consumers';
 import { ask } from './ask.ts';
 import { expectThat, optionsOf, pause, probe, reasonOf, runAsProgram, until } from './program.ts';
 
-/** A status, or why there was none. */
-export type Outcome = number | string;
+/** A status, or why there was none; and when. */
+export type Outcome = { answer: number | string; atMs: number };
 
 /** How many good answers in a row show that all is well again. */
 const WELL = 20;
 /** What nginx says of a service that is not there. */
-const AWAY: readonly Outcome[] = [502, 503, 504];
+const AWAY: readonly unknown[] = [502, 503, 504];
+/** Each worker of nginx asks for the service's address by itself, every two seconds; a third one is for the asking. */
+const SETTLED_MS = 3000;
 
-/** Throws unless every request was answered, and all that were refused were refused in the one time without a service. */
-export function judge(outcomes: readonly Outcome[]): string {
-  const cut = outcomes.filter((outcome) => typeof outcome === 'string');
-  expectThat(cut.length === 0, `${cut.length} of ${outcomes.length} requests had no answer: ${cut[0]}`);
-  const wrong = outcomes.find((outcome) => outcome !== 200 && !AWAY.includes(outcome));
-  expectThat(wrong === undefined, `a request was answered ${wrong}`);
-  const [first, last] = [outcomes.findIndex((one) => one !== 200), outcomes.findLastIndex((one) => one !== 200)];
-  if (first < 0) return `${outcomes.length} requests, all answered 200`;
-  const between = outcomes.slice(first, last + 1).filter((outcome) => outcome === 200).length;
-  expectThat(between === 0, `${between} requests were answered 200 between refusals: it came and went`);
-  return `${outcomes.length} requests, none cut off; ${last + 1 - first} were told ${outcomes[first]} while there was no service`;
+/** Throws unless every request was answered, and refused only until nginx could know that the service is back. */
+export function judge(outcomes: readonly Outcome[], backMs: number): string {
+  const cut = outcomes.filter(({ answer }) => typeof answer === 'string');
+  expectThat(cut.length === 0, `${cut.length} of ${outcomes.length} requests had no answer: ${cut[0]?.answer}`);
+  const refused = outcomes.filter(({ answer }) => answer !== 200);
+  const wrong = refused.find(({ answer }) => !AWAY.includes(answer));
+  expectThat(wrong === undefined, `a request was answered ${wrong?.answer}`);
+  const late = refused.filter(({ atMs }) => atMs > backMs + SETTLED_MS).length;
+  expectThat(late === 0, `${late} requests were refused more than ${SETTLED_MS / 1000} s after the service was back`);
+  if (refused.length === 0) return `${outcomes.length} requests, all answered 200`;
+  return `${outcomes.length} requests, none cut off; ${refused.length} were told ${refused[0]?.answer} while there was no service`;
 }
 
 async function load(url: string, isOver: () => boolean): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
-  const isWell = () => outcomes.length >= WELL && outcomes.slice(-WELL).every((outcome) => outcome === 200);
+  const isWell = () => outcomes.length >= WELL && outcomes.slice(-WELL).every(({ answer }) => answer === 200);
   while (!isOver() || !isWell()) {
-    outcomes.push(
-      await ask(url).then(
-        ({ status }) => status,
-        (error) => reasonOf(error),
-      ),
+    const answer = await ask(url).then(
+      ({ status }) => status,
+      (error) => reasonOf(error),
     );
+    outcomes.push({ answer, atMs: performance.now() });
     await pause(25);
   }
   return outcomes;
@@ -91,7 +92,8 @@ runAsProgram('restart.ts', async (args) => {
         isRestarted = (await ask(`${options.receiver}/signals/restarted`)).status === 200;
         expectThat(isRestarted, 'it has not been restarted');
       });
-      return judge(await outcomes);
+      const back = performance.now();
+      return judge(await outcomes, back);
     });
   }, options.out);
 });
