@@ -233,7 +233,9 @@ export class Store {
     if (!existsSync(folder)) {
       const aside = this.scratch('volume');
       await fill(aside);
-      if (!tryRename(aside, folder)) await rm(aside, { recursive: true, force: true }); // somebody was faster
+      // Somebody may have been faster, and a step may have it mounted: to rename over an empty folder would take it away from there.
+      await withLock(this.root, async () => existsSync(folder) || renameSync(aside, folder));
+      await rm(aside, { recursive: true, force: true });
     }
     this.#hasGrown = true;
     if (this.record('volume-uses', key) === undefined) await this.keep('volume-uses', key, { key }, { flush: false });

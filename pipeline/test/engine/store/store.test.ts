@@ -43,6 +43,17 @@ test('whoever comes second with a layer finds the first one’s', async () => {
   expect(readFileSync(join(other.layerPath('a'), 'file')).length).toBe(1);
 });
 
+test('a new volume that two make at once is that of the first, who may be using it already', async () => {
+  const root = temporaryRoot();
+  const [one, other] = [openStore(root), openStore(root)];
+  let first = 0;
+  const second = await other.volume('new', async (aside) => {
+    first = statSync(await one.volume('new', async (itsAside) => mkdirSync(itsAside))).ino;
+    mkdirSync(aside);
+  });
+  expect(statSync(second).ino).toBe(first);
+});
+
 test('a layer that is damaged gives way to a new one', async () => {
   const root = temporaryRoot();
   await addLayer(openStore(root), 'a', 1);
