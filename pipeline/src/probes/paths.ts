@@ -1,8 +1,10 @@
 // Asks the service for its four paths through nginx: status, body and headers of each, and that it is what was deployed.
 //
-//   node paths.ts --out FILE --nginx URL --commit TEXT --built TEXT --digest sha256:…
+//   node paths.ts --out FILE --nginx URL --seconds N --commit TEXT --built TEXT --digest sha256:…
+//
+// Asks again for N seconds: where the service moved just now, nginx may still know its old address.
 import { type Answer, ask } from './ask.ts';
-import { expectThat, optionsOf, probe, runAsProgram } from './program.ts';
+import { expectThat, optionsOf, probe, runAsProgram, until } from './program.ts';
 
 /** Sent with every request; nginx hands a well-formed one on, and says it in its answer. */
 const REQUEST_ID = 'smoke.1';
@@ -49,11 +51,14 @@ function bodyOf(path: string, { commit, built, digest }: Deployed): Body {
 }
 
 runAsProgram('paths.ts', async (args) => {
-  const { out, nginx, ...deployed } = optionsOf(args, ...(['out', 'nginx', 'commit', 'built', 'digest'] as const));
+  const names = ['out', 'nginx', 'seconds', 'commit', 'built', 'digest'] as const;
+  const { out, nginx, seconds, ...deployed } = optionsOf(args, ...names);
   await probe(async (check) => {
     for (const path of ['/', '/health', '/version', '/metrics']) {
-      await check(`${path} through nginx`, async () =>
-        judge(path, await ask(`${nginx}${path}`, { headers: { 'X-Request-Id': REQUEST_ID } }), deployed),
+      await check(`${path} through nginx`, () =>
+        until(Number(seconds), async () =>
+          judge(path, await ask(`${nginx}${path}`, { headers: { 'X-Request-Id': REQUEST_ID } }), deployed),
+        ),
       );
     }
   }, out);

@@ -83,7 +83,7 @@ export async function paths(platform: Platform, { deployed }: Expected): Promise
 }
 
 function pathArguments({ commit, built, digest }: Deployed): string[] {
-  return ['--nginx', ADDRESSES.nginx, '--commit', commit, '--built', built, '--digest', digest];
+  return ['--nginx', ADDRESSES.nginx, '--seconds', '10', '--commit', commit, '--built', built, '--digest', digest];
 }
 
 async function metrics(platform: Platform, { jobs }: Expected): Promise<SmokeRow[]> {
