@@ -76,7 +76,7 @@ test('one that is not: what its check and its log said last', async () => {
 });
 
 test('a server that is not nginx fails every path, each with its reason', async () => {
-  const args = ['--nginx', url, '--commit', '', '--built', '', '--digest', 'sha256:1'];
+  const args = ['--nginx', url, '--seconds', '0', '--commit', '', '--built', '', '--digest', 'sha256:1'];
   const rows = await rowsOf('paths.ts', args);
   expect(rows.map(({ name, status }) => `${name} ${status}`)).toEqual([
     '/ through nginx failed',
@@ -84,14 +84,14 @@ test('a server that is not nginx fails every path, each with its reason', async 
     '/version through nginx failed',
     '/metrics through nginx failed',
   ]);
-  expect(rows[0]?.detail).toBe('it answers 202, not 200: {}');
+  expect(rows[0]?.detail).toBe('not within 0 s: it answers 202, not 200: {}');
 });
 
 test('nobody there is a row too, not a crash', async () => {
-  const args = ['--nginx', 'http://127.0.0.1:9', '--commit', '', '--built', '', '--digest', ''];
+  const args = ['--nginx', 'http://127.0.0.1:9', '--seconds', '0', '--commit', '', '--built', '', '--digest', ''];
   expect((await rowsOf('paths.ts', args))[0]).toEqual({
     name: '/ through nginx',
     status: 'failed',
-    detail: 'connect ECONNREFUSED 127.0.0.1:9',
+    detail: 'not within 0 s: connect ECONNREFUSED 127.0.0.1:9',
   });
 });
