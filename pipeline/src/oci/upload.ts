@@ -1,7 +1,7 @@
 // Pushes to an image registry: blobs that are there are not sent, uploads that were cut are taken up where they ended, tags are moved last.
 import { digestFault, digestOf, type Expected, isDigest } from './digest.ts';
 import { OciError } from './errors.ts';
-import { type BlobSource, isIndexDocument, parseIndex, parseManifest, readBlob } from './layout.ts';
+import { type BlobSource, isIndexDocument, openBlob, parseIndex, parseManifest, readBlob } from './layout.ts';
 import { formatReference, type Reference, type RegistryClient } from './registry.ts';
 import { Passing, retried } from './retry.ts';
 import type { Descriptor } from './types.ts';
@@ -35,6 +35,8 @@ export async function pushImage(client: RegistryClient, repository: Reference, s
       // Platforms share layers.
       if (seen.has(blob.digest)) continue;
       seen.add(blob.digest);
+      // Also of one that is there already: an archive that is not whole is not what was built.
+      for await (const _ of openBlob(source, blob));
       const count = (await pushBlob(client, repository, blob, await source.blob(blob.digest))) ? 'sent' : 'there';
       pushed[count] = { blobs: pushed[count].blobs + 1, bytes: pushed[count].bytes + blob.size };
     }

@@ -57,7 +57,7 @@ function rehearsal(beyond: readonly string[]): string {
   return `a rehearsal: the registry is this machine's own${why}`;
 }
 
-/** The image that another release left under the first of the tags. */
+/** The release before this one, as the first of the tags tells: what it points at, or, where that is this image already, what its record says. */
 export async function previousOf(
   registry: Registry,
   tags: readonly string[],
@@ -66,8 +66,12 @@ export async function previousOf(
 ): Promise<Previous | null> {
   const [tag] = tags;
   if (tag === undefined) return null;
-  const before = await resolve(registry, 'publish', tag, steps);
-  return before === null || before === digest ? null : await releaseOf(registry, before, 'publish', steps);
+  const current = await resolve(registry, 'publish', tag, steps);
+  if (current === null) return null;
+  const record =
+    current === digest ? await recordOf(registry, digest, { stage: 'publish', step: 'record' }, steps) : null;
+  const before = current === digest ? (record?.previous ?? null) : current;
+  return before === null ? null : await releaseOf(registry, before, 'publish', steps);
 }
 
 /** What a tag points at; null for nothing, or when the step failed, as its result says. */
@@ -89,34 +93,39 @@ export async function resolve(
   return (JSON.parse(await asked.container.file(file).contents()) as Record<string, string | null>)[tag] ?? null;
 }
 
-/** An image of the registry, and the record of its release, where it has one. */
+/** An image of the registry, and the record of its release, where it has one. Null when a step failed, as its result says. */
 export async function releaseOf(
   registry: Registry,
   digest: string,
   stage: StageName,
   steps: StepResult[],
 ): Promise<Previous | null> {
-  const [archive, folder] = [outOf('fetch', 'image.tar'), outOf('records', 'referrers')];
+  const archive = outOf('fetch', 'image.tar');
   const fetched = await registry.do({
     stage,
     step: 'fetch',
     command: 'fetch',
     args: ['--digest', digest, '--archive', archive],
   });
-  const records = await registry.do({
-    stage,
-    step: 'records',
-    command: 'referrers',
-    args: ['--digest', digest, '--folder', folder],
-  });
-  steps.push(fetched.result, records.result);
+  steps.push(fetched.result);
+  const release = await recordOf(registry, digest, { stage, step: 'record-before' }, steps);
   if (steps.some(({ exitCode }) => exitCode !== 0)) return null;
-  const text = await contentsIfAny(records.container.file(`${folder}/${RELEASE_FILE}`));
-  return {
-    digest,
-    archive: fetched.container.file(archive),
-    release: text === null ? null : parseRelease(text, `the release record of ${digest}`),
-  };
+  return { digest, archive: fetched.container.file(archive), release };
+}
+
+/** The record of an image's release; null where it has none, or when the step failed. */
+export async function recordOf(
+  registry: Registry,
+  digest: string,
+  { stage, step }: { stage: StageName; step: string },
+  steps: StepResult[],
+): Promise<Release | null> {
+  const folder = outOf(step, 'referrers');
+  const args = ['--digest', digest, '--folder', folder];
+  const { result, container } = await registry.do({ stage, step, command: 'referrers', args });
+  steps.push(result);
+  const text = result.exitCode === 0 ? await contentsIfAny(container.file(`${folder}/${RELEASE_FILE}`)) : null;
+  return text === null ? null : parseRelease(text, `the release record of ${digest}`);
 }
 
 export type PromoteInputs = { registry: Registry; release: Release };

@@ -6,7 +6,7 @@ import { isDigest } from '../oci/digest.ts';
 import type { RunContext } from './context.ts';
 import type { TargetOptions } from './delivery.ts';
 import type { Known } from './known.ts';
-import { type Previous, releaseOf, resolve } from './publish.ts';
+import { type Previous, recordOf, releaseOf, resolve } from './publish.ts';
 import { Registry } from './registry.ts';
 import { checkDeployment, smoke } from './smoke.ts';
 import { parseTarget } from './target.ts';
@@ -51,7 +51,7 @@ async function recordedBefore(registry: Registry, tag: string, steps: StepResult
   if (steps.some(({ exitCode }) => exitCode !== 0)) return null;
   const hint = 'name what to go back to: --to sha256:…';
   if (current === null) throw new PipelineError('BAD_RELEASE', `there is no tag ${tag}`, hint);
-  const release = (await releaseOf(registry, current, 'rollback', steps))?.release;
+  const release = await recordOf(registry, current, { stage: 'rollback', step: 'record' }, steps);
   if (steps.some(({ exitCode }) => exitCode !== 0)) return null;
   if (!release)
     throw new PipelineError('BAD_RELEASE', `${tag} points at ${current}, which has no release record`, hint);
