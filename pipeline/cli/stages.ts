@@ -4,11 +4,11 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { PipelineError } from '../src/core/errors.ts';
 import type { Listener } from '../src/core/events.ts';
 import { stagesOf } from '../src/core/functions.ts';
-import { noFacts } from '../src/core/git.ts';
 import { SOURCE_IGNORE } from '../src/core/ignore.ts';
 import type { AskedStage, EngineFacts, RunResult } from '../src/core/model.ts';
 import { renderReport } from '../src/core/report.ts';
 import { runResult } from '../src/core/result.ts';
+import { nothingKnown } from '../src/stages/known.ts';
 import type { Runtime } from '../src/stages/runtime.ts';
 import type { StageInvocation } from './arguments.ts';
 import { deliveryOptions, readSecrets } from './delivery.ts';
@@ -74,14 +74,7 @@ export async function runStages(invocation: StageInvocation, root: string, termi
       engine,
       finishedMs: Date.now(),
       error,
-      source: noFacts('git was not asked'),
-      stages: new Map(),
-      image: null,
-      gate: null,
-      smoke: null,
-      delivery: null,
-      scanners: [],
-      standIns: [],
+      ...nothingKnown(),
     });
     writeTexts(output, run);
     return finish(run);
