@@ -8,6 +8,7 @@ const FILES = [
   'result.json',
   'junit.xml',
   'summary.md',
+  'report.html',
   'exit-code',
   'image.tar',
   'scan.json',

@@ -128,7 +128,7 @@ function closing(run: RunResult, output: string, paint: Paint): string[] {
     ...phraseStandIns(run).map((line) => paint('yellow', line)),
     ...(run.error === null ? [] : [paint('red', `error: ${run.error.message}`), `hint: ${run.error.hint}`]),
     `${run.error === null ? paint(run.verdict === 'passed' ? 'green' : 'red', phraseVerdict(run)) : ''}`,
-    paint('dim', `report: ${output}/summary.md, ${output}/result.json`),
+    paint('dim', `report: ${output}/report.html, ${output}/summary.md, ${output}/result.json`),
   ].filter((line, index, all) => line !== '' || all[index - 1] !== '');
 }
 

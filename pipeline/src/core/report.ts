@@ -1,4 +1,5 @@
 // The files of a run's report, as texts by path. All of them are rendered from the one result.
+import { renderHtml } from './html/page.ts';
 import { renderJunit, type SuiteCases } from './junit.ts';
 import type { ReportTexts, RunResult } from './model.ts';
 import { renderSummary } from './summary.ts';
@@ -9,6 +10,7 @@ export function renderReport(run: RunResult, suites: SuiteCases, logs: ReportTex
     ['result.json', `${JSON.stringify(run, null, 2)}\n`],
     ['junit.xml', renderJunit(run, suites)],
     ['summary.md', renderSummary(run)],
+    ['report.html', renderHtml(run, suites, logs)],
     ['exit-code', `${run.exitCode}\n`],
     ...logs,
   ]);

@@ -103,7 +103,7 @@ test('a green run', () =>
   ok    build    0.4 s
   image: sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa for linux/amd64 in out/image.tar
   passed in 3.0 s
-  report: out/summary.md, out/result.json
+  report: out/report.html, out/summary.md, out/result.json
   "
 `));
 
@@ -122,7 +122,7 @@ test('a green run, told at length', () => {
           that it is done
     ok    lint     2.0 s
     passed in 3.0 s
-    report: out/summary.md, out/result.json
+    report: out/report.html, out/summary.md, out/result.json
     "
   `);
 });
@@ -146,7 +146,7 @@ test('a red run: stage, command, first errors, log, and how to run just this aga
       again:     npx tsx pipeline/ci.ts lint
 
     failed in 3.0 s: lint
-    report: out/summary.md, out/result.json
+    report: out/report.html, out/summary.md, out/result.json
     "
   `);
   expect(text.split('\n').length).toBeLessThanOrEqual(18);
@@ -184,7 +184,7 @@ test('two stages that failed', () => {
       again:     npx tsx pipeline/ci.ts test
 
     failed in 3.0 s: lint, test
-    report: out/summary.md, out/result.json
+    report: out/report.html, out/summary.md, out/result.json
     "
   `);
 });
@@ -202,7 +202,7 @@ test('a stage that failed though no step did', () => {
       again:     npx tsx pipeline/ci.ts test
 
     failed in 3.0 s: test
-    report: out/summary.md, out/result.json
+    report: out/report.html, out/summary.md, out/result.json
     "
   `);
 });
@@ -237,7 +237,7 @@ test('a cached run', () => {
           that it is done
     ok    build    cached
     passed in 0.9 s
-    report: out/summary.md, out/result.json
+    report: out/report.html, out/summary.md, out/result.json
     "
   `);
 });
@@ -252,7 +252,7 @@ test('a run on stand-ins', () => {
     image: sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa for linux/amd64 in out/image.tar
     stand-in for docker.io/library/node:24, never published: no registry answered, so it was assembled here from debian 12 + node 24
     passed in 3.0 s
-    report: out/summary.md, out/result.json
+    report: out/report.html, out/summary.md, out/result.json
     "
   `);
 });
@@ -271,7 +271,7 @@ test('something that could not be evaluated, with --strict', () => {
     ok    lint     2.0 s
     NOT EVALUATED test     2.0 s · no coverage was written
     failed in 3.0 s: not all was evaluated (--strict)
-    report: out/summary.md, out/result.json
+    report: out/report.html, out/summary.md, out/result.json
     "
   `);
 });
@@ -289,7 +289,7 @@ test('an error before the start', () => {
     error: nothing here can run containers: no container runtime answers
     hint: install and start Docker Desktop, Podman or another container runtime
 
-    report: out/summary.md, out/result.json
+    report: out/report.html, out/summary.md, out/result.json
     "
   `);
 });
@@ -308,7 +308,7 @@ test('an error in the middle', () => {
     error: the disk is full (/out/image.tar)
     hint: free some space
 
-    report: out/summary.md, out/result.json
+    report: out/report.html, out/summary.md, out/result.json
     "
   `);
 });

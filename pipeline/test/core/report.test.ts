@@ -94,7 +94,14 @@ test('text of others is not taken for Markdown', () => {
 
 test('a report holds all its files', () => {
   const files = renderReport(run(), new Map(), new Map([['logs/lint-biome.log', 'text']]));
-  expect([...files.keys()]).toEqual(['result.json', 'junit.xml', 'summary.md', 'exit-code', 'logs/lint-biome.log']);
+  expect([...files.keys()]).toEqual([
+    'result.json',
+    'junit.xml',
+    'summary.md',
+    'report.html',
+    'exit-code',
+    'logs/lint-biome.log',
+  ]);
   expect(files.get('exit-code')).toBe('0\n');
   expect(JSON.parse(files.get('result.json') ?? '')).toEqual(run());
 });

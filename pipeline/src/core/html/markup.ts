@@ -1,0 +1,34 @@
+// HTML as text that cannot be anything else: whatever is put into a template is escaped, unless it is markup already.
+
+/** Text that was written as markup. */
+export class Markup {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+type Part = Markup | string | number | null | readonly Part[];
+
+/** A template whose values are escaped; a list is put together, null is nothing. */
+export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): Markup {
+  return new Markup(
+    strings.map((string, index) => string + (index < parts.length ? textOf(parts[index] ?? null) : '')).join(''),
+  );
+}
+
+function textOf(part: Part): string {
+  if (part === null) return '';
+  if (part instanceof Markup) return part.text;
+  return Array.isArray(part) ? part.map(textOf).join('') : escaped(String(part));
+}
+
+function escaped(text: string): string {
+  return (
+    text
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal would obey, a page should not hold
+      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '\ufffd')
+      .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+  );
+}

@@ -1,0 +1,218 @@
+// out/report.html: a run in one file that needs nothing else. Verdict first, then what blocks, when it all happened, and every log.
+import type { SuiteCases } from '../junit.ts';
+import type { GateResult, ReportTexts, RunResult, SmokeResult, StageResult, Status, StepResult } from '../model.ts';
+import {
+  phraseCoverage,
+  phraseDelivery,
+  phraseDetails,
+  phraseImage,
+  phraseSeconds,
+  phraseStandIns,
+  phraseVerdict,
+} from '../phrases.ts';
+import { NOT_ASKED } from '../summary.ts';
+import { html, Markup } from './markup.ts';
+import { STYLE } from './style.ts';
+import { type Bar, timelineOf } from './timeline.ts';
+
+/** Of a log, what is in the page; the whole of it is beside it. */
+const LINES = 400;
+/** Of findings and tests that failed. */
+const MOST = 200;
+
+/** `logs` by the paths that the steps name; of a large one only the path is known. */
+export function renderHtml(run: RunResult, suites: SuiteCases, logs: ReportTexts): string {
+  const shown = run.stages.filter(({ status, reason }) => status !== 'skipped' || reason !== NOT_ASKED);
+  const title = `${run.function}: ${phraseVerdict(run)}`;
+  return html`<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>${title}</title>
+<style>${new Markup(STYLE)}</style>
+<a class="skip" href="#stages">To the stages</a>
+<header class="${run.verdict}"><h1>${title}</h1><p>${about(run)}</p></header>
+<main>
+${run.error === null ? null : html`<section><h2>It could not be carried out</h2><p>${run.error.message}<br>hint: ${run.error.hint}</p></section>`}
+${shown.filter(({ status }) => status === 'failed').map(failure)}
+<section id="stages"><h2>Stages</h2>${stages(shown)}${remarks(shown)}</section>
+${run.gate === null ? null : findings(run.gate)}
+${tests(suites)}
+${run.smoke === null ? null : smoke(run.smoke)}
+${timeline(run)}
+<section><h2>What it was</h2>${facts(run)}${standIns(run)}</section>
+${logSection(shown, logs)}
+</main>
+</html>
+`.text;
+}
+
+function about({ source, startedAt, engine, tool }: RunResult): string {
+  const { commit, branch, dirty } = source;
+  const at =
+    commit === null ? 'an unknown commit' : `commit ${commit.slice(0, 12)}${branch === null ? '' : ` on ${branch}`}`;
+  const changes = dirty === true ? ', with changes that are not committed' : '';
+  const by = engine === null ? '' : ` · ${engine.kind} engine`;
+  return `${at}${changes} · ${startedAt.replace('T', ' ').slice(0, 19)} UTC${by} · ${tool.name} ${tool.version}`;
+}
+
+/** The class and the word: a colour alone says nothing to many. */
+const CLASSES: Record<Status, string> = {
+  passed: 'passed',
+  failed: 'failed',
+  skipped: 'skipped',
+  'not evaluated': 'open',
+};
+const status = (value: Status): Markup => html`<span class="${CLASSES[value]}"><b>${value}</b></span>`;
+
+function failure(stage: StageResult): Markup {
+  const failed = stage.steps.filter(({ exitCode }) => exitCode !== 0);
+  return html`<section><h2>${stage.name} failed</h2>${failed.length === 0 ? html`<p>${stage.reason}</p>` : null}${failed.map(
+    (
+      step,
+    ) => html`<p><code>${step.command}</code> ended with ${step.exitCode}: <a href="#${anchorOf(step)}">its log</a></p>
+${step.firstErrors.length === 0 ? null : html`<pre>${step.firstErrors.join('\n')}</pre>`}`,
+  )}</section>
+`;
+}
+
+/** What stages have to say beside their line. */
+function remarks(shown: readonly StageResult[]): Markup | null {
+  const lines = phraseDetails(shown);
+  return lines.length === 0 ? null : html`<ul>${lines.map((line) => html`<li>${line}</li>`)}</ul>`;
+}
+
+function standIns(run: RunResult): Markup | null {
+  const lines = phraseStandIns(run);
+  if (lines.length === 0) return null;
+  return html`<details><summary><b>${lines.length} images were stood in for</b>: what was built with one is never published</summary><ul>${lines.map((line) => html`<li>${line}</li>`)}</ul></details>`;
+}
+
+function stages(shown: readonly StageResult[]): Markup {
+  return html`<table><thead><tr><th scope="col">stage</th><th scope="col">result</th><th scope="col">tests</th><th scope="col" class="number">time</th></tr></thead><tbody>
+${shown.map(
+  (
+    stage,
+  ) => html`<tr><th scope="row">${stage.name}</th><td>${status(stage.status)}${stage.reason === null ? null : `: ${stage.reason}`}</td><td>${suitesOf(stage)}</td><td class="number">${stage.cached ? 'cached' : phraseSeconds(stage.seconds)}</td></tr>
+`,
+)}</tbody></table>`;
+}
+
+function suitesOf({ suites }: StageResult): string {
+  return suites
+    .map(({ name, tests, coverage }) => {
+      const covered = coverage === null ? '' : `, ${phraseCoverage(coverage)} covered`;
+      return `${name} ${tests.total - tests.failed - tests.skipped} of ${tests.total}${covered}`;
+    })
+    .join('; ');
+}
+
+function findings({ blocking, outcomes, database, rehearsal, policyFrom }: GateResult): Markup {
+  const counts = Object.entries(outcomes).map(([outcome, count]) => `${count} ${outcome}`);
+  const told =
+    database === null
+      ? 'no vulnerability database'
+      : `database of ${database.updatedAt.slice(0, 10)}, ${database.origin}`;
+  return html`<section><h2>Findings</h2><p>${counts.join(', ') || 'none'} · ${told} · policy of ${policyFrom}${rehearsal ? ' · a rehearsal' : null}</p>${
+    blocking.length === 0
+      ? null
+      : html`<table><caption>What counts</caption><thead><tr><th scope="col">severity</th><th scope="col">finding</th><th scope="col">in</th><th scope="col">from</th><th scope="col">mended in</th></tr></thead><tbody>
+${blocking.slice(0, MOST).map(
+  ({
+    severity,
+    id,
+    url,
+    title,
+    thing,
+    from,
+    fixedIn,
+  }) => html`<tr><td>${severity}</td><td>${/^https:/.test(url ?? '') ? html`<a href="${url}">${id}</a>` : id} ${title}</td><td>${thing}</td><td>${from}</td><td>${fixedIn ?? 'nothing yet'}</td></tr>
+`,
+)}</tbody></table>`
+  }</section>`;
+}
+
+function tests(suites: SuiteCases): Markup | null {
+  const failed = [...suites].flatMap(([name, cases]) =>
+    cases.filter(({ outcome }) => outcome === 'failed').map((test) => ({ name, test })),
+  );
+  if (failed.length === 0) return null;
+  return html`<section><h2>Tests that failed</h2>${failed.slice(0, MOST).map(
+    ({ name, test }) => html`<h3>${name}: ${test.className} ${test.name}</h3><pre>${test.detail || test.message}</pre>
+`,
+  )}</section>`;
+}
+
+function smoke({ rows, noted }: SmokeResult): Markup {
+  return html`<section><h2>What was proved of the deployment</h2><table><thead><tr><th scope="col">proved</th><th scope="col">result</th><th scope="col" class="number">time</th></tr></thead><tbody>
+${rows.map(
+  (
+    row,
+  ) => html`<tr><th scope="row">${row.name}</th><td>${status(row.status)}: ${row.detail.split('\n').map((line) => html`${line}<br>`)}</td><td class="number">${phraseSeconds(row.seconds)}</td></tr>
+`,
+)}</tbody></table>${
+    noted.length === 0
+      ? null
+      : html`<details><summary>Not enforced there: ${noted.length}</summary><ul>${noted.map(({ key, services, why }) => html`<li><code>${key}</code> of ${services.join(', ')}: ${why}</li>`)}</ul></details>`
+  }</section>`;
+}
+
+function timeline(run: RunResult): Markup | null {
+  const { seconds, bars, cached } = timelineOf(run);
+  if (bars.length + cached.length === 0) return null;
+  const percent = (value: number) => `${((100 * value) / Math.max(seconds, 0.001)).toFixed(2)}%`;
+  const row = ({
+    stage,
+    step,
+    from,
+    to,
+    isCritical,
+  }: Bar) => html`<tr${isCritical ? html` class="critical"` : null}><th scope="row">${stage}: ${step.name}</th><td class="number">${phraseSeconds(from)}</td><td class="number">${phraseSeconds(step.seconds)}</td><td class="lane"><i style="left:${percent(from)};width:${percent(to - from)}"></i></td></tr>
+`;
+  return html`<section><h2>When</h2>${
+    bars.length === 0
+      ? null
+      : html`<table><caption>Bold is what the end waited for, by the clock.</caption><thead><tr><th scope="col">step</th><th scope="col" class="number">began after</th><th scope="col" class="number">took</th><th scope="col" class="lane">of ${phraseSeconds(seconds)}</th></tr></thead><tbody>
+${bars.map(row)}</tbody></table>`
+  }${cached.length === 0 ? null : html`<p>From the cache: ${cached.map(({ stage, step }) => `${stage}: ${step.name}`).join(', ')}</p>`}</section>`;
+}
+
+function facts(run: RunResult): Markup {
+  const rows: [name: string, value: string | null][] = [
+    ['image', phraseImage(run)],
+    ['built on', run.image?.base ?? null],
+    ['delivery', phraseDelivery(run)],
+    ['released before', run.delivery?.previous ?? null],
+    ...run.scanners.map(({ name, version, image }): [string, string] => [name, `${version}, ${image}`]),
+    ['database', run.gate?.database?.digest ?? null],
+    ['commit', run.source.commit],
+    ['engine', run.engine === null ? null : `${run.engine.kind}: ${run.engine.why}`],
+    ['strict', run.strict ? 'yes' : 'no'],
+    ['exit code', String(run.exitCode)],
+  ];
+  return html`<dl>${rows.filter(([, value]) => value !== null).map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
+}
+
+function logSection(shown: readonly StageResult[], logs: ReportTexts): Markup | null {
+  const steps = shown.flatMap((stage) => stage.steps.map((step) => ({ stage, step })));
+  if (steps.length === 0) return null;
+  return html`<section><h2>Logs</h2>${steps.map(
+    ({
+      stage,
+      step,
+    }) => html`<details id="${anchorOf(step)}"${step.exitCode === 0 ? null : html` open`}><summary>${stage.name}: ${step.name}${step.exitCode === 0 ? null : html`, exit ${step.exitCode}`}</summary><p><code>${step.command}</code></p>${logOf(step, logs)}</details>
+`,
+  )}</section>`;
+}
+
+function logOf(step: StepResult, logs: ReportTexts): Markup {
+  const text = logs.get(step.log);
+  const whole = html`<p><a href="${step.log}">The whole log</a></p>`;
+  if (text === undefined) return whole;
+  if (text.trim() === '') return html`<p>It said nothing.</p>`;
+  const lines = text.trimEnd().split('\n');
+  return html`${lines.length > LINES ? html`${whole}<p>Its last ${LINES} lines:</p>` : null}<pre>${lines.slice(-LINES).join('\n')}</pre>`;
+}
+
+const anchorOf = ({ log }: StepResult) => log.replace(/[^\w-]+/g, '-');
