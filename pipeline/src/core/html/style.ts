@@ -14,7 +14,7 @@ header.passed { border-color: var(--good); } header.failed, header.error { borde
 .passed b { color: var(--good); } .failed b { color: var(--bad); } .open b { color: var(--open); } .skipped b { color: var(--soft); font-weight: 400; }
 table { border-collapse: collapse; width: 100%; } caption { text-align: left; color: var(--soft); padding: 0 0 0.25rem; }
 th, td { text-align: left; vertical-align: top; padding: 0.3125rem 0.75rem 0.3125rem 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
-thead th { border-top: 0; color: var(--soft); font-weight: 400; font-size: 0.875rem; } .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+thead th { overflow-wrap: normal; border-top: 0; color: var(--soft); font-weight: 400; font-size: 0.875rem; } .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .lane { position: relative; min-width: 12rem; width: 55%; } .lane i { position: absolute; top: 0.625rem; height: 0.75rem; min-width: 2px; border-radius: 2px; background: var(--bar); }
 .critical .lane i { background: var(--path); } .critical th { font-weight: 700; } tbody th { font-weight: 400; overflow-wrap: normal; min-width: 5.5rem; } ul { margin: 0.5rem 0; padding-left: 1.25rem; }
 pre { margin: 0.25rem 0; padding: 0.75rem; background: var(--panel); overflow: auto; max-height: 32rem; font: 0.8125rem/1.45 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
