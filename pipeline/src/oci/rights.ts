@@ -2,6 +2,17 @@
 import { OciError } from './errors.ts';
 import type { Reference, RegistryClient } from './registry.ts';
 
+/** Whether nobody is in the way of reading: a repository that is said not to be there is no refusal. */
+export async function mayRead(client: RegistryClient, repository: Reference): Promise<boolean> {
+  try {
+    await client.document(repository, 'tags/list');
+    return true;
+  } catch (error) {
+    if (error instanceof OciError) return error.code === 'NOT_FOUND';
+    throw error;
+  }
+}
+
 /** Do what writes; a refusal says what the credentials may do, and what they lack. */
 export async function withRights<T>(
   client: RegistryClient,

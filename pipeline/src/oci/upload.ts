@@ -4,6 +4,7 @@ import { OciError } from './errors.ts';
 import { type BlobSource, isIndexDocument, openBlob, parseIndex, parseManifest, readBlob } from './layout.ts';
 import { formatReference, type Reference, type RegistryClient } from './registry.ts';
 import { Passing, retried } from './retry.ts';
+import { mayRead } from './rights.ts';
 import type { Descriptor } from './types.ts';
 
 /** What came of pushing: an image that was there whole has nothing sent. */
@@ -164,7 +165,11 @@ export async function digestOfTag(client: RegistryClient, repository: Reference,
   try {
     return (await client.manifest({ ...repository, tag })).digest;
   } catch (error) {
-    if (error instanceof OciError && error.code === 'NOT_FOUND') return null;
+    if (!(error instanceof OciError)) throw error;
+    if (error.code === 'NOT_FOUND') return null;
+    // Some registries answer a tag that is not there as they answer a missing right: who may read the rest lacks no right.
+    const isRefused = error.code === 'UNAUTHORIZED' || error.code === 'FORBIDDEN';
+    if (isRefused && (await mayRead(client, repository))) return null;
     throw error;
   }
 }

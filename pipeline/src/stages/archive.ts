@@ -9,24 +9,24 @@ import { OciError } from '../oci/errors.ts';
 import { type ArchiveDescription, describeArchive } from '../oci/layout.ts';
 
 /** Digest, base and own layers of the image in an archive, for any of its platforms. Throws `BAD_ARCHIVE`. */
-export async function describeGiven(archive: File): Promise<ScannedImage> {
+export async function describeGiven(archive: File, named = 'what --image names'): Promise<ScannedImage> {
   const folder = await mkdtemp(join(tmpdir(), 'drydock-archive-'));
   try {
     const path = await archive.export(join(folder, 'image.tar'));
-    return toScanned(await described(path));
+    return toScanned(await described(path, named));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function described(path: string): Promise<ArchiveDescription> {
+async function described(path: string, named: string): Promise<ArchiveDescription> {
   try {
     return await describeArchive(path);
   } catch (cause) {
     if (!(cause instanceof OciError)) throw cause;
     throw new PipelineError(
       'BAD_ARCHIVE',
-      `what --image names is not an OCI archive: ${reasonOf(cause).replaceAll(path, 'the file')}`,
+      `${named} is not an OCI archive: ${reasonOf(cause).replaceAll(path, 'the file')}`,
       'give the image.tar that `build` wrote, or another OCI archive of one image',
       { cause },
     );

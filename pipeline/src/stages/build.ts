@@ -26,7 +26,7 @@ export type BuildInputs = {
   platforms: readonly string[];
   manifest: string;
   /** What another run built, to be held against this one. */
-  other?: ImageResult | null;
+  other: ImageResult | null;
 };
 
 export async function build(context: RunContext, inputs: BuildInputs): Promise<Built> {
@@ -47,7 +47,7 @@ export async function build(context: RunContext, inputs: BuildInputs): Promise<B
       Object.assign(output, describe(text), { archive: assembled.container.file(`${OUT}/${IMAGE_FILE}`) });
     }
     const steps = [compiled.result, assembled.result];
-    if (output.image === null || !inputs.other) return { steps };
+    if (output.image === null || inputs.other === null) return { steps };
     const [first, ...more] = differences(output.image, inputs.other);
     if (first === undefined) return { steps, remark: 'the same image as in the other run' };
     return { steps, fault: `not the image of the other run: ${first}`, details: more };

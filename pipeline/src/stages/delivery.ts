@@ -56,6 +56,9 @@ export type Ready = {
   stages: readonly StageResult[];
 };
 
+/** What came of the stages before the tags move. */
+export type Seen = { signed: StageResult; smoked: StageResult; smoke: SmokeResult | null };
+
 export class Delivery {
   readonly recorded: Recorded | null;
   readonly skipRollback: boolean;
@@ -145,16 +148,13 @@ export class Delivery {
   }
 
   /** Writes the record, and moves the tags; unless something of it was not seen to work, and the registry is not our own. */
-  async promote(
-    { digest, gate }: Ready,
-    smoked: { stage: StageResult; smoke?: SmokeResult | null },
-  ): Promise<StageResult> {
-    const unseen = [smoked.stage, this.#known.stages.get('sign')].find((stage) => stage?.status === 'not evaluated');
+  async promote({ digest, gate }: Ready, { signed, smoked, smoke }: Seen): Promise<StageResult> {
+    const unseen = [signed, smoked].find(({ status }) => status === 'not evaluated');
     if (unseen !== undefined && !this.#target.isLoopback) {
       const fault = `no tag was moved: ${unseen.name} was not evaluated: ${unseen.reason}`;
       return await timedStage(this.#context, 'promote', async () => ({ steps: [], fault }));
     }
-    const rows = smoked.smoke?.rows ?? [];
+    const rows = smoke?.rows ?? [];
     const { source, startedAt } = this.#facts;
     const { statements = [], previous = null } = this.#known.delivery ?? {};
     const release: Release = {
@@ -165,7 +165,7 @@ export class Delivery {
       released: new Date(this.#context.startedMs).toISOString(),
       gate: { status: gate?.status ?? 'not evaluated', policyFrom: gate?.policyFrom ?? '' },
       smoke: {
-        status: smoked.stage.status,
+        status: smoked.status,
         passed: rows.filter(({ status }) => status === 'passed').length,
         rows: rows.length,
       },
@@ -208,8 +208,16 @@ export class Delivery {
     const { recorded } = this;
     const here = this.#known.source;
     if (recorded === null) {
-      const judged = { built: this.#known.image?.digest ?? null, judged: digest };
-      return { digest, recorded: judged, stages, gate, source: here, here, standIns: this.#known.standIns };
+      const built = this.#known.image?.digest ?? null;
+      return {
+        digest,
+        recorded: { built, judged: digest },
+        stages,
+        gate,
+        source: here,
+        here,
+        standIns: this.#known.standIns,
+      };
     }
     const { result } = recorded;
     // The gate is decided again; what it says now is what counts.
@@ -239,10 +247,10 @@ export class Delivery {
         JSON.stringify(
           provenance({
             source,
-            repository: this.#options.repository,
             function: result?.function ?? 'cd',
             platforms: (image?.platforms ?? []).map(({ platform }) => platform),
-            materials: image === null ? [] : [image.base],
+            // A stand-in is not the image that it stands for.
+            materials: image === null || image.standIn ? [] : [image.base],
             startedAt,
             finishedAt: result?.finishedAt ?? new Date().toISOString(),
             builder: `https://drydock.dev/engine/${result?.engine?.kind ?? 'any'}`,

@@ -209,7 +209,8 @@ export class Plan {
       const [ready, signed, smoked] = [await this.#toDeliver(), await this.sign(), await this.smoke()];
       if (ready === null || isRed(signed.stage)) return lacking('promote', 'sign');
       if (isRed(smoked.stage)) return lacking('promote', 'smoke');
-      return { stage: await this.#delivery.promote(ready, smoked) };
+      const seen = { signed: signed.stage, smoked: smoked.stage, smoke: smoked.smoke ?? null };
+      return { stage: await this.#delivery.promote(ready, seen) };
     });
   }
 

@@ -75,7 +75,8 @@ export class Registry {
       this.#context.source.directory('pipeline/src/oci'),
     );
     if (service !== undefined) container = container.withServiceBinding(HOST, service);
-    if (isGiven(await plaintextOf(token))) container = container.withSecretVariable('REGISTRY_TOKEN', token as Secret);
+    // Empty is how a wrapper says that nobody gave one.
+    if ((await plaintextOf(token)) !== '') container = container.withSecretVariable('REGISTRY_TOKEN', token as Secret);
     return container;
   }
 }
@@ -96,9 +97,6 @@ export const DRY_REGISTRY = `localhost:${PORT}`;
 export async function plaintextOf(secret: Secret | undefined): Promise<string> {
   return secret === undefined ? '' : await secret.plaintext();
 }
-
-/** An empty secret is how a wrapper says that nobody gave one. */
-export const isGiven = (plaintext: string) => plaintext !== '';
 
 /** Where a step puts what is read later. */
 export const outOf = (step: string, file: string) => `${stepFolder(step)}/${file}`;

@@ -1,13 +1,12 @@
 // Rollback: deploys the release before, proves that it works and is what runs, and only then puts the tag back.
-import type { Target } from '../core/delivery/target.ts';
+import { nameOf, type Target } from '../core/delivery/target.ts';
 import { PipelineError } from '../core/errors.ts';
-import type { StepResult } from '../core/model.ts';
 import { isDigest } from '../oci/digest.ts';
 import type { RunContext } from './context.ts';
 import type { TargetOptions } from './delivery.ts';
 import type { Known } from './known.ts';
-import { type Previous, recordOf, releaseOf, resolve } from './publish.ts';
 import { Registry } from './registry.ts';
+import { type Asking, hasFailed, type Previous, recordOf, releaseOf, resolve } from './releases.ts';
 import { checkDeployment, smoke } from './smoke.ts';
 import { parseTarget } from './target.ts';
 import { timedStage } from './timed.ts';
@@ -25,11 +24,15 @@ export async function runRollback(context: RunContext, options: RollbackOptions,
     throw new PipelineError('BAD_OPTION', `--to ${options.to} is no digest`, 'write sha256: and 64 hexadecimal digits');
   await checkDeployment(context);
   const registry = new Registry(context, { ...options, target });
-  const steps: StepResult[] = [];
+  const asking: Asking = { registry, stage: 'rollback', steps: [] };
   let back: Previous | null = null;
   const found = await timedStage(context, 'rollback', async () => {
-    back = await releaseToGoBackTo(registry, options, steps);
-    return { steps, remark: back === null ? null : `${options.tag}: back to ${back.digest.slice(0, 19)}…` };
+    const digest = options.to === '' ? await recordedBefore(asking, options.tag) : options.to;
+    back = digest === null ? null : await releaseOf(asking, digest);
+    return {
+      steps: asking.steps,
+      remark: back === null ? null : `${options.tag}: back to ${back.digest.slice(0, 19)}…`,
+    };
   });
   known.stages.set('rollback', found);
   if (back === null || found.status !== 'passed') return;
@@ -37,27 +40,18 @@ export async function runRollback(context: RunContext, options: RollbackOptions,
 }
 
 /** Null when a step failed, as its result says. Throws `BAD_RELEASE` where nothing came before. */
-async function releaseToGoBackTo(
-  registry: Registry,
-  { tag, to }: RollbackOptions,
-  steps: StepResult[],
-): Promise<Previous | null> {
-  const digest = to === '' ? await recordedBefore(registry, tag, steps) : to;
-  return digest === null ? null : await releaseOf(registry, digest, 'rollback', steps);
+async function recordedBefore(asking: Asking, tag: string): Promise<string | null> {
+  const current = await resolve(asking, tag);
+  const release = current === null ? null : await recordOf(asking, current);
+  if (hasFailed(asking)) return null;
+  if (current === null) throw nothingBefore(`there is no tag ${tag}`);
+  if (release === null) throw nothingBefore(`${tag} points at ${current}, which has no release record`);
+  if (release.previous === null) throw nothingBefore(`${current} is the first release under ${tag}`);
+  return release.previous;
 }
 
-async function recordedBefore(registry: Registry, tag: string, steps: StepResult[]): Promise<string | null> {
-  const current = await resolve(registry, 'rollback', tag, steps);
-  if (steps.some(({ exitCode }) => exitCode !== 0)) return null;
-  const hint = 'name what to go back to: --to sha256:…';
-  if (current === null) throw new PipelineError('BAD_RELEASE', `there is no tag ${tag}`, hint);
-  const release = await recordOf(registry, current, { stage: 'rollback', step: 'record' }, steps);
-  if (steps.some(({ exitCode }) => exitCode !== 0)) return null;
-  if (!release)
-    throw new PipelineError('BAD_RELEASE', `${tag} points at ${current}, which has no release record`, hint);
-  if (release.previous === null)
-    throw new PipelineError('BAD_RELEASE', `${current} is the first release under ${tag}`, hint);
-  return release.previous;
+function nothingBefore(message: string): PipelineError {
+  return new PipelineError('BAD_RELEASE', message, 'name what to go back to: --to sha256:…');
 }
 
 type Move = { target: Target; registry: Registry; tag: string; back: Previous };
@@ -81,7 +75,7 @@ async function proveAndMove(context: RunContext, { target, registry, tag, back }
   });
   known.stages.set('promote', moved);
   known.delivery = {
-    image: `${target.registry}/${target.repository}`,
+    image: nameOf(target),
     digest,
     rehearsal: target.isLoopback,
     pushed: null,

@@ -126,7 +126,9 @@ async function runStages(
   const [manifest, deciding, given] = await settled([
     checkManifests(source),
     asked.includes('scan') ? readDeciding(source, options.repo, base) : null,
-    image === undefined ? null : describeGiven(image),
+    image === undefined
+      ? null
+      : describeGiven(image, delivery?.recorded ? 'image.tar in the folder of --run' : undefined),
     facts,
     verifyImages(context, asked, platforms),
     asked.includes('smoke') ? checkDeployment(context) : null,

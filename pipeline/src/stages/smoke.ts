@@ -12,7 +12,7 @@ import type { RunContext } from './context.ts';
 import { ADDRESSES, type Deployed, type Expected, prove } from './deployment.ts';
 import { contentsIfAny, notToBeHad } from './engine.ts';
 import { sourceOf } from './mounts.ts';
-import type { Previous } from './publish.ts';
+import type { Previous } from './releases.ts';
 import type { Runtime } from './runtime.ts';
 import { SessionPlatform } from './session.ts';
 import { timedStage } from './timed.ts';

@@ -4,7 +4,7 @@ import { PipelineError, reasonOf } from '../core/errors.ts';
 import { isLoopback, parseReference } from '../oci/registry.ts';
 
 /** Where a rehearsal goes when no name was given. */
-export const REHEARSED = 'rehearsal/service';
+const REHEARSED = 'rehearsal/service';
 
 /** Throws `BAD_OPTION`. A name may be left out on loopback only: elsewhere it is somebody's. */
 export function parseTarget(registry: string, repository: string): Target {

@@ -12,8 +12,8 @@ import { IMAGE_FILE } from './build.ts';
 import type { RunContext } from './context.ts';
 import type { TargetOptions } from './delivery.ts';
 import type { Known } from './known.ts';
-import { resolve } from './publish.ts';
-import { outOf, Registry } from './registry.ts';
+import { Registry } from './registry.ts';
+import { type Asking, fetchImage, hasFailed, referrersOf, resolve } from './releases.ts';
 import { type Cosign, obtainCosign, withManifest } from './sign.ts';
 import { runStep } from './step.ts';
 import { parseTarget } from './target.ts';
@@ -87,31 +87,16 @@ async function fromRegistry(context: RunContext, options: VerifyOptions, steps: 
   const { registry: host, repository, tag = 'latest', digest: pinned } = referenceOf(options.reference);
   const target = parseTarget(host, repository);
   const registry = new Registry(context, { ...options, target });
-  const digest = pinned ?? (await resolve(registry, 'verify', tag, steps));
+  const asking: Asking = { registry, stage: 'verify', steps };
+  const digest = pinned ?? (await resolve(asking, tag));
   if (digest === null) {
-    if (steps.some(({ exitCode }) => exitCode !== 0)) return null;
+    if (hasFailed(asking)) return null;
     throw new PipelineError('BAD_OPTION', `${nameOf(target)} has no tag ${tag}`, 'name one that it has, or a digest');
   }
-  const archive = outOf('fetch', IMAGE_FILE);
-  const fetched = await registry.do({
-    stage: 'verify',
-    step: 'fetch',
-    command: 'fetch',
-    args: ['--digest', digest, '--archive', archive],
-  });
-  steps.push(fetched.result);
-  if (fetched.result.exitCode !== 0) return null;
-  const folder = outOf('referrers', 'found');
-  const listed = await registry.do({
-    stage: 'verify',
-    step: 'referrers',
-    command: 'referrers',
-    args: ['--digest', digest, '--folder', folder],
-  });
-  steps.push(listed.result);
-  if (listed.result.exitCode !== 0) return null;
-  const bundles = await bundlesIn(listed.container.directory(folder));
-  return { image: nameOf(target), archive: fetched.container.file(archive), digest, bundles };
+  const archive = await fetchImage(asking, digest);
+  const beside = archive === null ? null : await referrersOf(asking, digest);
+  if (archive === null || beside === null) return null;
+  return { image: nameOf(target), archive, digest, bundles: await bundlesIn(beside) };
 }
 
 function referenceOf(text: string) {
@@ -131,7 +116,7 @@ async function fromFiles(files: Directory): Promise<Found> {
       'give the report of `cd` or of `verify`',
     );
   const archive = files.file(IMAGE_FILE);
-  const { digest } = await describeGiven(archive);
+  const { digest } = await describeGiven(archive, `${IMAGE_FILE} in the folder of --files`);
   const bundles = entries.includes(ATTESTATIONS) ? await bundlesIn(files.directory(ATTESTATIONS)) : [];
   return { image: 'files', archive, digest, bundles };
 }
@@ -160,24 +145,28 @@ async function verifyAll(
   const faults: string[] = [];
   for (const name of Object.keys(STATEMENTS) as StatementName[]) {
     const candidates = read.filter((one): one is { file: File; statement: Statement } => one.statement?.name === name);
-    let fault: string | null = `there is no ${name}`;
-    for (const [index, { file, statement }] of candidates.entries()) {
+    const tried: { file: File; result: StepResult; fault: string | null }[] = [];
+    for (const { file, statement } of candidates) {
       const bundle = `${SIGNING.bundles}/${name}.sigstore.json`;
       const { result, log } = await runStep(context, {
         stage: 'verify',
-        step: index === 0 ? name : `${name}-${index + 1}`,
+        step: tried.length === 0 ? name : `${name}-${tried.length + 1}`,
         container: container.withMountedFile(bundle, file),
         args: ['cosign', ...verifyArguments(cosign.version, signer, name, bundle)],
         shown: `cosign verify-blob-attestation --type ${STATEMENTS[name]}`,
       });
-      fault = result.exitCode === 0 ? statementFault(statement, found.digest) : `${name}: ${lastLine(log)}`;
-      // That somebody else signed one of several is no fault of the image: what counts is told when all were tried.
-      steps.push({ ...result, exitCode: 0 });
-      if (fault !== null) continue;
-      verified.set(name, file);
-      break;
+      tried.push({
+        file,
+        result,
+        fault: result.exitCode === 0 ? statementFault(statement, found.digest) : lastLine(log),
+      });
+      if (tried.at(-1)?.fault === null) break;
     }
-    if (fault !== null) faults.push(fault.startsWith(name) || fault.startsWith('there') ? fault : `${name}: ${fault}`);
+    // Those before it may be somebody else's, which is no fault of the image.
+    const last = tried.at(-1);
+    if (last !== undefined) steps.push(last.result);
+    if (last?.fault === null) verified.set(name, last.file);
+    else faults.push(last === undefined ? `there is no ${name}` : `${name}: ${last.fault}`);
   }
   return { verified, faults };
 }

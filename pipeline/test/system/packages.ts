@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 import { fetchAll, wantedOf } from '../../engine/images/assembled/cache.ts';
-import type { DebianPin, NpmPin, PypiPin } from '../../engine/images/assembled/lock-file.ts';
+import { openDeb } from '../../engine/images/assembled/deb.ts';
+import type { DebianPin, Lock, NpmPin, PypiPin } from '../../engine/images/assembled/lock-file.ts';
 import { hostRegistries } from '../../engine/images/assembled/registries.ts';
 import { safePath } from '../../engine/images/assembled/tree.ts';
 import { readZip } from '../../engine/images/assembled/zip.ts';
@@ -83,7 +84,24 @@ export const PYPI = {
   },
 } as const satisfies Record<string, Record<'x64' | 'arm64', PypiPin>>;
 
-export const debianPackage = async (pin: DebianPin) => await fetched({ debian: [pin], npm: [], pypi: [] }, pin);
+/** A program of a Debian package, put into a folder. `path` is where the package has it, or the end of that. */
+export async function debianProgram(pin: DebianPin, path: string, folder: string): Promise<string> {
+  const archive = await fetched({ debian: [pin], npm: [], pypi: [] }, pin);
+  for await (const entry of openDeb(archive, pin.path).data()) {
+    if (!entry.path.endsWith(path)) continue;
+    await put(folder, pin.name, await buffer(entry.content), 0o755);
+    return join(folder, pin.name);
+  }
+  throw new Error(`${pin.path} has no ${path}`);
+}
+
+/** The pin of a Debian package in a lock, for this machine. */
+export function pinIn(lock: Lock, name: string): DebianPin {
+  const platform = `linux/${ofThisProcessor({ x64: 'amd64', arm64: 'arm64' })}`;
+  const pin = lock.platforms[platform]?.debian.find((candidate) => candidate.name === name);
+  if (pin === undefined) throw new Error(`the lock of ${lock.recipe} has no ${name} for ${platform}`);
+  return pin;
+}
 
 /** The pin for this machine's processor. */
 export function ofThisProcessor<T>(pins: Readonly<Record<string, T>>): T {

@@ -14,9 +14,8 @@ export const STATEMENTS = {
 export type StatementName = keyof typeof STATEMENTS;
 
 export type ProvenanceFacts = {
+  /** Where the repository lives, git does not say: a commit's hash names it anywhere. */
   source: SourceFacts;
-  /** Where the source comes from, e.g. `ghcr.io/acme/app`'s repository; empty where nobody said. */
-  repository: string;
   function: string;
   platforms: readonly string[];
   /** The images that went in, `name@sha256:…`. */
@@ -30,10 +29,7 @@ export type ProvenanceFacts = {
 /** SLSA provenance, version 1: https://slsa.dev/spec/v1.0/provenance */
 export function provenance(facts: ProvenanceFacts): object {
   const { source, materials } = facts;
-  const git =
-    source.commit === null
-      ? []
-      : [{ uri: `git+https://${facts.repository || 'unknown'}`, digest: { gitCommit: source.commit } }];
+  const git = source.commit === null ? [] : [{ name: 'source', digest: { gitCommit: source.commit } }];
   const images = materials.map((material) => {
     const [name = '', digest = ''] = material.split('@sha256:');
     return { uri: `docker://${name}`, digest: { sha256: digest } };

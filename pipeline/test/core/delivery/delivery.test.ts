@@ -233,7 +233,6 @@ describe('statements', () => {
   test('provenance holds commit and base, and its own predicate is sound', () => {
     const said = provenance({
       source: SOURCE,
-      repository: 'acme/app',
       function: 'ci',
       platforms: ['linux/amd64'],
       materials: [`gcr.io/base:1@${DIGEST}`],

@@ -13,7 +13,7 @@ import type { RunResult, StageName } from '../../../src/core/model.ts';
 import { describeArchive } from '../../../src/oci/layout.ts';
 import { RegistryClient } from '../../../src/oci/registry.ts';
 import { digestOfTag } from '../../../src/oci/upload.ts';
-import { debianProgram, pinIn } from '../debian-program.ts';
+import { debianProgram, pinIn } from '../packages.ts';
 import { ci, commitAll, copyOfRepository, edit, type Ran, resultOf, temporaryFolder } from '../support.ts';
 import { type Registry, startRegistry } from './registry.ts';
 
@@ -23,12 +23,17 @@ let repository: string;
 let registry: Registry;
 let keys: string;
 let to: string[];
-const releases: { ran: Ran; result: RunResult; digest: string; report: string }[] = [];
+type Released = { ran: Ran; result: RunResult; digest: string; report: string };
+const releases: Released[] = [];
 beforeAll(async () => {
   repository = await copyOfRepository('delivered');
   [registry, keys] = await Promise.all([startRegistry(), temporaryFolder('keys')]);
   to = ['--registry', registry.host, '--repository', 'acme/app'];
-  const cosign = await debianProgram(pinIn(parseLock(cosignLock), 'cosign'), 'usr/bin/cosign');
+  const cosign = await debianProgram(
+    pinIn(parseLock(cosignLock), 'cosign'),
+    'usr/bin/cosign',
+    await temporaryFolder('cosign'),
+  );
   const env = { PATH: process.env.PATH, HOME: keys, COSIGN_PASSWORD: PASSWORD };
   await $({ cwd: keys, env, quiet: true })`${cosign} generate-key-pair`;
   await release();
@@ -55,10 +60,8 @@ async function release(): Promise<void> {
   releases.push({ ran, result, digest: result.delivery?.digest ?? '', report });
 }
 
-const [firstOf, secondOf] = [0, 1].map((index) => () => releases[index] as (typeof releases)[number]) as [
-  () => (typeof releases)[number],
-  () => (typeof releases)[number],
-];
+const firstOf = () => releases[0] as Released;
+const secondOf = () => releases[1] as Released;
 const tagged = async (tag: string) =>
   await digestOfTag(new RegistryClient(), { registry: registry.host, repository: 'acme/app' }, tag);
 const stageOf = (result: RunResult, name: StageName) => result.stages.find((stage) => stage.name === name);

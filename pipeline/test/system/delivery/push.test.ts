@@ -229,6 +229,14 @@ describe('faults that last: said in one sentence, and the tag stays', () => {
   }
 });
 
+test('a tag that is not there, and a right that is not there, are told apart where both are answered 403', async () => {
+  await push();
+  proxy.faults = [onFirst(9, /manifests\/missing/, answer(403))];
+  expect(await digestOfTag(client(), repositoryAt(proxy), 'missing')).toBeNull();
+  proxy.faults = [onFirst(9, /./, answer(403))];
+  expect(await codeOf(digestOfTag(client(), repositoryAt(proxy), 'missing'))).toMatch(/^FORBIDDEN: /);
+});
+
 test('a token that runs out is asked for again', async () => {
   const left = new Map<string, number>();
   proxy.faults = [

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, vi } from 'vitest';
 import { parseLock } from '../../../engine/images/assembled/lock-file.ts';
 import lock from '../../../engine/images/assembled/locks/registry-debian13.json' with { type: 'json' };
-import { debianProgram, pinIn } from '../debian-program.ts';
+import { debianProgram, pinIn } from '../packages.ts';
 import { temporaryFolder } from '../support.ts';
 
 export interface Registry {
@@ -27,7 +27,11 @@ afterAll(async () => {
 /** Ends with the test file, at the latest. */
 export async function startRegistry(folder?: string): Promise<Registry> {
   const [program, place] = await Promise.all([
-    debianProgram(pinIn(parseLock(lock), 'docker-registry'), 'usr/bin/docker-registry'),
+    debianProgram(
+      pinIn(parseLock(lock), 'docker-registry'),
+      'usr/bin/docker-registry',
+      await temporaryFolder('registry-program'),
+    ),
     folder ?? temporaryFolder('registry'),
   ]);
   const host = `127.0.0.1:${await freePort()}`;
@@ -70,7 +74,7 @@ export async function startProxy({ host }: Registry): Promise<FaultyRegistry> {
   const server = createServer((request, response) => {
     proxy.seen.push(`${request.method} ${request.url}`);
     if (proxy.faults.some((fault) => fault(request, response) === true)) return;
-    const headers = { ...request.headers, host: server_host() };
+    const headers = { ...request.headers, host: ownHost() };
     const upstream = forward(`http://${host}${request.url}`, { method: request.method, headers }, (answer) => {
       const chunks: Buffer[] = [];
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -87,13 +91,13 @@ export async function startProxy({ host }: Registry): Promise<FaultyRegistry> {
     });
     request.pipe(upstream);
   });
-  const server_host = () => `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const ownHost = () => `127.0.0.1:${(server.address() as AddressInfo).port}`;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   stops.push(async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
-  return Object.assign(proxy, { host: server_host() });
+  return Object.assign(proxy, { host: ownHost() });
 }
 
 /** The first `times` requests that match. */

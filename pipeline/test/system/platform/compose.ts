@@ -1,11 +1,8 @@
 // The real Docker Compose, from Debian 13's package: pinned, checked and kept as the packages of stand-ins are, never installed.
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { buffer } from 'node:stream/consumers';
 import { $, type ProcessOutput } from 'zx';
-import { openDeb } from '../../../engine/images/assembled/deb.ts';
 import type { DebianPin } from '../../../engine/images/assembled/lock-file.ts';
-import { debianPackage, ofThisProcessor } from '../packages.ts';
+import { debianProgram, ofThisProcessor } from '../packages.ts';
 import { ROOT, temporaryFolder } from '../support.ts';
 
 const PIN = { name: 'docker-compose', version: '2.26.1-4', archive: 'debian' } as const;
@@ -36,16 +33,5 @@ export async function compose(): Promise<(args: string[], env?: Record<string, s
 }
 
 /** The program by itself, which is the Docker CLI's plugin as well. */
-export async function composeProgram(folder: string): Promise<string> {
-  const program = join(folder, 'docker-compose');
-  await writeFile(program, await packagedProgram(), { mode: 0o755 });
-  return program;
-}
-
-async function packagedProgram(): Promise<Buffer> {
-  const pin = ofThisProcessor(PINS);
-  for await (const entry of openDeb(await debianPackage(pin), pin.path).data()) {
-    if (entry.path.endsWith('/cli-plugins/docker-compose')) return await buffer(entry.content);
-  }
-  throw new Error(`${pin.path} has no program`);
-}
+export const composeProgram = async (folder: string) =>
+  await debianProgram(ofThisProcessor(PINS), '/cli-plugins/docker-compose', folder);
