@@ -9,7 +9,7 @@ import { text } from 'node:stream/consumers';
 import { ask } from './ask.ts';
 import { expectThat, optionsOf, pause, probe, reasonOf, runAsProgram, until } from './program.ts';
 
-/** A status, or why there was none; and when. */
+/** A status, or why there was none; and when it was asked for: a refusal may take as long as nginx tries to connect. */
 export type Outcome = { answer: number | string; atMs: number };
 
 /** How many good answers in a row show that all is well again. */
@@ -36,11 +36,12 @@ async function load(url: string, isOver: () => boolean): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   const isWell = () => outcomes.length >= WELL && outcomes.slice(-WELL).every(({ answer }) => answer === 200);
   while (!isOver() || !isWell()) {
+    const atMs = performance.now();
     const answer = await ask(url).then(
       ({ status }) => status,
       (error) => reasonOf(error),
     );
-    outcomes.push({ answer, atMs: performance.now() });
+    outcomes.push({ answer, atMs });
     await pause(25);
   }
   return outcomes;
