@@ -41,6 +41,7 @@ export async function serve(config: Config, log: Log): Promise<Service> {
     lifecycle,
     checks: { accepting: () => server.listening, logging: log.healthy },
   });
+  const refused = new WeakSet<Duplex>();
   const server = createServer(
     {
       maxHeaderSize: config.headerLimit,
@@ -49,9 +50,14 @@ export async function serve(config: Config, log: Log): Promise<Service> {
       keepAliveTimeout: config.keepAliveTimeoutMs,
       connectionsCheckingInterval: Math.min(config.requestTimeoutMs, 5000),
     },
-    app,
+    // What still arrives on a connection that was refused has had its answer.
+    (req, res) => (refused.has(req.socket) ? req.socket.destroy() : app(req, res)),
   );
-  server.on('clientError', refuse(log, metrics, lifecycle));
+  const refuse = refusal(log, metrics, lifecycle);
+  server.on('clientError', (error, socket) => {
+    refused.add(socket);
+    refuse(error, socket);
+  });
   const unused = trackUnused(server);
 
   server.listen(config.port, config.host);
@@ -95,7 +101,7 @@ function trackUnused(server: Server): () => Socket[] {
 }
 
 /** Answers what never became a request, or stopped on its way to be one. */
-function refuse(log: Log, metrics: Metrics, lifecycle: Lifecycle) {
+function refusal(log: Log, metrics: Metrics, lifecycle: Lifecycle) {
   return (error: NodeJS.ErrnoException, socket: Duplex): void => {
     const code = error.code ?? '';
     const problem = REFUSALS[code] ?? MALFORMED;

@@ -1,6 +1,7 @@
 // The open port: requests that are none, limits, and an end that loses nothing.
 import { once } from 'node:events';
-import { expect, test, vi } from 'vitest';
+import { connect } from 'node:net';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { REQUESTS } from '../src/metrics.ts';
 import { answerOf, open, startService, withBody } from './support.ts';
 
@@ -24,19 +25,34 @@ for (const [name, request, status, title, code] of refused) {
   });
 }
 
-const slow: [name: string, request: string, line: Record<string, unknown>][] = [
-  ['a header', 'GET / HTTP/1.1\r\n', { event: 'refused', status: 408 }],
-  ['a body', withBody('/', 10, 'half'), { event: 'request', method: 'POST', status: 408 }],
+const slow: [name: string, request: string, timeout: string, line: Record<string, unknown>][] = [
+  ['a header', 'GET / HTTP/1.1\r\n', '50', { event: 'refused', status: 408 }],
+  // Its header must be in before the time is up, on a busy machine too.
+  ['a body', withBody('/', 10, 'half'), '1000', { event: 'request', method: 'POST', status: 408 }],
 ];
-for (const [name, request, line] of slow) {
+for (const [name, request, timeout, line] of slow) {
   test(`serve: ${name} that does not arrive ends with 408`, async () => {
-    const { port, lines } = await startService({ REQUEST_TIMEOUT_MS: '50' });
+    const { port, lines } = await startService({ REQUEST_TIMEOUT_MS: timeout });
     const answer = await answerOf(await open(port, request));
     expect(answer).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
     expect(answer.match(/HTTP\/1\.1/g)).toHaveLength(1);
     await vi.waitFor(() => expect(lines()).toEqual([expect.objectContaining(line)]));
   });
 }
+
+test('serve: what arrives after its refusal is not served', async () => {
+  const { port, url, lines } = await startService({ REQUEST_TIMEOUT_MS: '50' });
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  onTestFinished(() => void socket.destroy());
+  socket.on('error', () => undefined);
+  socket.write('POST / HTTP/1.1\r\n');
+  socket.resume();
+  await once(socket, 'end');
+  socket.end('Host: test\r\n\r\n');
+  await once(socket, 'close');
+  expect(lines()).toEqual([expect.objectContaining({ event: 'refused', status: 408 })]);
+  expect(await (await fetch(`${url}/metrics`)).text()).not.toContain('method="POST"');
+});
 
 test('serve: a client that leaves in the middle is counted as such', async () => {
   const { port, url, lines } = await startService();
