@@ -1,12 +1,13 @@
 // Reads the command line into one value, with every default in it. Throws in one sentence what cannot be meant.
 import { parseArgs } from 'node:util';
 import { PipelineError, reasonOf } from '../src/core/errors.ts';
-import type { StageFunction } from '../src/core/functions.ts';
+import { CAPSULE_STAGES, type CapsuleStage, type StageFunction } from '../src/core/functions.ts';
 import { DEFAULT_PLATFORM, parsePlatforms } from '../src/core/platforms.ts';
 import { parseMirrors } from '../src/oci/registry.ts';
 import { PIN_NAMES, type PinName } from '../src/pins.ts';
 import { nearest } from '../src/suggest.ts';
 import {
+  exampleOf,
   FUNCTION_NAMES,
   type FunctionName,
   isFunction,
@@ -48,8 +49,20 @@ export type StageInvocation = {
     run: string | null;
     delivery: DeliveryArguments;
     runtime: 'session' | 'compose';
+    stage: CapsuleStage;
+    thin: boolean;
   };
 };
+export type ReplayInvocation = {
+  kind: 'replay';
+  file: string;
+  options: Pick<StageInvocation['options'], 'output' | 'images' | 'json' | 'progress' | 'verbose' | 'yes'> & {
+    all: boolean;
+    /** A tree to run the stages on, instead of the capsule's. */
+    with: string | null;
+  };
+};
+export type DiffInvocation = { kind: 'diff'; files: [string, string]; json: boolean };
 /** What the functions of delivery take; a secret is named by `env://NAME` or `file://PATH`, empty for the default. */
 export type DeliveryArguments = {
   registry: string;
@@ -91,6 +104,8 @@ export type Invocation =
   | ExplainInvocation
   | PinsInvocation
   | DoctorInvocation
+  | ReplayInvocation
+  | DiffInvocation
   | UpInvocation
   | DownInvocation
   | { kind: 'completion'; shell: Shell }
@@ -131,6 +146,8 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
     return { kind: 'images', names: operands.map(toPin), options };
   }
   if (name === 'up') return { kind: 'up', services: [...operands], build: toStages('build', values) };
+  if (name === 'replay') return toReplay(operands, values);
+  if (name === 'diff') return { kind: 'diff', files: toCapsules(name, operands, 2), json: values.json === true };
   // The image to verify may stand by itself.
   const [reference] = name === 'verify' ? operands.splice(0, 1) : [];
   if (operands.length > 0) throw unexpected(name, operands);
@@ -161,8 +178,41 @@ function toStages(name: StageFunction, values: Values, reference?: string): Stag
       run: text(values, 'run') ?? null,
       delivery: toDelivery(values, reference),
       runtime: choice(values, 'runtime', ['session', 'compose'] as const),
+      stage: choice(values, 'stage', CAPSULE_STAGES),
+      thin: values.thin === true,
     },
   };
+}
+
+function toReplay(operands: readonly string[], values: Values): ReplayInvocation {
+  const [file] = toCapsules('replay', operands, 1);
+  const { verbose, yes } = toEngineOptions(values);
+  return {
+    kind: 'replay',
+    file,
+    options: {
+      ...{ verbose, yes },
+      output: text(values, 'output') ?? 'out/replay',
+      images: text(values, 'images') ?? null,
+      json: values.json === true,
+      progress: choice(values, 'progress', ['auto', 'tty', 'plain'] as const),
+      all: values.all === true,
+      with: text(values, 'with') ?? null,
+    },
+  };
+}
+
+/** As many capsules as the function takes. */
+function toCapsules(name: FunctionName, operands: readonly string[], wanted: 1): [string];
+function toCapsules(name: FunctionName, operands: readonly string[], wanted: 2): [string, string];
+function toCapsules(name: FunctionName, operands: readonly string[], wanted: number): string[] {
+  if (operands.length === wanted) return [...operands];
+  const what = wanted === 1 ? 'one capsule' : 'two capsules';
+  throw new PipelineError(
+    'BAD_OPTION',
+    `${name} takes ${what}, not ${operands.length}`,
+    `for example: ${exampleOf(name)}`,
+  );
 }
 
 function toDelivery(values: Values, reference: string | undefined): DeliveryArguments {

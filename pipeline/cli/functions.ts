@@ -1,8 +1,9 @@
 // The functions and options of the command line, once: parsing, help, completion and "did you mean" all read this table.
-import type { StageFunction } from '../src/core/functions.ts';
+import { CAPSULE_STAGES, type StageFunction } from '../src/core/functions.ts';
 import { DEFAULT_PLATFORM } from '../src/core/platforms.ts';
 
-export type FunctionName = StageFunction | 'up' | 'down' | 'explain' | 'images' | 'pins' | 'doctor' | 'completion';
+type OwnFunction = 'up' | 'down' | 'explain' | 'images' | 'pins' | 'replay' | 'diff' | 'doctor' | 'completion';
+export type FunctionName = StageFunction | OwnFunction;
 
 type FunctionInfo = {
   summary: string;
@@ -69,6 +70,14 @@ export const OPTIONS = {
   to: { value: 'DIGEST', summary: 'go back to this image (default: what the release record says came before)' },
   verdict: { value: 'FILE', summary: 'the verdict to explain (default out/verdict.json)' },
   before: { value: 'FILE', summary: 'an earlier verdict: say what moved it since' },
+  stage: {
+    value: CAPSULE_STAGES.join('|'),
+    choices: CAPSULE_STAGES,
+    summary: 'what the capsule is to run again (default ci: all of it)',
+  },
+  thin: { summary: 'leave out the images, which pins name; a replay is then given them by --images' },
+  all: { summary: 'run every stage that the capsule holds enough for' },
+  with: { value: 'DIR', summary: 'run the stages on this tree: does it mend the failure?' },
   check: { summary: 'say what is due, and write nothing' },
   strict: { summary: 'fail also when something could not be evaluated' },
   json: { summary: 'print the result as JSON; everything else goes to stderr' },
@@ -171,6 +180,23 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     options: ['verdict', 'before'],
     example: 'explain --before last/verdict.json',
   },
+  capsule: {
+    summary: 'write DIR/capsule-STAGE.tar, which runs the stage again without a network',
+    options: [...RUN, 'platforms', ...GATE, 'image', 'stage', 'thin'],
+    example: 'capsule --stage test',
+  },
+  replay: {
+    summary: 'run a capsule again, from its content alone: does it fail as it did?',
+    operands: 'FILE',
+    options: ['all', 'with', 'images', 'output', 'json', 'progress', 'verbose', 'yes'],
+    example: 'replay out/capsule-test.tar --with .',
+  },
+  diff: {
+    summary: 'say what differs between two capsules',
+    operands: 'A B',
+    options: ['json'],
+    example: 'diff yesterday.tar out/capsule-test.tar',
+  },
   images: {
     summary: 'write the pinned images as OCI archives, for --images',
     operands: '[NAME…]',
@@ -205,4 +231,8 @@ export function isFunction(name: string): name is FunctionName {
 /** The options of a function, help and version among them. */
 export function optionsOf(name: FunctionName): OptionName[] {
   return [...FUNCTIONS[name].options, 'help', 'version'];
+}
+
+export function exampleOf(name: FunctionName): string {
+  return `npx tsx pipeline/ci.ts ${FUNCTIONS[name].example}`;
 }

@@ -44,6 +44,14 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
       const { runStages } = await import('./stages.ts');
       return await runStages(invocation, ROOT, terminal);
     }
+    case 'replay': {
+      const { replay } = await import('./capsule/replay.ts');
+      return await replay(invocation, terminal);
+    }
+    case 'diff': {
+      const { diff } = await import('./capsule/diff.ts');
+      return await diff(invocation, terminal);
+    }
     case 'explain': {
       const { explainFiles } = await import('./explain.ts');
       terminal.out.write(explainFiles(invocation));

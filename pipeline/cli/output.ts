@@ -24,7 +24,10 @@ export function prepareOutput(folder: string, inputs: readonly string[] = [], is
   // A report that goes on: what the new one has replaces what it had.
   if (isInput) return;
   const sboms = readdirSync(folder).filter((name) => /^sbom(-[\w-]+)?\.(spdx|cdx)\.json$/.test(name));
-  const stale = [...FILES, ...sboms].map((name) => join(folder, name)).filter((path) => !inputs.includes(path));
+  const capsules = readdirSync(folder).filter((name) => /^capsule-[a-z-]+\.tar$/.test(name));
+  const stale = [...FILES, ...sboms, ...capsules]
+    .map((name) => join(folder, name))
+    .filter((path) => !inputs.includes(path));
   for (const path of stale) rmSync(path, { force: true });
   const logs = readdirSync(join(folder, 'logs')).filter((name) => STAGES.some((stage) => name.startsWith(`${stage}-`)));
   for (const name of logs) rmSync(join(folder, 'logs', name), { force: true });

@@ -1,4 +1,6 @@
 // Shows a run to a person while it goes on: a live display on a terminal, quiet lines elsewhere. Two tables over the same events.
+
+import { phraseCapsuleFile } from '../src/core/capsule/phrases.ts';
 import type { Listener, RunEvent } from '../src/core/events.ts';
 import type { RunResult, StageResult } from '../src/core/model.ts';
 import {
@@ -128,6 +130,7 @@ function closing(run: RunResult, output: string, paint: Paint): string[] {
     ...phraseStandIns(run).map((line) => paint('yellow', line)),
     ...(run.error === null ? [] : [paint('red', `error: ${run.error.message}`), `hint: ${run.error.hint}`]),
     `${run.error === null ? paint(run.verdict === 'passed' ? 'green' : 'red', phraseVerdict(run)) : ''}`,
+    ...(run.capsule === null ? [] : [phraseCapsuleFile(run.capsule, output)]),
     paint('dim', `report: ${output}/report.html, ${output}/summary.md, ${output}/result.json`),
   ].filter((line, index, all) => line !== '' || all[index - 1] !== '');
 }

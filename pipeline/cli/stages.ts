@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { PipelineError } from '../src/core/errors.ts';
 import type { Listener } from '../src/core/events.ts';
-import { stagesOf } from '../src/core/functions.ts';
+import { stagesInCapsule, stagesOf } from '../src/core/functions.ts';
 import { SOURCE_IGNORE } from '../src/core/ignore.ts';
 import type { AskedStage, EngineFacts, RunResult } from '../src/core/model.ts';
 import { renderReport } from '../src/core/report.ts';
@@ -124,6 +124,7 @@ async function runOn(
       strict: options.strict,
       compare: inputs.compare === null ? undefined : host.file(inputs.compare),
       engine,
+      ...(name === 'capsule' ? { capsule: { stages: stagesInCapsule(options.stage), thin: options.thin } } : {}),
       ...deliveryOptions(dag, name, options.delivery, secrets, inputs),
       ...(runtime === undefined ? {} : { runtime }),
       scanning: {
@@ -145,6 +146,7 @@ function askedBy({ function: name, options }: StageInvocation): AskedStage[] {
     image: options.image !== null,
     replay: options.replay !== null,
     run: options.run !== null,
+    stage: options.stage,
   });
 }
 

@@ -20,6 +20,10 @@ export const ERRORS = {
     exit: EXIT.usage,
     meaning: 'a release record, or the folder of a run that is to be shipped, is not one',
   },
+  BAD_CAPSULE: {
+    exit: EXIT.usage,
+    meaning: 'a capsule is not one, was altered or cut, or is of another format version',
+  },
   BAD_COMPOSE: { exit: EXIT.usage, meaning: 'docker-compose.yml says something that cannot be carried out' },
   BAD_MONITORING: { exit: EXIT.usage, meaning: 'a file below monitoring/ says something that cannot be meant' },
   MISSING_IMAGE: { exit: EXIT.environment, meaning: 'an image can be had neither here nor from a registry' },

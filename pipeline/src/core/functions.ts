@@ -15,11 +15,14 @@ export const STAGE_FUNCTIONS = {
   cd: ['lint', 'test', 'build', 'sbom', 'scan', 'gate', 'publish', 'sign', 'smoke', 'promote'],
   verify: ['verify'],
   rollback: ['rollback', 'smoke', 'promote'],
+  capsule: ['lint', 'test', 'build', 'sbom', 'scan', 'gate'],
 } as const satisfies Record<string, readonly AskedStage[]>;
 
 export type StageFunction = keyof typeof STAGE_FUNCTIONS;
 
 export type Given = {
+  /** What a capsule is to be made of, if not of all of `ci`. */
+  stage?: string;
   /** There is an image already: none is built. */
   image?: boolean;
   /** There is a recorded verdict: it is decided again, and nothing else happens. */
@@ -32,7 +35,21 @@ const BEFORE_GATE: readonly AskedStage[] = ['lint', 'test', 'build', 'sbom', 'sc
 
 export function stagesOf(name: StageFunction, given: Given = {}): AskedStage[] {
   if (given.replay) return ['gate'];
-  const stages: readonly AskedStage[] = STAGE_FUNCTIONS[name];
+  const stages: readonly AskedStage[] =
+    STAGE_FUNCTIONS[name === 'capsule' && isCapsuleStage(given.stage) ? given.stage : name];
   if (given.run) return stages.filter((stage) => !BEFORE_GATE.includes(stage));
   return stages.filter((stage) => !(given.image && stage === 'build'));
+}
+
+/** What `capsule --stage` takes; `ci` is all of its stages. */
+export const CAPSULE_STAGES = ['ci', 'lint', 'test', 'build', 'sbom', 'scan', 'gate', 'smoke'] as const;
+export type CapsuleStage = (typeof CAPSULE_STAGES)[number];
+
+export function isCapsuleStage(name: string | undefined): name is CapsuleStage {
+  return CAPSULE_STAGES.some((stage) => stage === name);
+}
+
+/** The stages that a capsule of it holds; what they need to run first is not one of them. */
+export function stagesInCapsule(name: CapsuleStage): AskedStage[] {
+  return name === 'ci' ? [...STAGE_FUNCTIONS.ci] : [name];
 }

@@ -146,6 +146,9 @@ export type DeliveryResult = {
   statements: string[];
 };
 
+/** The file that runs stages of this run again, without a network. */
+export type CapsuleResult = { file: string; bytes: number; stages: StageName[]; thin: boolean };
+
 /** What the working copy was. Null where git could not say; `reason` then says why. */
 export type SourceFacts = {
   commit: string | null;
@@ -178,6 +181,8 @@ export type RunResult = {
   gate: GateResult | null;
   smoke: SmokeResult | null;
   delivery: DeliveryResult | null;
+  /** Null where nothing failed and none was asked for. */
+  capsule: CapsuleResult | null;
   scanners: ScannerFacts[];
   standIns: StandIn[];
 };

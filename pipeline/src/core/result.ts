@@ -59,6 +59,7 @@ export function runResult(facts: RunFacts): RunResult {
     gate: facts.gate,
     smoke: facts.smoke,
     delivery: facts.delivery,
+    capsule: null,
     scanners: facts.scanners,
     standIns: facts.standIns,
   };

@@ -15,6 +15,7 @@ export type OciErrorCode =
   | 'BASE_MISSING' // neither the pinned base nor a labelled stand-in
   | 'APP_REFUSED' // a file that may not be in the app layer
   | 'SPEC_INVALID'
+  | 'CAPSULE_INVALID' // not a capsule, or one that was altered or cut
   | 'DATABASE_INVALID' // not a vulnerability database, or a damaged one
   | 'REFERENCE_INVALID'
   | 'CREDENTIALS_INVALID'

@@ -7,6 +7,8 @@ export type RunContext = {
   /** The repository, without what git ignores. */
   source: Directory;
   images: Images;
+  /** npm's cache of an earlier run: packages come from there alone. */
+  packages?: Directory | undefined;
   /** Read once: whatever ended before it was answered from the cache. */
   startedMs: number;
   emit: Listener;

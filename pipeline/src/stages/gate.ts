@@ -92,17 +92,23 @@ async function toStage(
   }));
 }
 
-/** Decide a recorded verdict again, from nothing but the record: as on its own day, or as of today, when an exception may have ended. */
+/** Decide a recorded verdict again, from nothing but the record: as on its own day, or as of today, when an exception may have ended; or by another policy. */
 export async function replayGate(
   context: RunContext,
   record: File,
-  day: 'recorded' | 'today' = 'recorded',
+  { day = 'recorded', deciding }: { day?: 'recorded' | 'today'; deciding?: Deciding | undefined } = {},
 ): Promise<Gated> {
   const again = replay(await record.contents(), 'the record');
-  const inputs = day === 'recorded' ? again.inputs : { ...again.inputs, date: dateOf(context) };
+  const inputs = {
+    ...again.inputs,
+    ...(day === 'today' ? { date: dateOf(context) } : {}),
+    ...(deciding === undefined ? {} : { policy: deciding.policy, vex: deciding.vex, policyFrom: deciding.from }),
+  };
   const verdict = decideInputs(inputs);
   const account = gateResult({ verdict, inputs, policyChanges: [], licences: [] });
-  const when = `as recorded on ${again.inputs.date}${day === 'today' ? ', decided as of today' : ''}`;
+  const otherwise =
+    deciding === undefined ? (day === 'today' ? ', decided as of today' : '') : ', decided by another policy';
+  const when = `as recorded on ${again.inputs.date}${otherwise}`;
   const stage = await toStage(context, account, `${phraseOutcomes(verdict.decisions)}, ${when}`);
   return { stage, gate: account, texts: new Map([['verdict.json', renderVerdict(again)]]) };
 }

@@ -15,6 +15,8 @@ export type ImageSource = {
   archives: Directory | undefined;
   /** `docker.io=host/prefix`: looked at instead of the registry itself. */
   mirrors: readonly string[];
+  /** The pins of another time, by name; ours for what is not there. */
+  pins?: ReadonlyMap<string, string> | undefined;
 };
 
 export class Images {
@@ -67,7 +69,7 @@ export class Images {
    * checked by a program inside it checks itself. Without a folder there is nothing to do; the engine pulls by digest.
    */
   async verify(wanted: readonly { name: PinName; platform: string }[]): Promise<void> {
-    const { archives } = this.#source;
+    const { archives, pins } = this.#source;
     if (archives === undefined) return;
     const found = await archives.entries();
     const missing = wanted.filter(({ name }) => !found.includes(archiveOf(name)));
@@ -81,19 +83,22 @@ export class Images {
     }
     const folder = await mkdtemp(join(tmpdir(), 'drydock-images-'));
     try {
-      for (const { name, platform } of wanted) await verifyArchive(archives, name, platform, folder);
+      for (const { name, platform } of wanted)
+        await verifyArchive(archives, name, { pin: pins?.get(name) ?? pinned(name), platform, folder });
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
   }
 }
 
-async function verifyArchive(archives: Directory, name: PinName, platform: string, folder: string): Promise<void> {
+type Check = { pin: string; platform: string; folder: string };
+
+async function verifyArchive(archives: Directory, name: PinName, { pin, platform, folder }: Check): Promise<void> {
   const path = await archives.file(archiveOf(name)).export(join(folder, archiveOf(name)));
   try {
     const source = await openLayout(path);
     try {
-      await readBase(source, PINS[name].digest, platform);
+      await readBase(source, pin.slice(pin.indexOf('@') + 1), platform);
     } finally {
       await source.close();
     }
@@ -101,7 +106,7 @@ async function verifyArchive(archives: Directory, name: PinName, platform: strin
     if (!(error instanceof OciError)) throw error;
     throw new PipelineError(
       'BAD_IMAGES',
-      `${archiveOf(name)} in the --images folder is not ${pinned(name)}: ${reasonOf(error).replaceAll(path, archiveOf(name))}`,
+      `${archiveOf(name)} in the --images folder is not ${pin}: ${reasonOf(error).replaceAll(path, archiveOf(name))}`,
       'write the folder anew: npx tsx pipeline/ci.ts images --output DIR',
       { cause: error },
     );

@@ -1,5 +1,5 @@
 // Installs what the stages need, each set once, from its lock file: the tools, the service's packages, and those it ships with.
-import type { Container } from '@dagger.io/dagger';
+import type { Container, Directory } from '@dagger.io/dagger';
 import { SERVICE } from '../core/service.ts';
 import type { RunContext } from './context.ts';
 import { type Ran, runStep } from './step.ts';
@@ -9,11 +9,13 @@ export const SERVICE_SOURCE = `${SOURCE}/${SERVICE.folder}`;
 
 const MANIFESTS = ['package.json', 'package-lock.json', '.npmrc'];
 
+export const NPM_CACHE = '/var/cache/npm';
+
 /** Values for every step. Install scripts stay off whatever an .npmrc says; npm's cache stays in the container. */
-const ENVIRONMENT = {
+export const ENVIRONMENT = {
   CI: 'true',
   NO_COLOR: '1',
-  npm_config_cache: '/var/cache/npm',
+  npm_config_cache: NPM_CACHE,
   npm_config_ignore_scripts: 'true',
   npm_config_audit: 'false',
   npm_config_fund: 'false',
@@ -44,7 +46,13 @@ export type InstallName = keyof typeof INSTALLS;
 export async function install(context: RunContext, node: Container, name: InstallName): Promise<Ran> {
   const { folder, args } = INSTALLS[name];
   const from = folder === SOURCE ? context.source : context.source.directory(SERVICE.folder);
-  const container = node.withDirectory(folder, from.filter({ include: MANIFESTS })).withWorkdir(folder);
+  const cached = context.packages === undefined ? node : offline(node, context.packages);
+  const container = cached.withDirectory(folder, from.filter({ include: MANIFESTS })).withWorkdir(folder);
   const where = folder === SOURCE ? '' : ` --prefix ${SERVICE.folder}`;
   return await runStep(context, { stage: 'install', step: name, container, args, shown: `${args.join(' ')}${where}` });
+}
+
+/** From what an earlier install fetched, and nothing else. */
+function offline(node: Container, cache: Directory): Container {
+  return node.withDirectory(NPM_CACHE, cache).withEnvVariable('npm_config_offline', 'true');
 }

@@ -1,5 +1,5 @@
 // What a run knows so far. Filled while it goes on, so that a run that stops says what it had.
-import type { File } from '@dagger.io/dagger';
+import type { Container, Directory, File } from '@dagger.io/dagger';
 import type { ScannerFacts } from '../core/gate/verdict.ts';
 import { noFacts } from '../core/git.ts';
 import type { SuiteCases } from '../core/junit.ts';
@@ -14,6 +14,7 @@ import type {
   StandIn,
 } from '../core/model.ts';
 import type { Gated } from './gate.ts';
+import type { InstallName } from './install.ts';
 
 export type Known = {
   source: SourceFacts;
@@ -24,6 +25,8 @@ export type Known = {
   smoke: SmokeResult | null;
   delivery: DeliveryResult | null;
   scanners: ScannerFacts[];
+  /** What stages read beside source and images. */
+  materials: { packages: Map<InstallName, Container>; archive: File | null; database: Directory | null };
   standIns: StandIn[];
   /** Files of the report by their name in it: those that containers wrote … */
   files: Map<string, File>;
@@ -41,6 +44,7 @@ export function nothingKnown(): Known {
     smoke: null,
     delivery: null,
     scanners: [],
+    materials: { packages: new Map(), archive: null, database: null },
     standIns: [],
     files: new Map(),
     texts: new Map(),

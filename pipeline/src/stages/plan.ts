@@ -89,6 +89,10 @@ export class Plan {
     for (const name of this.#names) this.#installed.set(name, install(this.#context, node, name));
     return timedStage(this.#context, 'install', async () => {
       const ran = await settled([...this.#installed.values()]);
+      for (const [index, { container }] of ran.entries()) {
+        const name = this.#names[index];
+        if (name !== undefined) this.#known.materials.packages.set(name, container);
+      }
       return { steps: ran.map(({ result }) => result) };
     });
   }
@@ -155,6 +159,7 @@ export class Plan {
         strict,
         ecosystems: async () => (await this.sbom()).ecosystems ?? [],
       });
+      this.#known.materials.database = found.databaseFolder;
       if (found.report !== null) this.#known.texts.set('scan.json', found.report);
       this.#keepScanner(found);
       return found;
@@ -165,7 +170,7 @@ export class Plan {
     return this.#once('gate', async () => {
       const { deciding, baseline, rehearsal, delivery } = this.#inputs;
       if (delivery?.recorded) {
-        const gated = await replayGate(this.#context, delivery.recorded.verdict, 'today');
+        const gated = await replayGate(this.#context, delivery.recorded.verdict, { day: 'today' });
         keepGate(this.#known, gated);
         return gated;
       }
@@ -250,7 +255,12 @@ export class Plan {
   }
 
   async #shipped(): Promise<Shipped | null> {
-    if (this.#inputs.given !== null) return this.#inputs.given;
+    const shipped = this.#inputs.given ?? (await this.#built());
+    this.#known.materials.archive = shipped?.archive ?? null;
+    return shipped;
+  }
+
+  async #built(): Promise<Shipped | null> {
     const { archive = null, image = null, standIns = [] } = await this.build();
     if (archive === null || image === null) return null;
     // What it says it was built on is the stand-in, not the image that the stand-in stands for.

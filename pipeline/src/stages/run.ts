@@ -7,6 +7,7 @@ import { parsePlatforms } from '../core/platforms.ts';
 import { renderReport } from '../core/report.ts';
 import { runResult } from '../core/result.ts';
 import { describeGiven } from './archive.ts';
+import { type CapsuleOptions, capturedStages, writeCapsule } from './capsule.ts';
 import type { RunContext } from './context.ts';
 import type { DatabaseOptions } from './database.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
@@ -41,6 +42,12 @@ export type RunOptions = {
   delivery?: DeliveryOptions;
   verification?: VerifyOptions;
   rollback?: RollbackOptions;
+  /** Of a run again from a capsule: what its images were pinned to. */
+  pins?: ReadonlyMap<string, string>;
+  /** And npm's cache. */
+  packages?: Directory | undefined;
+  /** Which stages go into a capsule; those that failed, if it is not said. Null: none, whatever happens. */
+  capsule?: Pick<CapsuleOptions, 'stages' | 'thin'> | null;
   /** What only the stages behind build take. */
   scanning?: ScanningOptions;
   /** Where smoke deploys, if not in the session. */
@@ -56,6 +63,8 @@ export type ScanningOptions = {
   baseline: File | undefined;
   /** A recorded verdict, to decide again; nothing is scanned then. */
   replay: File | undefined;
+  /** By the policy of the source, not by the one that was recorded. */
+  redecide?: boolean;
   rehearsal: boolean;
 };
 
@@ -77,7 +86,8 @@ export async function run(asked: readonly AskedStage[], options: RunOptions): Pr
   const context: RunContext = {
     // Once more than the argument does it: what git ignores is uploaded otherwise.
     source: options.source.filter({ gitignore: true }),
-    images: new Images({ archives: options.images, mirrors: options.mirrors }),
+    images: new Images({ archives: options.images, mirrors: options.mirrors, pins: options.pins }),
+    packages: options.packages,
     startedMs,
     emit,
     logs: new Map(),
@@ -88,7 +98,7 @@ export async function run(asked: readonly AskedStage[], options: RunOptions): Pr
   try {
     if (options.verification !== undefined) await runVerify(context, options.verification, known);
     else if (options.rollback !== undefined) await runRollback(context, options.rollback, known);
-    else if (replay !== undefined) await runReplay(context, replay, known);
+    else if (replay !== undefined) await runReplay(context, replay, known, options);
     else await runStages(context, asked, options, known);
   } catch (thrown) {
     error = asPipelineError(thrown);
@@ -104,7 +114,39 @@ export async function run(asked: readonly AskedStage[], options: RunOptions): Pr
     error: error ?? null,
     ...known,
   });
+  if (options.capsule !== null) await addCapsule(context, result, known, options);
   return { report: writeReport(result, known, context.logs), result };
+}
+
+/** A failure is a file. That it cannot be written is worth a word, and changes nothing about the failure. */
+async function addCapsule(context: RunContext, result: RunResult, known: Known, options: RunOptions): Promise<void> {
+  const { stages, thin } = options.capsule ?? { stages: [], thin: false };
+  if (result.error !== null || capturedStages(result, stages).length === 0) return;
+  try {
+    const { file, capsule } = await writeCapsule(context, result, known, {
+      stages,
+      thin,
+      arguments: {
+        platforms: [...options.platforms],
+        strict: options.strict,
+        rehearsal: options.scanning?.rehearsal ?? false,
+        base: options.scanning?.base ?? '',
+      },
+      secrets: secretNames(options),
+    });
+    known.files.set(capsule.file, file);
+    result.capsule = capsule;
+  } catch (error) {
+    const fault = asPipelineError(error);
+    if (fault === undefined || stages.length > 0) throw error;
+    emit({ kind: 'note', text: `no capsule of this failure: ${fault.message}` });
+  }
+}
+
+function secretNames({ delivery, verification, rollback }: RunOptions): string[] {
+  const { token, signing } = { signing: undefined, ...delivery, ...(verification ?? rollback) };
+  const secrets = { token, ...signing };
+  return Object.entries(secrets).flatMap(([name, secret]) => (secret === undefined ? [] : [name]));
 }
 
 async function runStages(
@@ -166,8 +208,9 @@ async function runStages(
   }
 }
 
-async function runReplay(context: RunContext, record: File, known: Known): Promise<void> {
-  const gated = await replayGate(context, record);
+async function runReplay(context: RunContext, record: File, known: Known, options: RunOptions): Promise<void> {
+  const deciding = options.scanning?.redecide ? await readDeciding(context.source, options.repo, '') : undefined;
+  const gated = await replayGate(context, record, { deciding });
   keepGate(known, gated);
   known.stages.set('gate', gated.stage);
 }

@@ -35,6 +35,7 @@ export type Scanned = {
   findings: Finding[];
   licences: Licence[];
   database: DatabaseFacts | null;
+  databaseFolder: Directory | null;
   missing: GateFacts['missing'];
   bait: BaitFacts | null;
   scanner: ScannerFacts | null;
@@ -49,6 +50,7 @@ export async function scan(context: RunContext, inputs: ScanInputs): Promise<Sca
     findings: [],
     licences: [],
     database: null,
+    databaseFolder: null,
     missing: [],
     bait: null,
     scanner: null,
@@ -61,6 +63,7 @@ export async function scan(context: RunContext, inputs: ScanInputs): Promise<Sca
     ]);
     const steps: StepResult[] = [...found.steps];
     output.database = found.database?.facts ?? null;
+    output.databaseFolder = found.database?.folder ?? null;
     if ('missing' in scanner) {
       output.missing = KINDS.map((kind) => ({ kind, reason: scanner.missing }));
       return { steps, notEvaluated: scanner.missing };

@@ -73,6 +73,7 @@ export function run(over: Partial<RunResult> = {}): RunResult {
     gate: null,
     smoke: null,
     delivery: null,
+    capsule: null,
     scanners: [],
     standIns: [],
     ...over,

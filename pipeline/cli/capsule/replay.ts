@@ -1,0 +1,90 @@
+// Replays a capsule: its stages, from its content alone, without a network, and says whether they end as they did.
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { basename, join, relative, resolve } from 'node:path';
+import { cacheFolder } from '../../engine/store/store.ts';
+import { compareEndings, type Ending, phraseEndings } from '../../src/core/capsule/compare.ts';
+import { phraseCapsule } from '../../src/core/capsule/phrases.ts';
+import { EXIT, PipelineError } from '../../src/core/errors.ts';
+import type { ReplayInvocation } from '../arguments.ts';
+import { makeFolder } from '../output.ts';
+import { renderPlain, renderTty } from '../render.ts';
+import type { Terminal } from '../terminal.ts';
+import { isWithoutNetwork, runWithoutNetwork } from './no-network.ts';
+import { type OpenCapsule, openCapsule, openManifest } from './open.ts';
+import { missingImages, stagesHeld, withReplayEngine } from './run.ts';
+
+/** 0 where all stages end as recorded (with `--with`: where they pass), 1 where one does not. */
+export async function replay(invocation: ReplayInvocation, terminal: Terminal): Promise<number> {
+  const { file, options } = invocation;
+  const manifest = await openManifest(file);
+  if (!isWithoutNetwork()) return await runWithoutNetwork(terminal, options);
+  const screen = options.json ? terminal.err : terminal.out;
+  const say = (line: string) => void screen.write(`${line}\n`);
+  for (const line of phraseCapsule(basename(file), manifest)) say(line);
+  return await inFolder(async (folder) => {
+    const capsule = await openCapsule(file, folder);
+    const lacking = missingImages(capsule, options.images);
+    if (lacking.length > 0) throw thin(file, lacking);
+    const endings = await replayStages(capsule, invocation, folder, terminal, screen);
+    const isFix = options.with !== null;
+    for (const line of phraseEndings(endings, { isFix })) say(line);
+    if (options.json) terminal.out.write(`${JSON.stringify({ endings }, null, 2)}\n`);
+    const isRight = endings.every(({ outcome, now }) => (isFix ? now === null : outcome === 'same'));
+    return isRight ? EXIT.ok : EXIT.failed;
+  });
+}
+
+async function replayStages(
+  capsule: OpenCapsule,
+  { options }: ReplayInvocation,
+  folder: string,
+  terminal: Terminal,
+  screen: Terminal['out'],
+): Promise<Ending[]> {
+  const recorded = capsule.manifest.stages.map(({ name }) => name);
+  const stages = options.all ? stagesHeld(capsule) : recorded;
+  const isLive = options.progress === 'tty' || (options.progress === 'auto' && screen.isTerminal);
+  const output = resolve(options.output);
+  const shown = relative(process.cwd(), output) || '.';
+  const renderer = (isLive ? renderTty : renderPlain)({ screen, isVerbose: options.verbose, output: shown });
+  try {
+    return await withReplayEngine({ folder, terminal, options, listener: renderer.listener }, async (run) => {
+      const source = options.with === null ? capsule.source : resolve(options.with);
+      const request = { stages, source, isOther: options.with !== null, images: options.images };
+      const { report, result } = await run(capsule, request);
+      await report.export(output);
+      return compareEndings(capsule.manifest.stages, result, stages);
+    });
+  } finally {
+    renderer.close();
+  }
+}
+
+/** A folder that is gone afterwards, with the engine's own store in it: a replay knows nothing of this machine's caches. */
+export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const parent = cacheFolder();
+  makeFolder(parent);
+  sweep(parent);
+  const folder = mkdtempSync(join(parent, `replay-${process.pid}-`));
+  try {
+    return await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What replays that were killed have left. */
+function sweep(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const [, pid] = /^replay-(\d+)-/.exec(name) ?? [];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(parent, name), { recursive: true, force: true });
+  }
+}
+
+export function thin(file: string, names: readonly string[]): PipelineError {
+  return new PipelineError(
+    'MISSING_IMAGE',
+    `${basename(file)} does not hold the images ${names.join(', ')}`,
+    `give them: npx tsx pipeline/ci.ts images ${names.join(' ')} --output images, then replay with --images images`,
+  );
+}

@@ -1,0 +1,148 @@
+// Runs stages of a capsule on an engine of its own: an empty store, no network, and nothing to read but the capsule.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Directory } from '@dagger.io/dagger';
+import { CAPTURED, needsOf } from '../../src/core/capsule/needs.ts';
+import type { Listener } from '../../src/core/events.ts';
+import { SOURCE_IGNORE } from '../../src/core/ignore.ts';
+import type { AskedStage, EngineFacts, RunResult, StageName } from '../../src/core/model.ts';
+import { archiveOf, type PinName } from '../../src/pins.ts';
+import type { RunOptions } from '../../src/stages/run.ts';
+import { withEngine } from '../session.ts';
+import type { Terminal } from '../terminal.ts';
+import type { OpenCapsule } from './open.ts';
+
+export type ReplayRequest = {
+  stages: readonly StageName[];
+  /** The folder of the source: the capsule's own, or one to try. */
+  source: string;
+  /** A source that is not the capsule's decides by its own policy. */
+  isOther: boolean;
+  /** Archives that a thin capsule does not hold. */
+  images: string | null;
+};
+
+export type Replayed = { report: Directory; result: RunResult };
+export type ReplayRun = (capsule: OpenCapsule, request: ReplayRequest) => Promise<Replayed>;
+
+type Around = {
+  folder: string;
+  terminal: Terminal;
+  options: { verbose: boolean; yes: boolean };
+  listener: Listener;
+};
+
+export async function withReplayEngine<T>(
+  { folder, terminal, options, listener }: Around,
+  work: (run: ReplayRun) => Promise<T>,
+): Promise<T> {
+  const before = process.env.XDG_CACHE_HOME;
+  process.env.XDG_CACHE_HOME = join(folder, 'cache');
+  try {
+    const session = {
+      engine: 'embedded' as const,
+      offline: true,
+      mirrors: [],
+      ...options,
+      root: folder,
+      interrupted: terminal.interrupted,
+      canAsk: terminal.canAsk,
+      say: (text: string) => listener({ kind: 'note', text }),
+      onEngine: () => {},
+    };
+    return await withEngine(session, async (engine) => {
+      const { listen } = await import('../../src/stages/progress.ts');
+      const stop = listen(listener);
+      try {
+        return await work(async (capsule, request) => await runRequest(engine, capsule, request));
+      } finally {
+        stop();
+      }
+    });
+  } finally {
+    if (before === undefined) delete process.env.XDG_CACHE_HOME;
+    else process.env.XDG_CACHE_HOME = before;
+  }
+}
+
+async function runRequest(engine: EngineFacts, capsule: OpenCapsule, request: ReplayRequest): Promise<Replayed> {
+  const [{ dag }, { run }] = await Promise.all([import('@dagger.io/dagger'), import('../../src/stages/run.ts')]);
+  const host = dag.host();
+  const { arguments: given, images } = capsule.manifest;
+  const scanning = {
+    image: capsule.image === null || request.stages.includes('build') ? undefined : host.file(capsule.image),
+    database: {
+      folder: capsule.database === null ? undefined : host.directory(capsule.database),
+      reference: '',
+      service: undefined,
+      mirrors: [],
+    },
+    base: '',
+    baseline: undefined,
+    rehearsal: given.rehearsal,
+  };
+  const options: RunOptions = {
+    function: 'replay',
+    source: host.directory(request.source, { exclude: SOURCE_IGNORE, gitignore: true }),
+    repo: host.directory(request.source, { include: ['.git'] }).asGit(),
+    images: host.directory(request.images ?? capsule.images, { include: ['*.tar'] }),
+    pins: new Map(images.map(({ name, pin }) => [name, pin])),
+    packages: capsule.packages === null ? undefined : host.directory(capsule.packages),
+    platforms: given.platforms,
+    mirrors: [],
+    strict: given.strict,
+    engine,
+    capsule: null,
+  };
+  const asked = askedFor(request.stages);
+  const inContainers =
+    asked.length === 0 ? null : await run(asked, { ...options, scanning: { ...scanning, replay: undefined } });
+  if (!request.stages.includes('gate') || capsule.verdict === null) {
+    if (inContainers === null) throw new Error('a capsule has stages');
+    return inContainers;
+  }
+  const replay = host.file(capsule.verdict);
+  const decided = await run(['gate'], {
+    ...options,
+    scanning: { ...scanning, replay, redecide: request.isOther },
+  });
+  return inContainers === null ? decided : withGate(inContainers, decided);
+}
+
+/** Installing is nothing that is asked for: the stages that need all of its sets are. */
+function askedFor(stages: readonly StageName[]): AskedStage[] {
+  const others = stages.filter((name): name is AskedStage => name !== 'install' && name !== 'gate');
+  return stages.includes('install') ? [...new Set<AskedStage>([...others, 'lint', 'build'])] : others;
+}
+
+function withGate(ran: Replayed, { result: decided }: Replayed): Replayed {
+  const gate = decided.stages.filter(({ name }) => name === 'gate');
+  const stages = ran.result.stages.map((stage) => (stage.name === 'gate' ? (gate[0] ?? stage) : stage));
+  return { report: ran.report, result: { ...ran.result, stages, gate: decided.gate } };
+}
+
+/** The stages that can be run from what the capsule holds. */
+export function stagesHeld(capsule: OpenCapsule): StageName[] {
+  const { manifest, packages, image, verdict } = capsule;
+  const recorded = manifest.stages.map(({ name }) => name);
+  return CAPTURED.filter((name) => {
+    if (recorded.includes(name)) return true;
+    const needs = needsOf([name]);
+    const sets = new Set(manifest.packages.map(({ set }) => set));
+    return (
+      (needs.packages.length === 0 || packages !== null) &&
+      needs.packages.every((set) => sets.has(set === 'production' ? 'service' : set)) &&
+      needs.images.every((pin) => existsSync(join(capsule.images, archiveOf(pin)))) &&
+      (!needs.image || image !== null) &&
+      (!needs.verdict || verdict !== null)
+    );
+  });
+}
+
+/** Images that the recorded stages used, and neither the capsule nor the given folder has. */
+export function missingImages({ manifest, images }: OpenCapsule, given: string | null): PinName[] {
+  const left = manifest.images.filter(({ held, standIn }) => !held && (standIn !== null || isThin(manifest.images)));
+  return left.map(({ name }) => name as PinName).filter((name) => !existsSync(join(given ?? images, archiveOf(name))));
+}
+
+const isThin = (images: OpenCapsule['manifest']['images']) => images.length > 0 && images.every(({ held }) => !held);

@@ -1,0 +1,154 @@
+// What a capsule says of itself: which stages of which run it holds, all that they read, and how they ended.
+//
+// Version 1. Anything that changes what a replay does raises the version; a capsule of another version is refused.
+import { PipelineError } from '../errors.ts';
+import type { EngineFacts, SourceFacts, StageName, StandIn, Status } from '../model.ts';
+import { count, flag, listOf, objectOf, oneOf, orNull, recordOf, type Shape, text } from '../shape.ts';
+import { type Fingerprint, fingerprintShape } from './fingerprint.ts';
+
+export const CAPSULE_VERSION = 1;
+/** The first entry of a capsule. */
+export const MANIFEST_FILE = 'capsule.json';
+
+export const SOURCE_FOLDER = 'source';
+export const LOGS_FOLDER = 'logs';
+/** npm's cache: one tar for all sets of packages. */
+export const PACKAGES_FILE = 'packages.tar.br';
+export const IMAGE_INPUT = 'inputs/image.tar.br';
+export const DATABASE_INPUT = 'inputs/database.tar.br';
+export const VERDICT_INPUT = 'inputs/verdict.json';
+export const imageFile = (name: string) => `images/${name}.tar.br`;
+
+/** An entry of the archive. Paths are relative, with forward slashes. */
+export type CapsuleFile = {
+  path: string;
+  bytes: number;
+  /** Of the bytes as they are in the archive, in hex; of a link, of its target. */
+  sha256: string;
+  executable: boolean;
+  /** Where a symbolic link points; null for a file. */
+  link: string | null;
+};
+
+export type CapsuleImage = {
+  /** As in pins.ts. */
+  name: string;
+  pin: string;
+  standIn: string | null;
+  /** Left out of a thin capsule, or not to be had when it was made. */
+  held: boolean;
+};
+
+/** A package of a lock file: `node_modules/lodash` at 4.17.21. */
+export type CapsulePackage = { set: string; path: string; version: string; integrity: string };
+
+export type CapturedStep = { name: string; command: string; exitCode: number; seconds: number; log: string };
+export type CapturedStage = {
+  name: StageName;
+  status: Status;
+  reason: string | null;
+  steps: CapturedStep[];
+  /** Null of a stage that passed. */
+  fingerprint: Fingerprint | null;
+};
+
+export type CapsuleManifest = {
+  format: 'drydock-capsule';
+  version: typeof CAPSULE_VERSION;
+  tool: { name: 'drydock'; version: string };
+  /** The function that ran, and what it was asked for. */
+  function: string;
+  arguments: { platforms: string[]; strict: boolean; rehearsal: boolean; base: string };
+  /** When the run began, in UTC. Shown, and the date of what a gate decides; no clock is set to it. */
+  clock: string;
+  engine: EngineFacts | null;
+  source: SourceFacts;
+  images: CapsuleImage[];
+  packages: CapsulePackage[];
+  standIns: StandIn[];
+  /** Programs by version, as far as the run knows them. */
+  tools: Record<string, string>;
+  /** Hash of the vulnerability database; null where none was used. */
+  database: string | null;
+  /** Names only: what steps were given, and which secrets the run had. Values are never in a capsule. */
+  environment: string[];
+  secrets: string[];
+  /** Those that a replay runs. */
+  stages: CapturedStage[];
+  files: CapsuleFile[];
+};
+
+const nullableText = orNull(text);
+const file: Shape<CapsuleFile> = objectOf({
+  path: text,
+  bytes: count,
+  sha256: text,
+  executable: flag,
+  link: nullableText,
+});
+const number: Shape<number> = (value, path, faults): value is number =>
+  typeof value === 'number' || (faults.push(`${path} is not a number`), false);
+const stage: Shape<CapturedStage> = objectOf({
+  name: text as Shape<StageName>,
+  status: oneOf<Status>(['passed', 'failed', 'skipped', 'not evaluated']),
+  reason: nullableText,
+  steps: listOf<CapturedStep>(objectOf({ name: text, command: text, exitCode: count, seconds: number, log: text })),
+  fingerprint: orNull(fingerprintShape),
+});
+const manifest: Shape<CapsuleManifest> = objectOf<CapsuleManifest>({
+  format: oneOf(['drydock-capsule']),
+  version: oneOf([CAPSULE_VERSION]),
+  tool: objectOf<CapsuleManifest['tool']>({ name: oneOf(['drydock']), version: text }),
+  function: text,
+  arguments: objectOf({ platforms: listOf(text), strict: flag, rehearsal: flag, base: text }),
+  clock: text,
+  engine: orNull(objectOf<EngineFacts>({ kind: oneOf(['dagger', 'embedded', 'session']), why: text })),
+  source: objectOf<SourceFacts>({
+    commit: nullableText,
+    branch: nullableText,
+    dirty: orNull(flag),
+    reason: nullableText,
+  }),
+  images: listOf(objectOf<CapsuleImage>({ name: text, pin: text, standIn: nullableText, held: flag })),
+  packages: listOf(objectOf<CapsulePackage>({ set: text, path: text, version: text, integrity: text })),
+  standIns: listOf(objectOf<StandIn>({ image: text, pin: text, recipe: text })),
+  tools: recordOf(text),
+  database: nullableText,
+  environment: listOf(text),
+  secrets: listOf(text),
+  stages: listOf(stage),
+  files: listOf(file),
+});
+
+/** The manifest of a capsule, or `BAD_CAPSULE`: a capsule is never trusted. */
+export function parseManifest(json: string, named: string): CapsuleManifest {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (cause) {
+    throw badCapsule(`${named} is no capsule: its ${MANIFEST_FILE} is not JSON`, { cause });
+  }
+  const { format, version } = (value ?? {}) as { format?: unknown; version?: unknown };
+  if (format !== 'drydock-capsule')
+    throw badCapsule(`${named} is no capsule: its ${MANIFEST_FILE} says nothing of one`);
+  if (version !== CAPSULE_VERSION) {
+    throw badCapsule(
+      `${named} is a capsule of format version ${JSON.stringify(version)}, and this reads version ${CAPSULE_VERSION}`,
+      { hint: 'replay it with the version of drydock that it names in capsule.json' },
+    );
+  }
+  const faults: string[] = [];
+  if (manifest(value, '', faults)) return value;
+  throw badCapsule(`${named} is no whole capsule: in ${MANIFEST_FILE}, ${faults[0]}`);
+}
+
+export function badCapsule(message: string, { cause, hint }: { cause?: unknown; hint?: string } = {}): PipelineError {
+  return new PipelineError(
+    'BAD_CAPSULE',
+    message,
+    hint ?? 'copy it once more, or write another: npx tsx pipeline/ci.ts capsule --stage STAGE',
+    {
+      cause,
+    },
+  );
+}

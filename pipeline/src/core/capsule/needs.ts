@@ -1,0 +1,47 @@
+// What a stage reads: what a capsule of it has to hold for it to run once more.
+import type { PinName } from '../../pins.ts';
+import type { StageName } from '../model.ts';
+
+export type Needs = {
+  /** Sets of npm packages. */
+  packages: readonly ('tools' | 'service' | 'production')[];
+  images: readonly PinName[];
+  /** The archive of the service's image. */
+  image: boolean;
+  database: boolean;
+  /** A recorded verdict. The gate has no container: findings and policy are its input. */
+  verdict: boolean;
+};
+
+const NOTHING: Needs = { packages: [], images: [], image: false, database: false, verdict: false };
+const CHECKS: Needs = { ...NOTHING, packages: ['tools', 'service'], images: ['node'] };
+
+const NEEDS: Partial<Record<StageName, Needs>> = {
+  install: { ...NOTHING, packages: ['tools', 'service', 'production'], images: ['node'] },
+  lint: CHECKS,
+  test: CHECKS,
+  build: { ...NOTHING, packages: ['service', 'production'], images: ['node', 'runtime'] },
+  sbom: { ...NOTHING, images: ['node', 'syft'], image: true },
+  scan: { ...NOTHING, images: ['node', 'syft', 'trivy'], image: true, database: true },
+  gate: { ...NOTHING, verdict: true },
+  smoke: { ...NOTHING, images: ['node', 'nginx', 'prometheus', 'alertmanager', 'grafana'], image: true },
+};
+
+/** Stages that can be run again from a file; the others speak with a registry, and what that answered is in their logs alone. */
+export const CAPTURED = Object.keys(NEEDS) as StageName[];
+
+export function isCaptured(name: string): name is StageName {
+  return Object.hasOwn(NEEDS, name);
+}
+
+/** Of all of these stages together. */
+export function needsOf(stages: readonly StageName[]): Needs {
+  const all = stages.flatMap((name) => NEEDS[name] ?? []);
+  return {
+    packages: [...new Set(all.flatMap(({ packages }) => packages))],
+    images: [...new Set(all.flatMap(({ images }) => images))],
+    image: all.some(({ image }) => image),
+    database: all.some(({ database }) => database),
+    verdict: all.some(({ verdict }) => verdict),
+  };
+}

@@ -1,0 +1,18 @@
+// The packages of a package-lock.json, for what capsules say of each other.
+import type { CapsulePackage } from './manifest.ts';
+
+/** In the order of the lock file. A lock that cannot be read has none: the stage that installs from it says so. */
+export function lockedPackages(set: string, lock: string): CapsulePackage[] {
+  type Entry = { version?: unknown; integrity?: unknown };
+  let packages: Record<string, Entry>;
+  try {
+    packages = (JSON.parse(lock) as { packages?: Record<string, Entry> }).packages ?? {};
+  } catch {
+    return [];
+  }
+  return Object.entries(packages).flatMap(([path, { version, integrity }]) =>
+    path === '' || typeof version !== 'string'
+      ? []
+      : [{ set, path, version, integrity: typeof integrity === 'string' ? integrity : '' }],
+  );
+}

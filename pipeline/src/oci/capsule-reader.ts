@@ -1,0 +1,139 @@
+// Reads a capsule without trusting it: every path stays inside, every byte is what the manifest says, and nothing is too large.
+import { createReadStream } from 'node:fs';
+import { mkdir, open, symlink } from 'node:fs/promises';
+import { dirname, join, posix } from 'node:path';
+import { Transform } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { createBrotliDecompress } from 'node:zlib';
+import { digestOf, digestOfStream } from './digest.ts';
+import { OciError } from './errors.ts';
+import { readTar, readTarFile, type TarEntry } from './tar.ts';
+
+/** As in the manifest; see core/capsule/manifest.ts. */
+export type ListedFile = { path: string; bytes: number; sha256: string; executable: boolean; link: string | null };
+
+const MAX_MANIFEST = 64 * 1024 * 1024;
+/** What all that is unpacked may come to; an image is a few hundred megabytes. */
+const MAX_UNPACKED = 16 * 1024 ** 3;
+
+/** The text of the manifest, which is the first entry. Throws an `OciError` for a file that is no capsule. */
+export async function readManifest(file: string): Promise<string> {
+  for await (const entry of readTarFile(file)) {
+    if (entry.path !== 'capsule.json' || entry.type !== 'file') break;
+    if (entry.size > MAX_MANIFEST) throw refused('its manifest is too large');
+    return (await buffer(entry.content)).toString();
+  }
+  throw refused('it does not begin with capsule.json');
+}
+
+/** Write the files into an empty folder, each checked against the list; all of them, and nothing else, or an `OciError`. */
+export async function unpackCapsule(file: string, listed: readonly ListedFile[], folder: string): Promise<void> {
+  const expected = new Map(listed.map((entry) => [entry.path, entry]));
+  if (expected.size !== listed.length) throw refused('its manifest lists a path twice');
+  for (const entry of listed) checkListed(entry, expected);
+  const links: ListedFile[] = [];
+  for await (const entry of readTarFile(file)) {
+    if (entry.path === 'capsule.json') continue;
+    const wanted = expected.get(entry.path);
+    if (wanted === undefined) throw refused(`its manifest does not list ${shown(entry.path)}`);
+    expected.delete(entry.path);
+    if (wanted.link === null) await unpackFile(entry, wanted, folder);
+    else if (entry.type === 'symlink' && entry.linkpath === wanted.link) links.push(wanted);
+    else throw refused(`${shown(entry.path)} is not the link that its manifest lists`);
+  }
+  const [missing] = expected.keys();
+  if (missing !== undefined) throw refused(`${shown(missing)} is missing`);
+  // Last, so that nothing is ever written through one.
+  for (const { path, link } of links) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await symlink(link ?? '', join(folder, path));
+  }
+}
+
+/** One compressed file of a capsule that was unpacked, as it was before. */
+export async function expandFile(from: string, to: string): Promise<void> {
+  await expanding(from, async (content) => await writeWhole(to, content, 0o644));
+}
+
+/** A compressed tar of a capsule, of files only, into an empty folder. */
+export async function expandFolder(from: string, folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await expanding(from, async (content) => {
+    for await (const entry of readTar(content)) {
+      checkPath(entry.path);
+      if (entry.type !== 'file') throw refused(`${shown(entry.path)} is neither file nor folder`);
+      await writeWhole(join(folder, entry.path), entry.content, entry.mode);
+    }
+  });
+}
+
+async function expanding(from: string, use: (content: AsyncIterable<Buffer>) => Promise<void>): Promise<void> {
+  try {
+    await pipeline(createReadStream(from), createBrotliDecompress(), limited(), use);
+  } catch (error) {
+    if (!/^(ERR__ERROR_|ERR_BROTLI|Z_)/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    throw refused('what is compressed in it cannot be read');
+  }
+}
+
+/** A few bytes may stand for more than any disk has. */
+function limited(): Transform {
+  let total = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      total += chunk.byteLength;
+      done(total > MAX_UNPACKED ? refused('what is compressed in it is too large') : null, chunk);
+    },
+  });
+}
+
+function checkListed({ path, link }: ListedFile, all: ReadonlyMap<string, ListedFile>): void {
+  checkPath(path);
+  for (let parent = posix.dirname(path); parent !== '.'; parent = posix.dirname(parent))
+    if (all.has(parent)) throw refused(`${shown(path)} is below ${shown(parent)}, which is no folder`);
+  if (link === null) return;
+  // The folder of the source is a root of its own: a link may not leave it.
+  const target = posix.normalize(posix.join(posix.dirname(path), link));
+  const [top] = path.split('/');
+  if (posix.isAbsolute(link) || target.split('/')[0] !== top) throw refused(`the link ${shown(path)} points out`);
+}
+
+function checkPath(path: string): void {
+  const isClean =
+    path !== '' && posix.normalize(path) === path && !posix.isAbsolute(path) && path.split('/')[0] !== '..';
+  if (!isClean || /[\0\\]/.test(path)) throw refused(`the path ${shown(path)} points out`);
+}
+
+async function unpackFile(entry: TarEntry, wanted: ListedFile, folder: string): Promise<void> {
+  if (entry.type !== 'file') throw refused(`${shown(entry.path)} is not the file that its manifest lists`);
+  if (entry.size !== wanted.bytes) throw refused(`${shown(entry.path)} has ${entry.size} bytes, not ${wanted.bytes}`);
+  const path = join(folder, entry.path);
+  await writeWhole(path, entry.content, wanted.executable ? 0o755 : 0o644);
+  const { digest } = await digestOfStream(createReadStream(path));
+  if (digest !== `sha256:${wanted.sha256}`) throw refused(`${shown(entry.path)} was altered`);
+}
+
+async function writeWhole(path: string, content: AsyncIterable<Uint8Array>, mode: number): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  const handle = await open(path, 'wx', mode & 0o755);
+  try {
+    for await (const chunk of content) await handle.write(chunk);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** By what a tree is known: all paths with what is behind them. */
+export function treeDigest(files: readonly ListedFile[], folder: string): string {
+  const lines = files
+    .filter(({ path }) => path.startsWith(`${folder}/`))
+    .map(({ path, sha256, executable, link }) => `${path} ${sha256} ${executable} ${link ?? ''}\n`);
+  return digestOf(lines.sort().join(''));
+}
+
+const shown = (path: string) => JSON.stringify(path).slice(0, 200);
+
+function refused(why: string): OciError {
+  return new OciError('CAPSULE_INVALID', why, 'copy the capsule once more');
+}

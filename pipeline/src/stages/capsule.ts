@@ -1,0 +1,231 @@
+// Writes the capsule of a run: all that its stages read, in one file that runs them again anywhere, without a network.
+import { type Container, type Directory, dag, type File } from '@dagger.io/dagger';
+import { fingerprintOf } from '../core/capsule/fingerprint.ts';
+import {
+  CAPSULE_VERSION,
+  type CapsuleImage,
+  type CapsuleManifest,
+  type CapsulePackage,
+  DATABASE_INPUT,
+  IMAGE_INPUT,
+  imageFile,
+  LOGS_FOLDER,
+  PACKAGES_FILE,
+  SOURCE_FOLDER,
+  VERDICT_INPUT,
+} from '../core/capsule/manifest.ts';
+import { isCaptured, type Needs, needsOf } from '../core/capsule/needs.ts';
+import { lockedPackages } from '../core/capsule/packages.ts';
+import type { CapsuleResult, RunResult, StageName, StageResult } from '../core/model.ts';
+import type { PackSpec } from '../oci/capsule.ts';
+import { type PinName, pinned } from '../pins.ts';
+import type { RunContext } from './context.ts';
+import { contentsIfAny, notToBeHad } from './engine.ts';
+import { ENVIRONMENT, INSTALLS, type InstallName, NPM_CACHE, nodeContainer, SOURCE } from './install.ts';
+import type { Known } from './known.ts';
+import { settled } from './settled.ts';
+
+export type CapsuleOptions = {
+  /** Which stages, whatever became of them; those that failed, if none is named. */
+  stages: readonly StageName[];
+  /** Leave out the images, which pins name. */
+  thin: boolean;
+  /** What the run was asked for, for the record. */
+  arguments: CapsuleManifest['arguments'];
+  /** Names of the secrets that it had. */
+  secrets: readonly string[];
+};
+
+export type Capsuled = { file: File; capsule: CapsuleResult };
+
+const PROGRAMS = '/programs/oci';
+const PROGRAM = `${PROGRAMS}/capsule.ts`;
+const WORK = '/capsule';
+
+/** Which stages of a run a capsule of it holds: those that were named, else those that failed and can be run from a file. */
+export function capturedStages({ stages }: Pick<RunResult, 'stages'>, named: readonly StageName[]): StageResult[] {
+  const wanted = ({ name, status }: StageResult) => (named.length > 0 ? named.includes(name) : status === 'failed');
+  return stages.filter((stage) => wanted(stage) && isCaptured(stage.name));
+}
+
+export async function writeCapsule(
+  context: RunContext,
+  result: RunResult,
+  known: Known,
+  options: CapsuleOptions,
+): Promise<Capsuled> {
+  const stages = capturedStages(result, options.stages);
+  const names = stages.map(({ name }) => name);
+  const needs = needsOf(names);
+  const [images, packages, locked] = await settled([
+    options.thin ? thinly(known, needs) : Promise.all(needs.images.map((name) => holdImage(context, name))),
+    holdPackages(context, known, needs),
+    lockedIn(context, needs),
+  ]);
+  const manifest: Omit<CapsuleManifest, 'files'> = {
+    format: 'drydock-capsule',
+    version: CAPSULE_VERSION,
+    tool: result.tool,
+    function: result.function,
+    arguments: options.arguments,
+    clock: result.startedAt,
+    engine: result.engine,
+    source: result.source,
+    images: images.map(({ facts }) => facts),
+    packages: locked,
+    standIns: result.standIns,
+    tools: Object.fromEntries(result.scanners.map(({ name, version }) => [name, version])),
+    database: needs.database ? (result.gate?.database?.sha256 ?? null) : null,
+    environment: Object.keys(ENVIRONMENT),
+    secrets: [...options.secrets],
+    stages: stages.map((stage) => ({
+      name: stage.name,
+      status: stage.status,
+      reason: stage.reason,
+      steps: stage.steps.map(({ name, command, exitCode, seconds, log }) => ({
+        name,
+        command,
+        exitCode,
+        seconds,
+        log,
+      })),
+      fingerprint: fingerprintOf(stage, result.smoke),
+    })),
+  };
+  const files = new Map<string, File>(
+    images.flatMap(({ facts, file }) => (file ? [[imageFile(facts.name), file]] : [])),
+  );
+  if (packages !== null) files.set(PACKAGES_FILE, packages);
+  for (const [path, file] of inputFiles(context, known, needs)) files.set(path, file);
+  const file = pack(context, manifest, files, logsOf(context, names)).withName(`capsule-${names.join('-')}.tar`);
+  const capsule = {
+    file: `capsule-${names.join('-')}.tar`,
+    bytes: await file.size(),
+    stages: names,
+    thin: options.thin,
+  };
+  return { file, capsule };
+}
+
+/** Our programs, in the container that everything of ours runs in. */
+function packer(context: RunContext): Container {
+  return nodeContainer(context).withMountedDirectory(PROGRAMS, context.source.directory('pipeline/src/oci'));
+}
+
+type Held = { facts: CapsuleImage; file: File | null };
+
+async function holdImage(context: RunContext, name: PinName): Promise<Held> {
+  const facts = { name, pin: pinned(name), standIn: null, held: false };
+  try {
+    const standIn = (await context.images.standIn(name))?.recipe ?? null;
+    const platform = await dag.defaultPlatform();
+    // An engine may make an image's layers anew: what is not the pin's own is fetched from where the pin says.
+    const file = packer(context)
+      .withMountedFile('/image.tar', context.images.archive(name, platform))
+      .withExec([
+        ...['node', PROGRAM, 'image', '--file', '/image.tar', '--pin', pinned(name), '--platform', platform],
+        ...context.images.mirrors.flatMap((mirror) => ['--mirror', mirror]),
+        ...['--out', `${WORK}/out`],
+      ])
+      .file(`${WORK}/out`);
+    await file.size();
+    return { facts: { ...facts, standIn, held: true }, file };
+  } catch (error) {
+    if (notToBeHad(error) === undefined) throw error;
+    return { facts, file: null };
+  }
+}
+
+async function thinly(known: Known, needs: Needs): Promise<Held[]> {
+  const recipes = new Map(known.standIns.map(({ pin, recipe }) => [pin, recipe]));
+  return needs.images.map((name) => {
+    const pin = pinned(name);
+    return { facts: { name, pin, standIn: recipes.get(pin) ?? null, held: false }, file: null };
+  });
+}
+
+/** What npm fetched for the sets that the stages need; null where they need none, or nothing was installed. */
+async function holdPackages(context: RunContext, { materials }: Known, needs: Needs): Promise<File | null> {
+  const installed = needs.packages.flatMap((name) => {
+    const container = materials.packages.get(name);
+    return container === undefined ? [] : [{ name, container }];
+  });
+  const folders: { name: InstallName; cache: Directory }[] = [];
+  for (const { name, container } of installed)
+    if (await container.exists(NPM_CACHE)) folders.push({ name, cache: container.directory(NPM_CACHE) });
+  if (folders.length === 0) return null;
+  const mounted = folders.reduce(
+    // Its logs and what it was in the middle of are nothing that an install reads.
+    (to, { name, cache }) => to.withMountedDirectory(`/caches/${name}`, cache.filter({ include: KEPT_OF_CACHE })),
+    packer(context),
+  );
+  const named = folders.flatMap(({ name }) => ['--folder', `/caches/${name}`]);
+  return mounted.withExec(['node', PROGRAM, 'folder', ...named, '--out', `${WORK}/out`]).file(`${WORK}/out`);
+}
+
+const KEPT_OF_CACHE = ['_cacache/content-v2', '_cacache/index-v5'];
+
+async function lockedIn(context: RunContext, needs: Needs): Promise<CapsulePackage[]> {
+  const sets = needs.packages.filter((name) => name !== 'production');
+  const found = await Promise.all(
+    sets.map(async (name) => {
+      const { folder } = INSTALLS[name];
+      const path = `${folder === SOURCE ? '' : `${folder.slice(SOURCE.length + 1)}/`}package-lock.json`;
+      return lockedPackages(name, (await contentsIfAny(context.source.file(path))) ?? '{}');
+    }),
+  );
+  return found.flat();
+}
+
+function inputFiles(context: RunContext, known: Known, needs: Needs): [string, File][] {
+  const { archive, database } = known.materials;
+  const verdict = known.texts.get('verdict.json');
+  const compressed = (to: Container, args: readonly string[]) =>
+    to.withExec(['node', PROGRAM, ...args, '--out', `${WORK}/out`]).file(`${WORK}/out`);
+  const inputs: [string, File][] = [];
+  if (needs.image && archive !== null) {
+    const mounted = packer(context).withMountedFile('/image.tar', archive);
+    inputs.push([IMAGE_INPUT, compressed(mounted, ['compress', '--file', '/image.tar'])]);
+  }
+  if (needs.database && database !== null) {
+    const mounted = packer(context).withMountedDirectory('/database', database);
+    inputs.push([DATABASE_INPUT, compressed(mounted, ['folder', '--folder', '/database'])]);
+  }
+  if (needs.verdict && verdict !== undefined)
+    inputs.push([VERDICT_INPUT, dag.directory().withNewFile('verdict.json', verdict).file('verdict.json')]);
+  return inputs;
+}
+
+function logsOf({ logs }: RunContext, stages: readonly StageName[]): Directory {
+  const own = [...logs].filter(([path]) => stages.some((name) => path.startsWith(`logs/${name}-`)));
+  return own.reduce((folder, [path, log]) => {
+    const name = path.slice('logs/'.length);
+    return typeof log === 'string' ? folder.withNewFile(name, log) : folder.withFile(name, log);
+  }, dag.directory());
+}
+
+function pack(
+  context: RunContext,
+  manifest: Omit<CapsuleManifest, 'files'>,
+  files: ReadonlyMap<string, File>,
+  logs: Directory,
+): File {
+  const spec: PackSpec = {
+    manifest,
+    folders: [
+      { path: SOURCE_FOLDER, from: `${WORK}/${SOURCE_FOLDER}` },
+      { path: LOGS_FOLDER, from: `${WORK}/${LOGS_FOLDER}` },
+    ],
+    files: [...files.keys()].map((path) => ({ path, from: `${WORK}/${path}` })),
+  };
+  const container = [...files].reduce(
+    (to, [path, file]) => to.withMountedFile(`${WORK}/${path}`, file),
+    packer(context)
+      .withMountedDirectory(`${WORK}/${SOURCE_FOLDER}`, context.source)
+      .withMountedDirectory(`${WORK}/${LOGS_FOLDER}`, logs)
+      .withNewFile(`${WORK}/spec.json`, JSON.stringify(spec)),
+  );
+  return container
+    .withExec(['node', PROGRAM, 'pack', '--spec', `${WORK}/spec.json`, '--out', '/out/capsule.tar'])
+    .file('/out/capsule.tar');
+}
