@@ -62,6 +62,12 @@ export type ReplayInvocation = {
     with: string | null;
   };
 };
+export type BisectInvocation = {
+  kind: 'bisect';
+  /** One that passed, one that failed. */
+  files: [string, string];
+  options: { verbose: boolean; yes: boolean };
+};
 export type DiffInvocation = { kind: 'diff'; files: [string, string]; json: boolean };
 /** What the functions of delivery take; a secret is named by `env://NAME` or `file://PATH`, empty for the default. */
 export type DeliveryArguments = {
@@ -106,6 +112,7 @@ export type Invocation =
   | DoctorInvocation
   | ReplayInvocation
   | DiffInvocation
+  | BisectInvocation
   | UpInvocation
   | DownInvocation
   | { kind: 'completion'; shell: Shell }
@@ -148,6 +155,12 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
   if (name === 'up') return { kind: 'up', services: [...operands], build: toStages('build', values) };
   if (name === 'replay') return toReplay(operands, values);
   if (name === 'diff') return { kind: 'diff', files: toCapsules(name, operands, 2), json: values.json === true };
+  if (name === 'bisect')
+    return {
+      kind: 'bisect',
+      files: toCapsules(name, operands, 2),
+      options: { verbose: values.verbose === true, yes: values.yes === true },
+    };
   // The image to verify may stand by itself.
   const [reference] = name === 'verify' ? operands.splice(0, 1) : [];
   if (operands.length > 0) throw unexpected(name, operands);

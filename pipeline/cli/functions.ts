@@ -2,7 +2,17 @@
 import { CAPSULE_STAGES, type StageFunction } from '../src/core/functions.ts';
 import { DEFAULT_PLATFORM } from '../src/core/platforms.ts';
 
-type OwnFunction = 'up' | 'down' | 'explain' | 'images' | 'pins' | 'replay' | 'diff' | 'doctor' | 'completion';
+type OwnFunction =
+  | 'up'
+  | 'down'
+  | 'explain'
+  | 'images'
+  | 'pins'
+  | 'replay'
+  | 'diff'
+  | 'bisect'
+  | 'doctor'
+  | 'completion';
 export type FunctionName = StageFunction | OwnFunction;
 
 type FunctionInfo = {
@@ -71,7 +81,7 @@ export const OPTIONS = {
   verdict: { value: 'FILE', summary: 'the verdict to explain (default out/verdict.json)' },
   before: { value: 'FILE', summary: 'an earlier verdict: say what moved it since' },
   stage: {
-    value: CAPSULE_STAGES.join('|'),
+    value: 'STAGE',
     choices: CAPSULE_STAGES,
     summary: 'what the capsule is to run again (default ci: all of it)',
   },
@@ -196,6 +206,12 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     operands: 'A B',
     options: ['json'],
     example: 'diff yesterday.tar out/capsule-test.tar',
+  },
+  bisect: {
+    summary: 'name the one input that makes the second capsule fail and the first not',
+    operands: 'GOOD BAD',
+    options: ['verbose', 'yes'],
+    example: 'bisect yesterday.tar out/capsule-test.tar',
   },
   images: {
     summary: 'write the pinned images as OCI archives, for --images',

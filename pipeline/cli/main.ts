@@ -52,6 +52,10 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
       const { diff } = await import('./capsule/diff.ts');
       return await diff(invocation, terminal);
     }
+    case 'bisect': {
+      const { bisectCapsules } = await import('./capsule/bisect.ts');
+      return await bisectCapsules(invocation, terminal);
+    }
     case 'explain': {
       const { explainFiles } = await import('./explain.ts');
       terminal.out.write(explainFiles(invocation));

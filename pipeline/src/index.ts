@@ -10,7 +10,7 @@ import {
   type Service,
 } from '@dagger.io/dagger';
 import { PipelineError } from './core/errors.ts';
-import { stagesOf } from './core/functions.ts';
+import { CAPSULE_STAGES, type CapsuleStage, isCapsuleStage, stagesInCapsule, stagesOf } from './core/functions.ts';
 import { DEFAULT_PLATFORM } from './core/platforms.ts';
 import { IMAGE_FILE } from './stages/build.ts';
 import { explainRecords } from './stages/gate.ts';
@@ -384,6 +384,46 @@ export class Ci {
       }),
     );
   }
+
+  /** Write a capsule: one file that runs a stage of now again, anywhere and without a network. A run that fails has one in its report. */
+  @func({ cache: 'never' })
+  async capsule(
+    @argument({
+      defaultPath: '/',
+      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+    })
+    source: Directory,
+    @argument({ defaultPath: '.' }) repo: GitRepository,
+    stage = 'ci',
+    thin = false,
+    images?: Directory,
+    image?: File,
+    vulnDb?: Directory,
+    vulnDbRef = '',
+    vulnDbService?: Service,
+    base = '',
+    baseline?: File,
+    rehearsal = false,
+    platforms: string[] = ['linux/amd64'],
+    mirrors: string[] = [],
+    strict = false,
+  ): Promise<File> {
+    const name = toCapsuleStage(stage);
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors };
+    return toCapsule(
+      await runStages(stagesOf('capsule', { stage: name, image: image !== undefined }), {
+        function: 'capsule',
+        source,
+        repo,
+        images,
+        platforms,
+        mirrors,
+        strict,
+        scanning: { ...NO_SCANNING, image, database, base, baseline, rehearsal },
+        capsule: { stages: stagesInCapsule(name), thin },
+      }),
+    );
+  }
 }
 
 function toRun({ report, result }: Outcome): Run {
@@ -397,4 +437,18 @@ function toImage({ report, result }: Outcome): File {
   const step = failed?.steps.find(({ exitCode }) => exitCode !== 0);
   const reason = result.error?.message ?? [failed?.reason, ...(step?.firstErrors ?? [])].join('\n');
   throw new PipelineError('BUILD_FAILED', `there is no image: ${reason}`, result.error?.hint ?? 'mend the build');
+}
+
+function toCapsuleStage(name: string): CapsuleStage {
+  if (isCapsuleStage(name)) return name;
+  throw new PipelineError('BAD_OPTION', `there is no capsule of ${name}`, `stage can be ${CAPSULE_STAGES.join(', ')}`);
+}
+
+function toCapsule({ report, result }: Outcome): File {
+  if (result.capsule !== null) return report.file(result.capsule.file);
+  const { message, hint } = result.error ?? {
+    message: 'its stage did not run',
+    hint: 'see what the stage itself says',
+  };
+  throw new PipelineError('BUILD_FAILED', `there is no capsule: ${message}`, hint);
 }

@@ -1,14 +1,12 @@
 // Replays a capsule: its stages, from its content alone, without a network, and says whether they end as they did.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { basename, join, relative, resolve } from 'node:path';
-import { cacheFolder } from '../../engine/store/store.ts';
+import { basename, relative, resolve } from 'node:path';
 import { compareEndings, type Ending, phraseEndings } from '../../src/core/capsule/compare.ts';
 import { phraseCapsule } from '../../src/core/capsule/phrases.ts';
 import { EXIT, PipelineError } from '../../src/core/errors.ts';
 import type { ReplayInvocation } from '../arguments.ts';
-import { makeFolder } from '../output.ts';
 import { renderPlain, renderTty } from '../render.ts';
 import type { Terminal } from '../terminal.ts';
+import { inFolder } from './folder.ts';
 import { isWithoutNetwork, runWithoutNetwork } from './no-network.ts';
 import { type OpenCapsule, openCapsule, openManifest } from './open.ts';
 import { missingImages, stagesHeld, withReplayEngine } from './run.ts';
@@ -60,28 +58,7 @@ async function replayStages(
   }
 }
 
-/** A folder that is gone afterwards, with the engine's own store in it: a replay knows nothing of this machine's caches. */
-export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  const parent = cacheFolder();
-  makeFolder(parent);
-  sweep(parent);
-  const folder = mkdtempSync(join(parent, `replay-${process.pid}-`));
-  try {
-    return await work(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** What replays that were killed have left. */
-function sweep(parent: string): void {
-  for (const name of readdirSync(parent)) {
-    const [, pid] = /^replay-(\d+)-/.exec(name) ?? [];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(parent, name), { recursive: true, force: true });
-  }
-}
-
-export function thin(file: string, names: readonly string[]): PipelineError {
+function thin(file: string, names: readonly string[]): PipelineError {
   return new PipelineError(
     'MISSING_IMAGE',
     `${basename(file)} does not hold the images ${names.join(', ')}`,

@@ -11,6 +11,7 @@ export const text: Shape<string> = primitive('a text', (value) => typeof value =
 export const flag: Shape<boolean> = primitive('true or false', (value) => typeof value === 'boolean');
 /** A whole number, 0 or more. */
 export const count: Shape<number> = primitive('a count', (value) => Number.isSafeInteger(value) && Number(value) >= 0);
+export const amount: Shape<number> = primitive('a number', (value) => Number.isFinite(value));
 
 export function oneOf<T extends string | number>(choices: readonly T[]): Shape<T> {
   return primitive(choices.join(', '), (value) => choices.some((choice) => choice === value));

@@ -69,9 +69,17 @@ export async function expandFolder(from: string, folder: string): Promise<void> 
 }
 
 async function expanding(from: string, use: (content: AsyncIterable<Buffer>) => Promise<void>): Promise<void> {
+  let fault: unknown;
+  const noted = async (content: AsyncIterable<Buffer>) =>
+    await use(content).catch((error: unknown) => {
+      fault = error;
+      throw error;
+    });
   try {
-    await pipeline(createReadStream(from), createBrotliDecompress(), limited(), use);
+    await pipeline(createReadStream(from), createBrotliDecompress(), limited(), noted);
   } catch (error) {
+    // What ends the reading is told before that it was ended.
+    if (fault instanceof OciError) throw fault;
     if (!/^(ERR__ERROR_|ERR_BROTLI|Z_)/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
     throw refused('what is compressed in it cannot be read');
   }

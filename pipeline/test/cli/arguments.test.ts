@@ -39,6 +39,8 @@ const stages: StageInvocation['options'] = {
     to: '',
   },
   runtime: 'session',
+  stage: 'ci',
+  thin: false,
 };
 
 const lines: [line: string, meant: Invocation][] = [

@@ -3,7 +3,7 @@
 // Version 1. Anything that changes what a replay does raises the version; a capsule of another version is refused.
 import { PipelineError } from '../errors.ts';
 import type { EngineFacts, SourceFacts, StageName, StandIn, Status } from '../model.ts';
-import { count, flag, listOf, objectOf, oneOf, orNull, recordOf, type Shape, text } from '../shape.ts';
+import { amount, count, flag, listOf, objectOf, oneOf, orNull, recordOf, type Shape, text } from '../shape.ts';
 import { type Fingerprint, fingerprintShape } from './fingerprint.ts';
 
 export const CAPSULE_VERSION = 1;
@@ -86,13 +86,11 @@ const file: Shape<CapsuleFile> = objectOf({
   executable: flag,
   link: nullableText,
 });
-const number: Shape<number> = (value, path, faults): value is number =>
-  typeof value === 'number' || (faults.push(`${path} is not a number`), false);
 const stage: Shape<CapturedStage> = objectOf({
   name: text as Shape<StageName>,
   status: oneOf<Status>(['passed', 'failed', 'skipped', 'not evaluated']),
   reason: nullableText,
-  steps: listOf<CapturedStep>(objectOf({ name: text, command: text, exitCode: count, seconds: number, log: text })),
+  steps: listOf<CapturedStep>(objectOf({ name: text, command: text, exitCode: count, seconds: amount, log: text })),
   fingerprint: orNull(fingerprintShape),
 });
 const manifest: Shape<CapsuleManifest> = objectOf<CapsuleManifest>({

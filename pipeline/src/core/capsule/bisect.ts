@@ -1,0 +1,114 @@
+// Finds the one input that turns a run that passes into one that fails. Decides what to try next; running it is another's work.
+
+import { type Difference, diffCapsules, phraseDifference } from './diff.ts';
+import type { CapsuleManifest } from './manifest.ts';
+
+/** What is swapped at once: a file, the packages of one lock file, an image, the database. */
+export type Unit = {
+  kind: 'file' | 'packages' | 'package' | 'image' | 'database';
+  /** A path, a set, a lock file's entry, or a pin. */
+  name: string;
+  /** For people: `~ src/app.ts`. */
+  shown: string;
+};
+
+const PACKAGE_FILES: Readonly<Record<string, string>> = {
+  'package.json': 'tools',
+  'package-lock.json': 'tools',
+  'service/package.json': 'service',
+  'service/package-lock.json': 'service',
+};
+/** The files that say which packages a set has. */
+export const filesOfSet = (set: string) => Object.keys(PACKAGE_FILES).filter((path) => PACKAGE_FILES[path] === set);
+
+/** All that differs and can be swapped: what a person changes most often first, so that it is found with the fewest tries. */
+export function unitsBetween(good: CapsuleManifest, bad: CapsuleManifest): Unit[] {
+  const differences = diffCapsules(good, bad);
+  const files = differences.filter(({ kind }) => kind === 'files');
+  const sets = [...new Set(files.flatMap(({ name }) => PACKAGE_FILES[name] ?? []))];
+  return [
+    ...sets.map((set): Unit => ({ kind: 'packages', name: set, shown: `the packages of ${set}` })),
+    ...files
+      .filter(({ name }) => !Object.hasOwn(PACKAGE_FILES, name))
+      .map((difference): Unit => ({ kind: 'file', name: difference.name, shown: shown(difference) })),
+    ...differences.filter(({ kind }) => kind === 'images').map((difference): Unit => unitOf('image', difference)),
+    ...differences.filter(({ kind }) => kind === 'database').map((difference): Unit => unitOf('database', difference)),
+  ];
+}
+
+/** The entries of one lock file that differ. */
+export function packageUnits(good: CapsuleManifest, bad: CapsuleManifest, set: string): Unit[] {
+  const versions = ({ packages }: CapsuleManifest) =>
+    new Map(
+      packages
+        .filter((found) => found.set === set)
+        .map(({ path, version, integrity }) => [path, { version, integrity }]),
+    );
+  const [before, after] = [versions(good), versions(bad)];
+  return [...new Set([...before.keys(), ...after.keys()])].sort().flatMap((path): Unit[] => {
+    const [a, b] = [before.get(path), after.get(path)];
+    if (a?.version === b?.version && a?.integrity === b?.integrity) return [];
+    const name = `${set}: ${path.replace(/^node_modules\//, '').replaceAll('/node_modules/', ' > ')}`;
+    return [{ kind: 'package', name: path, shown: `${name} ${a?.version ?? 'absent'} → ${b?.version ?? 'absent'}` }];
+  });
+}
+
+const unitOf = (kind: Unit['kind'], difference: Difference): Unit => ({
+  kind,
+  name: difference.name,
+  shown: shown(difference),
+});
+const shown = (difference: Difference) => phraseDifference(difference).replace(/^[~+-] /, '');
+
+/** Whether the failure is there with these units as the bad capsule has them, and all others as the good one has. */
+export type Attempt = (fromBad: readonly Unit[]) => Promise<boolean>;
+
+/**
+ * The unit with which the failure comes, when units are taken over from the first to the last. The caller has seen that none
+ * of them does not fail and that all of them do. It is tried alone at the end: `isAlone` says whether it is enough.
+ */
+export async function bisect(units: readonly Unit[], fails: Attempt): Promise<{ unit: Unit; isAlone: boolean }> {
+  let [passing, failing] = [0, units.length];
+  while (failing - passing > 1) {
+    const middle = Math.floor((passing + failing) / 2);
+    if (await fails(units.slice(0, middle))) failing = middle;
+    else passing = middle;
+  }
+  const unit = units[failing - 1];
+  if (unit === undefined) throw new Error('there is nothing to choose from');
+  return { unit, isAlone: failing === 1 || (await fails([unit])) };
+}
+
+/** A lock file or manifest with these entries as the bad one has them. */
+export function mixLock(good: string, bad: string, paths: readonly string[]): string {
+  const [mixed, other] = [JSON.parse(good) as Lock, JSON.parse(bad) as Lock];
+  for (const path of paths) swap(mixed.packages, other.packages, path);
+  for (const field of DEPENDENCIES) mixField(mixed.packages[''], other.packages[''], field, paths);
+  return `${JSON.stringify(mixed, null, 2)}\n`;
+}
+
+export function mixManifest(good: string, bad: string, paths: readonly string[]): string {
+  const [mixed, other] = [JSON.parse(good) as Entry, JSON.parse(bad) as Entry];
+  for (const field of DEPENDENCIES) mixField(mixed, other, field, paths);
+  return `${JSON.stringify(mixed, null, 2)}\n`;
+}
+
+type Entry = Record<string, unknown>;
+type Lock = { packages: Record<string, Entry> };
+const DEPENDENCIES = ['dependencies', 'devDependencies', 'optionalDependencies'] as const;
+
+/** What a package asks for directly goes with it. */
+function mixField(mixed: Entry | undefined, other: Entry | undefined, field: string, paths: readonly string[]): void {
+  if (mixed === undefined || other === undefined) return;
+  const [own, theirs] = [{ ...(mixed[field] as Entry | undefined) }, { ...(other[field] as Entry | undefined) }];
+  for (const path of paths) {
+    const [, name] = /^node_modules\/((?:@[^/]+\/)?[^/]+)$/.exec(path) ?? [];
+    if (name !== undefined) swap(own, theirs, name);
+  }
+  if (Object.keys(own).length > 0 || field in mixed) mixed[field] = own;
+}
+
+function swap(own: Record<string, unknown>, theirs: Record<string, unknown>, key: string): void {
+  if (key in theirs) own[key] = theirs[key];
+  else delete own[key];
+}
