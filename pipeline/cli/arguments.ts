@@ -58,6 +58,7 @@ export type ReplayInvocation = {
   file: string;
   options: Pick<StageInvocation['options'], 'output' | 'images' | 'json' | 'progress' | 'verbose' | 'yes'> & {
     all: boolean;
+    shell: boolean;
     /** A tree to run the stages on, instead of the capsule's. */
     with: string | null;
   };
@@ -68,6 +69,9 @@ export type BisectInvocation = {
   files: [string, string];
   options: { verbose: boolean; yes: boolean };
 };
+/** What runs the stage whose container is looked into. */
+export type ShellInvocation = { kind: 'shell'; stage: StageInvocation };
+export type WarmInvocation = { kind: 'warm'; run: StageInvocation };
 export type DiffInvocation = { kind: 'diff'; files: [string, string]; json: boolean };
 /** What the functions of delivery take; a secret is named by `env://NAME` or `file://PATH`, empty for the default. */
 export type DeliveryArguments = {
@@ -113,6 +117,8 @@ export type Invocation =
   | ReplayInvocation
   | DiffInvocation
   | BisectInvocation
+  | ShellInvocation
+  | WarmInvocation
   | UpInvocation
   | DownInvocation
   | { kind: 'completion'; shell: Shell }
@@ -155,6 +161,7 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
   if (name === 'up') return { kind: 'up', services: [...operands], build: toStages('build', values) };
   if (name === 'replay') return toReplay(operands, values);
   if (name === 'diff') return { kind: 'diff', files: toCapsules(name, operands, 2), json: values.json === true };
+  if (name === 'shell') return { kind: 'shell', stage: toStages(toShellStage(operands), values) };
   if (name === 'bisect')
     return {
       kind: 'bisect',
@@ -164,6 +171,7 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
   // The image to verify may stand by itself.
   const [reference] = name === 'verify' ? operands.splice(0, 1) : [];
   if (operands.length > 0) throw unexpected(name, operands);
+  if (name === 'warm') return { kind: 'warm', run: toStages('ci', values) };
   if (name === 'down') return { kind: 'down', volumes: values.volumes === true };
   if (name === 'doctor') return { kind: 'doctor', options: { ...engineOptions, json: values.json === true } };
   return toStages(name, values, reference);
@@ -210,9 +218,21 @@ function toReplay(operands: readonly string[], values: Values): ReplayInvocation
       json: values.json === true,
       progress: choice(values, 'progress', ['auto', 'tty', 'plain'] as const),
       all: values.all === true,
+      shell: values.shell === true,
       with: text(values, 'with') ?? null,
     },
   };
+}
+
+function toShellStage(operands: readonly string[]): StageFunction {
+  const [name, ...more] = operands;
+  if (more.length > 0) throw unexpected('shell', more);
+  const stages = CAPSULE_STAGES.filter((stage) => stage !== 'ci' && stage !== 'gate');
+  const found = stages.find((stage) => stage === name);
+  if (found !== undefined) return found;
+  const given =
+    name === undefined ? 'shell was not told which stage' : `shell cannot look into ${JSON.stringify(name)}`;
+  throw new PipelineError('BAD_OPTION', given, `it can be ${stages.join(', ')}`);
 }
 
 /** As many capsules as the function takes. */

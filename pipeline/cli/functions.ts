@@ -11,6 +11,8 @@ type OwnFunction =
   | 'replay'
   | 'diff'
   | 'bisect'
+  | 'shell'
+  | 'warm'
   | 'doctor'
   | 'completion';
 export type FunctionName = StageFunction | OwnFunction;
@@ -87,6 +89,7 @@ export const OPTIONS = {
   },
   thin: { summary: 'leave out the images, which pins name; a replay is then given them by --images' },
   all: { summary: 'run every stage that the capsule holds enough for' },
+  shell: { summary: 'open a shell in the failed step, as it was left' },
   with: { value: 'DIR', summary: 'run the stages on this tree: does it mend the failure?' },
   check: { summary: 'say what is due, and write nothing' },
   strict: { summary: 'fail also when something could not be evaluated' },
@@ -198,7 +201,7 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   replay: {
     summary: 'run a capsule again, from its content alone: does it fail as it did?',
     operands: 'FILE',
-    options: ['all', 'with', 'images', 'output', 'json', 'progress', 'verbose', 'yes'],
+    options: ['all', 'with', 'shell', 'images', 'output', 'json', 'progress', 'verbose', 'yes'],
     example: 'replay out/capsule-test.tar --with .',
   },
   diff: {
@@ -212,6 +215,17 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     operands: 'GOOD BAD',
     options: ['verbose', 'yes'],
     example: 'bisect yesterday.tar out/capsule-test.tar',
+  },
+  shell: {
+    summary: 'look around in the failed step of a stage, as it was left',
+    operands: 'STAGE',
+    options: [...GENERAL, 'images', 'platforms', 'image'],
+    example: 'shell test',
+  },
+  warm: {
+    summary: 'fetch all that `ci` needs, so that it runs with --offline',
+    options: [...GENERAL, 'images', 'platforms', ...SCAN],
+    example: 'warm',
   },
   images: {
     summary: 'write the pinned images as OCI archives, for --images',

@@ -56,6 +56,14 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
       const { bisectCapsules } = await import('./capsule/bisect.ts');
       return await bisectCapsules(invocation, terminal);
     }
+    case 'shell': {
+      const { shell } = await import('./shell.ts');
+      return await shell(invocation, ROOT, terminal);
+    }
+    case 'warm': {
+      const { warm } = await import('./warm.ts');
+      return await warm(invocation, ROOT, terminal);
+    }
     case 'explain': {
       const { explainFiles } = await import('./explain.ts');
       terminal.out.write(explainFiles(invocation));

@@ -1,6 +1,7 @@
 // Runs stages from the laptop's door: checks what is at hand, runs them on an engine, writes the report, shows it.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import type { Client } from '@dagger.io/dagger';
 import { PipelineError } from '../src/core/errors.ts';
 import type { Listener } from '../src/core/events.ts';
 import { stagesInCapsule, stagesOf } from '../src/core/functions.ts';
@@ -9,6 +10,7 @@ import type { AskedStage, EngineFacts, RunResult } from '../src/core/model.ts';
 import { renderReport } from '../src/core/report.ts';
 import { runResult } from '../src/core/result.ts';
 import { nothingKnown } from '../src/stages/known.ts';
+import type { RunOptions } from '../src/stages/run.ts';
 import type { Runtime } from '../src/stages/runtime.ts';
 import type { StageInvocation } from './arguments.ts';
 import { deliveryOptions, readSecrets } from './delivery.ts';
@@ -89,7 +91,7 @@ async function composeDeployment() {
   return await composeRuntime(process.env);
 }
 
-type Places = {
+export type Places = {
   root: string;
   output: string;
   inputs: CheckedInputs;
@@ -104,7 +106,6 @@ async function runOn(
   invocation: StageInvocation,
   { root, output, inputs, secrets, listener, runtime }: Places,
 ): Promise<RunResult> {
-  const { function: name, options } = invocation;
   const [{ dag }, { run }, { listen }] = await Promise.all([
     import('@dagger.io/dagger'),
     import('../src/stages/run.ts'),
@@ -112,28 +113,8 @@ async function runOn(
   ]);
   const stop = listen(listener);
   try {
-    const host = dag.host();
-    const { report, result } = await run(askedBy(invocation), {
-      function: name,
-      source: host.directory(root, { exclude: [...SOURCE_IGNORE, ...inside(root, output)], gitignore: true }),
-      repo: host.directory(root, engine.kind === 'embedded' ? {} : UPLOADED_FOR_GIT).asGit(),
-      images: inputs.images === null ? undefined : host.directory(inputs.images, { include: ['*.tar'] }),
-      platforms: options.platforms,
-      // The embedded engine asks mirrors itself, and what they lack it finds elsewhere.
-      mirrors: engine.kind === 'embedded' ? [] : options.mirrors,
-      strict: options.strict,
-      compare: inputs.compare === null ? undefined : host.file(inputs.compare),
-      engine,
-      ...(name === 'capsule' ? { capsule: { stages: stagesInCapsule(options.stage), thin: options.thin } } : {}),
-      ...deliveryOptions(dag, name, options.delivery, secrets, inputs),
-      ...(runtime === undefined ? {} : { runtime }),
-      scanning: {
-        ...scanningInputs(host, inputs),
-        base: options.base,
-        rehearsal: options.rehearsal,
-        database: databaseInput(host, inputs, options.mirrors),
-      },
-    });
+    const options = optionsOn(dag, engine, invocation, { root, output, inputs, secrets, runtime });
+    const { report, result } = await run(askedBy(invocation), options);
     await report.export(output);
     return result;
   } finally {
@@ -141,7 +122,38 @@ async function runOn(
   }
 }
 
-function askedBy({ function: name, options }: StageInvocation): AskedStage[] {
+/** What the stages take, from the command line and this machine. */
+export function optionsOn(
+  dag: Client,
+  engine: EngineFacts,
+  { function: name, options }: StageInvocation,
+  { root, output, inputs, secrets, runtime }: Omit<Places, 'listener'>,
+): RunOptions {
+  const host = dag.host();
+  return {
+    function: name,
+    source: host.directory(root, { exclude: [...SOURCE_IGNORE, ...inside(root, output)], gitignore: true }),
+    repo: host.directory(root, engine.kind === 'embedded' ? {} : UPLOADED_FOR_GIT).asGit(),
+    images: inputs.images === null ? undefined : host.directory(inputs.images, { include: ['*.tar'] }),
+    platforms: options.platforms,
+    // The embedded engine asks mirrors itself, and what they lack it finds elsewhere.
+    mirrors: engine.kind === 'embedded' ? [] : options.mirrors,
+    strict: options.strict,
+    compare: inputs.compare === null ? undefined : host.file(inputs.compare),
+    engine,
+    ...(name === 'capsule' ? { capsule: { stages: stagesInCapsule(options.stage), thin: options.thin } } : {}),
+    ...deliveryOptions(dag, name, options.delivery, secrets, inputs),
+    ...(runtime === undefined ? {} : { runtime }),
+    scanning: {
+      ...scanningInputs(host, inputs),
+      base: options.base,
+      rehearsal: options.rehearsal,
+      database: databaseInput(host, inputs, options.mirrors),
+    },
+  };
+}
+
+export function askedBy({ function: name, options }: StageInvocation): AskedStage[] {
   return stagesOf(name, {
     image: options.image !== null,
     replay: options.replay !== null,
@@ -159,7 +171,7 @@ function inside(root: string, folder: string): string[] {
   return path === '' || path.startsWith('..') ? [] : [path.split('\\').join('/')];
 }
 
-function checkRepository(root: string): void {
+export function checkRepository(root: string): void {
   for (let folder = root; ; folder = dirname(folder)) {
     if (existsSync(join(folder, '.git'))) return;
     if (folder === dirname(folder)) break;

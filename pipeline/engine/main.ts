@@ -60,6 +60,7 @@ function optionsFrom(env: NodeJS.ProcessEnv, workdir: string): SessionOptions {
     serviceReadyMs: 1000 * (Number(env.DRYDOCK_SERVICE_READY) || SERVICE_READY_SECONDS),
     mirrors: parseMirrors((env.DRYDOCK_MIRRORS ?? '').split(',').filter(Boolean)),
     credentials: (registry) => (config === undefined ? undefined : dockerCredentials(config, registry)),
+    ...(env.DRYDOCK_TERMINAL ? { terminal: env.DRYDOCK_TERMINAL } : {}),
     ...(env.DRYDOCK_IMAGES ? { images: resolve(workdir, env.DRYDOCK_IMAGES) } : {}),
     limits: limitsOf(machineLimits(isRoot()), env),
     budget: env.DRYDOCK_STORE_BUDGET,

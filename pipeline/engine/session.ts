@@ -28,6 +28,8 @@ export interface SessionOptions {
   readonly limits: Limits;
   /** How large the store may be; by default its disk decides. */
   readonly budget?: string | undefined;
+  /** The terminal of the person who started the engine, for `Container.terminal`. */
+  readonly terminal?: string;
   readonly credentials: (registry: string) => Credentials | undefined;
 }
 
@@ -115,6 +117,10 @@ export class Session {
 
   get signal(): AbortSignal {
     return this.#abort.signal;
+  }
+
+  get terminal(): string | undefined {
+    return this.options.terminal;
   }
 
   get workdir(): string {

@@ -3,8 +3,10 @@ import { basename, relative, resolve } from 'node:path';
 import { compareEndings, type Ending, phraseEndings } from '../../src/core/capsule/compare.ts';
 import { phraseCapsule } from '../../src/core/capsule/phrases.ts';
 import { EXIT, PipelineError } from '../../src/core/errors.ts';
+import type { LeftStep } from '../../src/stages/context.ts';
 import type { ReplayInvocation } from '../arguments.ts';
 import { renderPlain, renderTty } from '../render.ts';
+import { offerTerminal, openShell } from '../shell.ts';
 import type { Terminal } from '../terminal.ts';
 import { inFolder } from './folder.ts';
 import { isWithoutNetwork, runWithoutNetwork } from './no-network.ts';
@@ -15,6 +17,7 @@ import { missingImages, stagesHeld, withReplayEngine } from './run.ts';
 export async function replay(invocation: ReplayInvocation, terminal: Terminal): Promise<number> {
   const { file, options } = invocation;
   const manifest = await openManifest(file);
+  if (options.shell) offerTerminal();
   if (!isWithoutNetwork()) return await runWithoutNetwork(terminal, options);
   const screen = options.json ? terminal.err : terminal.out;
   const say = (line: string) => void screen.write(`${line}\n`);
@@ -48,9 +51,12 @@ async function replayStages(
   try {
     return await withReplayEngine({ folder, terminal, options, listener: renderer.listener }, async (run) => {
       const source = options.with === null ? capsule.source : resolve(options.with);
-      const request = { stages, source, isOther: options.with !== null, images: options.images };
+      const steps: LeftStep[] = [];
+      const left = (step: LeftStep) => void steps.push(step);
+      const request = { stages, source, isOther: options.with !== null, images: options.images, left };
       const { report, result } = await run(capsule, request);
       await report.export(output);
+      if (options.shell) await openShell(steps, terminal);
       return compareEndings(capsule.manifest.stages, result, stages);
     });
   } finally {

@@ -20,6 +20,8 @@ export type ReplayRequest = {
   isOther: boolean;
   /** Archives that a thin capsule does not hold. */
   images: string | null;
+  /** Told each step as it was left. */
+  left?: RunOptions['left'];
 };
 
 export type Replayed = { report: Directory; result: RunResult };
@@ -93,6 +95,7 @@ async function runRequest(engine: EngineFacts, capsule: OpenCapsule, request: Re
     strict: given.strict,
     engine,
     capsule: null,
+    left: request.left,
   };
   const asked = askedFor(request.stages);
   const inContainers =

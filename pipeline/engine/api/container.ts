@@ -36,6 +36,7 @@ import { fromHealthcheck, type HealthcheckArgs, toHealthcheck } from './healthch
 import { changedAt, locate, stackWith, stackWithout } from './places.ts';
 import type { Resolvers } from './resolvers.ts';
 import { bindingTo, containerService, type UpArgs, up } from './service.ts';
+import { openTerminal } from './terminal.ts';
 
 interface Expandable {
   readonly expand?: boolean;
@@ -143,6 +144,25 @@ function asService(self: ContainerValue, args: AsServiceArgs, session: Session):
       noInit: args.noInit ?? false,
     }),
   );
+}
+
+interface TerminalArgs extends AsServiceArgs {
+  readonly cmd?: readonly string[];
+}
+
+/** The container as it is; when it is asked for, somebody has looked around in it first. */
+function terminal(self: ContainerValue, args: TerminalArgs, session: Session): ContainerValue {
+  refuse('terminal', args, ['experimentalPrivilegedNesting']);
+  return self.with((state) => {
+    const command = { args: args.cmd ?? ['sh'], insecureRootCapabilities: args.insecureRootCapabilities };
+    const looked = lazy(() => openTerminal(session, state, command));
+    return {
+      rootfs: lazy(async () => {
+        await looked();
+        return state.rootfs();
+      }),
+    };
+  });
 }
 
 function withExec(self: ContainerValue, args: ExecArgs, session: Session): ContainerValue {
@@ -297,6 +317,7 @@ export const containerFields: Resolvers<ContainerValue> = {
   },
 
   withExec,
+  terminal,
   exitCode: async (self) => (await outcome(self)).exitCode,
   stdout: output('stdout'),
   stderr: output('stderr'),

@@ -45,6 +45,7 @@ type Container implements Node {
   exists(path: String!, expectedType: ExistsType, doNotFollowSymlinks: Boolean, expand: Boolean): Boolean!
   stat(path: String!, doNotFollowSymlinks: Boolean): Stat!
   withExec(args: [String!]!, useEntrypoint: Boolean, stdin: String, redirectStdin: String, redirectStdout: String, redirectStderr: String, expect: ReturnType, experimentalPrivilegedNesting: Boolean, insecureRootCapabilities: Boolean, expand: Boolean, noInit: Boolean): Container!
+  terminal(cmd: [String!], experimentalPrivilegedNesting: Boolean, insecureRootCapabilities: Boolean): Container!
   exitCode: Int!
   stdout: String!
   stderr: String!

@@ -17,6 +17,7 @@ export interface Command {
   readonly stdin?: string | undefined;
   readonly noInit?: boolean | undefined;
   readonly insecureRootCapabilities?: boolean | undefined;
+  readonly terminal?: string | undefined;
 }
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -133,6 +134,7 @@ export async function stepRequest(
     ...(network === undefined ? {} : { network }),
     noInit: command.noInit ?? false,
     insecureRootCapabilities: command.insecureRootCapabilities ?? false,
+    ...(command.terminal === undefined ? {} : { terminal: command.terminal }),
     ...(signal === undefined ? {} : { signal }),
   };
 }

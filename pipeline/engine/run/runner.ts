@@ -65,6 +65,8 @@ export interface StepRequest {
   /** The command itself is the first process, with none before it that reaps and passes signals on. */
   readonly noInit: boolean;
   readonly insecureRootCapabilities: boolean;
+  /** A terminal of the host that the command speaks with, instead of the outputs. */
+  readonly terminal?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -301,6 +303,7 @@ export class Runner {
         cwd: request.cwd,
         identity: request.identity,
         insecureRootCapabilities: request.insecureRootCapabilities,
+        terminal: request.terminal !== undefined,
         hostname: request.hostname,
         rootfs: join(bundle, 'rootfs'),
         binds,
@@ -316,6 +319,8 @@ export class Runner {
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
     if (runtime.makesCgroup) commands.push(SHOW_CGROUPS);
     const run = runtime.run(id, bundle, { log: logOf(place), pidFile: join(bundle, PID_FILE) }).join(' ');
+    if (request.terminal !== undefined)
+      return [...commands, `exec ${run} <${request.terminal} >${request.terminal} 2>&1`].join(' && ');
     const input = join(bundle, 'stdin');
     if (request.stdin) writeFileSync(input, request.stdin);
     // Of the file itself a step could make a larger one, in the session's memory.

@@ -96,6 +96,8 @@ export interface Step {
   readonly identity: Identity;
   /** All capabilities in the step's user namespace, and the system calls for namespaces and mounts. */
   readonly insecureRootCapabilities: boolean;
+  /** The runtime makes a terminal for it, and passes on what is said there to the one that it has itself. */
+  readonly terminal: boolean;
   readonly hostname: string;
   readonly rootfs: string;
   readonly binds: readonly BindMount[];
@@ -121,7 +123,7 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
   return {
     ociVersion: '1.0.2',
     process: {
-      terminal: false,
+      terminal: step.terminal,
       user: { uid: step.identity.uid, gid: step.identity.gid, additionalGids: step.identity.groups },
       args: init === undefined ? step.args : [INIT, '-s', '--', ...step.args],
       env: step.env,

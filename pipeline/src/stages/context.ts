@@ -1,7 +1,10 @@
 // What every stage of one run shares: its source, its images, its clock, and where it says what happens.
-import type { Directory, File } from '@dagger.io/dagger';
+import type { Container, Directory, File } from '@dagger.io/dagger';
 import type { Listener } from '../core/events.ts';
+import type { StageName, StepResult } from '../core/model.ts';
 import type { Images } from './images.ts';
+
+export type LeftStep = { stage: StageName; step: StepResult; container: Container };
 
 export type RunContext = {
   /** The repository, without what git ignores. */
@@ -9,6 +12,8 @@ export type RunContext = {
   images: Images;
   /** npm's cache of an earlier run: packages come from there alone. */
   packages?: Directory | undefined;
+  /** Told each step as it was left; a failure that the engine remembers is looked at as it is, not tried again. */
+  left?: ((step: LeftStep) => void) | undefined;
   /** Read once: whatever ended before it was answered from the cache. */
   startedMs: number;
   emit: Listener;

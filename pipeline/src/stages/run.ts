@@ -42,6 +42,7 @@ export type RunOptions = {
   delivery?: DeliveryOptions;
   verification?: VerifyOptions;
   rollback?: RollbackOptions;
+  left?: RunContext['left'];
   /** Of a run again from a capsule: what its images were pinned to. */
   pins?: ReadonlyMap<string, string>;
   /** And npm's cache. */
@@ -88,6 +89,7 @@ export async function run(asked: readonly AskedStage[], options: RunOptions): Pr
     source: options.source.filter({ gitignore: true }),
     images: new Images({ archives: options.images, mirrors: options.mirrors, pins: options.pins }),
     packages: options.packages,
+    left: options.left,
     startedMs,
     emit,
     logs: new Map(),

@@ -61,7 +61,8 @@ export async function runStep(context: RunContext, command: Command): Promise<Ra
       result.confinement = parseConfinement(await container.file(`${stepFolder(step)}/${PROOF}`).contents());
     // The engine remembers a failure too, but it may have been the network's or chance's: it is tried again. Attempts are
     // numbered, so that the one that succeeds is the one that is found the next time.
-    if (result.cached && result.exitCode !== 0) continue;
+    if (result.cached && result.exitCode !== 0 && context.left === undefined) continue;
+    context.left?.({ stage, step: result, container });
     context.logs.set(result.log, bytes > EXCERPT_BYTES ? container.file(`${stepFolder(step)}/log`) : log);
     context.emit({ kind: 'step-finished', stage, step: result, log });
     return { result, log, container };

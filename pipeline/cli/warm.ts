@@ -1,0 +1,67 @@
+// Fetches all that the stages of `ci` need, once, so that they run without a network from then on.
+import { resolve } from 'node:path';
+import { EXIT, reasonOf } from '../src/core/errors.ts';
+import type { Listener } from '../src/core/events.ts';
+import { phraseStep } from '../src/core/phrases.ts';
+import type { PinName } from '../src/pins.ts';
+import type { WarmInvocation } from './arguments.ts';
+import { readSecrets } from './delivery.ts';
+import { checkInputs } from './inputs.ts';
+import { withEngine } from './session.ts';
+import { checkRepository, optionsOn } from './stages.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Images that `ci` and `smoke` use. */
+const IMAGES: readonly PinName[] = [
+  'node',
+  'runtime',
+  'syft',
+  'trivy',
+  'nginx',
+  'prometheus',
+  'alertmanager',
+  'grafana',
+];
+
+/** 0 if all of it is here now, 3 if something could not be had; each is named. */
+export async function warm({ run: invocation }: WarmInvocation, root: string, terminal: Terminal): Promise<number> {
+  checkRepository(root);
+  const { options } = invocation;
+  const inputs = checkInputs(options);
+  const say = (text: string) => void terminal.err.write(`${text}\n`);
+  const session = {
+    ...{ ...options, root, interrupted: terminal.interrupted, canAsk: terminal.canAsk, say },
+    onEngine: () => {},
+  };
+  return await withEngine(session, async (engine) => {
+    const [{ dag }, { fetchAll }, { listen }] = await Promise.all([
+      import('@dagger.io/dagger'),
+      import('../src/stages/fetch.ts'),
+      import('../src/stages/progress.ts'),
+    ]);
+    const stop = listen(shown(terminal, options.verbose));
+    try {
+      const places = {
+        root,
+        output: resolve(options.output),
+        inputs,
+        secrets: readSecrets(options.delivery.secrets),
+        runtime: undefined,
+      };
+      const fetched = await fetchAll(IMAGES, optionsOn(dag, engine, invocation, places), ({ name, missing }) => {
+        terminal.out.write(missing === null ? `ok       ${name}\n` : `MISSING  ${name}: ${firstLine(missing)}\n`);
+      });
+      return fetched.some(({ missing }) => missing !== null) ? EXIT.environment : EXIT.ok;
+    } finally {
+      stop();
+    }
+  });
+}
+
+function shown(terminal: Terminal, isVerbose: boolean): Listener {
+  return (event) => {
+    if (isVerbose && event.kind === 'step-finished') terminal.err.write(`done  ${phraseStep(event.step)}\n`);
+  };
+}
+
+const firstLine = (text: string) => reasonOf(text).split('\n')[0] ?? '';

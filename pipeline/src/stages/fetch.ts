@@ -1,0 +1,71 @@
+// Fetches what stages need from elsewhere: images, packages, the vulnerability database. Nothing is checked or built with it.
+import { PINS, type PinName } from '../pins.ts';
+import type { RunContext } from './context.ts';
+import { obtainDatabase } from './database.ts';
+import { notToBeHad } from './engine.ts';
+import { Images } from './images.ts';
+import { INSTALLS, type InstallName, install, nodeContainer } from './install.ts';
+import { readDeciding } from './policy.ts';
+import { emit } from './progress.ts';
+import { NO_SCANNING, type RunOptions } from './run.ts';
+
+/** A thing by name; why it is not here, or null. */
+export type Fetched = { name: string; missing: string | null };
+
+export async function fetchAll(
+  images: readonly PinName[],
+  options: RunOptions,
+  onFetched: (fetched: Fetched) => void,
+): Promise<Fetched[]> {
+  const context: RunContext = {
+    source: options.source.filter({ gitignore: true }),
+    images: new Images({ archives: options.images, mirrors: options.mirrors }),
+    startedMs: Date.now(),
+    emit,
+    logs: new Map(),
+  };
+  const fetched: Fetched[] = [];
+  const keep = async (name: string, work: () => Promise<string | null>) => {
+    const found = { name, missing: await work().catch(reason) };
+    fetched.push(found);
+    onFetched(found);
+  };
+  await keep(`image node: ${PINS.node.image}`, async () => await obtain(context, 'node', options));
+  await Promise.all([
+    ...images
+      .filter((name) => name !== 'node')
+      .map(
+        async (name) =>
+          await keep(`image ${name}: ${PINS[name].image}`, async () => await obtain(context, name, options)),
+      ),
+    ...(Object.keys(INSTALLS) as InstallName[]).map(async (name) =>
+      keep(`packages: ${name}`, async () => {
+        const { result } = await install(context, nodeContainer(context), name);
+        return result.exitCode === 0 ? null : (result.firstErrors[0] ?? 'npm failed');
+      }),
+    ),
+    keep('vulnerability database', async () => {
+      const { parsed } = await readDeciding(context.source, options.repo, '');
+      const { database, missing } = await obtainDatabase(
+        context,
+        (options.scanning ?? NO_SCANNING).database,
+        parsed.database,
+      );
+      return database === null ? (missing ?? 'it cannot be used') : null;
+    }),
+  ]);
+  return fetched;
+}
+
+/** The runtime is the base of what is built, for each platform; the others are run here. */
+async function obtain({ images }: RunContext, name: PinName, { platforms }: RunOptions): Promise<null> {
+  if (name !== 'runtime') await images.obtain(name);
+  else for (const platform of platforms) await images.archive(name, platform).size();
+  return null;
+}
+
+function reason(error: unknown): string {
+  const known = notToBeHad(error);
+  if (known === undefined) throw error;
+  return known;
+}
