@@ -87,7 +87,7 @@ export const OPTIONS = {
     choices: CAPSULE_STAGES,
     summary: 'what the capsule is to run again (default ci: all of it)',
   },
-  thin: { summary: 'leave out the images, which pins name; a replay is then given them by --images' },
+  thin: { summary: 'leave out the images, which pins name; a replay is given them by --images' },
   all: { summary: 'run every stage that the capsule holds enough for' },
   shell: { summary: 'open a shell in the failed step, as it was left' },
   with: { value: 'DIR', summary: 'run the stages on this tree: does it mend the failure?' },
@@ -199,7 +199,7 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     example: 'capsule --stage test',
   },
   replay: {
-    summary: 'run a capsule again, from its content alone: does it fail as it did?',
+    summary: 'run a capsule again, from its content alone and without a network',
     operands: 'FILE',
     options: ['all', 'with', 'shell', 'images', 'output', 'json', 'progress', 'verbose', 'yes'],
     example: 'replay out/capsule-test.tar --with .',

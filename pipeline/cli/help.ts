@@ -78,6 +78,7 @@ const USE = `alias drydock='${COMMAND}'`;
 const OPERANDS: Partial<Record<FunctionName, readonly string[]>> = {
   images: PIN_NAMES,
   pins: ['update'],
+  shell: ['lint', 'test', 'build', 'sbom', 'scan', 'smoke'],
   completion: ['bash', 'zsh'],
 };
 

@@ -71,7 +71,19 @@ const ONE_BY_ONE: Readonly<Record<string, string>> = { mirrors: 'mirror' };
 const toOption = (argument: string) => argument.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 test('both doors know the same functions', () => {
-  const laptopOnly = ['images', 'doctor', 'completion', 'pins', 'up', 'down', 'warm', 'replay', 'diff', 'bisect'];
+  const laptopOnly = [
+    'images',
+    'doctor',
+    'completion',
+    'pins',
+    'up',
+    'down',
+    'warm',
+    'replay',
+    'diff',
+    'bisect',
+    'shell',
+  ];
   const shared = FUNCTION_NAMES.filter((name) => !laptopOnly.includes(name));
   expect(Object.keys(functionsOf('Ci')).sort()).toEqual(shared.sort());
 });

@@ -43,6 +43,17 @@ const stages: StageInvocation['options'] = {
   thin: false,
 };
 
+const replay = {
+  output: 'out/replay',
+  images: null,
+  json: false,
+  progress: 'auto',
+  verbose: false,
+  yes: false,
+  all: false,
+  shell: false,
+  with: null,
+} as const;
 const lines: [line: string, meant: Invocation][] = [
   ['pins update', { kind: 'pins', options: { offline: false, mirrors: [], check: false, strict: false } }],
   [
@@ -113,6 +124,23 @@ const lines: [line: string, meant: Invocation][] = [
     },
   ],
   ['gate --replay v.json', { kind: 'stages', function: 'gate', options: { ...stages, replay: 'v.json' } }],
+  [
+    'capsule --stage test --thin',
+    { kind: 'stages', function: 'capsule', options: { ...stages, stage: 'test', thin: true } },
+  ],
+  ['replay a.tar', { kind: 'replay', file: 'a.tar', options: replay }],
+  [
+    'replay a.tar --with . --all --shell --images i --output o',
+    {
+      kind: 'replay',
+      file: 'a.tar',
+      options: { ...replay, with: '.', all: true, shell: true, images: 'i', output: 'o' },
+    },
+  ],
+  ['diff a.tar b.tar --json', { kind: 'diff', files: ['a.tar', 'b.tar'], json: true }],
+  ['bisect a.tar b.tar', { kind: 'bisect', files: ['a.tar', 'b.tar'], options: { verbose: false, yes: false } }],
+  ['shell test', { kind: 'shell', stage: { kind: 'stages', function: 'test', options: stages } }],
+  ['warm', { kind: 'warm', run: { kind: 'stages', function: 'ci', options: stages } }],
   ['explain', { kind: 'explain', verdict: 'out/verdict.json', before: null }],
   ['explain --verdict a --before b', { kind: 'explain', verdict: 'a', before: 'b' }],
 
@@ -154,15 +182,42 @@ for (const [line, meant] of lines) {
 }
 
 const FUNCTIONS =
-  'functions: ci, lint, test, build, sbom, scan, gate, smoke, up, down, publish, cd, verify, rollback, explain, images, pins, doctor, completion';
+  'functions: ci, lint, test, build, sbom, scan, gate, smoke, up, down, publish, cd, verify, rollback, explain, capsule, replay, diff, bisect, shell, warm, images, pins, doctor, completion';
 const refusals: [line: string, code: string, message: string, hint: string][] = [
   ['lnit', 'UNKNOWN_FUNCTION', 'there is no function "lnit"', 'did you mean lint?'],
   ['BUILD', 'UNKNOWN_FUNCTION', 'there is no function "BUILD"', 'did you mean build?'],
-  ['deploy', 'UNKNOWN_FUNCTION', 'there is no function "deploy"', FUNCTIONS],
+  ['launch', 'UNKNOWN_FUNCTION', 'there is no function "launch"', FUNCTIONS],
   ['constructor', 'UNKNOWN_FUNCTION', 'there is no function "constructor"', FUNCTIONS],
   ['help bild', 'UNKNOWN_FUNCTION', 'there is no function "bild"', 'did you mean build?'],
-  ['deploy --help', 'UNKNOWN_FUNCTION', 'there is no function "deploy"', FUNCTIONS],
+  ['launch --help', 'UNKNOWN_FUNCTION', 'there is no function "launch"', FUNCTIONS],
 
+  [
+    'replay',
+    'BAD_OPTION',
+    'replay takes one capsule, not 0',
+    'for example: npx tsx pipeline/ci.ts replay out/capsule-test.tar --with .',
+  ],
+  [
+    'diff a.tar',
+    'BAD_OPTION',
+    'diff takes two capsules, not 1',
+    'for example: npx tsx pipeline/ci.ts diff yesterday.tar out/capsule-test.tar',
+  ],
+  [
+    'bisect a b c',
+    'BAD_OPTION',
+    'bisect takes two capsules, not 3',
+    'for example: npx tsx pipeline/ci.ts bisect yesterday.tar out/capsule-test.tar',
+  ],
+  ['shell', 'BAD_OPTION', 'shell was not told which stage', 'it can be lint, test, build, sbom, scan, smoke'],
+  ['shell gate', 'BAD_OPTION', 'shell cannot look into "gate"', 'it can be lint, test, build, sbom, scan, smoke'],
+  [
+    'capsule --stage tset',
+    'BAD_OPTION',
+    '--stage cannot be "tset"',
+    'did you mean test? It can be ci, lint, test, build, sbom, scan, gate, smoke',
+  ],
+  ['replay a.tar --engine dagger', 'UNKNOWN_OPTION', 'replay does not take --engine', 'what it takes: replay --help'],
   ['--ofline', 'UNKNOWN_OPTION', 'there is no option --ofline', 'did you mean --offline?'],
   ['--out elsewhere', 'UNKNOWN_OPTION', 'there is no option --out', 'did you mean --output?'],
   ['--push', 'UNKNOWN_OPTION', 'there is no option --push', 'all options: --help'],

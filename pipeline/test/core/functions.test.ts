@@ -10,6 +10,9 @@ const rows: [name: StageFunction, given: Partial<Given>, stages: string][] = [
   ['build', {}, 'build'],
   ['gate', { image: true }, 'sbom scan gate'],
   ['sbom', { image: true }, 'sbom'],
+  ['capsule', { stage: 'ci' }, 'lint test build sbom scan gate'],
+  ['capsule', { stage: 'test' }, 'test'],
+  ['capsule', { stage: 'scan', image: true }, 'sbom scan'],
   ['gate', { replay: true }, 'gate'],
   ['gate', { replay: true, image: true }, 'gate'],
 ];

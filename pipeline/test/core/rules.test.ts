@@ -82,6 +82,7 @@ test('what reads the clock is never cached by the engine', () => {
     rollback: never,
     explain: '',
     ci: never,
+    capsule: never,
   });
 });
 
