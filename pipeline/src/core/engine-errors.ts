@@ -18,7 +18,7 @@ const READINGS: readonly Reading[] = [
   {
     when: /offline|the network is off/i,
     code: 'OFFLINE',
-    hint: 'run it once without --offline to fill the cache, or give the images with --images',
+    hint: 'fetch it where there is a network: npx tsx pipeline/ci.ts warm; or give the images with --images',
   },
   {
     when: /\b(401|403)\b|unauthorized|authentication required|access denied/i,

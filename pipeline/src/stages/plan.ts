@@ -3,6 +3,7 @@ import type { File } from '@dagger.io/dagger';
 import { REQUIRED } from '../core/delivery/evidence.ts';
 import type { ScannedImage } from '../core/gate/verdict.ts';
 import type { AskedStage, ImageResult, StageResult } from '../core/model.ts';
+import { COMMAND } from '../core/phrases.ts';
 import { parseServiceManifest } from '../core/service.ts';
 import { skippedStage } from '../core/verdict.ts';
 import { type Built, build, IMAGE_FILE } from './build.ts';
@@ -93,7 +94,7 @@ export class Plan {
         const name = this.#names[index];
         if (name !== undefined) this.#known.materials.packages.set(name, container);
       }
-      return { steps: ran.map(({ result }) => result) };
+      return { steps: ran.map(({ result }) => result), details: unreachable(ran) };
     });
   }
 
@@ -285,6 +286,14 @@ export class Plan {
     this.#begun.set(key, begun);
     return begun as Promise<T>;
   }
+}
+
+/** npm's words for a registry that it cannot reach, or for a cache that lacks something. */
+const NO_NETWORK = /\b(ENOTFOUND|EAI_AGAIN|ENOTCACHED|ECONNREFUSED|ENETUNREACH|ETIMEDOUT)\b/;
+
+function unreachable(ran: readonly Ran[]): string[] {
+  const isCut = ran.some(({ result, log }) => result.exitCode !== 0 && NO_NETWORK.test(log));
+  return isCut ? [`packages are missing, and cannot be fetched here; where they can be: ${COMMAND} warm`] : [];
 }
 
 /** What comes after it does not begin. */

@@ -1,24 +1,13 @@
 // A failure is a file: captured, moved to where nothing is, replayed without a network to the same failure, and mended there.
-import { cp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { $ } from 'zx';
 import { openCapsule } from '../../cli/capsule/open.ts';
-import type { Ending } from '../../src/core/capsule/compare.ts';
 import type { Difference } from '../../src/core/capsule/diff.ts';
 import { type Dependency, putGreeter } from './greeter.ts';
+import { endingsOf, offline } from './replaying.ts';
 import { placesThatHold } from './search.ts';
-import {
-  add,
-  ci,
-  command,
-  copyOfRepository,
-  edit,
-  environment,
-  type Ran,
-  resultOf,
-  temporaryFolder,
-} from './support.ts';
+import { add, ci, copyOfRepository, edit, type Ran, resultOf, temporaryFolder } from './support.ts';
 
 const MEGABYTE = 1e6;
 // Put together here, so that this file itself does not hold it.
@@ -31,25 +20,6 @@ import test from 'node:test';
 const { version } = JSON.parse(readFileSync('node_modules/left-pad/package.json', 'utf8'));
 test('the package is as ever', () => assert.equal(version, '1.2.0'));
 `;
-
-/** A function that takes no engine, in an environment whose caches are empty. */
-async function offline(repository: string, args: readonly string[]): Promise<Ran> {
-  const cache = await temporaryFolder('replayed');
-  const [program, words] = command(args);
-  const env = environment({ XDG_CACHE_HOME: cache });
-  const ran = await $({ cwd: repository, env, nothrow: true, quiet: true })`${program} ${words}`;
-  expect(await readdir(join(cache, 'drydock')), 'a replay leaves nothing').toEqual([]);
-  return { exitCode: ran.exitCode, stdout: ran.stdout, stderr: ran.stderr, output: join(repository, 'out/replay') };
-}
-
-async function endingsOf(
-  repository: string,
-  args: readonly string[],
-): Promise<{ exitCode: number | null; endings: Ending[] }> {
-  const ran = await offline(repository, ['replay', ...args, '--json']);
-  expect(ran.stdout, ran.stderr).toMatch(/^\{/);
-  return { exitCode: ran.exitCode, ...(JSON.parse(ran.stdout) as { endings: Ending[] }) };
-}
 
 /** What a run wrote, out of its way: the next run of the repository replaces it. */
 async function taken(run: Ran): Promise<string> {

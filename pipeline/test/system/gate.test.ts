@@ -9,6 +9,7 @@ import type { RunResult, StageResult } from '../../src/core/model.ts';
 import { startRegistry } from '../oci/registry-server.ts';
 import { databaseArtifact } from '../oci/vulnerabilities.ts';
 import { type Dependency, putGreeter } from './greeter.ts';
+import { endingsOf } from './replaying.ts';
 import {
   add,
   ci,
@@ -59,6 +60,13 @@ async function trustingPolicy(from: string): Promise<string> {
     .replace(/npm: \d+/, 'npm: 1')
     .replace(/debian: \d+/, 'debian: 1');
 }
+
+/** The policy with the findings of the old package accepted until a day. */
+const accepting = (until: string) =>
+  policy.replace(
+    'exceptions: []',
+    `exceptions:\n${['CVE-2019-10744', 'CVE-2021-23337'].map((id) => `  - {id: ${id}, reason: a test, owner: us, until: ${until}}\n`).join('')}`,
+  );
 
 const stageOf = (run: RunResult, name: string): StageResult | undefined =>
   run.stages.find((stage) => stage.name === name);
@@ -112,6 +120,15 @@ describe('a run that is evaluated', () => {
     expect(lock[region.startLine - 1]).toContain('"node_modules/lodash"');
     const before = join(await temporaryFolder('before'), 'verdict.json');
     await cp(join(run.output, 'verdict.json'), before);
+    const capsule = join(run.output, 'capsule-gate.tar');
+    const again = await endingsOf(repository, [capsule]);
+    expect(again.endings.map(({ stage, outcome }) => [stage, outcome])).toEqual([['gate', 'same']]);
+    expect(again.exitCode).toBe(0);
+    await writeFile(join(repository, 'policy/gate.yaml'), accepting('2999-12-31'));
+    const accepted = await endingsOf(repository, [capsule, '--with', '.']);
+    expect(accepted.endings.map(({ now, status }) => [now, status])).toEqual([[null, 'passed']]);
+    expect(accepted.exitCode).toBe(0);
+    await writeFile(join(repository, 'policy/gate.yaml'), policy);
 
     await putGreeter(repository, MENDED);
     const mended = await ci(repository, ['gate', ...DATABASE]);
@@ -133,12 +150,7 @@ describe('a run that is evaluated', () => {
 
   test('an accepted finding passes until its last day; a verdict replays to the same bytes', async () => {
     await putGreeter(repository, OLD);
-    const accepted = (until: string) =>
-      policy.replace(
-        'exceptions: []',
-        `exceptions:\n${['CVE-2019-10744', 'CVE-2021-23337'].map((id) => `  - {id: ${id}, reason: a test, owner: us, until: ${until}}\n`).join('')}`,
-      );
-    await writeFile(join(repository, 'policy/gate.yaml'), accepted('2999-12-31'));
+    await writeFile(join(repository, 'policy/gate.yaml'), accepting('2999-12-31'));
     const run = await ci(repository, ['gate', ...DATABASE]);
     expect(run.exitCode, run.stdout).toBe(0);
     const bytes = await readFile(join(run.output, 'verdict.json'), 'utf8');
@@ -146,7 +158,7 @@ describe('a run that is evaluated', () => {
     expect(replayed.exitCode, replayed.stdout).toBe(0);
     expect(await readFile(join(replayed.output, 'verdict.json'), 'utf8')).toBe(bytes);
 
-    await writeFile(join(repository, 'policy/gate.yaml'), accepted('2020-01-31'));
+    await writeFile(join(repository, 'policy/gate.yaml'), accepting('2020-01-31'));
     const late = await ci(repository, ['gate', ...DATABASE]);
     expect(late.exitCode, late.stdout).toBe(1);
     expect(late.stdout).toMatch(/the exception for CVE-2019-10744 \(line \d+ of the policy, us\) ended on 2020-01-31/);

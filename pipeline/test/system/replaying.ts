@@ -1,0 +1,26 @@
+// Capsules where nothing is: an environment whose caches are empty, and that a replay leaves as empty as it was.
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { $ } from 'zx';
+import type { Ending } from '../../src/core/capsule/compare.ts';
+import { command, environment, type Ran, temporaryFolder } from './support.ts';
+
+/** A function that takes no engine, in an environment whose caches are empty. */
+export async function offline(repository: string, args: readonly string[]): Promise<Ran> {
+  const cache = await temporaryFolder('replayed');
+  const [program, words] = command(args);
+  const env = environment({ XDG_CACHE_HOME: cache });
+  const ran = await $({ cwd: repository, env, nothrow: true, quiet: true })`${program} ${words}`;
+  expect(await readdir(join(cache, 'drydock')), 'a replay leaves nothing').toEqual([]);
+  return { exitCode: ran.exitCode, stdout: ran.stdout, stderr: ran.stderr, output: join(repository, 'out/replay') };
+}
+
+export async function endingsOf(
+  repository: string,
+  args: readonly string[],
+): Promise<{ exitCode: number | null; endings: Ending[] }> {
+  const ran = await offline(repository, ['replay', ...args, '--json']);
+  expect(ran.stdout, ran.stderr).toMatch(/^\{/);
+  return { exitCode: ran.exitCode, ...(JSON.parse(ran.stdout) as { endings: Ending[] }) };
+}
