@@ -8,6 +8,7 @@ import {
   phraseImage,
   phraseSeconds,
   phraseStandIns,
+  phraseStep,
   phraseVerdict,
 } from '../phrases.ts';
 import { NOT_ASKED } from '../summary.ts';
@@ -71,7 +72,7 @@ function failure(stage: StageResult): Markup {
   return html`<section><h2>${stage.name} failed</h2>${failed.length === 0 ? html`<p>${stage.reason}</p>` : null}${failed.map(
     (
       step,
-    ) => html`<p><code>${step.command}</code> ended with ${step.exitCode}: <a href="#${anchorOf(step)}">its log</a></p>
+    ) => html`<p><code>${step.command}</code> ended with ${step.exitCode}: <a href="#${anchorOf(step)}">log of ${step.name}</a></p>
 ${step.firstErrors.length === 0 ? null : html`<pre>${step.firstErrors.join('\n')}</pre>`}`,
   )}</section>
 `;
@@ -86,7 +87,7 @@ function remarks(shown: readonly StageResult[]): Markup | null {
 function standIns(run: RunResult): Markup | null {
   const lines = phraseStandIns(run);
   if (lines.length === 0) return null;
-  return html`<details><summary><b>${lines.length} images were stood in for</b>: what was built with one is never published</summary><ul>${lines.map((line) => html`<li>${line}</li>`)}</ul></details>`;
+  return html`<details><summary><b>${lines.length === 1 ? '1 image was' : `${lines.length} images were`} stood in for</b>: what was built with one is never published</summary><ul>${lines.map((line) => html`<li>${line}</li>`)}</ul></details>`;
 }
 
 function stages(shown: readonly StageResult[]): Markup {
@@ -127,7 +128,7 @@ ${blocking.slice(0, MOST).map(
     thing,
     from,
     fixedIn,
-  }) => html`<tr><td>${severity}</td><td>${/^https:/.test(url ?? '') ? html`<a href="${url}">${id}</a>` : id} ${title}</td><td>${thing}</td><td>${from}</td><td>${fixedIn ?? 'nothing yet'}</td></tr>
+  }) => html`<tr><td class="word">${severity}</td><td>${/^https:/.test(url ?? '') ? html`<a href="${url}">${id}</a>` : id} ${title}</td><td data-name="in">${thing}</td><td data-name="from">${from}</td><td data-name="mended in">${fixedIn ?? 'nothing yet'}</td></tr>
 `,
 )}</tbody></table>`
   }</section>`;
@@ -168,12 +169,12 @@ function timeline(run: RunResult): Markup | null {
     from,
     to,
     isCritical,
-  }: Bar) => html`<tr${isCritical ? html` class="critical"` : null}><th scope="row">${stage}: ${step.name}</th><td class="number">${phraseSeconds(from)}</td><td class="number">${phraseSeconds(step.seconds)}</td><td class="lane"><i style="left:${percent(from)};width:${percent(to - from)}"></i></td></tr>
+  }: Bar) => html`<tr${isCritical ? html` class="critical"` : null}><th scope="row">${stage}: ${step.name}</th><td class="number" data-name="after">${phraseSeconds(from)}</td><td class="number">${phraseSeconds(step.seconds)}</td><td class="lane"><i style="left:${percent(from)};width:${percent(to - from)}"></i></td></tr>
 `;
   return html`<section><h2>When</h2>${
     bars.length === 0
       ? null
-      : html`<table><caption>Bold is what the end waited for, by the clock.</caption><thead><tr><th scope="col">step</th><th scope="col" class="number">began after</th><th scope="col" class="number">took</th><th scope="col" class="lane">of ${phraseSeconds(seconds)}</th></tr></thead><tbody>
+      : html`<table class="when"><caption>Bold is what the end waited for, by the clock.</caption><thead><tr><th scope="col">step</th><th scope="col" class="number">began after</th><th scope="col" class="number">took</th><th scope="col" class="lane">of ${phraseSeconds(seconds)}</th></tr></thead><tbody>
 ${bars.map(row)}</tbody></table>`
   }${cached.length === 0 ? null : html`<p>From the cache: ${cached.map(({ stage, step }) => `${stage}: ${step.name}`).join(', ')}</p>`}</section>`;
 }
@@ -201,7 +202,7 @@ function logSection(shown: readonly StageResult[], logs: ReportTexts): Markup | 
     ({
       stage,
       step,
-    }) => html`<details id="${anchorOf(step)}"${step.exitCode === 0 ? null : html` open`}><summary>${stage.name}: ${step.name}${step.exitCode === 0 ? null : html`, exit ${step.exitCode}`}</summary><p><code>${step.command}</code></p>${logOf(step, logs)}</details>
+    }) => html`<details id="${anchorOf(step)}"${step.exitCode === 0 ? null : html` open`}><summary>${stage.name}: ${phraseStep(step)}</summary><p><code>${step.command}</code></p>${logOf(step, logs)}</details>
 `,
   )}</section>`;
 }
