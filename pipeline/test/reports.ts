@@ -23,6 +23,12 @@ const fixture = (name: string) => readFileSync(new URL(`./core/fixtures/${name}`
 const STARTED = Date.parse('2026-11-26T09:15:00.000Z');
 const LONG_AGO = -86_400;
 
+const DIGEST = 'sha256:44c4bb1c805a257f9aeca22247d6dd0f07f652c1567a1e8e169073ebe68ca549';
+const BUILT = image({
+  digest: DIGEST,
+  base: 'gcr.io/distroless/nodejs24-debian13:nonroot@sha256:9eeb7f5887d0e239e78264b06f7f11d2e14be534050481803a9e4728fcdd278e',
+});
+
 type Told = { from: number; seconds: number; command: string; exitCode?: number; log?: string; always?: true };
 
 /** A step by its stage and name, and what it said. */
@@ -71,7 +77,7 @@ const build = (steps: Steps): StageResult =>
         from: 14.7,
         seconds: 5.2,
         command: 'node pipeline/src/oci/assemble.ts --spec /assembly/spec.json',
-        log: 'sha256:44c4bb1c805a257f9aeca22247d6dd0f07f652c1567a1e8e169073ebe68ca549 linux/amd64\n',
+        log: `${DIGEST} linux/amd64\n`,
       },
     }),
   });
@@ -102,7 +108,7 @@ const scan = (steps: Steps): StageResult =>
   });
 
 const DATABASE = {
-  digest: `sha256:${'7'.repeat(64)}`,
+  digest: 'sha256:0f9a3de4f6ccd29a2cb92a9c87f7b9a1bd5a61aef0f8b9a8bfc0f8f4e8b9d3c1',
   reference: 'ghcr.io/aquasecurity/trivy-db:2',
   origin: 'ghcr.io/aquasecurity/trivy-db:2',
   updatedAt: '2026-11-26T06:31:11.000Z',
@@ -241,12 +247,12 @@ function passed(): Reported {
       }),
       skipped('rollback', 'not asked for'),
     ],
-    image: image(),
+    image: BUILT,
     gate: gate({}),
-    smoke: { image: image().digest, runtime: 'session', rows, noted },
+    smoke: { image: DIGEST, runtime: 'session', rows, noted },
     delivery: {
       image: 'localhost:5000/rehearsal/service',
-      digest: image().digest,
+      digest: DIGEST,
       rehearsal: true,
       pushed: { sent: { blobs: 4, bytes: 161_900_000 }, there: { blobs: 0, bytes: 0 } },
       previous: null,
@@ -254,7 +260,11 @@ function passed(): Reported {
       statements: [],
     },
     scanners: [
-      { name: 'trivy', version: '0.75.0', image: `docker.io/aquasec/trivy:0.75.0@sha256:${'a'.repeat(64)}` },
+      {
+        name: 'trivy',
+        version: '0.75.0',
+        image: 'docker.io/aquasec/trivy:0.75.0@sha256:af6acf9a6b85dfe389a1941505c0ce9efef52a4719635e1a962f022a3d855daa',
+      },
     ] as RunResult['scanners'],
     standIns: [
       {
@@ -301,7 +311,7 @@ function failed(): Reported {
     strict: true,
     verdict: 'failed',
     exitCode: 1,
-    source: { commit: '0123456789abcdef0123456789abcdef01234567', branch: 'lodash', dirty: true, reason: null },
+    source: { commit: '8cb89de2fa600435dec6a60c43ea4654feab3c93', branch: 'lodash', dirty: true, reason: null },
     stages: [
       install(steps),
       stage({
@@ -334,7 +344,7 @@ function failed(): Reported {
       }),
       ...(['publish', 'smoke'] as const).map((name) => skipped(name, 'not asked for')),
     ],
-    image: image(),
+    image: BUILT,
     gate: gate({ status: 'failed', blocking: BLOCKING, outcomes: { below: 11, blocks: 2, vex: 1 } }),
   });
   return { run: result, suites: new Map([['service', parseJunit(fixture('vitest.xml'))]]), logs: steps.logs };
@@ -365,9 +375,9 @@ function undeployed(): Reported {
         steps: probes(steps),
       }),
     ],
-    image: image(),
+    image: BUILT,
     smoke: {
-      image: image().digest,
+      image: DIGEST,
       runtime: 'session',
       rows: rows.map((row) => (row.name === wrong.name ? wrong : row)),
       noted,

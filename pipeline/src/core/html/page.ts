@@ -1,4 +1,5 @@
 // out/report.html: a run in one file that needs nothing else. Verdict first, then what blocks, when it all happened, and every log.
+import { phraseCounts } from '../gate/result.ts';
 import type { SuiteCases } from '../junit.ts';
 import type { GateResult, ReportTexts, RunResult, SmokeResult, StageResult, Status, StepResult } from '../model.ts';
 import {
@@ -110,12 +111,11 @@ function suitesOf({ suites }: StageResult): string {
 }
 
 function findings({ blocking, outcomes, database, rehearsal, policyFrom }: GateResult): Markup {
-  const counts = Object.entries(outcomes).map(([outcome, count]) => `${count} ${outcome}`);
   const told =
     database === null
       ? 'no vulnerability database'
       : `database of ${database.updatedAt.slice(0, 10)}, ${database.origin}`;
-  return html`<section><h2>Findings</h2><p>${counts.join(', ') || 'none'} · ${told} · policy of ${policyFrom}${rehearsal ? ' · a rehearsal' : null}</p>${
+  return html`<section><h2>Findings</h2><p>${phraseCounts(outcomes) || 'none'} · ${told} · policy of ${policyFrom}${rehearsal ? ' · a rehearsal' : null}</p>${
     blocking.length === 0
       ? null
       : html`<table><caption>What counts</caption><thead><tr><th scope="col">severity</th><th scope="col">finding</th><th scope="col">in</th><th scope="col">from</th><th scope="col">mended in</th></tr></thead><tbody>
@@ -171,7 +171,7 @@ function timeline(run: RunResult): Markup | null {
     isCritical,
   }: Bar) => html`<tr${isCritical ? html` class="critical"` : null}><th scope="row">${stage}: ${step.name}</th><td class="number" data-name="after">${phraseSeconds(from)}</td><td class="number">${phraseSeconds(step.seconds)}</td><td class="lane"><i style="left:${percent(from)};width:${percent(to - from)}"></i></td></tr>
 `;
-  return html`<section><h2>When</h2>${
+  return html`<section id="when"><h2>When</h2>${
     bars.length === 0
       ? null
       : html`<table class="when"><caption>Bold is what the end waited for, by the clock.</caption><thead><tr><th scope="col">step</th><th scope="col" class="number">began after</th><th scope="col" class="number">took</th><th scope="col" class="lane">of ${phraseSeconds(seconds)}</th></tr></thead><tbody>

@@ -145,7 +145,7 @@ describe.runIf(CHROMIUM !== undefined)('the report in Chromium (needs chromium)'
   // ---------------------------------------------------------------------------------------------- what is shown
 
   const shown: [name: Name, what: string, text: RegExp][] = [
-    ['passed', 'the delivery', /localhost:5000\/rehearsal\/service@sha256:a{64} as main/],
+    ['passed', 'the delivery', /localhost:5000\/rehearsal\/service@sha256:44c4bb1c805a\w{52} as main/],
     ['passed', 'a stage of the cache', /install\s+passed\s+cached/],
     ['passed', 'steps of the cache', /From the cache: install: tools, install: service, install: production/],
     ['passed', 'tests and coverage', /service 106 of 106, 100\.0 % covered/],
@@ -153,7 +153,7 @@ describe.runIf(CHROMIUM !== undefined)('the report in Chromium (needs chromium)'
     ['passed', 'a drill', /AppDown, firing, is told to webhook\s+passed: alertname=AppDown/],
     ['passed', 'what was not', /What Grafana shows\s+not evaluated: cannot have/],
     ['passed', 'what stands in', /1 image was stood in for/],
-    ['failed', 'digests', /database\s+sha256:7{64}/],
+    ['failed', 'digests', /database\s+sha256:0f9a3de4\w{56}/],
     ['failed', 'which step failed', /npx tsc --noEmit -p \. ended with 2/],
     ['failed', 'its first errors', /src\/b\.ts\(2,14\): error TS2322/],
     [
