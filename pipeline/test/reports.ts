@@ -124,6 +124,7 @@ const BLOCKING: BlockingRow[] = [
     url: 'https://avd.aquasec.com/nvd/cve-2019-10744',
     from: 'service/package-lock.json:15',
     fixedIn: '4.17.12',
+    place: { file: 'service/package-lock.json', line: 15 },
   },
   {
     severity: 'HIGH',
@@ -134,6 +135,7 @@ const BLOCKING: BlockingRow[] = [
     url: 'https://avd.aquasec.com/misconfig/ds-0031',
     from: 'docker-compose.yml:41',
     fixedIn: null,
+    place: { file: 'docker-compose.yml', line: 41 },
   },
 ];
 

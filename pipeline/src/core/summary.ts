@@ -84,7 +84,7 @@ function factLines(run: RunResult): string[] {
 
 /** What is read by those alone who open it; nothing, where there is nothing. */
 function fold(title: string, lines: readonly string[]): string[] {
-  return lines.length === 0 ? [] : [`<details><summary>${title}</summary>`, lines.join('\n'), '</details>'];
+  return lines.length === 0 ? [] : [`<details><summary>${title}</summary>`, lines.join('\n').trimEnd(), '</details>'];
 }
 
 function stagesSection(shown: readonly StageResult[]): string[] {

@@ -172,6 +172,7 @@ test('a report holds all its files', () => {
     'junit.xml',
     'summary.md',
     'report.html',
+    'annotations.txt',
     'exit-code',
     'logs/lint-biome.log',
   ]);

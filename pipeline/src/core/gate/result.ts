@@ -29,7 +29,11 @@ export function gateResult({ verdict, inputs, policyChanges, licences }: GateAcc
 
 function row(finding: Finding): BlockingRow {
   const { severity, kind, id, title, url, fixedIn } = finding;
-  return { severity, kind, id, thing: phraseThing(finding), title, url, from: originOf(finding), fixedIn };
+  const source = finding.places.find((place) => place.in === 'source');
+  return {
+    ...{ severity, kind, id, thing: phraseThing(finding), title, url, from: originOf(finding), fixedIn },
+    place: source === undefined ? null : { file: source.file, line: source.line },
+  };
 }
 
 /** Whose turn it is: the base image's, a dependency's, or the author's of a line. */

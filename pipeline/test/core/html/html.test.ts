@@ -130,6 +130,7 @@ describe('the page', () => {
         url: 'javascript:alert(1)',
         from: 'f',
         fixedIn: null,
+        place: null,
       },
     ] as const;
     const gate = {
