@@ -347,6 +347,7 @@ function failed(): Reported {
       ...(['publish', 'smoke'] as const).map((name) => skipped(name, 'not asked for')),
     ],
     image: BUILT,
+    capsule: { file: 'capsule-lint-test-gate.tar', bytes: 131_200_000, stages: ['lint', 'test', 'gate'], thin: false },
     gate: gate({ status: 'failed', blocking: BLOCKING, outcomes: { below: 11, blocks: 2, vex: 1 } }),
   });
   return { run: result, suites: new Map([['service', parseJunit(fixture('vitest.xml'))]]), logs: steps.logs };

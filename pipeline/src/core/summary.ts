@@ -1,4 +1,5 @@
 // out/summary.md: what GitHub shows under a run. Ten lines, then folded detail.
+import { phraseReplay } from './capsule/phrases.ts';
 import { phraseCounts } from './gate/result.ts';
 import type { BlockingRow, GateResult, RunResult, SmokeResult, StageResult } from './model.ts';
 import {
@@ -28,7 +29,10 @@ export function renderSummary(run: RunResult): string {
     ...factLines(run),
   ];
   const details = [
-    ...fold('What failed', shown.filter(({ status }) => status === 'failed').flatMap(failure)),
+    ...fold('What failed', [
+      ...shown.filter(({ status }) => status === 'failed').flatMap(failure),
+      ...(run.capsule === null ? [] : [`Capsule: ${escapeMarkdown(phraseReplay(run.capsule))}`]),
+    ]),
     ...fold('Stages', stagesSection(shown)),
     ...(run.gate === null ? [] : fold(`Findings: ${phraseCounts(run.gate.outcomes) || 'none'}`, gateSection(run.gate))),
     ...(run.smoke === null ? [] : smokeSection(run.smoke)),

@@ -148,6 +148,11 @@ test.for(summaries)('the summary in short: %s', ([, given, lines]) =>
   expect(unfolded(renderSummary(given))).toEqual(lines),
 );
 
+test('the summary says how to replay what failed', () =>
+  expect(renderSummary(REPORTS.failed.run)).toMatch(
+    /<summary>What failed<[\s\S]*\nCapsule: capsule-lint-test-gate\.tar \(131\.2 MB\); .*\n\n<\/details>/,
+  ));
+
 test('whatever happens, the summary has ten lines at most that are not folded, and none is long', () => {
   const stages = STAGES.map((name, index) => ({ ...(index % 2 ? failedStage() : open), name }));
   const { image: built, delivery, standIns } = REPORTS.passed.run;

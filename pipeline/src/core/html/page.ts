@@ -1,4 +1,5 @@
 // out/report.html: a run in one file that needs nothing else. Verdict first, then what blocks, when it all happened, and every log.
+import { phraseReplay } from '../capsule/phrases.ts';
 import { phraseCounts } from '../gate/result.ts';
 import type { SuiteCases } from '../junit.ts';
 import type { GateResult, ReportTexts, RunResult, SmokeResult, StageResult, Status, StepResult } from '../model.ts';
@@ -187,6 +188,7 @@ function facts(run: RunResult): Markup {
     ['released before', run.delivery?.previous ?? null],
     ...run.scanners.map(({ name, version, image }): [string, string] => [name, `${version}, ${image}`]),
     ['database', run.gate?.database?.digest ?? null],
+    ['capsule', run.capsule === null ? null : phraseReplay(run.capsule)],
     ['commit', run.source.commit],
     ['engine', run.engine === null ? null : `${run.engine.kind}: ${run.engine.why}`],
     ['strict', run.strict ? 'yes' : 'no'],

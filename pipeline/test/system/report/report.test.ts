@@ -154,6 +154,11 @@ describe.runIf(CHROMIUM !== undefined)('the report in Chromium (needs chromium)'
     ['passed', 'what was not', /What Grafana shows\s+not evaluated: cannot have/],
     ['passed', 'what stands in', /1 image was stood in for/],
     ['failed', 'digests', /database\s+sha256:0f9a3de4\w{56}/],
+    [
+      'failed',
+      'how to replay it',
+      /capsule\s+capsule-lint-test-gate\.tar \(131\.2 MB\); .* replay capsule-lint-test-gate\.tar/,
+    ],
     ['failed', 'which step failed', /npx tsc --noEmit -p \. ended with 2/],
     ['failed', 'its first errors', /src\/b\.ts\(2,14\): error TS2322/],
     [
