@@ -50,13 +50,18 @@ const MOST_REASONS = 4;
 /** A line is to be read, not to be scrolled through. */
 const LONGEST_REASON = 240;
 
-/** Why it could not be carried out, what failed, what was not evaluated: a line each, the worst first. */
-function reasonLines({ error }: RunResult, shown: readonly StageResult[]): string[] {
+/** Why it could not be carried out, what failed, what was not evaluated, what a reviewer has to know: a line each, the worst first. */
+function reasonLines({ error, gate }: RunResult, shown: readonly StageResult[]): string[] {
   const of = (wanted: StageResult['status']) => shown.filter(({ status }) => status === wanted);
   const reasons = [
     ...(error === null ? [] : [`**${clip(error.message)}**`, `hint: ${clip(error.hint)}`]),
     ...of('failed').map((stage) => `${MARKS.failed} **${stage.name}**: ${clip(whyFailed(stage))}`),
     ...of('not evaluated').map((stage) => `${MARKS['not evaluated']} **${stage.name}**: ${clip(stage.reason ?? '')}`),
+    ...(gate === null || gate.policyChanges.length === 0
+      ? []
+      : [
+          `${MARKS['not evaluated']} this change decides otherwise than ${gate.policyFrom} in ${clip(gate.policyChanges.join(', '))}`,
+        ]),
   ];
   const left = reasons.length - MOST_REASONS;
   const kept = left > 0 ? [...reasons.slice(0, MOST_REASONS - 1), `… and ${left + 1} more, below`] : reasons;

@@ -148,6 +148,13 @@ test.for(summaries)('the summary in short: %s', ([, given, lines]) =>
   expect(unfolded(renderSummary(given))).toEqual(lines),
 );
 
+test('the summary says that a pull request brings another policy, where nobody overlooks it', () => {
+  const { gate } = REPORTS.passed.run;
+  const changed = run({ gate: gate && { ...gate, policyChanges: ['policy/gate.yaml', 'policy/vex/own.json'] } });
+  const line = '- ⚠️ this change decides otherwise than the base branch in policy/gate.yaml, policy/vex/own.json';
+  expect(unfolded(renderSummary(changed))).toContain(line);
+});
+
 test('the summary says how to replay what failed', () =>
   expect(renderSummary(REPORTS.failed.run)).toMatch(
     /<summary>What failed<[\s\S]*\nCapsule: capsule-lint-test-gate\.tar \(131\.2 MB\); .*\n\n<\/details>/,
