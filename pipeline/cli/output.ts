@@ -9,6 +9,7 @@ const FILES = [
   'junit.xml',
   'summary.md',
   'report.html',
+  'annotations.txt',
   'exit-code',
   'image.tar',
   'scan.json',

@@ -1,5 +1,5 @@
 // Runs stages from the laptop's door: checks what is at hand, runs them on an engine, writes the report, shows it.
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Client } from '@dagger.io/dagger';
 import { PipelineError } from '../src/core/errors.ts';
@@ -39,6 +39,8 @@ export async function runStages(invocation: StageInvocation, root: string, termi
   const finish = (run: RunResult): number => {
     renderer.listener({ kind: 'run-finished', run });
     renderer.close();
+    // GitHub takes them out of the log, and shows them on the lines of a pull request.
+    if (process.env.GITHUB_ACTIONS === 'true') screen.write(readFileSync(join(output, 'annotations.txt'), 'utf8'));
     if (options.json) terminal.out.write(`${JSON.stringify(run, null, 2)}\n`);
     return run.exitCode;
   };

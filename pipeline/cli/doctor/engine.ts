@@ -1,6 +1,6 @@
 // Decides on what runs the containers: which engine, and whether the embedded one finds here what it needs.
 import type { Finding } from './checks.ts';
-import { type Facts, isFault, type Probe } from './facts.ts';
+import { type Facts, isFault, type Probe, type Setting } from './facts.ts';
 
 const IDS = 65_536;
 const NOT_YET: Finding = { status: 'unasked', found: 'not tried before what is above is mended' };
@@ -51,15 +51,55 @@ export function lookAtIds(facts: Facts): Finding {
   });
 }
 
+export function lookAtNamespaces(facts: Facts): Finding {
+  return ofEmbedded(facts, () => {
+    if (facts.probe === null) return NOT_YET;
+    return (
+      forbidden(facts) ?? { status: 'ok', found: `a step has its own${facts.isRoot ? '' : ', and so has the engine'}` }
+    );
+  });
+}
+
+/** Why there can be no user namespace, where nothing runs and a setting explains it. */
+function forbidden({ probe, features, isRoot }: Facts): Finding | null {
+  const ran = probe !== null && !isFault(probe) && probe.step === null;
+  if (ran || features === null) return null;
+  if (features.userNamespaces === 0)
+    return {
+      status: 'blocked',
+      found: 'the kernel allows no user namespaces',
+      mend: 'sudo sysctl -w user.max_user_namespaces=15000',
+    };
+  const [setting] = features.forbiddenBy;
+  if (isRoot || setting === undefined) return null;
+  return { status: 'blocked', found: `${setting} forbids them to users`, mend: `sudo sysctl -w ${ALLOWING[setting]}` };
+}
+
+const ALLOWING: Readonly<Record<Setting, string>> = {
+  'kernel.apparmor_restrict_unprivileged_userns': 'kernel.apparmor_restrict_unprivileged_userns=0',
+  'kernel.unprivileged_userns_clone': 'kernel.unprivileged_userns_clone=1',
+};
+
 export function lookAtKernel(facts: Facts): Finding {
   return ofEmbedded(facts, () => {
     const { probe, kernel } = facts;
-    if (probe === null) return NOT_YET;
-    if (isFault(probe)) return { status: 'blocked', found: probe.message, ...mended(probe.hint) };
-    const { step, store } = probe;
-    if (step === null) return { status: 'ok', found: `Linux ${kernel} ran a step on ${store}` };
-    return { status: 'blocked', found: `a step does not run: ${step.message}`, ...mended(step.hint) };
+    if (probe === null || forbidden(facts) !== null) return NOT_YET;
+    const fault = isFault(probe) ? probe : probe.step;
+    if (fault === null)
+      return { status: 'ok', found: `Linux ${kernel} ran a step on ${isFault(probe) ? '' : probe.store}` };
+    const { lacks, mend } = lacking(facts);
+    const said = isFault(probe) ? fault.message : `a step does not run: ${fault.message}`;
+    return { status: 'blocked', found: [said, ...lacks].join('; '), mend: fault.hint ?? mend };
   });
+}
+
+/** What of a step's needs the kernel does not have. */
+function lacking({ features }: Facts): { lacks: string[]; mend: string } {
+  if (features !== null && !features.hasOverlay)
+    return { lacks: ['the kernel has no overlayfs'], mend: 'sudo modprobe overlay' };
+  if (features !== null && !features.hasSeccomp)
+    return { lacks: ['the kernel has no seccomp'], mend: 'boot a kernel with CONFIG_SECCOMP_FILTER' };
+  return { lacks: [], mend: 'run `pipeline/engine/bin/embedded-engine probe` by hand, and see what it says' };
 }
 
 export function lookAtLimits(facts: Facts): Finding {

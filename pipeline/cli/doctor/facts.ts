@@ -36,6 +36,8 @@ export type Facts = {
   runtime: string | null;
   /** How many subordinate ids the user has; null for root, who needs none. */
   ids: { users: number; groups: number } | null;
+  /** What the kernel says of itself; null where it is no Linux. */
+  features: Features | null;
   /** Null where it was not tried, because programs are missing. */
   probe: Probe | Fault | null;
 
@@ -48,6 +50,8 @@ export type Facts = {
   /** A file named as bundle of certificates. */
   certificates: { name: string; path: string; count: number | null }[];
   credentials: { file: string; registries: Credential[] | Fault };
+  /** Variables that a delivery takes secrets from, and what is wrong with their shape. */
+  secrets: { name: string; flaw: string | null }[];
   /** Names of variables that an .npmrc wants and the environment lacks. */
   npmVariables: string[];
 
@@ -57,6 +61,19 @@ export type Facts = {
   /** Null without the program. */
   git: Git | Fault | null;
 };
+
+/** What stands in a step's way, where one does not run. */
+export type Features = {
+  hasOverlay: boolean;
+  hasSeccomp: boolean;
+  /** How many user namespaces there may be: none where the kernel was built without, or forbids them. */
+  userNamespaces: number;
+  /** Names of settings that forbid them to whoever is not root. */
+  forbiddenBy: Setting[];
+};
+
+/** Of the kernel, by the name that sysctl takes. */
+export type Setting = 'kernel.apparmor_restrict_unprivileged_userns' | 'kernel.unprivileged_userns_clone';
 
 /** Who may use a registry, without the secret: its shape only. */
 export type Credential = { registry: string; kind: 'password' | 'identity' | 'helper' | 'none' | 'broken' };

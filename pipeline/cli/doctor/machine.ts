@@ -8,8 +8,8 @@ import { lookForPrograms, searchPath } from '../requirements.ts';
 import { ask } from './ask.ts';
 import { type Facts, type Fault, isFault, type Probe } from './facts.ts';
 import { askImages, askPlaces } from './network.ts';
-import { readCertificates, readCredentials, readNpmVariables, readProxies } from './settings.ts';
-import { askGit, cacheFolder, countIds, lookAtFolder } from './surroundings.ts';
+import { readCertificates, readCredentials, readNpmVariables, readProxies, readSecrets } from './settings.ts';
+import { askGit, cacheFolder, countIds, lookAtFolder, readFeatures } from './surroundings.ts';
 
 export type Question = {
   root: string;
@@ -46,6 +46,7 @@ export async function gatherFacts(question: Question): Promise<Facts> {
     isOffline,
     engines,
     ...embedded,
+    features: readFeatures('/proc'),
     ids: isRoot ? null : countIds(user),
     images,
     packages: isOffline ? [] : await askPlaces(places),
@@ -53,6 +54,7 @@ export async function gatherFacts(question: Question): Promise<Facts> {
     nodeUsesProxy: env.NODE_USE_ENV_PROXY === '1',
     certificates: readCertificates(env),
     credentials: readCredentials(env),
+    secrets: readSecrets(env),
     npmVariables: readNpmVariables(root, env),
     folders: [cacheFolder(env), output].map(lookAtFolder),
     nowMs: Date.now(),

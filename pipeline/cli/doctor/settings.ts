@@ -37,6 +37,23 @@ export function readCredentials(env: NodeJS.ProcessEnv): Facts['credentials'] {
   return { file, registries: text === null ? [] : credentialsIn(text) };
 }
 
+/** What each kind of secret looks like, by the variable that a delivery takes it from; null where it looks like one. */
+const SHAPES: Readonly<Record<string, (value: string, env: NodeJS.ProcessEnv) => string | null>> = {
+  GITHUB_TOKEN: (value) => (/\s/.test(value) ? 'holds white space, which no token has' : null),
+  COSIGN_PRIVATE_KEY: (value, env) => {
+    if (!/^-----BEGIN ENCRYPTED (COSIGN|SIGSTORE) PRIVATE KEY-----\n/.test(value))
+      return 'is not a private key as `cosign generate-key-pair` writes it';
+    return env.COSIGN_PASSWORD === undefined ? 'is there without COSIGN_PASSWORD' : null;
+  },
+};
+
+export function readSecrets(env: NodeJS.ProcessEnv): Facts['secrets'] {
+  return Object.entries(SHAPES).flatMap(([name, flawOf]) => {
+    const value = env[name];
+    return value ? [{ name, flaw: flawOf(value, env) }] : [];
+  });
+}
+
 /** What a Docker configuration holds for each registry, told by the parser that pulls use. */
 export function credentialsIn(text: string): Credential[] | Fault {
   try {

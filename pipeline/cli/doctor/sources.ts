@@ -96,10 +96,17 @@ export function lookAtCertificates({ certificates }: Facts): Finding {
 
 // ------------------------------------------------------------------------------------------------- credentials
 
-export function lookAtCredentials({ credentials: { file, registries }, npmVariables }: Facts): Finding {
+export function lookAtCredentials({ credentials: { file, registries }, npmVariables, secrets }: Facts): Finding {
   const [variable] = npmVariables;
   if (variable !== undefined)
     return { status: 'warning', found: `.npmrc wants ${variable}, which is not set`, mend: `export ${variable}=…` };
+  const flawed = secrets.find(({ flaw }) => flaw !== null);
+  if (flawed !== undefined)
+    return {
+      status: 'warning',
+      found: `${flawed.name} ${flawed.flaw}`,
+      mend: `export ${flawed.name}=…, or unset ${flawed.name}`,
+    };
   if (isFault(registries)) return broken(file, registries);
   const bad = registries.find(({ kind }) => kind === 'broken');
   if (bad !== undefined)
@@ -116,10 +123,8 @@ export function lookAtCredentials({ credentials: { file, registries }, npmVariab
       mend: `remove credsStore and credHelpers from ${file}, and log in again`,
     };
   const known = registries.filter(({ kind }) => kind !== 'none');
-  return {
-    status: 'ok',
-    found: known.length === 0 ? 'none: registries are asked as anybody' : known.map(shape).join(', '),
-  };
+  const logins = known.length === 0 ? ['no login: registries are asked as anybody'] : known.map(shape);
+  return { status: 'ok', found: [...logins, ...secrets.map(({ name }) => `${name} is set`)].join(', ') };
 }
 
 const shape = ({ registry, kind }: Credential) =>

@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'nod
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ask, NOT_FOUND } from './ask.ts';
-import type { Facts, Fault, Git } from './facts.ts';
+import type { Facts, Fault, Features, Git, Setting } from './facts.ts';
 
 export function cacheFolder(env: NodeJS.ProcessEnv): string {
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'drydock');
@@ -38,6 +38,31 @@ export function idsOf(names: readonly string[], text: string): number {
   const ranges = text.split('\n').map((line) => line.split(':'));
   const counts = ranges.filter(([name = '']) => names.includes(name)).map(([, , count]) => Number(count) || 0);
   return Math.max(0, ...counts);
+}
+
+/** Settings by the value with which users may make no namespace. */
+const FORBIDDING: Readonly<Record<Setting, string>> = {
+  'kernel.apparmor_restrict_unprivileged_userns': '1',
+  'kernel.unprivileged_userns_clone': '0',
+};
+
+/** `proc` is /proc, or a folder like it. */
+export function readFeatures(proc: string): Features | null {
+  const read = (path: string) => {
+    const file = join(proc, path);
+    return existsSync(file) ? readFileSync(file, 'utf8').trim() : null;
+  };
+  const filesystems = read('filesystems');
+  if (filesystems === null) return null;
+  const forbids = ([name, value]: [string, string]) => read(`sys/${name.replaceAll('.', '/')}`) === value;
+  return {
+    hasOverlay: /\boverlay$/m.test(filesystems),
+    hasSeccomp: /^Seccomp:/m.test(read('self/status') ?? ''),
+    userNamespaces: Number(read('sys/user/max_user_namespaces') ?? 0),
+    forbiddenBy: Object.entries(FORBIDDING)
+      .filter(forbids)
+      .map(([name]) => name as Setting),
+  };
 }
 
 /** As the pipeline does it: whoever owns the folder, and without a program that its settings name. */

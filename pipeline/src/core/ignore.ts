@@ -1,4 +1,4 @@
-// What is never part of the source, whatever git says. The functions of the module repeat it as literals, since Dagger reads
+// The source in containers: where it stands, and what is never part of it, whatever git says. The functions of the module repeat it as literals, since Dagger reads
 // their source text; a test holds them equal.
 export const SOURCE_IGNORE = [
   '.git',
@@ -10,3 +10,6 @@ export const SOURCE_IGNORE = [
   '**/coverage',
   'pipeline/sdk',
 ];
+
+/** Where the source stands in the containers of steps. */
+export const SOURCE = '/src';

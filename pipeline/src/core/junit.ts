@@ -63,7 +63,7 @@ export function renderJunit(run: RunResult, suites: SuiteCases): string {
   const all = [...tested, ...smoke, ['stages', [...pipeline, ...error]] as const];
   const total = countTests(all.flatMap(([, cases]) => cases));
   const body = all.map(([name, cases]) => renderSuite(name, cases)).join('');
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="drydock" tests="${total.total}" failures="${total.failed}" errors="0" skipped="${total.skipped}" time="${run.seconds}">\n${body}</testsuites>\n`;
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="drydock" tests="${total.total}" failures="${total.failed}" errors="0" time="${run.seconds}">\n${body}</testsuites>\n`;
 }
 
 /** Steps of a stage as cases. A test step whose own cases say that it failed is not told twice. */
@@ -116,8 +116,9 @@ function renderSuite(name: string, cases: readonly TestCase[]): string {
 }
 
 function renderCase(test: TestCase): string {
-  const head = `    <testcase classname="${escapeXml(test.className || test.suite)}" name="${escapeXml(test.name)}" time="${test.seconds}"`;
+  const head = `    <testcase classname="${escapeXml(test.className || test.suite)}" name="${escapeXml(test.name)}" time="${test.seconds.toFixed(3)}"`;
   if (test.outcome === 'passed') return `${head}/>\n`;
-  if (test.outcome === 'skipped') return `${head}><skipped/></testcase>\n`;
-  return `${head}>\n      <failure message="${escapeXml(test.message)}">${escapeXml(test.detail)}</failure>\n    </testcase>\n`;
+  const message = test.message === '' ? '' : ` message="${escapeXml(test.message)}"`;
+  if (test.outcome === 'skipped') return `${head}><skipped${message}/></testcase>\n`;
+  return `${head}>\n      <failure${message}>${escapeXml(test.detail)}</failure>\n    </testcase>\n`;
 }

@@ -95,6 +95,8 @@ export type BlockingRow = {
   /** Where it comes from: the base image, the chain of dependencies, or the file. */
   from: string;
   fixedIn: string | null;
+  /** Where in the repository; null for what only the image has. */
+  place: { file: string; line: number | null } | null;
 };
 
 /** What the gate decided; the whole of it is out/verdict.json. */

@@ -1,4 +1,5 @@
 // The files of a run's report, as texts by path. All of them are rendered from the one result.
+import { renderAnnotations } from './annotations.ts';
 import { renderHtml } from './html/page.ts';
 import { renderJunit, type SuiteCases } from './junit.ts';
 import type { ReportTexts, RunResult } from './model.ts';
@@ -11,6 +12,7 @@ export function renderReport(run: RunResult, suites: SuiteCases, logs: ReportTex
     ['junit.xml', renderJunit(run, suites)],
     ['summary.md', renderSummary(run)],
     ['report.html', renderHtml(run, suites, logs)],
+    ['annotations.txt', renderAnnotations(run, suites, logs)],
     ['exit-code', `${run.exitCode}\n`],
     ...logs,
   ]);

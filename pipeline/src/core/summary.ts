@@ -1,4 +1,6 @@
 // out/summary.md: what GitHub shows under a run. Ten lines, then folded detail.
+import { phraseReplay } from './capsule/phrases.ts';
+import { phraseCounts } from './gate/result.ts';
 import type { BlockingRow, GateResult, RunResult, SmokeResult, StageResult } from './model.ts';
 import {
   phraseCoverage,
@@ -20,28 +22,88 @@ const MARKS: Record<StageResult['status'], string> = {
 
 export function renderSummary(run: RunResult): string {
   const shown = run.stages.filter(({ status, reason }) => status !== 'skipped' || reason !== NOT_ASKED);
-  const [image, delivered] = [phraseImage(run), phraseDelivery(run)];
-  return [
+  const paragraphs = [
     `## ${run.verdict === 'passed' ? '✅' : '❌'} ${run.function}: ${escapeMarkdown(phraseVerdict(run))}`,
-    '',
+    shown.map(({ name, status }) => `${MARKS[status]} ${name}`).join(' · '),
+    reasonLines(run, shown).join('\n'),
+    ...factLines(run),
+  ];
+  const details = [
+    ...fold('What failed', [
+      ...shown.filter(({ status }) => status === 'failed').flatMap(failure),
+      ...(run.capsule === null ? [] : [`Capsule: ${escapeMarkdown(phraseReplay(run.capsule))}`]),
+    ]),
+    ...fold('Stages', stagesSection(shown)),
+    ...(run.gate === null ? [] : fold(`Findings: ${phraseCounts(run.gate.outcomes) || 'none'}`, gateSection(run.gate))),
+    ...(run.smoke === null ? [] : smokeSection(run.smoke)),
+    ...fold(
+      'Stand-ins',
+      phraseStandIns(run).map((line) => `- ${escapeMarkdown(line)}`),
+    ),
+    ...fold('Steps', shown.flatMap(steps)),
+  ];
+  return `${[...paragraphs.filter((text) => text !== ''), ...details].join('\n\n')}\n`;
+}
+
+/** With the verdict, the stages and the four facts there are ten lines at most. */
+const MOST_REASONS = 4;
+/** A line is to be read, not to be scrolled through. */
+const LONGEST_REASON = 240;
+
+/** Why it could not be carried out, what failed, what was not evaluated, what a reviewer has to know: a line each, the worst first. */
+function reasonLines({ error, gate }: RunResult, shown: readonly StageResult[]): string[] {
+  const of = (wanted: StageResult['status']) => shown.filter(({ status }) => status === wanted);
+  const reasons = [
+    ...(error === null ? [] : [`**${clip(error.message)}**`, `hint: ${clip(error.hint)}`]),
+    ...of('failed').map((stage) => `${MARKS.failed} **${stage.name}**: ${clip(whyFailed(stage))}`),
+    ...of('not evaluated').map((stage) => `${MARKS['not evaluated']} **${stage.name}**: ${clip(stage.reason ?? '')}`),
+    ...(gate === null || gate.policyChanges.length === 0
+      ? []
+      : [
+          `${MARKS['not evaluated']} this change decides otherwise than ${gate.policyFrom} in ${clip(gate.policyChanges.join(', '))}`,
+        ]),
+  ];
+  const left = reasons.length - MOST_REASONS;
+  const kept = left > 0 ? [...reasons.slice(0, MOST_REASONS - 1), `… and ${left + 1} more, below`] : reasons;
+  return kept.map((line) => `- ${line}`);
+}
+
+/** The reason, and the first line that a tool said of it. */
+function whyFailed({ steps, reason }: StageResult): string {
+  const said = steps.flatMap(({ firstErrors }) => firstErrors)[0];
+  return said === undefined ? (reason ?? '') : `${reason} · ${said}`;
+}
+
+function clip(text: string): string {
+  const line = text.replace(/\s*\n\s*/g, ' ');
+  return escapeMarkdown(line.length > LONGEST_REASON ? `${line.slice(0, LONGEST_REASON - 1)}…` : line);
+}
+
+function factLines(run: RunResult): string[] {
+  const [image, delivered, standIns] = [phraseImage(run), phraseDelivery(run), run.standIns.length];
+  return [
+    image === null ? '' : `Image: \`${image}\``,
+    delivered === null ? '' : `Delivery: \`${delivered}\``,
+    standIns === 0
+      ? ''
+      : `⚠️ ${standIns === 1 ? '1 image was' : `${standIns} images were`} stood in for: what was built with one is never published`,
+    sourceLine(run),
+  ];
+}
+
+/** What is read by those alone who open it; nothing, where there is nothing. */
+function fold(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [`<details><summary>${title}</summary>`, lines.join('\n').trimEnd(), '</details>'];
+}
+
+function stagesSection(shown: readonly StageResult[]): string[] {
+  if (shown.length === 0) return [];
+  return [
     '| stage | result | time | tests | covered |',
     '|---|---|---|---|---|',
     ...shown.map(row),
-    '',
-    ...(run.error === null
-      ? []
-      : [`**${escapeMarkdown(run.error.message)}**  `, `hint: ${escapeMarkdown(run.error.hint)}`, '']),
-    ...(image === null ? [] : [`Image: \`${image}\``, '']),
-    ...(delivered === null ? [] : [`Delivery: \`${delivered}\``, '']),
-    ...(run.gate === null ? [] : gateSection(run.gate)),
-    ...(run.smoke === null ? [] : smokeSection(run.smoke)),
-    ...phraseDetails(shown).map((line) => `> ⚠️ ${escapeMarkdown(line)}\n`),
-    ...phraseStandIns(run).map((line) => `> ⚠️ ${escapeMarkdown(line)}\n`),
-    sourceLine(run),
-    ...shown.filter(({ status }) => status === 'failed').flatMap(failure),
-    ...(shown.length > 0 ? ['', '<details><summary>Steps</summary>', '', ...shown.flatMap(steps), '</details>'] : []),
-    '',
-  ].join('\n');
+    ...phraseDetails(shown).map((line) => `\n> ⚠️ ${escapeMarkdown(line)}`),
+  ];
 }
 
 /** The reason of a stage that nobody asked for: not worth a line. */
@@ -61,7 +123,6 @@ function row(stage: StageResult): string {
 
 /** What blocks, where it comes from, what mends it: to be read in ten seconds. */
 function gateSection(gate: GateResult): string[] {
-  const counts = Object.entries(gate.outcomes).map(([outcome, count]) => `${count} ${outcome}`);
   const licences = Object.entries(gate.licences).map(([category, count]) => `${count} ${category}`);
   return [
     ...(gate.rehearsal ? ['**A rehearsal:** nobody vouches for the vulnerability database.', ''] : []),
@@ -76,37 +137,26 @@ function gateSection(gate: GateResult): string[] {
             ? [`… and ${gate.blocking.length - MOST_ROWS} more in verdict.json`, '']
             : []),
         ]),
-    ...(counts.length === 0
-      ? []
-      : [`Findings: ${counts.join(', ')}${licences.length === 0 ? '' : `. Licences: ${licences.join(', ')}`}`, '']),
+    ...(licences.length === 0 ? [] : [`Licences: ${licences.join(', ')}`, '']),
     databaseLine(gate),
-    '',
   ];
 }
 
-/** What was deployed, what was proved, and what the runtime left out: folded, but for what failed. */
+/** What was deployed, what was proved, those that failed first, and what the runtime left out. */
 function smokeSection({ rows, noted, runtime }: SmokeResult): string[] {
-  const failed = rows.filter(({ status }) => status === 'failed');
-  const table = (some: SmokeResult['rows']) => [
-    '| proved | result | time | |',
-    '|---|---|---|---|',
-    ...some.map(({ name, status, seconds, detail }) => {
+  const table = [...rows]
+    .sort((a, b) => Number(b.status === 'failed') - Number(a.status === 'failed'))
+    .map(({ name, status, seconds, detail }) => {
       const said = escapeMarkdown(detail).replaceAll('\n', '<br>');
       return `| ${escapeMarkdown(name)} | ${MARKS[status]} ${status} | ${phraseSeconds(seconds)} | ${said} |`;
-    }),
-    '',
-  ];
-  return [
-    ...(failed.length === 0 ? [] : table(failed)),
-    `<details><summary>Deployed ${DEPLOYED[runtime]}: ${rows.length} checks</summary>`,
-    '',
-    ...table(rows),
-    ...(noted.length === 0 ? [] : ['Not enforced there:', '']),
+    });
+  return fold(`Deployed ${DEPLOYED[runtime]}: ${rows.length} checks`, [
+    '| proved | result | time | |',
+    '|---|---|---|---|',
+    ...table,
+    ...(noted.length === 0 ? [] : ['', 'Not enforced there:', '']),
     ...noted.map(({ key, services, why }) => `- \`${key}\` of ${services.join(', ')}: ${escapeMarkdown(why)}`),
-    '',
-    '</details>',
-    '',
-  ];
+  ]);
 }
 
 const DEPLOYED = { session: "in the engine's session", compose: 'by Docker Compose' } as const;
@@ -140,11 +190,12 @@ function sourceLine(run: RunResult): string {
 
 function failure(stage: StageResult): string[] {
   const failed = stage.steps.filter(({ exitCode }) => exitCode !== 0);
+  if (failed.length === 0) return [`**${stage.name}**: ${escapeMarkdown(stage.reason ?? '')}`, ''];
   return failed.flatMap((step) => [
-    '',
     `**${stage.name}**: \`${step.command}\` ended with ${step.exitCode}`,
     '',
     ...fenced(step.firstErrors),
+    '',
   ]);
 }
 

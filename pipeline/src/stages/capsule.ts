@@ -16,12 +16,13 @@ import {
 } from '../core/capsule/manifest.ts';
 import { isCaptured, type Needs, needsOf } from '../core/capsule/needs.ts';
 import { lockedPackages } from '../core/capsule/packages.ts';
+import { SOURCE } from '../core/ignore.ts';
 import type { CapsuleResult, RunResult, StageName, StageResult } from '../core/model.ts';
 import type { PackSpec } from '../oci/capsule.ts';
 import { type PinName, pinned } from '../pins.ts';
 import type { RunContext } from './context.ts';
 import { contentsIfAny, notToBeHad } from './engine.ts';
-import { ENVIRONMENT, INSTALLS, type InstallName, NPM_CACHE, nodeContainer, SOURCE } from './install.ts';
+import { ENVIRONMENT, INSTALLS, type InstallName, NPM_CACHE, nodeContainer } from './install.ts';
 import type { Known } from './known.ts';
 import { settled } from './settled.ts';
 

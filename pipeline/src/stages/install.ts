@@ -1,10 +1,10 @@
 // Installs what the stages need, each set once, from its lock file: the tools, the service's packages, and those it ships with.
 import type { Container, Directory } from '@dagger.io/dagger';
+import { SOURCE } from '../core/ignore.ts';
 import { SERVICE } from '../core/service.ts';
 import type { RunContext } from './context.ts';
 import { type Ran, runStep } from './step.ts';
 
-export const SOURCE = '/src';
 export const SERVICE_SOURCE = `${SOURCE}/${SERVICE.folder}`;
 
 const MANIFESTS = ['package.json', 'package-lock.json', '.npmrc'];

@@ -1,9 +1,10 @@
 // Lint: formatter and linter over everything, and the type check of every package, side by side.
 import type { Container } from '@dagger.io/dagger';
+import { SOURCE } from '../core/ignore.ts';
 import type { StageResult } from '../core/model.ts';
 import { SERVICE } from '../core/service.ts';
 import type { RunContext } from './context.ts';
-import { SERVICE_SOURCE, SOURCE } from './install.ts';
+import { SERVICE_SOURCE } from './install.ts';
 import { pipelineSource } from './source.ts';
 import { runStep } from './step.ts';
 import { timedStage } from './timed.ts';

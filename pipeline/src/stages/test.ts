@@ -2,12 +2,13 @@
 import { type Container, dag } from '@dagger.io/dagger';
 import { parseCoverage } from '../core/coverage.ts';
 import { reasonOf } from '../core/errors.ts';
+import { SOURCE } from '../core/ignore.ts';
 import { countTests, parseJunit, type SuiteCases, type TestCase } from '../core/junit.ts';
 import type { Coverage, StageResult, SuiteResult } from '../core/model.ts';
 import { SERVICE } from '../core/service.ts';
 import type { RunContext } from './context.ts';
 import { contentsIfAny } from './engine.ts';
-import { SERVICE_SOURCE, SOURCE } from './install.ts';
+import { SERVICE_SOURCE } from './install.ts';
 import { pipelineSource } from './source.ts';
 import { runStep, stepFolder } from './step.ts';
 import { timedStage } from './timed.ts';

@@ -1,8 +1,10 @@
 // Reading test reports as real tools write them, and writing one for the whole run.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { validateXML } from 'xmllint-wasm';
 import { countTests, parseJunit, renderJunit, type TestCase } from '../../src/core/junit.ts';
 import { escapeXml, parseXml } from '../../src/core/xml.ts';
+import { REPORTS } from '../reports.ts';
 import { failedStage, run, stage, step } from './make.ts';
 
 const fixture = (name: string) => readFileSync(new URL(`./fixtures/${name}.xml`, import.meta.url), 'utf8');
@@ -86,7 +88,29 @@ for (const [name, input, counts] of merged) {
   test(`one report: ${name}`, () => {
     const text = renderJunit(...input);
     expect(countTests(parseJunit(text))).toEqual(counts);
-    const root = parseXml(text).attributes;
-    expect({ total: Number(root.tests), failed: Number(root.failures), skipped: Number(root.skipped) }).toEqual(counts);
+    const { attributes, children } = parseXml(text);
+    const skipped = children.reduce((sum, suite) => sum + Number(suite.attributes.skipped), 0);
+    expect({ total: Number(attributes.tests), failed: Number(attributes.failures), skipped }).toEqual(counts);
   });
 }
+
+// What Jenkins checks reports by, and is stricter than other readers.
+const schema = readFileSync(new URL('../fixtures/junit/junit-10.xsd', import.meta.url), 'utf8');
+const faultsOf = async (xml: string) =>
+  (await validateXML({ xml: { fileName: 'junit.xml', contents: xml }, schema })).errors.map(({ message }) => message);
+
+const written: [name: string, xml: string][] = [
+  ...merged.map(([name, input]): [string, string] => [name, renderJunit(...input)]),
+  ...Object.entries(REPORTS).map(([name, { run, suites }]): [string, string] => [name, renderJunit(run, suites)]),
+];
+test.for(written)('valid by Jenkins’ schema: %s', async ([, xml]) => expect(await faultsOf(xml)).toEqual([]));
+
+test('the schema is one that refuses', async () => {
+  const strange = renderJunit(run(), new Map()).replace('<testsuites ', '<testsuites skipped="1" ');
+  expect(await faultsOf(strange)).toEqual([expect.stringContaining("The attribute 'skipped' is not allowed")]);
+});
+
+test('what was not evaluated says why', () => {
+  const open = stage({ status: 'not evaluated', steps: [], reason: 'no database' });
+  expect(renderJunit(run({ stages: [open] }), new Map())).toContain('<skipped message="no database"/>');
+});

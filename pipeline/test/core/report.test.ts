@@ -1,11 +1,12 @@
 // A run as people read it: the failure in about ten lines, the summary, the files of a report.
 import { describe, expect, test } from 'vitest';
 import { parseJunit, renderJunit } from '../../src/core/junit.ts';
-import type { RunResult, SmokeRow, StageResult } from '../../src/core/model.ts';
+import { type RunResult, type SmokeRow, STAGES, type StageResult } from '../../src/core/model.ts';
 import { phraseFailure, phraseStage, phraseVerdict } from '../../src/core/phrases.ts';
 import { renderReport } from '../../src/core/report.ts';
 import { runResult } from '../../src/core/result.ts';
 import { renderSummary } from '../../src/core/summary.ts';
+import { REPORTS } from '../reports.ts';
 import { failedStage, image, run, stage, step } from './make.ts';
 
 const suite = {
@@ -87,6 +88,90 @@ test('the summary is loud about stand-ins', () => {
   expect(text).toContain('stand-in for x/node:1');
 });
 
+/** What is not folded. */
+const unfolded = (text: string) =>
+  text
+    .replace(/<details>[\s\S]*?<\/details>/g, '')
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+
+const open = stage({ name: 'scan', status: 'not evaluated', steps: [], reason: `no database: ${'x'.repeat(300)}` });
+const summaries: [name: string, run: RunResult, lines: string[]][] = [
+  [
+    'passed, delivered',
+    REPORTS.passed.run,
+    [
+      '## ✅ cd: passed in 52.4 s, but not evaluated: smoke',
+      '✅ install · ✅ lint · ✅ test · ✅ build · ✅ scan · ✅ gate · ✅ publish · ⚠️ smoke',
+      '- ⚠️ **smoke**: 6 of 7 checks passed',
+      expect.stringMatching(/^Image: `sha256:44c4bb1c/),
+      expect.stringMatching(/^Delivery: `localhost:5000/),
+      '⚠️ 1 image was stood in for: what was built with one is never published',
+      'Source: `0123456789ab` on `main`, embedded engine',
+    ],
+  ],
+  [
+    'failed in three ways',
+    REPORTS.failed.run,
+    [
+      '## ❌ ci: failed in 34.9 s: lint, test, gate',
+      '✅ install · ❌ lint · ❌ test · ✅ build · ✅ scan · ❌ gate',
+      '- ❌ **lint**: biome: exit 1, types-pipeline: exit 2 · package.json format: File content differs from formatting output',
+      expect.stringMatching(/^- ❌ \*\*test\*\*: service: exit 1 · test\/broken\.test\.ts: Error: Cannot find module/),
+      expect.stringMatching(/^- ❌ \*\*gate\*\*: 1 vulnerability: CVE-2019-10744/),
+      expect.stringMatching(/^Image: /),
+      'Source: `8cb89de2fa60` on `lodash`, with changes that are not committed, embedded engine',
+    ],
+  ],
+  [
+    'a stage that was not evaluated, strictly',
+    run({ strict: true, verdict: 'failed', exitCode: 1, stages: [open] }),
+    [
+      '## ❌ ci: failed in 3.0 s: not all was evaluated (--strict)',
+      '⚠️ scan',
+      `- ⚠️ **scan**: no database: ${'x'.repeat(226)}…`,
+      'Source: `0123456789ab` on `main`, embedded engine',
+    ],
+  ],
+  [
+    'one that could not be carried out',
+    run({ verdict: 'error', stages: [], error: { code: 'NO_ENGINE', message: 'nothing runs', hint: 'get one' } }),
+    [
+      '## ❌ ci: stopped after 3.0 s: nothing runs',
+      '- **nothing runs**',
+      '- hint: get one',
+      'Source: `0123456789ab` on `main`, embedded engine',
+    ],
+  ],
+];
+test.for(summaries)('the summary in short: %s', ([, given, lines]) =>
+  expect(unfolded(renderSummary(given))).toEqual(lines),
+);
+
+test('the summary says that a pull request brings another policy, where nobody overlooks it', () => {
+  const { gate } = REPORTS.passed.run;
+  const changed = run({ gate: gate && { ...gate, policyChanges: ['policy/gate.yaml', 'policy/vex/own.json'] } });
+  const line = '- ⚠️ this change decides otherwise than the base branch in policy/gate.yaml, policy/vex/own.json';
+  expect(unfolded(renderSummary(changed))).toContain(line);
+});
+
+test('the summary says how to replay what failed', () =>
+  expect(renderSummary(REPORTS.failed.run)).toMatch(
+    /<summary>What failed<[\s\S]*\nCapsule: capsule-lint-test-gate\.tar \(131\.2 MB\); .*\n\n<\/details>/,
+  ));
+
+test('whatever happens, the summary has ten lines at most that are not folded, and none is long', () => {
+  const stages = STAGES.map((name, index) => ({ ...(index % 2 ? failedStage() : open), name }));
+  const { image: built, delivery, standIns } = REPORTS.passed.run;
+  const error = { code: 'NO_SPACE', message: 'long '.repeat(99), hint: 'a\nb' } as const;
+  const text = renderSummary(run({ ...REPORTS.failed.run, stages, image: built, delivery, standIns, error }));
+  const lines = unfolded(text);
+  expect(lines).toHaveLength(10);
+  expect(lines).toContain('- … and 12 more, below');
+  for (const line of lines.filter((each) => each.startsWith('- '))) expect(line.length).toBeLessThan(300);
+  for (const { name } of stages) expect(text).toContain(`| ${name} | `);
+});
+
 test('text of others is not taken for Markdown', () => {
   const error = { code: 'BAD_MANIFEST' as const, message: 'a | b <script>', hint: '`x`' };
   expect(renderSummary(run({ verdict: 'error', error }))).toContain('a \\| b \\<script\\>');
@@ -99,6 +184,7 @@ test('a report holds all its files', () => {
     'junit.xml',
     'summary.md',
     'report.html',
+    'annotations.txt',
     'exit-code',
     'logs/lint-biome.log',
   ]);
@@ -165,10 +251,11 @@ describe('what a smoke proved', () => {
     ]);
   });
 
-  test('the summary shows it before everything else, and says what was not enforced', () => {
+  test('the summary shows it before all that was proved, and says what was not enforced', () => {
     const text = renderSummary(red);
     const line = '| app is healthy | ❌ failed | 34.0 s | not within 34 s; it last said:<br>refused |';
-    expect(text.indexOf(line)).toBeLessThan(text.indexOf('<details><summary>Deployed in'));
+    expect(text).toContain(`|---|---|---|---|\n${line}\n`);
+    expect(text).toContain('- ❌ **smoke**: 1 of 3 checks passed; failed: app is healthy\n');
     expect(text).toContain('| grafana is healthy | ⚠️ not evaluated | 0.0 s | cannot have grafana |');
     expect(text).toContain('- `restart` of app, nginx: what ends stays ended');
   });

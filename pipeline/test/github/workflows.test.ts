@@ -19,6 +19,7 @@ const COMMANDS = [
   /^npx tsx pipeline\/ci\.ts [^;&|<>`]+$/,
   /^dagger call [^;&|<>`]+ report export --path \w+$/,
   /^cat \w+\/summary\.md >> "\$GITHUB_STEP_SUMMARY"$/,
+  /^cat \w+\/annotations\.txt$/,
   /^echo '::notice::[^']+'$/,
   /^exit "\$\(cat \w+\/exit-code\)"$/,
 ];
@@ -26,6 +27,12 @@ for (const { id, run } of SCRIPTS) {
   test(`${id} runs one command: ${run.slice(0, 60)}`, () =>
     expect(COMMANDS.filter((command) => command.test(run))).toHaveLength(1));
 }
+
+test('what failed in a pull request is shown on its lines, whatever the verdict', () => {
+  const shown = STEPS.filter(({ step }) => step.run === 'cat out/annotations.txt');
+  expect(shown.map(({ id }) => id)).toEqual(['ci.yml: ci']);
+  expect(shown[0]?.step.if).toBe("${{ !cancelled() && hashFiles('out/annotations.txt') != '' }}");
+});
 
 test('what is called are these functions', () => {
   expect(CALLS.map(({ id, name }) => `${id} ${name}`)).toEqual([

@@ -29,9 +29,8 @@ async function doctor(before: readonly string[], args: readonly string[], env: E
 test('this machine, where the tests of the engine run, has what the engine needs', async () => {
   const { rows, canRun, exitCode } = await doctor([], []);
   const status = (check: string) => [check, rows.get(check)?.status];
-  expect(['node', 'git', 'engine', 'programs', 'runtime', 'kernel', 'network'].map(status)).toEqual(
-    ['node', 'git', 'engine', 'programs', 'runtime', 'kernel', 'network'].map((check) => [check, 'ok']),
-  );
+  const needed = ['node', 'git', 'engine', 'programs', 'runtime', 'namespaces', 'kernel', 'network'];
+  expect(needed.map(status)).toEqual(needed.map((check) => [check, 'ok']));
   expect(rows.get('ids')?.status).toBe(isRoot ? 'unasked' : 'ok');
   if (!isRoot)
     expect(rows.get('limits')).toMatchObject({ status: 'warning', found: expect.stringContaining('not enforced') });
@@ -66,6 +65,21 @@ test.runIf(isRoot)('without a network: said soon, with the way out (needs root, 
   expect(rows.get('packages')?.status).toBe('warning');
   expect(rows.get('kernel')?.status).toBe('ok');
 });
+
+test.runIf(isRoot)(
+  'without user namespaces: the setting that has them again (needs root, to forbid them)',
+  async () => {
+    // The limit of a namespace inside the machine's first one, so that nobody else has it.
+    const forbid = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"';
+    const { rows, exitCode } = await doctor(['unshare', '--user', '--map-root-user', 'sh', '-c', forbid, 'sh'], []);
+    expect(exitCode).toBe(3);
+    expect(rows.get('namespaces')).toMatchObject({
+      status: 'blocked',
+      mend: 'sudo sysctl -w user.max_user_namespaces=15000',
+    });
+    expect(rows.get('kernel')?.status).toBe('unasked');
+  },
+);
 
 test('with --offline, an empty cache is the only wall', async () => {
   const { rows, exitCode } = await doctor([], ['--offline']);

@@ -1,8 +1,9 @@
 // What a person sees when something is wrong: which stage, which command, the first real errors, and what to do.
+import { readFileSync } from 'node:fs';
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { add, ci, copyOfRepository, edit, resultOf, temporaryFolder } from './support.ts';
+import { add, ci, copyOfRepository, edit, type Ran, resultOf, temporaryFolder } from './support.ts';
 
 let repository: string;
 beforeEach(async () => {
@@ -24,6 +25,11 @@ describe('a stage fails', () => {
       ),
       '  whole log: out/logs/test-service.log',
       '  again:     npx tsx pipeline/ci.ts test',
+    ]);
+    expect(annotations(run)).toEqual([
+      expect.stringMatching(
+        /^::error file=service\/test\/config\.test\.ts,line=\d+,col=\d+,title=test\/config\.test\.ts > the broken one::expected 2 to be 3/,
+      ),
     ]);
     const again = await ci(repository, ['test']);
     expect(again.exitCode).toBe(1);
@@ -47,6 +53,14 @@ describe('a stage fails', () => {
     expect(shown).toContainEqual(expect.stringMatching(/^ {4}src\/about\.ts\(\d+,\d+\): error TS2322: Type 'string'/));
     expect(shown).toContain('  whole log: out/logs/lint-types-service.log');
     expect(shown.length).toBeLessThanOrEqual(12);
+    expect(annotations(run)).toEqual([
+      expect.stringMatching(
+        /^::error file=pipeline\/src\/core\/broken\.ts,line=2,col=3,title=lint%3A biome::lint\/suspicious\/noDebugger: /,
+      ),
+      expect.stringMatching(
+        /^::error file=service\/src\/about\.ts,line=\d+,col=\d+,title=lint%3A types-service::error TS2322: Type 'string'/,
+      ),
+    ]);
   });
 
   test('a package that cannot be installed ends the run after install', async () => {
@@ -112,4 +126,9 @@ function lines(text: string, start: string): string[] {
   const all = text.split('\n');
   const from = all.findIndex((line) => line.startsWith(start));
   return all.slice(from, all.indexOf('', from));
+}
+
+/** What GitHub would show on the lines of a pull request. */
+function annotations({ output }: Ran): string[] {
+  return readFileSync(join(output, 'annotations.txt'), 'utf8').split('\n').slice(0, -1);
 }

@@ -118,6 +118,9 @@ describe('a run that is evaluated', () => {
     const lock = (await readFile(join(repository, 'service/package-lock.json'), 'utf8')).split('\n');
     expect([first.ruleId, artifactLocation.uri]).toEqual(['CVE-2019-10744', 'service/package-lock.json']);
     expect(lock[region.startLine - 1]).toContain('"node_modules/lodash"');
+    expect(await readFile(join(run.output, 'annotations.txt'), 'utf8')).toContain(
+      `::error file=service/package-lock.json,line=${region.startLine},title=CVE-2019-10744 in lodash 4.17.4::CRITICAL `,
+    );
     const before = join(await temporaryFolder('before'), 'verdict.json');
     await cp(join(run.output, 'verdict.json'), before);
     const capsule = join(run.output, 'capsule-gate.tar');

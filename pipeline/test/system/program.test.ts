@@ -51,7 +51,7 @@ test.concurrent('with -v, the cause is printed, and no stack', patient, async ({
   expect(stderr).toMatch(/^error: .*\nhint: .*\ncause: "x" is not a mirror\n$/);
 });
 
-const REPORT = ['exit-code', 'junit.xml', 'logs', 'report.html', 'result.json', 'summary.md'];
+const REPORT = ['annotations.txt', 'exit-code', 'junit.xml', 'logs', 'report.html', 'result.json', 'summary.md'];
 
 test.concurrent('a run that could not begin says why, and has a report too', patient, async ({ expect }) => {
   const output = join(folder, 'no-engine');
@@ -63,6 +63,21 @@ test.concurrent('a run that could not begin says why, and has a report too', pat
   expect(readdirSync(output).sort()).toEqual(REPORT);
   expect(readFileSync(join(output, 'exit-code'), 'utf8')).toBe('3\n');
 });
+
+test.concurrent(
+  'in GitHub Actions, errors are told as workflow commands, which the report has in any case',
+  patient,
+  async ({ expect }) => {
+    const output = join(folder, 'github');
+    const command = '::error title=NO_ENGINE::a Dagger engine cannot be started: no container runtime answers%0Ahint: ';
+    const none = { PATH: join(folder, 'nothing') };
+    const there = await ci(`lint --engine dagger --output ${output}`, { ...none, GITHUB_ACTIONS: 'true' });
+    expect(there.stdout).toContain(`\n${command}`);
+    const elsewhere = await ci(`lint --engine dagger --output ${output}`, none);
+    expect(elsewhere.stdout).not.toContain('::error');
+    expect(readFileSync(join(output, 'annotations.txt'), 'utf8')).toContain(command);
+  },
+);
 
 test.concurrent('with --json, stdout is the result and nothing else', patient, async ({ expect }) => {
   const output = join(folder, 'json');

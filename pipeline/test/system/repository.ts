@@ -55,9 +55,9 @@ export function command(args: readonly string[]): [program: string, args: string
   return [process.execPath, ['--import', 'tsx', 'pipeline/ci.ts', ...args]];
 }
 
-/** The environment of a run: nothing of a session or engine that this process may be in. */
+/** The environment of a run: nothing of a session, an engine or GitHub's that this process may be in. */
 export function environment(more: Environment = {}): NodeJS.ProcessEnv {
-  const { DAGGER_SESSION_PORT: _port, DAGGER_SESSION_TOKEN: _token, ...env } = process.env;
+  const { DAGGER_SESSION_PORT: _port, DAGGER_SESSION_TOKEN: _token, GITHUB_ACTIONS: _github, ...env } = process.env;
   return { ...env, CI: 'true', NO_COLOR: '1', ...more };
 }
 

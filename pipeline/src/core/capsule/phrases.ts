@@ -5,8 +5,13 @@ import { phraseFingerprint } from './fingerprint.ts';
 import { type CapsuleManifest, IMAGE_INPUT, PACKAGES_FILE, SOURCE_FOLDER } from './manifest.ts';
 
 /** `capsule: out/capsule-test.tar (142.1 MB): npx tsx pipeline/ci.ts replay out/capsule-test.tar` */
-export function phraseCapsuleFile({ file, bytes }: CapsuleResult, output: string): string {
-  return `capsule: ${output}/${file} (${phraseBytes(bytes)}); the same, offline, anywhere: ${COMMAND} replay ${output}/${file}`;
+export function phraseCapsuleFile(capsule: CapsuleResult, output: string): string {
+  return `capsule: ${phraseReplay({ ...capsule, file: `${output}/${capsule.file}` })}`;
+}
+
+/** By its name in the output folder, for what lies beside it. */
+export function phraseReplay({ file, bytes }: CapsuleResult): string {
+  return `${file} (${phraseBytes(bytes)}); the same, offline, anywhere: ${COMMAND} replay ${file}`;
 }
 
 export function phraseCapsule(file: string, manifest: CapsuleManifest): string[] {

@@ -29,7 +29,11 @@ export function gateResult({ verdict, inputs, policyChanges, licences }: GateAcc
 
 function row(finding: Finding): BlockingRow {
   const { severity, kind, id, title, url, fixedIn } = finding;
-  return { severity, kind, id, thing: phraseThing(finding), title, url, from: originOf(finding), fixedIn };
+  const source = finding.places.find((place) => place.in === 'source');
+  return {
+    ...{ severity, kind, id, thing: phraseThing(finding), title, url, from: originOf(finding), fixedIn },
+    place: source === undefined ? null : { file: source.file, line: source.line },
+  };
 }
 
 /** Whose turn it is: the base image's, a dependency's, or the author's of a line. */
@@ -53,10 +57,15 @@ function countBy<T, K extends string>(
 /** `12 findings: 9 below, 2 accepted, 1 vex`. */
 export function phraseOutcomes(decisions: readonly Decision[]): string {
   if (decisions.length === 0) return 'no findings';
-  const counts = Object.entries(countBy(decisions, ({ outcome }) => outcome)).map(
-    ([outcome, count]) => `${count} ${WORDS[outcome as Decision['outcome']]}`,
-  );
-  return `${decisions.length} finding${decisions.length === 1 ? '' : 's'}: ${counts.join(', ')}`;
+  const counts = phraseCounts(countBy(decisions, ({ outcome }) => outcome));
+  return `${decisions.length} finding${decisions.length === 1 ? '' : 's'}: ${counts}`;
+}
+
+/** `9 below the threshold, 2 accepted, 1 not affected (VEX)`; nothing where there is nothing. */
+export function phraseCounts(outcomes: GateResult['outcomes']): string {
+  return Object.entries(outcomes)
+    .map(([outcome, count]) => `${count} ${WORDS[outcome as Decision['outcome']]}`)
+    .join(', ');
 }
 
 const WORDS: Record<Decision['outcome'], string> = {

@@ -1,4 +1,6 @@
 // out/report.html: a run in one file that needs nothing else. Verdict first, then what blocks, when it all happened, and every log.
+import { phraseReplay } from '../capsule/phrases.ts';
+import { phraseCounts } from '../gate/result.ts';
 import type { SuiteCases } from '../junit.ts';
 import type { GateResult, ReportTexts, RunResult, SmokeResult, StageResult, Status, StepResult } from '../model.ts';
 import {
@@ -8,6 +10,7 @@ import {
   phraseImage,
   phraseSeconds,
   phraseStandIns,
+  phraseStep,
   phraseVerdict,
 } from '../phrases.ts';
 import { NOT_ASKED } from '../summary.ts';
@@ -71,7 +74,7 @@ function failure(stage: StageResult): Markup {
   return html`<section><h2>${stage.name} failed</h2>${failed.length === 0 ? html`<p>${stage.reason}</p>` : null}${failed.map(
     (
       step,
-    ) => html`<p><code>${step.command}</code> ended with ${step.exitCode}: <a href="#${anchorOf(step)}">its log</a></p>
+    ) => html`<p><code>${step.command}</code> ended with ${step.exitCode}: <a href="#${anchorOf(step)}">log of ${step.name}</a></p>
 ${step.firstErrors.length === 0 ? null : html`<pre>${step.firstErrors.join('\n')}</pre>`}`,
   )}</section>
 `;
@@ -86,7 +89,7 @@ function remarks(shown: readonly StageResult[]): Markup | null {
 function standIns(run: RunResult): Markup | null {
   const lines = phraseStandIns(run);
   if (lines.length === 0) return null;
-  return html`<details><summary><b>${lines.length} images were stood in for</b>: what was built with one is never published</summary><ul>${lines.map((line) => html`<li>${line}</li>`)}</ul></details>`;
+  return html`<details><summary><b>${lines.length === 1 ? '1 image was' : `${lines.length} images were`} stood in for</b>: what was built with one is never published</summary><ul>${lines.map((line) => html`<li>${line}</li>`)}</ul></details>`;
 }
 
 function stages(shown: readonly StageResult[]): Markup {
@@ -109,12 +112,11 @@ function suitesOf({ suites }: StageResult): string {
 }
 
 function findings({ blocking, outcomes, database, rehearsal, policyFrom }: GateResult): Markup {
-  const counts = Object.entries(outcomes).map(([outcome, count]) => `${count} ${outcome}`);
   const told =
     database === null
       ? 'no vulnerability database'
       : `database of ${database.updatedAt.slice(0, 10)}, ${database.origin}`;
-  return html`<section><h2>Findings</h2><p>${counts.join(', ') || 'none'} · ${told} · policy of ${policyFrom}${rehearsal ? ' · a rehearsal' : null}</p>${
+  return html`<section><h2>Findings</h2><p>${phraseCounts(outcomes) || 'none'} · ${told} · policy of ${policyFrom}${rehearsal ? ' · a rehearsal' : null}</p>${
     blocking.length === 0
       ? null
       : html`<table><caption>What counts</caption><thead><tr><th scope="col">severity</th><th scope="col">finding</th><th scope="col">in</th><th scope="col">from</th><th scope="col">mended in</th></tr></thead><tbody>
@@ -127,7 +129,7 @@ ${blocking.slice(0, MOST).map(
     thing,
     from,
     fixedIn,
-  }) => html`<tr><td>${severity}</td><td>${/^https:/.test(url ?? '') ? html`<a href="${url}">${id}</a>` : id} ${title}</td><td>${thing}</td><td>${from}</td><td>${fixedIn ?? 'nothing yet'}</td></tr>
+  }) => html`<tr><td class="word">${severity}</td><td>${/^https:/.test(url ?? '') ? html`<a href="${url}">${id}</a>` : id} ${title}</td><td data-name="in">${thing}</td><td data-name="from">${from}</td><td data-name="mended in">${fixedIn ?? 'nothing yet'}</td></tr>
 `,
 )}</tbody></table>`
   }</section>`;
@@ -168,12 +170,12 @@ function timeline(run: RunResult): Markup | null {
     from,
     to,
     isCritical,
-  }: Bar) => html`<tr${isCritical ? html` class="critical"` : null}><th scope="row">${stage}: ${step.name}</th><td class="number">${phraseSeconds(from)}</td><td class="number">${phraseSeconds(step.seconds)}</td><td class="lane"><i style="left:${percent(from)};width:${percent(to - from)}"></i></td></tr>
+  }: Bar) => html`<tr${isCritical ? html` class="critical"` : null}><th scope="row">${stage}: ${step.name}</th><td class="number" data-name="after">${phraseSeconds(from)}</td><td class="number">${phraseSeconds(step.seconds)}</td><td class="lane"><i style="left:${percent(from)};width:${percent(to - from)}"></i></td></tr>
 `;
-  return html`<section><h2>When</h2>${
+  return html`<section id="when"><h2>When</h2>${
     bars.length === 0
       ? null
-      : html`<table><caption>Bold is what the end waited for, by the clock.</caption><thead><tr><th scope="col">step</th><th scope="col" class="number">began after</th><th scope="col" class="number">took</th><th scope="col" class="lane">of ${phraseSeconds(seconds)}</th></tr></thead><tbody>
+      : html`<table class="when"><caption>Bold is what the end waited for, by the clock.</caption><thead><tr><th scope="col">step</th><th scope="col" class="number">began after</th><th scope="col" class="number">took</th><th scope="col" class="lane">of ${phraseSeconds(seconds)}</th></tr></thead><tbody>
 ${bars.map(row)}</tbody></table>`
   }${cached.length === 0 ? null : html`<p>From the cache: ${cached.map(({ stage, step }) => `${stage}: ${step.name}`).join(', ')}</p>`}</section>`;
 }
@@ -186,6 +188,7 @@ function facts(run: RunResult): Markup {
     ['released before', run.delivery?.previous ?? null],
     ...run.scanners.map(({ name, version, image }): [string, string] => [name, `${version}, ${image}`]),
     ['database', run.gate?.database?.digest ?? null],
+    ['capsule', run.capsule === null ? null : phraseReplay(run.capsule)],
     ['commit', run.source.commit],
     ['engine', run.engine === null ? null : `${run.engine.kind}: ${run.engine.why}`],
     ['strict', run.strict ? 'yes' : 'no'],
@@ -201,7 +204,7 @@ function logSection(shown: readonly StageResult[], logs: ReportTexts): Markup | 
     ({
       stage,
       step,
-    }) => html`<details id="${anchorOf(step)}"${step.exitCode === 0 ? null : html` open`}><summary>${stage.name}: ${step.name}${step.exitCode === 0 ? null : html`, exit ${step.exitCode}`}</summary><p><code>${step.command}</code></p>${logOf(step, logs)}</details>
+    }) => html`<details id="${anchorOf(step)}"${step.exitCode === 0 ? null : html` open`}><summary>${stage.name}: ${phraseStep(step)}</summary><p><code>${step.command}</code></p>${logOf(step, logs)}</details>
 `,
   )}</section>`;
 }

@@ -16,10 +16,15 @@ table { border-collapse: collapse; width: 100%; } caption { text-align: left; co
 th, td { text-align: left; vertical-align: top; padding: 0.3125rem 0.75rem 0.3125rem 0; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
 thead th { overflow-wrap: normal; border-top: 0; color: var(--soft); font-weight: 400; font-size: 0.875rem; } .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .lane { position: relative; min-width: 12rem; width: 55%; } .lane i { position: absolute; top: 0.625rem; height: 0.75rem; min-width: 2px; border-radius: 2px; background: var(--bar); }
-.critical .lane i { background: var(--path); } .critical th { font-weight: 700; } tbody th { font-weight: 400; overflow-wrap: normal; min-width: 5.5rem; } ul { margin: 0.5rem 0; padding-left: 1.25rem; }
-pre { margin: 0.25rem 0; padding: 0.75rem; background: var(--panel); overflow: auto; max-height: 32rem; font: 0.8125rem/1.45 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
+.critical .lane i { background: var(--path); } .critical th { font-weight: 700; } tbody th { font-weight: 400; overflow-wrap: normal; min-width: 5.5rem; } .word { overflow-wrap: normal; } ul { margin: 0.5rem 0; padding-left: 1.25rem; }
+pre { margin: 0.25rem 0; padding: 0.75rem; background: var(--panel); font: 0.8125rem/1.45 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 code { font: 0.875em ui-monospace, monospace; overflow-wrap: anywhere; } details { border-top: 1px solid var(--line); } summary { padding: 0.3125rem 0; cursor: pointer; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.25rem 1rem; margin: 0; } dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-@media (max-width: 40rem) { .lane { display: none; } dl { grid-template-columns: 1fr; } }
-@media print { body { max-width: none; } pre { max-height: none; } }
+@media (max-width: 40rem) {
+  dl { grid-template-columns: 1fr; } dd { margin-bottom: 0.5rem; } table, caption, tbody { display: block; }
+  thead { position: absolute; clip-path: inset(50%); } tbody tr { display: grid; grid-template-columns: 1fr auto auto; padding: 0.3125rem 0; border-top: 1px solid var(--line); }
+  tbody th, tbody td { border: 0; padding: 0; grid-column: 1 / -1; } tbody th { grid-area: 1 / 1; font-weight: 600; } .when tr:not(.critical) th { font-weight: 400; } tbody .number { grid-row: 1; grid-column: auto; padding-left: 0.75rem; }
+  td[data-name]::before { content: attr(data-name) ' '; color: var(--soft); } .lane { width: auto; height: 1.25rem; } .lane i { top: 0.25rem; }
+}
+@media print { body { max-width: none; } }
 `;

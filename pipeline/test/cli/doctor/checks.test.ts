@@ -6,7 +6,7 @@ import type { Facts } from '../../../cli/doctor/facts.ts';
 import { OLDEST_NODE } from '../../../cli/doctor/place.ts';
 import { renderRows } from '../../../cli/doctor/render.ts';
 import { PipelineError } from '../../../src/core/errors.ts';
-import { DEBIAN, facts, NOW, NPM, place, probe } from './make.ts';
+import { DEBIAN, facts, features, NOW, NPM, place, probe } from './make.ts';
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -29,6 +29,10 @@ const proxy = (value: string, name = 'HTTPS_PROXY') => ({ proxies: [{ name, valu
 const login = (kind: 'password' | 'identity' | 'helper' | 'none' | 'broken') => ({
   credentials: { file: 'config.json', registries: [{ registry: 'ghcr.io', kind }] },
 });
+
+const APPARMOR = 'kernel.apparmor_restrict_unprivileged_userns';
+const refusal = { message: 'users cannot make namespaces here', hint: 'run it as root' };
+const noStep = { ...probe, step: { message: 'mount: overlay: no such device' } };
 
 type Case = [name: string, over: Partial<Facts>, check: CheckName, status: string, found: RegExp, mend: RegExp | null];
 const cases: Case[] = [
@@ -163,13 +167,62 @@ const cases: Case[] = [
     /^sudo sysctl x=0$/,
   ],
   [
-    'a step that does not run',
-    { probe: { ...probe, step: { message: 'mount: overlay: no such device' } } },
-    'kernel',
+    'AppArmor, by its setting',
+    { isRoot: false, probe: refusal, features: { ...features, forbiddenBy: [APPARMOR] } },
+    'namespaces',
     'blocked',
-    /no such device/,
+    /^kernel\.apparmor_restrict_unprivileged_userns forbids them to users$/,
+    /^sudo sysctl -w kernel\.apparmor_restrict_unprivileged_userns=0$/,
+  ],
+  [
+    '… of which no more is said',
+    { isRoot: false, probe: refusal, features: { ...features, forbiddenBy: [APPARMOR] } },
+    'kernel',
+    'unasked',
+    /above/,
     null,
   ],
+  [
+    'AppArmor that lets this engine pass',
+    { isRoot: false, features: { ...features, forbiddenBy: [APPARMOR] } },
+    'namespaces',
+    'ok',
+    /and so has the engine/,
+    null,
+  ],
+  [
+    'Debian’s setting',
+    { isRoot: false, probe: refusal, features: { ...features, forbiddenBy: ['kernel.unprivileged_userns_clone'] } },
+    'namespaces',
+    'blocked',
+    /unprivileged_userns_clone/,
+    /unprivileged_userns_clone=1$/,
+  ],
+  [
+    'no user namespaces for anybody',
+    { probe: { ...probe, step: { message: 'crun: no space' } }, features: { ...features, userNamespaces: 0 } },
+    'namespaces',
+    'blocked',
+    /allows no user namespaces/,
+    /user\.max_user_namespaces=15000$/,
+  ],
+  [
+    'a kernel without overlayfs',
+    { probe: noStep, features: { ...features, hasOverlay: false } },
+    'kernel',
+    'blocked',
+    /no such device; the kernel has no overlayfs$/,
+    /^sudo modprobe overlay$/,
+  ],
+  [
+    'a kernel without seccomp',
+    { probe: noStep, features: { ...features, hasSeccomp: false } },
+    'kernel',
+    'blocked',
+    /no seccomp$/,
+    /CONFIG_SECCOMP_FILTER/,
+  ],
+  ['a step that does not run', { probe: noStep }, 'kernel', 'blocked', /no such device$/, /embedded-engine probe/],
   [
     'no control groups',
     { isRoot: false, probe: { ...probe, unlimited: ['the memory'] } },
@@ -324,6 +377,22 @@ const cases: Case[] = [
   ['a password', login('password'), 'credentials', 'ok', /^ghcr\.io: user and password$/, null],
   ['an identity token', login('identity'), 'credentials', 'ok', /an identity token/, null],
   ['an entry that says nothing', login('none'), 'credentials', 'ok', /as anybody/, null],
+  [
+    'a key that is none',
+    { secrets: [{ name: 'COSIGN_PRIVATE_KEY', flaw: 'is not a private key' }] },
+    'credentials',
+    'warning',
+    /^COSIGN_PRIVATE_KEY is not a private key$/,
+    /unset COSIGN_PRIVATE_KEY/,
+  ],
+  [
+    'secrets for a delivery',
+    { secrets: [{ name: 'GITHUB_TOKEN', flaw: null }] },
+    'credentials',
+    'ok',
+    /^no login: registries are asked as anybody, GITHUB_TOKEN is set$/,
+    null,
+  ],
   ['a helper', login('helper'), 'credentials', 'warning', /only a Dagger engine asks/, /credsStore/],
   ['a broken entry', login('broken'), 'credentials', 'warning', /entry for ghcr\.io/, /docker login ghcr\.io/],
   [

@@ -1,5 +1,5 @@
 // A machine on which all is well, so that a row of a test shows only what is wrong with it.
-import type { Facts, Probe } from '../../../cli/doctor/facts.ts';
+import type { Facts, Features, Probe } from '../../../cli/doctor/facts.ts';
 
 export const probe: Probe = {
   step: null,
@@ -9,6 +9,8 @@ export const probe: Probe = {
   store: '/cache/store',
   images: 0,
 };
+
+export const features: Features = { hasOverlay: true, hasSeccomp: true, userNamespaces: 15_000, forbiddenBy: [] };
 
 export const NOW = Date.parse('2026-06-01T12:00:00Z');
 
@@ -27,6 +29,7 @@ export function facts(over: Partial<Facts> = {}): Facts {
     programs: { kind: 'nothing' },
     runtime: 'crun version 1.8.1',
     ids: null,
+    features,
     probe,
     images: [
       { name: 'node', fault: null },
@@ -37,6 +40,7 @@ export function facts(over: Partial<Facts> = {}): Facts {
     nodeUsesProxy: false,
     certificates: [],
     credentials: { file: '/home/ada/.docker/config.json', registries: [] },
+    secrets: [],
     npmVariables: [],
     folders: [{ path: '/cache', freeBytes: 50e9, isWritable: true }],
     nowMs: NOW,

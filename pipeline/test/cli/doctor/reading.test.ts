@@ -1,7 +1,9 @@
 // What the doctor reads of a machine's files: ids, credentials' shape, variables.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { credentialsIn, unsetVariables } from '../../../cli/doctor/settings.ts';
-import { idsOf, lookAtFolder } from '../../../cli/doctor/surroundings.ts';
+import { credentialsIn, readSecrets, unsetVariables } from '../../../cli/doctor/settings.ts';
+import { idsOf, lookAtFolder, readFeatures } from '../../../cli/doctor/surroundings.ts';
 import { temporaryFolder } from '../make.ts';
 
 const ids: [name: string, text: string, count: number][] = [
@@ -62,4 +64,56 @@ for (const [npmrc, unset] of variables) {
 test('a folder that is not there yet is looked at where it would be made', () => {
   const folder = temporaryFolder();
   expect(lookAtFolder(`${folder}/not/there`)).toMatchObject({ path: folder, isWritable: true });
+});
+
+const KEY = '-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nswordfish\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n';
+const secrets: [name: string, env: NodeJS.ProcessEnv, flaws: Record<string, RegExp | null>][] = [
+  ['none', { GITHUB_TOKEN: '' }, {}],
+  ['a token', { GITHUB_TOKEN: 'ghp_swordfish' }, { GITHUB_TOKEN: null }],
+  ['a token with the end of its line', { GITHUB_TOKEN: 'ghp_swordfish\n' }, { GITHUB_TOKEN: /white space/ }],
+  ['a key', { COSIGN_PRIVATE_KEY: KEY, COSIGN_PASSWORD: '' }, { COSIGN_PRIVATE_KEY: null }],
+  ['a key alone', { COSIGN_PRIVATE_KEY: KEY }, { COSIGN_PRIVATE_KEY: /without COSIGN_PASSWORD/ }],
+  ['a path for a key', { COSIGN_PRIVATE_KEY: 'swordfish.key' }, { COSIGN_PRIVATE_KEY: /is not a private key/ }],
+];
+test.for(secrets)('secrets: %s', ([, env, flaws]) => {
+  const found = readSecrets(env);
+  expect(found.map(({ name }) => name)).toEqual(Object.keys(flaws));
+  for (const { name, flaw } of found) expect(flaw ?? '').toMatch(flaws[name] ?? /^$/);
+  expect(JSON.stringify(found)).not.toContain('swordfish');
+});
+
+const kernels: [name: string, files: Record<string, string>, features: ReturnType<typeof readFeatures>][] = [
+  ['no Linux', {}, null],
+  [
+    'one that has all',
+    {
+      filesystems: 'nodev\tproc\nnodev\toverlay\n',
+      'self/status': 'Name:\tnode\nSeccomp:\t0\n',
+      'sys/user/max_user_namespaces': '96364\n',
+      'sys/kernel/unprivileged_userns_clone': '1\n',
+    },
+    { hasOverlay: true, hasSeccomp: true, userNamespaces: 96_364, forbiddenBy: [] },
+  ],
+  [
+    'one that has nothing',
+    {
+      filesystems: 'nodev\tproc\n\text4\n',
+      'sys/kernel/unprivileged_userns_clone': '0\n',
+      'sys/kernel/apparmor_restrict_unprivileged_userns': '1\n',
+    },
+    {
+      hasOverlay: false,
+      hasSeccomp: false,
+      userNamespaces: 0,
+      forbiddenBy: ['kernel.apparmor_restrict_unprivileged_userns', 'kernel.unprivileged_userns_clone'],
+    },
+  ],
+];
+test.for(kernels)('a kernel: %s', ([, files, features]) => {
+  const proc = temporaryFolder();
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(proc, path)), { recursive: true });
+    writeFileSync(join(proc, path), text);
+  }
+  expect(readFeatures(proc)).toEqual(features);
 });

@@ -11,25 +11,35 @@ function account(...findings: Finding[]) {
   return gateResult({ verdict: decideInputs(given), inputs: given, policyChanges: ['policy/gate.yaml'], licences });
 }
 
-const rows: [name: string, finding: Finding, thing: string, from: string][] = [
-  ['a direct dependency', finding(), 'lodash 4.17.4', 'service/package-lock.json:7'],
+type Place = { file: string; line: number } | null;
+
+const rows: [name: string, finding: Finding, thing: string, from: string, place: Place][] = [
+  [
+    'a direct dependency',
+    finding(),
+    'lodash 4.17.4',
+    'service/package-lock.json:7',
+    { file: 'service/package-lock.json', line: 7 },
+  ],
   [
     'what a dependency brought',
     finding({ via: ['express', 'qs', 'lodash'] }),
     'lodash 4.17.4',
     'express > qs > lodash (service/package-lock.json:7)',
+    { file: 'service/package-lock.json', line: 7 },
   ],
-  ['the base image', debian(), 'openssl 3.5.0', 'the base image'],
-  ['a secret', secret(), 'service/settings.env:2', 'service/settings.env:2'],
+  ['the base image', debian(), 'openssl 3.5.0', 'the base image', null],
+  ['a secret', secret(), 'service/settings.env:2', 'service/settings.env:2', { file: 'service/settings.env', line: 2 }],
   [
     'a secret in the image',
     secret({ layer: 'base', places: [{ in: 'image', file: 'etc/key', line: null }] }),
     'image:/etc/key',
     'image:/etc/key',
+    null,
   ],
 ];
-for (const [name, given, thing, from] of rows)
-  test(`row: ${name}`, () => expect(account(given).blocking).toMatchObject([{ thing, from }]));
+for (const [name, given, thing, from, place] of rows)
+  test(`row: ${name}`, () => expect(account(given).blocking).toMatchObject([{ thing, from, place }]));
 
 test('only what blocks is a row; all are counted', () => {
   const result = account(finding(), finding({ id: 'CVE-low', severity: 'LOW' }), finding({ id: 'CVE-dev', dev: true }));
