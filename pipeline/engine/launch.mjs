@@ -50,7 +50,11 @@ async function build() {
   });
   // Flushed before it gets its name: after a power cut an empty bundle would be taken for the engine.
   replaceFile(bundle, outputFiles[0].contents, { flush: true });
-  for (const name of readdirSync(cache)) removeIfOld(join(cache, name));
+  // Not what was just made: between the two the clock may have jumped.
+  const others = readdirSync(cache)
+    .map((name) => join(cache, name))
+    .filter((file) => file !== bundle);
+  for (const file of others) removeIfOld(file);
 }
 
 /** Runs the bundle. Compiled code is kept at the end of a session, when it holds the functions that a session uses. */

@@ -259,6 +259,9 @@ for (const clock of ['400', '-400', 'jumps']) {
     const made = await once(answers, wrong);
     expect((await engine(['gc'], wrong)).code).toBe(0);
     expect([await once(STEP), await once(answers)]).toEqual([first, made]);
+    // Put together anew under that clock, it starts as well.
+    rmSync(join(cache, 'drydock/engine'), { recursive: true });
+    expect(await once(STEP, wrong)).toBe(first);
   });
 }
 
