@@ -95,6 +95,7 @@ export type SecretName = (typeof SECRETS)[number];
 /** A path, a reference, or whichever of them it turns out to be. */
 export type VulnDbChoice = { given: string; isReference: boolean };
 export type ExplainInvocation = { kind: 'explain'; verdict: string; before: string | null };
+export type TimesInvocation = { kind: 'times'; output: string };
 export type ImagesInvocation = {
   kind: 'images';
   names: PinName[];
@@ -112,6 +113,7 @@ export type Invocation =
   | StageInvocation
   | ImagesInvocation
   | ExplainInvocation
+  | TimesInvocation
   | PinsInvocation
   | DoctorInvocation
   | ReplayInvocation
@@ -172,6 +174,7 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
   const [reference] = name === 'verify' ? operands.splice(0, 1) : [];
   if (operands.length > 0) throw unexpected(name, operands);
   if (name === 'warm') return { kind: 'warm', run: toStages('ci', values) };
+  if (name === 'times') return { kind: 'times', output: text(values, 'output') ?? 'out' };
   if (name === 'down') return { kind: 'down', volumes: values.volumes === true };
   if (name === 'doctor') return { kind: 'doctor', options: { ...engineOptions, json: values.json === true } };
   return toStages(name, values, reference);

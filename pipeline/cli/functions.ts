@@ -6,6 +6,7 @@ type OwnFunction =
   | 'up'
   | 'down'
   | 'explain'
+  | 'times'
   | 'images'
   | 'pins'
   | 'replay'
@@ -192,6 +193,11 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     summary: 'say why each finding counts or not, and what moved a verdict',
     options: ['verdict', 'before'],
     example: 'explain --before last/verdict.json',
+  },
+  times: {
+    summary: 'show how long the stages of past runs took, beside policy/budgets.yaml',
+    options: ['output'],
+    example: 'times --output out',
   },
   capsule: {
     summary: 'write DIR/capsule-STAGE.tar, which runs the stage again without a network',

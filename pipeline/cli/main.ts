@@ -69,6 +69,11 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
       terminal.out.write(explainFiles(invocation));
       return 0;
     }
+    case 'times': {
+      const { showTimes } = await import('./times.ts');
+      terminal.out.write(showTimes(invocation, ROOT));
+      return 0;
+    }
     case 'doctor': {
       const { doctor } = await import('./doctor/doctor.ts');
       return await doctor(invocation, ROOT, terminal);

@@ -9,6 +9,8 @@ import { SOURCE_IGNORE } from '../src/core/ignore.ts';
 import type { AskedStage, EngineFacts, RunResult } from '../src/core/model.ts';
 import { renderReport } from '../src/core/report.ts';
 import { runResult } from '../src/core/result.ts';
+import type { Timing } from '../src/core/times/budgets.ts';
+import { timedRun } from '../src/core/times/ledger.ts';
 import { nothingKnown } from '../src/stages/known.ts';
 import type { RunOptions } from '../src/stages/run.ts';
 import type { Runtime } from '../src/stages/runtime.ts';
@@ -16,6 +18,7 @@ import type { StageInvocation } from './arguments.ts';
 import { deliveryOptions, readSecrets } from './delivery.ts';
 import { asFault } from './faults.ts';
 import { type CheckedInputs, checkInputs, databaseInput, filesOf, reportsOf, scanningInputs } from './inputs.ts';
+import { keepTimes, readBudgets, readTimes } from './ledger.ts';
 import { prepareOutput } from './output.ts';
 import { renderPlain, renderTty } from './render.ts';
 import { withEngine } from './session.ts';
@@ -29,6 +32,7 @@ export async function runStages(invocation: StageInvocation, root: string, termi
   checkRepository(root);
   const inputs = checkInputs(options);
   const secrets = readSecrets(options.delivery.secrets);
+  const timing = { past: readTimes(output), budgets: readBudgets(root) };
   prepareOutput(output, filesOf(inputs), reportsOf(inputs).includes(output));
   const deploying = options.runtime === 'compose' ? await composeDeployment() : undefined;
   const screen = options.json ? terminal.err : terminal.out;
@@ -58,7 +62,8 @@ export async function runStages(invocation: StageInvocation, root: string, termi
         },
       },
       (chosen) => {
-        const places = { root, output, inputs, secrets, listener: renderer.listener, runtime: deploying?.runtime };
+        const { listener } = renderer;
+        const places = { root, output, inputs, secrets, timing, listener, runtime: deploying?.runtime };
         return runOn(chosen, invocation, places);
       },
     );
@@ -98,6 +103,7 @@ export type Places = {
   output: string;
   inputs: CheckedInputs;
   secrets: ReturnType<typeof readSecrets>;
+  timing: Timing;
   listener: Listener;
   runtime: Runtime | undefined;
 };
@@ -106,7 +112,7 @@ export type Places = {
 async function runOn(
   engine: EngineFacts,
   invocation: StageInvocation,
-  { root, output, inputs, secrets, listener, runtime }: Places,
+  { root, output, inputs, secrets, timing, listener, runtime }: Places,
 ): Promise<RunResult> {
   const [{ dag }, { run }, { listen }] = await Promise.all([
     import('@dagger.io/dagger'),
@@ -116,8 +122,10 @@ async function runOn(
   const stop = listen(listener);
   try {
     const options = optionsOn(dag, engine, invocation, { root, output, inputs, secrets, runtime });
-    const { report, result } = await run(askedBy(invocation), options);
+    const { report, result } = await run(askedBy(invocation), { ...options, timing });
     await report.export(output);
+    const times = timedRun(result);
+    if (times !== null) keepTimes(output, times);
     return result;
   } finally {
     stop();
@@ -129,7 +137,7 @@ export function optionsOn(
   dag: Client,
   engine: EngineFacts,
   { function: name, options }: StageInvocation,
-  { root, output, inputs, secrets, runtime }: Omit<Places, 'listener'>,
+  { root, output, inputs, secrets, runtime }: Omit<Places, 'listener' | 'timing'>,
 ): RunOptions {
   const host = dag.host();
   return {

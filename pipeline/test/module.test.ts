@@ -78,6 +78,7 @@ test('both doors know the same functions', () => {
     'pins',
     'up',
     'down',
+    'times',
     'warm',
     'replay',
     'diff',

@@ -12,7 +12,10 @@ export const ERRORS = {
   LOCK_MISMATCH: { exit: EXIT.usage, meaning: 'a package-lock.json does not belong to its package.json' },
   BAD_SERVICE: { exit: EXIT.usage, meaning: 'the service does not keep to the contract that the pipeline has with it' },
   BAD_IMAGES: { exit: EXIT.usage, meaning: 'an archive in the --images folder is not what its pin says' },
-  BAD_POLICY: { exit: EXIT.usage, meaning: 'policy/gate.yaml says something that cannot be meant' },
+  BAD_POLICY: {
+    exit: EXIT.usage,
+    meaning: 'policy/gate.yaml or policy/budgets.yaml says something that cannot be meant',
+  },
   BAD_VEX: { exit: EXIT.usage, meaning: 'a document in policy/vex/ is not OpenVEX of a known version' },
   BAD_VERDICT: { exit: EXIT.usage, meaning: 'a recorded verdict is not one, or was altered' },
   BAD_ARCHIVE: { exit: EXIT.usage, meaning: 'the archive that was given as an image is not one' },

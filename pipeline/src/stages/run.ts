@@ -6,6 +6,7 @@ import type { AskedStage, EngineFacts, RunResult } from '../core/model.ts';
 import { parsePlatforms } from '../core/platforms.ts';
 import { renderReport } from '../core/report.ts';
 import { runResult } from '../core/result.ts';
+import { type Timing, withOverruns } from '../core/times/budgets.ts';
 import { describeGiven } from './archive.ts';
 import { type CapsuleOptions, capturedStages, writeCapsule } from './capsule.ts';
 import type { RunContext } from './context.ts';
@@ -39,6 +40,8 @@ export type RunOptions = {
   compare?: File | undefined;
   /** Known on the laptop only. */
   engine?: EngineFacts;
+  /** So is how long earlier runs took. */
+  timing?: Timing;
   delivery?: DeliveryOptions;
   verification?: VerifyOptions;
   rollback?: RollbackOptions;
@@ -106,7 +109,7 @@ export async function run(asked: readonly AskedStage[], options: RunOptions): Pr
     error = asPipelineError(thrown);
     if (error === undefined) throw thrown;
   }
-  const result = runResult({
+  const plain = runResult({
     function: options.function,
     asked,
     engine: options.engine ?? null,
@@ -116,6 +119,7 @@ export async function run(asked: readonly AskedStage[], options: RunOptions): Pr
     error: error ?? null,
     ...known,
   });
+  const result = options.timing === undefined ? plain : withOverruns(plain, options.timing);
   if (options.capsule !== null) await addCapsule(context, result, known, options);
   return { report: writeReport(result, known, context.logs), result };
 }

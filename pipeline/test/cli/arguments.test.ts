@@ -144,6 +144,9 @@ const lines: [line: string, meant: Invocation][] = [
   ['explain', { kind: 'explain', verdict: 'out/verdict.json', before: null }],
   ['explain --verdict a --before b', { kind: 'explain', verdict: 'a', before: 'b' }],
 
+  ['times', { kind: 'times', output: 'out' }],
+  ['times -o elsewhere', { kind: 'times', output: 'elsewhere' }],
+
   ['images', { kind: 'images', names: [], options: images }],
   ['images node runtime', { kind: 'images', names: ['node', 'runtime'], options: images }],
   [
@@ -182,7 +185,7 @@ for (const [line, meant] of lines) {
 }
 
 const FUNCTIONS =
-  'functions: ci, lint, test, build, sbom, scan, gate, smoke, up, down, publish, cd, verify, rollback, explain, capsule, replay, diff, bisect, shell, warm, images, pins, doctor, completion';
+  'functions: ci, lint, test, build, sbom, scan, gate, smoke, up, down, publish, cd, verify, rollback, explain, times, capsule, replay, diff, bisect, shell, warm, images, pins, doctor, completion';
 const refusals: [line: string, code: string, message: string, hint: string][] = [
   ['lnit', 'UNKNOWN_FUNCTION', 'there is no function "lnit"', 'did you mean lint?'],
   ['BUILD', 'UNKNOWN_FUNCTION', 'there is no function "BUILD"', 'did you mean build?'],
