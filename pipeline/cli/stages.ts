@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Client } from '@dagger.io/dagger';
-import { PipelineError } from '../src/core/errors.ts';
+import { PipelineError, reasonOf } from '../src/core/errors.ts';
 import type { Listener } from '../src/core/events.ts';
 import { stagesInCapsule, stagesOf } from '../src/core/functions.ts';
 import { SOURCE_IGNORE } from '../src/core/ignore.ts';
@@ -124,11 +124,21 @@ async function runOn(
     const options = optionsOn(dag, engine, invocation, { root, output, inputs, secrets, runtime });
     const { report, result } = await run(askedBy(invocation), { ...options, timing });
     await report.export(output);
-    const times = timedRun(result);
-    if (times !== null) keepTimes(output, times);
+    remember(result, output, listener);
     return result;
   } finally {
     stop();
+  }
+}
+
+/** A run is as good without a record of how long it took. */
+function remember(run: RunResult, output: string, listener: Listener): void {
+  const times = timedRun(run);
+  if (times === null) return;
+  try {
+    keepTimes(output, times);
+  } catch (error) {
+    listener({ kind: 'note', text: `how long this run took is not kept: ${reasonOf(error)}` });
   }
 }
 

@@ -20,7 +20,12 @@ test('what was kept is read, oldest first, and outlives the next run', () => {
   expect(readTimes(output)).toEqual([1, 2, 3].map(day));
 });
 
-test('of a folder without any, there are none', () => expect(readTimes(join(temporaryFolder(), 'no'))).toEqual([]));
+test('of a folder without any, there are none, whatever else it has', () => {
+  const output = temporaryFolder();
+  expect(readTimes(join(output, 'no'))).toEqual([]);
+  writeFileSync(join(output, 'times'), 'mine');
+  expect(readTimes(output)).toEqual([]);
+});
 
 test('of too many the oldest go', () => {
   const output = temporaryFolder();
