@@ -17,6 +17,7 @@ import {
 import { dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { cgroupOf, makeCgroup, removeAbandonedCgroups, type StepCgroup, stepId } from './cgroups.ts';
+import { Filters } from './filters.ts';
 import { type Limits, oomScore } from './limits.ts';
 import { type Mounts, SESSION_FOLDER, VOLATILE } from './mounts.ts';
 import type { Outputs } from './outputs.ts';
@@ -111,6 +112,7 @@ export class Runner {
   /** What the first cannot start, the next is asked to. */
   #runtimes: readonly [Runtime, ...Runtime[]];
   readonly #pipes: Pipes;
+  readonly #filters = new Filters();
   readonly #init: string;
   #counter = 0;
   /** Made ready while the step before runs, so that the next one need not wait for it. */
@@ -258,6 +260,7 @@ export class Runner {
     try {
       const script = this.#prepare(place, request);
       const outcome = await this.#execute(place, script, request);
+      if (outcome.startError === undefined) this.#filters.learn(profileOf(request), place.bundle);
       this.#removeMountPoints(request);
       for (const { upper } of [request, ...request.mounts.filter((mount) => mount.kind === 'overlay')])
         rmSync(join(upper, 'work'), { recursive: true, force: true });
@@ -316,7 +319,9 @@ export class Runner {
       },
       request.noInit ? undefined : this.#init,
     );
-    writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec));
+    const compiled = runtime.filterOf(id);
+    const addition = compiled === undefined ? {} : this.#filters.addition(profileOf(request), compiled, bundle);
+    writeFileSync(join(bundle, 'config.json'), JSON.stringify({ ...spec, ...addition }));
     if (runtime.makesCgroup) commands.push(SHOW_CGROUPS);
     const run = runtime.run(id, bundle, { log: logOf(place), pidFile: join(bundle, PID_FILE) }).join(' ');
     if (request.terminal !== undefined)
@@ -413,6 +418,9 @@ function copyRootAttributes(below: string | undefined, fs: string, shift: number
   chownSync(fs, stats?.uid ?? shift, stats?.gid ?? shift);
   chmodSync(fs, (stats?.mode ?? 0o755) & 0o7777);
 }
+
+/** Which of the two profiles a step has. */
+const profileOf = ({ insecureRootCapabilities }: StepRequest) => (insecureRootCapabilities ? 'all' : 'default');
 
 const logOf = ({ bundle, runtime }: Place) => join(bundle, `${runtime.name}.log`);
 

@@ -7,6 +7,9 @@ import { findProgram } from './programs.ts';
 /** In the order of preference: crun takes half the time to start a step. */
 const NAMES = ['crun', 'runc'] as const;
 
+/** What it knows of steps that run. */
+const STATE = join(SESSION_FOLDER, 'runtime');
+
 /**
  * Hides the control groups from crun, which looks at their layout, and refuses some, even when it is told to do nothing about them. runc has to
  * see them.
@@ -61,9 +64,14 @@ export class Runtime {
     return this.name === 'runc';
   }
 
+  /** Where it has a step's filter of system calls, compiled, while the step runs; only crun does. */
+  filterOf(id: string): string | undefined {
+    return this.name === 'crun' ? join(STATE, id, 'seccomp.bpf') : undefined;
+  }
+
   run(id: string, bundle: string, { log, pidFile }: { log: string; pidFile: string }): string[] {
     return [
-      ...[this.#place, '--root', join(SESSION_FOLDER, 'runtime')],
+      ...[this.#place, '--root', STATE],
       ...(this.makesCgroup ? [] : ['--cgroup-manager', 'disabled']),
       ...['--log', log, '--log-format', 'json'],
       ...['run', '--bundle', bundle, '--pid-file', pidFile, id],

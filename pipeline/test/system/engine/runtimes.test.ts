@@ -56,6 +56,17 @@ for (const runtime of ['crun', 'runc']) {
       });
     }
 
+    test('system calls are refused to every step of a session, whatever the steps before it might do', async () => {
+      const ask = await containerIn({ DRYDOCK_RUNTIME: runtime });
+      const attempt = (all: boolean) => {
+        const args = `["sh", "-c", "unshare -U true 2>/dev/null && echo allowed || echo refused"]`;
+        return ask(`${once()} { withExec(args: ${args}, insecureRootCapabilities: ${all}) { stdout } }`);
+      };
+      const answers: string[] = [];
+      for (const all of [false, false, true, true, false]) answers.push(await attempt(all));
+      expect(answers).toEqual(['refused\n', 'refused\n', 'allowed\n', 'allowed\n', 'refused\n']);
+    });
+
     test('a command that is not there', async () => {
       const ask = await containerIn({ DRYDOCK_RUNTIME: runtime });
       await expect(ask('withExec(args: ["nope"], noInit: true) { stdout }')).rejects.toThrow(
