@@ -1,6 +1,6 @@
 // The times of past runs in the output folder: a file for each run, so that runs at once don't meet and a torn one costs only itself.
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BUDGETS_FILE, type Budgets, NO_BUDGETS, parseBudgets } from '../src/core/times/budgets.ts';
 import { parseTimedRun, type TimedRun } from '../src/core/times/ledger.ts';
@@ -32,7 +32,8 @@ export function readBudgets(root: string): Budgets {
 
 /** A name begins with the time of the run, so names are in its order. */
 function namesIn(folder: string): string[] {
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return [];
+  // With the slash it is there only as a folder, also where what it is to be in is a file.
+  if (!existsSync(`${folder}/`)) return [];
   return readdirSync(folder)
     .filter((name) => /^\d[^/]*\.json$/.test(name))
     .sort();

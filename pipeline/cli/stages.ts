@@ -32,8 +32,9 @@ export async function runStages(invocation: StageInvocation, root: string, termi
   checkRepository(root);
   const inputs = checkInputs(options);
   const secrets = readSecrets(options.delivery.secrets);
-  const timing = { past: readTimes(output), budgets: readBudgets(root) };
+  const budgets = readBudgets(root);
   prepareOutput(output, filesOf(inputs), reportsOf(inputs).includes(output));
+  const timing = { past: readTimes(output), budgets };
   const deploying = options.runtime === 'compose' ? await composeDeployment() : undefined;
   const screen = options.json ? terminal.err : terminal.out;
   const isLive = options.progress === 'tty' || (options.progress === 'auto' && screen.isTerminal);

@@ -25,6 +25,7 @@ test('of a folder without any, there are none, whatever else it has', () => {
   expect(readTimes(join(output, 'no'))).toEqual([]);
   writeFileSync(join(output, 'times'), 'mine');
   expect(readTimes(output)).toEqual([]);
+  expect(readTimes(join(output, 'times'))).toEqual([]);
 });
 
 test('of too many the oldest go', () => {
