@@ -30,7 +30,9 @@ export async function replay(invocation: ReplayInvocation, terminal: Terminal): 
     const isFix = options.with !== null;
     for (const line of phraseEndings(endings, { isFix })) say(line);
     if (options.json) terminal.out.write(`${JSON.stringify({ endings }, null, 2)}\n`);
-    const isRight = endings.every(({ outcome, now }) => (isFix ? now === null : outcome === 'same'));
+    const isRight = endings.every(({ outcome, now }) =>
+      isFix || outcome === 'new' ? now === null : outcome === 'same',
+    );
     return isRight ? EXIT.ok : EXIT.failed;
   });
 }
@@ -43,7 +45,7 @@ async function replayStages(
   screen: Terminal['out'],
 ): Promise<Ending[]> {
   const recorded = capsule.manifest.stages.map(({ name }) => name);
-  const stages = options.all ? stagesHeld(capsule) : recorded;
+  const stages = options.all ? stagesHeld(capsule, options.images) : recorded;
   const isLive = options.progress === 'tty' || (options.progress === 'auto' && screen.isTerminal);
   const output = resolve(options.output);
   const shown = relative(process.cwd(), output) || '.';

@@ -94,12 +94,16 @@ async function runRequest(engine: EngineFacts, capsule: OpenCapsule, request: Re
     mirrors: [],
     strict: given.strict,
     engine,
+    installing: isInstalling ? needsOf(['install']).packages : [],
     capsule: null,
     left: request.left,
   };
-  const asked = askedFor(request.stages);
+  const asked = request.stages.filter((name): name is AskedStage => name !== 'install' && name !== 'gate');
+  const isInstalling = request.stages.includes('install');
   const inContainers =
-    asked.length === 0 ? null : await run(asked, { ...options, scanning: { ...scanning, replay: undefined } });
+    asked.length === 0 && !isInstalling
+      ? null
+      : await run(asked, { ...options, scanning: { ...scanning, replay: undefined } });
   if (!request.stages.includes('gate') || capsule.verdict === null) {
     if (inContainers === null) throw new Error('a capsule has stages');
     return inContainers;
@@ -112,30 +116,26 @@ async function runRequest(engine: EngineFacts, capsule: OpenCapsule, request: Re
   return inContainers === null ? decided : withGate(inContainers, decided);
 }
 
-/** Installing is nothing that is asked for: the stages that need all of its sets are. */
-function askedFor(stages: readonly StageName[]): AskedStage[] {
-  const others = stages.filter((name): name is AskedStage => name !== 'install' && name !== 'gate');
-  return stages.includes('install') ? [...new Set<AskedStage>([...others, 'lint', 'build'])] : others;
-}
-
 function withGate(ran: Replayed, { result: decided }: Replayed): Replayed {
   const gate = decided.stages.filter(({ name }) => name === 'gate');
   const stages = ran.result.stages.map((stage) => (stage.name === 'gate' ? (gate[0] ?? stage) : stage));
   return { report: ran.report, result: { ...ran.result, stages, gate: decided.gate } };
 }
 
-/** The stages that can be run from what the capsule holds. */
-export function stagesHeld(capsule: OpenCapsule): StageName[] {
+/** The stages that can be run from what the capsule holds, and the images that were given. */
+export function stagesHeld(capsule: OpenCapsule, given: string | null): StageName[] {
   const { manifest, packages, image, verdict } = capsule;
   const recorded = manifest.stages.map(({ name }) => name);
   return CAPTURED.filter((name) => {
     if (recorded.includes(name)) return true;
+    // The others install what they need.
+    if (name === 'install') return false;
     const needs = needsOf([name]);
     const sets = new Set(manifest.packages.map(({ set }) => set));
     return (
       (needs.packages.length === 0 || packages !== null) &&
       needs.packages.every((set) => sets.has(set === 'production' ? 'service' : set)) &&
-      needs.images.every((pin) => existsSync(join(capsule.images, archiveOf(pin)))) &&
+      needs.images.every((pin) => existsSync(join(given ?? capsule.images, archiveOf(pin)))) &&
       (!needs.image || image !== null) &&
       (!needs.verdict || verdict !== null)
     );

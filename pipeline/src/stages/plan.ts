@@ -54,6 +54,8 @@ export type PlanInputs = {
   rehearsal: boolean;
   /** Where smoke deploys. */
   runtime: Runtime;
+  /** Sets of packages that are wanted whatever the stages need. */
+  installing: readonly InstallName[];
   /** An archive that was given, to be looked at instead of one that is built. */
   given: Shipped | null;
   delivery: Delivery | null;
@@ -78,9 +80,8 @@ export class Plan {
     this.#inputs = inputs;
     this.#known = known;
     this.#asked = asked;
-    this.#names = (Object.keys(INSTALLS) as InstallName[]).filter((name) =>
-      asked.some((stage) => PACKAGES[stage].includes(name)),
-    );
+    const needed = new Set([...inputs.installing, ...asked.flatMap((stage) => PACKAGES[stage])]);
+    this.#names = (Object.keys(INSTALLS) as InstallName[]).filter((name) => needed.has(name));
   }
 
   /** The packages of all stages that were asked for; undefined where none needs any. */

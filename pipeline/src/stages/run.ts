@@ -15,6 +15,7 @@ import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { asPipelineError } from './engine.ts';
 import { replayGate } from './gate.ts';
 import { Images } from './images.ts';
+import type { InstallName } from './install.ts';
 import { type Known, keepGate, nothingKnown } from './known.ts';
 import { Plan } from './plan.ts';
 import { readDeciding } from './policy.ts';
@@ -46,6 +47,8 @@ export type RunOptions = {
   verification?: VerifyOptions;
   rollback?: RollbackOptions;
   left?: RunContext['left'];
+  /** Sets of packages to install beside those that the stages need. */
+  installing?: readonly InstallName[];
   /** Of a run again from a capsule: what its images were pinned to. */
   pins?: ReadonlyMap<string, string>;
   /** And npm's cache. */
@@ -194,6 +197,7 @@ async function runStages(
       delivery,
       other,
       runtime: options.runtime ?? SESSION,
+      installing: options.installing ?? [],
       given: image === undefined || given === null ? null : { archive: image, image: given },
     },
     known,
