@@ -83,6 +83,7 @@ async function runRequest(engine: EngineFacts, capsule: OpenCapsule, request: Re
     baseline: undefined,
     rehearsal: given.rehearsal,
   };
+  const isInstalling = request.stages.includes('install');
   const options: RunOptions = {
     function: 'replay',
     source: host.directory(request.source, { exclude: SOURCE_IGNORE, gitignore: true }),
@@ -99,7 +100,6 @@ async function runRequest(engine: EngineFacts, capsule: OpenCapsule, request: Re
     left: request.left,
   };
   const asked = request.stages.filter((name): name is AskedStage => name !== 'install' && name !== 'gate');
-  const isInstalling = request.stages.includes('install');
   const inContainers =
     asked.length === 0 && !isInstalling
       ? null
