@@ -71,6 +71,7 @@ export type BisectInvocation = {
 };
 /** What runs the stage whose container is looked into. */
 export type ShellInvocation = { kind: 'shell'; stage: StageInvocation };
+export type WatchInvocation = { kind: 'watch'; run: StageInvocation };
 export type WarmInvocation = { kind: 'warm'; run: StageInvocation };
 export type DiffInvocation = { kind: 'diff'; files: [string, string]; json: boolean };
 /** What the functions of delivery take; a secret is named by `env://NAME` or `file://PATH`, empty for the default. */
@@ -121,6 +122,7 @@ export type Invocation =
   | BisectInvocation
   | ShellInvocation
   | WarmInvocation
+  | WatchInvocation
   | UpInvocation
   | DownInvocation
   | { kind: 'completion'; shell: Shell }
@@ -163,6 +165,7 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
   if (name === 'up') return { kind: 'up', services: [...operands], build: toStages('build', values) };
   if (name === 'replay') return toReplay(operands, values);
   if (name === 'diff') return { kind: 'diff', files: toCapsules(name, operands, 2), json: values.json === true };
+  if (name === 'watch') return { kind: 'watch', run: toStages(toWatched(operands), values) };
   if (name === 'shell') return { kind: 'shell', stage: toStages(toShellStage(operands), values) };
   if (name === 'bisect')
     return {
@@ -225,6 +228,19 @@ function toReplay(operands: readonly string[], values: Values): ReplayInvocation
       with: text(values, 'with') ?? null,
     },
   };
+}
+
+/** What is run again. Nothing that has an effect elsewhere. */
+function toWatched(operands: readonly string[]): StageFunction {
+  const [name = 'ci', ...more] = operands;
+  if (more.length > 0) throw unexpected('watch', more);
+  const found = CAPSULE_STAGES.find((stage) => stage === name);
+  if (found !== undefined) return found;
+  throw new PipelineError(
+    'BAD_OPTION',
+    `watch cannot run ${JSON.stringify(name)}`,
+    `it can be ${CAPSULE_STAGES.join(', ')}`,
+  );
 }
 
 function toShellStage(operands: readonly string[]): StageFunction {

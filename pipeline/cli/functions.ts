@@ -14,6 +14,7 @@ type OwnFunction =
   | 'bisect'
   | 'shell'
   | 'warm'
+  | 'watch'
   | 'doctor'
   | 'completion';
 export type FunctionName = StageFunction | OwnFunction;
@@ -221,6 +222,12 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     operands: 'GOOD BAD',
     options: ['verbose', 'yes'],
     example: 'bisect yesterday.tar out/capsule-test.tar',
+  },
+  watch: {
+    summary: 'run a function again whenever a file is saved',
+    operands: '[FUNCTION]',
+    options: [...GENERAL, 'images', 'output', 'progress', 'platforms', ...GATE],
+    example: 'watch test',
   },
   shell: {
     summary: 'look around in the failed step of a stage, as it was left',

@@ -79,6 +79,7 @@ const OPERANDS: Partial<Record<FunctionName, readonly string[]>> = {
   images: PIN_NAMES,
   pins: ['update'],
   shell: ['lint', 'test', 'build', 'sbom', 'scan', 'smoke'],
+  watch: ['ci', 'lint', 'test', 'build', 'sbom', 'scan', 'gate', 'smoke'],
   completion: ['bash', 'zsh'],
 };
 

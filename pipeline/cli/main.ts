@@ -60,6 +60,10 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
       const { shell } = await import('./shell.ts');
       return await shell(invocation, ROOT, terminal);
     }
+    case 'watch': {
+      const { watchSource } = await import('./watch/watch.ts');
+      return await watchSource(invocation, ROOT, terminal);
+    }
     case 'warm': {
       const { warm } = await import('./warm.ts');
       return await warm(invocation, ROOT, terminal);

@@ -25,7 +25,12 @@ import { withEngine } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Run what was asked for. Returns the exit code; a run that could not begin has a report too. */
-export async function runStages(invocation: StageInvocation, root: string, terminal: Terminal): Promise<number> {
+export async function runStages(
+  invocation: StageInvocation,
+  root: string,
+  terminal: Terminal,
+  onFinished: (run: RunResult) => void = () => {},
+): Promise<number> {
   const { options } = invocation;
   const startedMs = Date.now();
   const output = resolve(options.output);
@@ -42,6 +47,7 @@ export async function runStages(invocation: StageInvocation, root: string, termi
   const renderer = (isLive ? renderTty : renderPlain)({ screen, isVerbose: options.verbose, output: shown });
   let engine: EngineFacts | null = null;
   const finish = (run: RunResult): number => {
+    onFinished(run);
     renderer.listener({ kind: 'run-finished', run });
     renderer.close();
     // GitHub takes them out of the log, and shows them on the lines of a pull request.

@@ -75,6 +75,7 @@ test('both doors know the same functions', () => {
     'images',
     'doctor',
     'completion',
+    'watch',
     'pins',
     'up',
     'down',

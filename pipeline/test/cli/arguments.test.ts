@@ -140,6 +140,8 @@ const lines: [line: string, meant: Invocation][] = [
   ['diff a.tar b.tar --json', { kind: 'diff', files: ['a.tar', 'b.tar'], json: true }],
   ['bisect a.tar b.tar', { kind: 'bisect', files: ['a.tar', 'b.tar'], options: { verbose: false, yes: false } }],
   ['shell test', { kind: 'shell', stage: { kind: 'stages', function: 'test', options: stages } }],
+  ['watch', { kind: 'watch', run: { kind: 'stages', function: 'ci', options: stages } }],
+  ['watch test', { kind: 'watch', run: { kind: 'stages', function: 'test', options: stages } }],
   ['warm', { kind: 'warm', run: { kind: 'stages', function: 'ci', options: stages } }],
   ['explain', { kind: 'explain', verdict: 'out/verdict.json', before: null }],
   ['explain --verdict a --before b', { kind: 'explain', verdict: 'a', before: 'b' }],
@@ -185,7 +187,7 @@ for (const [line, meant] of lines) {
 }
 
 const FUNCTIONS =
-  'functions: ci, lint, test, build, sbom, scan, gate, smoke, up, down, publish, cd, verify, rollback, explain, times, capsule, replay, diff, bisect, shell, warm, images, pins, doctor, completion';
+  'functions: ci, lint, test, build, sbom, scan, gate, smoke, up, down, publish, cd, verify, rollback, explain, times, capsule, replay, diff, bisect, watch, shell, warm, images, pins, doctor, completion';
 const refusals: [line: string, code: string, message: string, hint: string][] = [
   ['lnit', 'UNKNOWN_FUNCTION', 'there is no function "lnit"', 'did you mean lint?'],
   ['BUILD', 'UNKNOWN_FUNCTION', 'there is no function "BUILD"', 'did you mean build?'],
@@ -212,6 +214,7 @@ const refusals: [line: string, code: string, message: string, hint: string][] = 
     'bisect takes two capsules, not 3',
     'for example: npx tsx pipeline/ci.ts bisect yesterday.tar out/capsule-test.tar',
   ],
+  ['watch cd', 'BAD_OPTION', 'watch cannot run "cd"', 'it can be ci, lint, test, build, sbom, scan, gate, smoke'],
   ['shell', 'BAD_OPTION', 'shell was not told which stage', 'it can be lint, test, build, sbom, scan, smoke'],
   ['shell gate', 'BAD_OPTION', 'shell cannot look into "gate"', 'it can be lint, test, build, sbom, scan, smoke'],
   [

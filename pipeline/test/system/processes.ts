@@ -37,10 +37,12 @@ function processAt(pid: number): Process[] {
   }
 }
 
-export async function until(holds: () => boolean, what: string): Promise<void> {
-  for (let tries = 0; tries < 600; tries += 1) {
+const LOOK_MS = 100;
+
+export async function until(holds: () => boolean, what: string, minutes = 1): Promise<void> {
+  for (let left = (minutes * 60_000) / LOOK_MS; left > 0; left -= 1) {
     if (holds()) return;
-    await wait(100);
+    await wait(LOOK_MS);
   }
-  throw new Error(`not within a minute: ${what}`);
+  throw new Error(`not within ${minutes} min: ${what}`);
 }

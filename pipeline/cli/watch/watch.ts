@@ -1,0 +1,54 @@
+// Runs a function again whenever a file is saved. What is outdated is not waited for, and what ran again is told with its reason.
+import { PipelineError } from '../../src/core/errors.ts';
+import type { RunResult } from '../../src/core/model.ts';
+import { phraseChanges, reasonsToRun } from '../../src/core/watch.ts';
+import type { WatchInvocation } from '../arguments.ts';
+import { checkRepository, runStages } from '../stages.ts';
+import type { Terminal } from '../terminal.ts';
+import { Changes } from './changes.ts';
+
+/** Ends when somebody presses Ctrl-C, or when a run cannot even be asked for. */
+export async function watchSource({ run }: WatchInvocation, root: string, terminal: Terminal): Promise<number> {
+  checkRepository(root);
+  const changes = await Changes.since(root);
+  const say = (line: string) => void terminal.out.write(`${line}\n`);
+  try {
+    let changed: string[] = [];
+    let before: RunResult | null = null;
+    for (;;) {
+      const next = changes.next();
+      const last = await runUntil(next, run, root, terminal);
+      if (last !== null) {
+        for (const reason of reasonsToRun(last.stages, before?.stages ?? [], changed)) say(reason);
+        before = last;
+        say('waiting for a change; Ctrl-C ends');
+      }
+      changed = await Promise.race([next, terminal.interrupted]);
+      say(`\n${phraseChanges(changed)}`);
+    }
+  } finally {
+    changes.close();
+  }
+}
+
+/** The result; null where a file changed before it was there. */
+async function runUntil(
+  next: Promise<string[]>,
+  run: WatchInvocation['run'],
+  root: string,
+  terminal: Terminal,
+): Promise<RunResult | null> {
+  let isOutdated = false;
+  const outdated = next.then((files) => {
+    isOutdated = true;
+    throw new PipelineError('INTERRUPTED', `outdated: ${phraseChanges(files)}`, 'it begins again');
+  });
+  const interrupted = Promise.race([terminal.interrupted, outdated]);
+  interrupted.catch(() => {}); // told where it is awaited
+  let result: RunResult | null = null;
+  await runStages(run, root, { ...terminal, interrupted }, (finished) => {
+    result = finished;
+  });
+  // Whoever asked for the end is told once, by who waits for it.
+  return isOutdated ? null : result;
+}

@@ -1,0 +1,52 @@
+// Why a stage ran again, as a person reads it while they work.
+import { expect, test } from 'vitest';
+import type { StageResult } from '../../src/core/model.ts';
+import { phraseChanges, reasonsToRun } from '../../src/core/watch.ts';
+import { stage, step } from './make.ts';
+
+test('changes: three are named', () => {
+  expect(phraseChanges(['a.ts'])).toBe('a.ts changed');
+  expect(phraseChanges(['a', 'b', 'c', 'd', 'e'])).toBe('a, b, c and 2 more changed');
+});
+
+const ran = (name: StageResult['name'], ...steps: Parameters<typeof step>[0][]) =>
+  stage({ name, steps: steps.map((over) => step({ cached: false, ...over })) });
+
+const rows: [name: string, now: StageResult[], before: StageResult[], changed: string[], reasons: string[]][] = [
+  ['nothing changed: a first run', [ran('lint', { name: 'biome' })], [], [], []],
+  ['all is cached', [ran('lint', { name: 'biome', cached: true })], [], ['README.md'], []],
+  ['what asks anew on each run', [ran('scan', { name: 'database-lookup', always: true })], [], ['README.md'], []],
+  [
+    'a file of the service',
+    [ran('lint', { name: 'biome' }, { name: 'types-service' }, { name: 'types-pipeline', cached: true })],
+    [],
+    ['service/src/app.ts'],
+    ['lint ran again (biome, types-service): service/src/app.ts changed'],
+  ],
+  [
+    'only what concerns a step is its reason',
+    [ran('lint', { name: 'biome' }, { name: 'types-service' })],
+    [],
+    ['README.md', 'service/src/app.ts'],
+    [
+      'lint ran again (biome): README.md, service/src/app.ts changed',
+      'lint ran again (types-service): service/src/app.ts changed',
+    ],
+  ],
+  [
+    'a failure is tried again',
+    [ran('test', { name: 'service' })],
+    [ran('test', { name: 'service', exitCode: 1 })],
+    ['README.md'],
+    ['test ran again (service): it failed before'],
+  ],
+  [
+    'a lock file, and what rests on it',
+    [ran('install', { name: 'tools' }), ran('test', { name: 'service' })],
+    [],
+    ['package-lock.json'],
+    ['install ran again (tools): package-lock.json changed', 'test ran again (service): what it builds on is another'],
+  ],
+];
+for (const [name, now, before, changed, reasons] of rows)
+  test(name, () => expect(reasonsToRun(now, before, changed)).toEqual(reasons));
