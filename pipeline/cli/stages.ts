@@ -46,13 +46,18 @@ export async function runStages(
   const shown = relative(process.cwd(), output) || '.';
   const renderer = (isLive ? renderTty : renderPlain)({ screen, isVerbose: options.verbose, output: shown });
   let engine: EngineFacts | null = null;
-  const finish = (run: RunResult): number => {
+  const finish = async (run: RunResult): Promise<number> => {
     onFinished(run);
     renderer.listener({ kind: 'run-finished', run });
     renderer.close();
     // GitHub takes them out of the log, and shows them on the lines of a pull request.
     if (process.env.GITHUB_ACTIONS === 'true') screen.write(readFileSync(join(output, 'annotations.txt'), 'utf8'));
     if (options.json) terminal.out.write(`${JSON.stringify(run, null, 2)}\n`);
+    if (wantsTrace(process.env)) {
+      const { sendTrace } = await import('./traces.ts');
+      const refusal = await sendTrace(run);
+      if (refusal !== null) terminal.err.write(`the trace of this run was not taken: ${refusal}\n`);
+    }
     return run.exitCode;
   };
   try {
@@ -74,7 +79,7 @@ export async function runStages(
         return runOn(chosen, invocation, places);
       },
     );
-    return finish(run);
+    return await finish(run);
   } catch (thrown) {
     renderer.close();
     const error = asFault(thrown);
@@ -93,10 +98,15 @@ export async function runStages(
       ...nothingKnown(),
     });
     writeTexts(output, run);
-    return finish(run);
+    return await finish(run);
   } finally {
     await deploying?.close();
   }
+}
+
+function wantsTrace(env: NodeJS.ProcessEnv): boolean {
+  const isNamed = Boolean(env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || env.OTEL_EXPORTER_OTLP_ENDPOINT);
+  return isNamed && env.OTEL_SDK_DISABLED !== 'true';
 }
 
 /** Loaded for those alone who ask for it. */

@@ -55,6 +55,8 @@ export type SuiteResult = { name: string; tests: TestCounts; coverage: Coverage 
 export type StageResult = {
   name: StageName;
   status: Status;
+  /** Null of a stage that did not run. */
+  startedAt: string | null;
   /** Of this run, on the clock. */
   seconds: number;
   /** Every step was, but for those that always run. */

@@ -49,6 +49,7 @@ export function phraseExit(exitCode: number): string {
 export type StageFacts = {
   name: StageName;
   steps: StepResult[];
+  startedMs: number;
   seconds: number;
   suites?: StageResult['suites'];
   /** A fault that no exit code tells: a report that is missing, an output that is not there. */
@@ -68,6 +69,7 @@ export function stageResult(facts: StageFacts): StageResult {
   return {
     name: facts.name,
     status: failed.length > 0 || fault !== null ? 'failed' : missing === null ? 'passed' : 'not evaluated',
+    startedAt: new Date(facts.startedMs).toISOString(),
     seconds: facts.seconds,
     cached: facts.steps.some((step) => step.cached) && facts.steps.every((step) => step.cached || step.always),
     steps: facts.steps,
@@ -86,7 +88,17 @@ function confinementFaults(steps: readonly StepResult[]): string[] {
 }
 
 export function skippedStage(name: StageName, reason: string): StageResult {
-  return { name, status: 'skipped', seconds: 0, cached: false, steps: [], suites: [], reason, details: [] };
+  return {
+    name,
+    status: 'skipped',
+    startedAt: null,
+    seconds: 0,
+    cached: false,
+    steps: [],
+    suites: [],
+    reason,
+    details: [],
+  };
 }
 
 /** Whether all that was asked for held, and the exit code that says so. */

@@ -6,11 +6,11 @@ import type { RunContext } from './context.ts';
 export async function timedStage(
   context: RunContext,
   name: StageName,
-  work: () => Promise<Omit<StageFacts, 'name' | 'seconds'>>,
+  work: () => Promise<Omit<StageFacts, 'name' | 'startedMs' | 'seconds'>>,
 ): Promise<StageResult> {
-  const from = performance.now();
+  const [startedMs, from] = [Date.now(), performance.now()];
   const facts = await work();
-  const stage = stageResult({ name, seconds: seconds(performance.now() - from), ...facts });
+  const stage = stageResult({ name, startedMs, seconds: seconds(performance.now() - from), ...facts });
   context.emit({ kind: 'stage-finished', stage });
   return stage;
 }

@@ -19,6 +19,7 @@ export function stage(over: Partial<StageResult> = {}): StageResult {
   return {
     name: 'lint',
     status: 'passed',
+    startedAt: '2026-01-01T00:00:00.000Z',
     seconds: 2,
     cached: false,
     steps: [step()],

@@ -56,7 +56,7 @@ const cachedStages: [name: string, steps: StepResult[], cached: boolean][] = [
 ];
 for (const [name, steps, cached] of cachedStages) {
   test(`a stage is ${cached ? '' : 'not '}cached: ${name}`, () =>
-    expect(stageResult({ name: 'scan', steps, seconds: 1 }).cached).toBe(cached));
+    expect(stageResult({ name: 'scan', steps, startedMs: 0, seconds: 1 }).cached).toBe(cached));
 }
 
 const times: [name: string, endedMs: number, cached: boolean][] = [
@@ -93,7 +93,10 @@ const stages: [
 ];
 for (const [name, facts, status, reason] of stages) {
   test(`stage: ${name}`, () => {
-    expect(stageResult({ name: 'lint', steps: [step()], seconds: 1, ...facts })).toMatchObject({ status, reason });
+    expect(stageResult({ name: 'lint', steps: [step()], startedMs: 0, seconds: 1, ...facts })).toMatchObject({
+      status,
+      reason,
+    });
   });
 }
 
