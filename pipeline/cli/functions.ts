@@ -236,7 +236,7 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     example: 'shell test',
   },
   warm: {
-    summary: 'fetch all that `ci` needs, so that it runs with --offline',
+    summary: 'fetch all that `ci` and `smoke` need, so that they run with --offline',
     options: [...GENERAL, 'images', 'platforms', ...SCAN],
     example: 'warm',
   },

@@ -5,6 +5,7 @@ import { ExecError } from '../errors.ts';
 import { type Attachment, RESOLV_CONF } from '../run/network.ts';
 import type { Outputs } from '../run/outputs.ts';
 import type { StepMount, StepRequest } from '../run/runner.ts';
+import type { Terminal } from '../run/spec.ts';
 import type { Session } from '../session.ts';
 import type { Stack } from '../store/layers.ts';
 import { keyOf, sha256 } from '../store/store.ts';
@@ -17,7 +18,7 @@ export interface Command {
   readonly stdin?: string | undefined;
   readonly noInit?: boolean | undefined;
   readonly insecureRootCapabilities?: boolean | undefined;
-  readonly terminal?: string | undefined;
+  readonly terminal?: Terminal | undefined;
 }
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

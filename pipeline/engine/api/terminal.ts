@@ -1,8 +1,11 @@
 // Opens a shell in a container for the person who started the engine. What they change there is gone with it.
+import { openSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { WriteStream } from 'node:tty';
 import { EngineError } from '../errors.ts';
 import { TailOutputs } from '../run/outputs.ts';
 import type { StepRequest } from '../run/runner.ts';
+import type { Terminal } from '../run/spec.ts';
 import type { Session } from '../session.ts';
 import type { ContainerState } from '../values.ts';
 import { holdBindings } from './bindings.ts';
@@ -31,7 +34,7 @@ export async function openTerminal(session: Session, state: ContainerState, comm
       session,
       state,
       await state.rootfs(),
-      { ...command, terminal },
+      { ...command, terminal: measured(terminal) },
       {
         upper,
         outputs: (secrets) => {
@@ -55,5 +58,15 @@ export async function openTerminal(session: Session, state: ContainerState, comm
     const overlays = request?.mounts.filter((mount) => mount.kind === 'overlay') ?? [];
     for (const left of [upper, ...overlays.map((mount) => mount.upper)])
       await rm(left, { recursive: true, force: true });
+  }
+}
+
+function measured(path: string): Terminal {
+  const stream = new WriteStream(openSync(path, 'r+'));
+  try {
+    const [columns, rows] = stream.getWindowSize();
+    return { path, rows, columns };
+  } finally {
+    stream.destroy();
   }
 }

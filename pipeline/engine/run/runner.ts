@@ -25,7 +25,7 @@ import { contentOf } from './pid-file.ts';
 import { Pipes } from './pipes.ts';
 import { findProgram } from './programs.ts';
 import { HIDE_CGROUPS, Runtime, SHOW_CGROUPS } from './runtime.ts';
-import { type BindMount, type Identity, type NetworkNamespace, runtimeSpec } from './spec.ts';
+import { type BindMount, type Identity, type NetworkNamespace, runtimeSpec, type Terminal } from './spec.ts';
 import { StepShell } from './step-shell.ts';
 
 /** A mount of a step: a folder that keeps its changes in a layer of its own, one shared with other steps, or a file. */
@@ -67,7 +67,7 @@ export interface StepRequest {
   readonly noInit: boolean;
   readonly insecureRootCapabilities: boolean;
   /** A terminal of the host that the command speaks with, instead of the outputs. */
-  readonly terminal?: string;
+  readonly terminal?: Terminal;
   readonly signal?: AbortSignal;
 }
 
@@ -306,7 +306,7 @@ export class Runner {
         cwd: request.cwd,
         identity: request.identity,
         insecureRootCapabilities: request.insecureRootCapabilities,
-        terminal: request.terminal !== undefined,
+        ...(request.terminal === undefined ? {} : { terminal: request.terminal }),
         hostname: request.hostname,
         rootfs: join(bundle, 'rootfs'),
         binds,
@@ -325,7 +325,7 @@ export class Runner {
     if (runtime.makesCgroup) commands.push(SHOW_CGROUPS);
     const run = runtime.run(id, bundle, { log: logOf(place), pidFile: join(bundle, PID_FILE) }).join(' ');
     if (request.terminal !== undefined)
-      return [...commands, `exec ${run} <${request.terminal} >${request.terminal} 2>&1`].join(' && ');
+      return [...commands, `exec ${run} <${request.terminal.path} >${request.terminal.path} 2>&1`].join(' && ');
     const input = join(bundle, 'stdin');
     if (request.stdin) writeFileSync(input, request.stdin);
     // Of the file itself a step could make a larger one, in the session's memory.

@@ -83,6 +83,13 @@ export interface NetworkNamespace {
   readonly sys: string;
 }
 
+/** A terminal of the host, as large as it is now. */
+export interface Terminal {
+  readonly path: string;
+  readonly rows: number;
+  readonly columns: number;
+}
+
 export interface Identity {
   readonly uid: number;
   readonly gid: number;
@@ -96,8 +103,8 @@ export interface Step {
   readonly identity: Identity;
   /** All capabilities in the step's user namespace, and the system calls for namespaces and mounts. */
   readonly insecureRootCapabilities: boolean;
-  /** The runtime makes a terminal for it, and passes on what is said there to the one that it has itself. */
-  readonly terminal: boolean;
+  /** The runtime makes a terminal of this size for it, and passes on what is said there to the one that it has itself. */
+  readonly terminal?: Terminal;
   readonly hostname: string;
   readonly rootfs: string;
   readonly binds: readonly BindMount[];
@@ -123,7 +130,10 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
   return {
     ociVersion: '1.0.2',
     process: {
-      terminal: step.terminal,
+      terminal: step.terminal !== undefined,
+      ...(step.terminal === undefined
+        ? {}
+        : { consoleSize: { height: step.terminal.rows, width: step.terminal.columns } }),
       user: { uid: step.identity.uid, gid: step.identity.gid, additionalGids: step.identity.groups },
       args: init === undefined ? step.args : [INIT, '-s', '--', ...step.args],
       env: step.env,

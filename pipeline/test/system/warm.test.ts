@@ -1,0 +1,50 @@
+// Warm, then without a network: what `warm` fetched is enough, and what nobody fetched is named with the command that does.
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { $ } from 'zx';
+import { putGreeter } from './greeter.ts';
+import { add, ci, coldCache, command, copyOfRepository, environment, resultOf } from './support.ts';
+
+let repository: string;
+beforeAll(async () => {
+  repository = await copyOfRepository('warmed');
+  await rm(join(repository, 'pipeline/test'), { recursive: true });
+  await add(repository, {
+    'pipeline/test/one.test.ts': "import { expect, test } from 'vitest';\n\ntest('one', () => expect(1).toBe(1));\n",
+  });
+  await putGreeter(repository);
+});
+
+/** In a namespace that has no way out. */
+async function withoutNetwork(args: readonly string[], env: Readonly<Record<string, string>>) {
+  const [program, words] = command([...args, '--offline']);
+  const namespaces = process.getuid?.() === 0 ? ['--net'] : ['--user', '--map-root-user', '--map-auto', '--net'];
+  const rootless: Record<string, string> = process.getuid?.() === 0 ? {} : { DRYDOCK_ROOTLESS: '1' };
+  return await $({
+    cwd: repository,
+    env: environment({ ...env, ...rootless }),
+    nothrow: true,
+    quiet: true,
+  })`unshare ${namespaces} -- sh -ec 'ip link set lo up; exec "$@"' sh ${program} ${words}`;
+}
+
+test('after warm, ci runs with the network off', { timeout: 900_000 }, async () => {
+  const env = await coldCache();
+  const cold = await withoutNetwork(['lint'], { XDG_CACHE_HOME: join(env.XDG_CACHE_HOME, 'empty') });
+  expect(cold.exitCode).toBe(3);
+  expect(cold.stderr + cold.stdout).toMatch(/^hint: fetch it where there is a network: npx tsx pipeline\/ci\.ts warm/m);
+
+  const warmed = await ci(repository, ['warm'], env);
+  const rows = warmed.stdout.split('\n').filter((line) => line !== '');
+  for (const needed of ['image node', 'image runtime', 'packages: tools', 'packages: service', 'packages: production'])
+    expect(rows, warmed.stderr).toContainEqual(expect.stringMatching(`^ok +${needed}`));
+  expect(warmed.exitCode).toBe(rows.some((row) => row.startsWith('MISSING')) ? 3 : 0);
+
+  const run = await withoutNetwork([], env);
+  expect(run.exitCode, run.stdout + run.stderr).toBe(0);
+  const statuses = resultOf({ output: join(repository, 'out') }).stages.map(({ name, status }) => [name, status]);
+  expect(statuses).toEqual(
+    expect.arrayContaining(['install', 'lint', 'test', 'build', 'sbom'].map((name) => [name, 'passed'])),
+  );
+});
