@@ -1,5 +1,5 @@
 // A failure is a file: captured, moved to where nothing is, replayed without a network to the same failure, and mended there.
-import { cp, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openCapsule } from '../../cli/capsule/open.ts';
@@ -7,7 +7,7 @@ import type { Difference } from '../../src/core/capsule/diff.ts';
 import { type Dependency, putGreeter } from './greeter.ts';
 import { endingsOf, offline } from './replaying.ts';
 import { placesThatHold } from './search.ts';
-import { add, ci, copyOfRepository, edit, type Ran, resultOf, temporaryFolder } from './support.ts';
+import { add, ci, edit, quickCopyOfRepository, type Ran, resultOf, temporaryFolder } from './support.ts';
 
 const MEGABYTE = 1e6;
 // Put together here, so that this file itself does not hold it.
@@ -30,14 +30,9 @@ async function taken(run: Ran): Promise<string> {
   return place;
 }
 
-/** Of the pipeline's own tests one is left: whole suites are other tests' business. */
 let repository: string;
 beforeAll(async () => {
-  repository = await copyOfRepository('captured');
-  await rm(join(repository, 'pipeline/test'), { recursive: true });
-  await add(repository, {
-    'pipeline/test/one.test.ts': "import { expect, test } from 'vitest';\n\ntest('one', () => expect(1).toBe(1));\n",
-  });
+  repository = await quickCopyOfRepository('captured');
 });
 
 describe('a stage that failed', { timeout: 900_000 }, () => {
@@ -114,9 +109,7 @@ describe('two capsules', { timeout: 900_000 }, () => {
   );
 
   test('diff says what differs, and bisect names the package that was planted', async () => {
-    const other = await copyOfRepository('bisected');
-    await rm(join(other, 'pipeline/test'), { recursive: true });
-    await cp(join(repository, 'pipeline/test'), join(other, 'pipeline/test'), { recursive: true });
+    const other = await quickCopyOfRepository('bisected');
     await putGreeter(other, GOOD);
     await writeFile(join(other, 'service/pad.test.js'), PAD_TEST);
     const good = await taken(await ci(other, ['capsule', '--stage', 'test']));

@@ -1,20 +1,14 @@
 // A shell in a failed step, as it was left: on a terminal of its own, with its log, and nothing stays of what is changed there.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { putGreeter } from './greeter.ts';
 import { alive, descendants, until } from './processes.ts';
-import { add, ci, command, copyOfRepository, edit, environment } from './support.ts';
+import { ci, command, edit, environment, quickCopyOfRepository } from './support.ts';
 
 let repository: string;
 beforeAll(async () => {
-  repository = await copyOfRepository('entered');
-  await rm(join(repository, 'pipeline/test'), { recursive: true });
-  await add(repository, {
-    'pipeline/test/one.test.ts': "import { expect, test } from 'vitest';\n\ntest('one', () => expect(1).toBe(1));\n",
-  });
+  repository = await quickCopyOfRepository('entered');
   await putGreeter(repository);
   await edit(repository, 'service/server.js', (text) => text.replace('hello', 'bye'));
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { $ } from 'zx';
-import { copyInto, copyPackages, type Environment } from './repository.ts';
+import { add, copyInto, copyPackages, type Environment } from './repository.ts';
 
 export * from './repository.ts';
 
@@ -29,6 +29,19 @@ export async function temporaryFolder(label: string): Promise<string> {
 export async function copyOfRepository(label: string): Promise<string> {
   const folder = await temporaryFolder(label);
   await copyInto(folder);
+  return folder;
+}
+
+const ONE_TEST = `import { expect, test } from 'vitest';
+
+test('one', () => expect(1).toBe(1));
+`;
+
+/** The same with one of the pipeline's own tests left: whole suites are other tests' business. */
+export async function quickCopyOfRepository(label: string): Promise<string> {
+  const folder = await copyOfRepository(label);
+  await rm(join(folder, 'pipeline/test'), { recursive: true });
+  await add(folder, { 'pipeline/test/one.test.ts': ONE_TEST });
   return folder;
 }
 

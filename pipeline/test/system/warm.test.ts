@@ -1,18 +1,12 @@
-// Warm, then without a network: what `warm` fetched is enough, and what nobody fetched is named with the command that does.
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { $ } from 'zx';
 import { putGreeter } from './greeter.ts';
-import { add, ci, coldCache, command, copyOfRepository, environment, resultOf } from './support.ts';
+import { ci, coldCache, command, environment, quickCopyOfRepository } from './support.ts';
 
 let repository: string;
 beforeAll(async () => {
-  repository = await copyOfRepository('warmed');
-  await rm(join(repository, 'pipeline/test'), { recursive: true });
-  await add(repository, {
-    'pipeline/test/one.test.ts': "import { expect, test } from 'vitest';\n\ntest('one', () => expect(1).toBe(1));\n",
-  });
+  repository = await quickCopyOfRepository('warmed');
   await putGreeter(repository);
 });
 
@@ -29,7 +23,7 @@ async function withoutNetwork(args: readonly string[], env: Readonly<Record<stri
   })`unshare ${namespaces} -- sh -ec 'ip link set lo up; exec "$@"' sh ${program} ${words}`;
 }
 
-test('after warm, ci runs with the network off', { timeout: 900_000 }, async () => {
+test('after warm, stages run with the network off', { timeout: 900_000 }, async () => {
   const env = await coldCache();
   const cold = await withoutNetwork(['lint'], { XDG_CACHE_HOME: join(env.XDG_CACHE_HOME, 'empty') });
   expect(cold.exitCode).toBe(3);
@@ -41,10 +35,8 @@ test('after warm, ci runs with the network off', { timeout: 900_000 }, async () 
     expect(rows, warmed.stderr).toContainEqual(expect.stringMatching(`^ok +${needed}`));
   expect(warmed.exitCode).toBe(rows.some((row) => row.startsWith('MISSING')) ? 3 : 0);
 
-  const run = await withoutNetwork([], env);
-  expect(run.exitCode, run.stdout + run.stderr).toBe(0);
-  const statuses = resultOf({ output: join(repository, 'out') }).stages.map(({ name, status }) => [name, status]);
-  expect(statuses).toEqual(
-    expect.arrayContaining(['install', 'lint', 'test', 'build', 'sbom'].map((name) => [name, 'passed'])),
-  );
+  for (const name of ['test', 'sbom']) {
+    const run = await withoutNetwork([name], env);
+    expect(run.exitCode, run.stdout + run.stderr).toBe(0);
+  }
 });

@@ -1,12 +1,10 @@
 // Watching: a saved file runs the function again, what is outdated is not waited for, and Ctrl-C leaves nothing.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { putGreeter } from './greeter.ts';
 import { alive, descendants, until } from './processes.ts';
-import { add, command, copyOfRepository, edit, environment } from './support.ts';
+import { add, command, edit, environment, quickCopyOfRepository } from './support.ts';
 
 /** What a run may take on a busy machine. */
 const MINUTES = 4;
@@ -17,11 +15,7 @@ afterEach(() => child?.kill('SIGKILL'));
 test('a change runs what it concerns, an ignored file nothing; a run that is outdated begins again', {
   timeout: 900_000,
 }, async () => {
-  const repository = await copyOfRepository('watched');
-  await rm(join(repository, 'pipeline/test'), { recursive: true });
-  await add(repository, {
-    'pipeline/test/one.test.ts': "import { expect, test } from 'vitest';\n\ntest('one', () => expect(1).toBe(1));\n",
-  });
+  const repository = await quickCopyOfRepository('watched');
   await putGreeter(repository);
   const [program, args] = command(['watch', 'test', '--engine', 'embedded']);
   const started = spawn(program, args, { cwd: repository, env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
