@@ -1,6 +1,7 @@
 // Runs this program once more where there is no network: in a namespace that has a loopback interface and nothing else.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { Socket } from 'node:net';
 import { PipelineError } from '../../src/core/errors.ts';
 import { ensureRequirements } from '../requirements.ts';
 import type { Terminal } from '../terminal.ts';
@@ -8,8 +9,17 @@ import type { Terminal } from '../terminal.ts';
 /** Set for the program in there. */
 const INSIDE = 'DRYDOCK_WITHOUT_NETWORK';
 
+/** A pipe from the program outside, which ends when that does, however it does. */
+const LIFELINE = 3;
+
+/** Whether this is the program in there. It then ends with the one outside. */
 export function isWithoutNetwork(): boolean {
-  return process.env[INSIDE] === '1';
+  if (process.env[INSIDE] !== '1') return false;
+  const lifeline = new Socket({ fd: LIFELINE, readable: true, writable: false });
+  lifeline.on('end', () => process.kill(process.pid, 'SIGTERM')).on('error', () => {});
+  lifeline.resume();
+  lifeline.unref();
+  return true;
 }
 
 /** The same command line, in there. Returns its exit code; it is told of signals, and ends before we do. */
@@ -24,7 +34,7 @@ export async function runWithoutNetwork(terminal: Terminal, { yes }: { yes: bool
   const [script = '', ...args] = process.argv.slice(1);
   const program = [process.execPath, ...process.execArgv, script, ...args];
   const child = spawn('unshare', [...namespaces, '--', 'sh', '-ec', 'ip link set lo up; exec "$@"', 'sh', ...program], {
-    stdio: 'inherit',
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     env: {
       ...process.env,
       PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`,

@@ -20,7 +20,9 @@ export async function endingsOf(
   repository: string,
   args: readonly string[],
 ): Promise<{ exitCode: number | null; endings: Ending[] }> {
+  const from = performance.now();
   const ran = await offline(repository, ['replay', ...args, '--json']);
+  process.stdout.write(`replayed in ${((performance.now() - from) / 1000).toFixed(1)} s\n`);
   expect(ran.stdout, ran.stderr).toMatch(/^\{/);
   return { exitCode: ran.exitCode, ...(JSON.parse(ran.stdout) as { endings: Ending[] }) };
 }
