@@ -1,27 +1,15 @@
-// Fetches all that the stages of `ci` need, once, so that they run without a network from then on.
+// Fetches all that the stages of `ci`, and smoke, need, once, so that they run without a network from then on.
 import { resolve } from 'node:path';
-import { EXIT, reasonOf } from '../src/core/errors.ts';
+import { CAPTURED, needsOf } from '../src/core/capsule/needs.ts';
+import { EXIT } from '../src/core/errors.ts';
 import type { Listener } from '../src/core/events.ts';
 import { phraseStep } from '../src/core/phrases.ts';
-import type { PinName } from '../src/pins.ts';
 import type { WarmInvocation } from './arguments.ts';
 import { readSecrets } from './delivery.ts';
 import { checkInputs } from './inputs.ts';
 import { withEngine } from './session.ts';
 import { checkRepository, optionsOn } from './stages.ts';
 import type { Terminal } from './terminal.ts';
-
-/** Images that `ci` and `smoke` use. */
-const IMAGES: readonly PinName[] = [
-  'node',
-  'runtime',
-  'syft',
-  'trivy',
-  'nginx',
-  'prometheus',
-  'alertmanager',
-  'grafana',
-];
 
 /** 0 if all of it is here now, 3 if something could not be had; each is named. */
 export async function warm({ run: invocation }: WarmInvocation, root: string, terminal: Terminal): Promise<number> {
@@ -48,9 +36,13 @@ export async function warm({ run: invocation }: WarmInvocation, root: string, te
         secrets: readSecrets(options.delivery.secrets),
         runtime: undefined,
       };
-      const fetched = await fetchAll(IMAGES, optionsOn(dag, engine, invocation, places), ({ name, missing }) => {
-        terminal.out.write(missing === null ? `ok       ${name}\n` : `MISSING  ${name}: ${firstLine(missing)}\n`);
-      });
+      const fetched = await fetchAll(
+        needsOf(CAPTURED).images,
+        optionsOn(dag, engine, invocation, places),
+        ({ name, missing }) => {
+          terminal.out.write(missing === null ? `ok       ${name}\n` : `MISSING  ${name}: ${missing.split('\n')[0]}\n`);
+        },
+      );
       return fetched.some(({ missing }) => missing !== null) ? EXIT.environment : EXIT.ok;
     } finally {
       stop();
@@ -63,5 +55,3 @@ function shown(terminal: Terminal, isVerbose: boolean): Listener {
     if (isVerbose && event.kind === 'step-finished') terminal.err.write(`done  ${phraseStep(event.step)}\n`);
   };
 }
-
-const firstLine = (text: string) => reasonOf(text).split('\n')[0] ?? '';

@@ -144,7 +144,7 @@ class Trials {
     }
     const paths = units.filter(({ kind }) => kind === 'package');
     for (const set of ['tools', 'service']) {
-      const own = paths.filter(({ shown }) => shown.startsWith(`${set}: `)).map(({ name }) => name);
+      const own = paths.filter((unit) => unit.set === set).map(({ name }) => name);
       if (own.length > 0) this.#mixPackages(folder, set, own);
     }
     return folder;

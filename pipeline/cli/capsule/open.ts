@@ -1,6 +1,6 @@
 // Opens a capsule: its manifest, and all of its content in a folder, checked before anything uses it.
 import { existsSync, statSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import {
   badCapsule,
@@ -72,11 +72,6 @@ export async function openCapsule(file: string, folder: string): Promise<OpenCap
       verdict: existsSync(verdict) ? verdict : null,
     };
   });
-}
-
-/** The text of a file of the source; null where there is none. */
-export async function sourceText({ source }: OpenCapsule, path: string): Promise<string | null> {
-  return existsSync(join(source, path)) ? await readFile(join(source, path), 'utf8') : null;
 }
 
 async function told<T>(file: string, work: () => Promise<T>): Promise<T> {

@@ -1,7 +1,8 @@
 // Runs stages of a capsule on an engine of its own: an empty store, no network, and nothing to read but the capsule.
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Directory } from '@dagger.io/dagger';
+import { badCapsule } from '../../src/core/capsule/manifest.ts';
 import { CAPTURED, needsOf } from '../../src/core/capsule/needs.ts';
 import type { Listener } from '../../src/core/events.ts';
 import { SOURCE_IGNORE } from '../../src/core/ignore.ts';
@@ -105,7 +106,7 @@ async function runRequest(engine: EngineFacts, capsule: OpenCapsule, request: Re
       ? null
       : await run(asked, { ...options, scanning: { ...scanning, replay: undefined } });
   if (!request.stages.includes('gate') || capsule.verdict === null) {
-    if (inContainers === null) throw new Error('a capsule has stages');
+    if (inContainers === null) throw badCapsule(`${basename(capsule.file)} holds nothing that could be run`);
     return inContainers;
   }
   const replay = host.file(capsule.verdict);

@@ -6,7 +6,7 @@ import { Transform } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress } from 'node:zlib';
-import { digestOf, digestOfStream } from './digest.ts';
+import { digestOfStream } from './digest.ts';
 import { OciError } from './errors.ts';
 import { readTar, readTarFile, type TarEntry } from './tar.ts';
 
@@ -130,14 +130,6 @@ async function writeWhole(path: string, content: AsyncIterable<Uint8Array>, mode
   } finally {
     await handle.close();
   }
-}
-
-/** By what a tree is known: all paths with what is behind them. */
-export function treeDigest(files: readonly ListedFile[], folder: string): string {
-  const lines = files
-    .filter(({ path }) => path.startsWith(`${folder}/`))
-    .map(({ path, sha256, executable, link }) => `${path} ${sha256} ${executable} ${link ?? ''}\n`);
-  return digestOf(lines.sort().join(''));
 }
 
 const shown = (path: string) => JSON.stringify(path).slice(0, 200);

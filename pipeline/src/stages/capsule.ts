@@ -76,7 +76,7 @@ export async function writeCapsule(
     packages: locked,
     standIns: result.standIns,
     tools: Object.fromEntries(result.scanners.map(({ name, version }) => [name, version])),
-    database: needs.database ? (result.gate?.database?.sha256 ?? null) : null,
+    database: needs.database ? (known.materials.database?.facts.sha256 ?? null) : null,
     environment: Object.keys(ENVIRONMENT),
     secrets: [...options.secrets],
     stages: stages.map((stage) => ({
@@ -189,7 +189,7 @@ function inputFiles(context: RunContext, known: Known, needs: Needs): [string, F
     inputs.push([IMAGE_INPUT, compressed(mounted, ['compress', '--file', '/image.tar'])]);
   }
   if (needs.database && database !== null) {
-    const mounted = packer(context).withMountedDirectory('/database', database);
+    const mounted = packer(context).withMountedDirectory('/database', database.folder);
     inputs.push([DATABASE_INPUT, compressed(mounted, ['folder', '--folder', '/database'])]);
   }
   if (needs.verdict && verdict !== undefined)

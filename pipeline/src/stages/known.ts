@@ -1,5 +1,5 @@
 // What a run knows so far. Filled while it goes on, so that a run that stops says what it had.
-import type { Container, Directory, File } from '@dagger.io/dagger';
+import type { Container, File } from '@dagger.io/dagger';
 import type { ScannerFacts } from '../core/gate/verdict.ts';
 import { noFacts } from '../core/git.ts';
 import type { SuiteCases } from '../core/junit.ts';
@@ -13,6 +13,7 @@ import type {
   StageResult,
   StandIn,
 } from '../core/model.ts';
+import type { Database } from './database.ts';
 import type { Gated } from './gate.ts';
 import type { InstallName } from './install.ts';
 
@@ -26,7 +27,7 @@ export type Known = {
   delivery: DeliveryResult | null;
   scanners: ScannerFacts[];
   /** What stages read beside source and images. */
-  materials: { packages: Map<InstallName, Container>; archive: File | null; database: Directory | null };
+  materials: { packages: Map<InstallName, Container>; archive: File | null; database: Database | null };
   standIns: StandIn[];
   /** Files of the report by their name in it: those that containers wrote … */
   files: Map<string, File>;

@@ -161,7 +161,7 @@ export class Plan {
         strict,
         ecosystems: async () => (await this.sbom()).ecosystems ?? [],
       });
-      this.#known.materials.database = found.databaseFolder;
+      this.#known.materials.database = found.used;
       if (found.report !== null) this.#known.texts.set('scan.json', found.report);
       this.#keepScanner(found);
       return found;

@@ -11,7 +11,7 @@ import type { StageResult, StandIn, StepResult } from '../core/model.ts';
 import { nameFor } from '../core/platforms.ts';
 import { SERVICE } from '../core/service.ts';
 import type { RunContext } from './context.ts';
-import { type DatabaseOptions, obtainDatabase } from './database.ts';
+import { type Database, type DatabaseOptions, obtainDatabase } from './database.ts';
 import { layoutOf } from './layout.ts';
 import type { Deciding } from './policy.ts';
 import { obtainScanner } from './scanners.ts';
@@ -35,7 +35,8 @@ export type Scanned = {
   findings: Finding[];
   licences: Licence[];
   database: DatabaseFacts | null;
-  databaseFolder: Directory | null;
+  /** The same, with the folder that it was read from. */
+  used: Database | null;
   missing: GateFacts['missing'];
   bait: BaitFacts | null;
   scanner: ScannerFacts | null;
@@ -50,7 +51,7 @@ export async function scan(context: RunContext, inputs: ScanInputs): Promise<Sca
     findings: [],
     licences: [],
     database: null,
-    databaseFolder: null,
+    used: null,
     missing: [],
     bait: null,
     scanner: null,
@@ -63,7 +64,7 @@ export async function scan(context: RunContext, inputs: ScanInputs): Promise<Sca
     ]);
     const steps: StepResult[] = [...found.steps];
     output.database = found.database?.facts ?? null;
-    output.databaseFolder = found.database?.folder ?? null;
+    output.used = found.database;
     if ('missing' in scanner) {
       output.missing = KINDS.map((kind) => ({ kind, reason: scanner.missing }));
       return { steps, notEvaluated: scanner.missing };

@@ -1,6 +1,6 @@
 // Finds the one input that turns a run that passes into one that fails. Decides what to try next; running it is another's work.
 
-import { type Difference, diffCapsules, phraseDifference } from './diff.ts';
+import { type Difference, diffCapsules, packageName, phraseDifference } from './diff.ts';
 import type { CapsuleManifest } from './manifest.ts';
 
 /** What is swapped at once: a file, the packages of one lock file, an image, the database. */
@@ -8,6 +8,8 @@ export type Unit = {
   kind: 'file' | 'packages' | 'package' | 'image' | 'database';
   /** A path, a set, a lock file's entry, or a pin. */
   name: string;
+  /** Of a package, the set that it is in. */
+  set?: string;
   /** For people: `~ src/app.ts`. */
   shown: string;
 };
@@ -48,8 +50,10 @@ export function packageUnits(good: CapsuleManifest, bad: CapsuleManifest, set: s
   return [...new Set([...before.keys(), ...after.keys()])].sort().flatMap((path): Unit[] => {
     const [a, b] = [before.get(path), after.get(path)];
     if (a?.version === b?.version && a?.integrity === b?.integrity) return [];
-    const name = `${set}: ${path.replace(/^node_modules\//, '').replaceAll('/node_modules/', ' > ')}`;
-    return [{ kind: 'package', name: path, shown: `${name} ${a?.version ?? 'absent'} → ${b?.version ?? 'absent'}` }];
+    const name = packageName({ set, path });
+    return [
+      { kind: 'package', name: path, set, shown: `${name} ${a?.version ?? 'absent'} → ${b?.version ?? 'absent'}` },
+    ];
   });
 }
 

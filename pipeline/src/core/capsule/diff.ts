@@ -39,7 +39,11 @@ function aspects(manifest: CapsuleManifest): Aspects {
     ),
     packages: new Map(packages.map((found) => [packageName(found), found.version])),
     images: new Map(images.map(({ name, pin, standIn }) => [name, standIn ?? pin])),
-    database: new Map(manifest.database === null ? [] : [['vulnerability database', manifest.database.slice(0, 12)]]),
+    database: new Map(
+      manifest.database === null
+        ? []
+        : [['vulnerability database', manifest.database.replace(/^sha256:/, '').slice(0, 12)]],
+    ),
     tools: new Map(Object.entries({ drydock: manifest.tool.version, ...tools })),
     environment: new Map([
       ...environment.map((name) => [name, 'set'] as const),

@@ -5,6 +5,7 @@ import { PipelineError } from '../errors.ts';
 import type { EngineFacts, SourceFacts, StageName, StandIn, Status } from '../model.ts';
 import { amount, count, flag, listOf, objectOf, oneOf, orNull, recordOf, type Shape, text } from '../shape.ts';
 import { type Fingerprint, fingerprintShape } from './fingerprint.ts';
+import { CAPTURED } from './needs.ts';
 
 export const CAPSULE_VERSION = 1;
 /** The first entry of a capsule. */
@@ -87,7 +88,7 @@ const file: Shape<CapsuleFile> = objectOf({
   link: nullableText,
 });
 const stage: Shape<CapturedStage> = objectOf({
-  name: text as Shape<StageName>,
+  name: oneOf(CAPTURED),
   status: oneOf<Status>(['passed', 'failed', 'skipped', 'not evaluated']),
   reason: nullableText,
   steps: listOf<CapturedStep>(objectOf({ name: text, command: text, exitCode: count, seconds: amount, log: text })),
