@@ -7,7 +7,7 @@ import type { Difference } from '../../src/core/capsule/diff.ts';
 import { type Dependency, putGreeter } from './greeter.ts';
 import { endingsOf, offline } from './replaying.ts';
 import { placesThatHold } from './search.ts';
-import { add, ci, edit, quickCopyOfRepository, type Ran, resultOf, temporaryFolder } from './support.ts';
+import { add, ci, copyOfRepository, edit, type Ran, resultOf, temporaryFolder } from './support.ts';
 
 const MEGABYTE = 1e6;
 // Put together here, so that this file itself does not hold it.
@@ -32,7 +32,7 @@ async function taken(run: Ran): Promise<string> {
 
 let repository: string;
 beforeAll(async () => {
-  repository = await quickCopyOfRepository('captured');
+  repository = await copyOfRepository('captured');
 });
 
 describe('a stage that failed', { timeout: 900_000 }, () => {
@@ -109,7 +109,7 @@ describe('two capsules', { timeout: 900_000 }, () => {
   );
 
   test('diff says what differs, and bisect names the package that was planted', async () => {
-    const other = await quickCopyOfRepository('bisected');
+    const other = await copyOfRepository('bisected');
     await putGreeter(other, GOOD);
     await writeFile(join(other, 'service/pad.test.js'), PAD_TEST);
     const good = await taken(await ci(other, ['capsule', '--stage', 'test']));

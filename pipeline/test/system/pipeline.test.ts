@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { $ } from 'zx';
 import { parseJunit } from '../../src/core/junit.ts';
 import { openLayout, readBase } from '../../src/oci/layout.ts';
-import { ci, copyOfRepository, type Ran, resultOf, temporaryFolder } from './support.ts';
+import { ci, type Ran, resultOf, temporaryFolder, wholeCopyOfRepository } from './support.ts';
 
 /** With the small database of the tests, too small to say that anything is well: the answer is the same wherever this runs. */
 const RUN = ['ci', '--vuln-db', 'pipeline/test/fixtures/vuln-db'];
@@ -14,7 +14,7 @@ describe('a run on this repository', () => {
   let repository: string;
   let first: Ran;
   beforeAll(async () => {
-    repository = await copyOfRepository('whole');
+    repository = await wholeCopyOfRepository('whole');
     first = await ci(repository, RUN);
   });
 

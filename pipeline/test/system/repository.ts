@@ -8,12 +8,17 @@ import type { RunResult } from '../../src/core/model.ts';
 
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** This repository as git would track it now, committed, in a folder of its own. `node_modules` is shared. */
-export async function copyInto(folder: string): Promise<void> {
+/** This repository as git would track it now, what is kept of it, committed, in a folder of its own. `node_modules` is shared. */
+export async function copyInto(
+  folder: string,
+  keeps: (path: string) => boolean = () => true,
+  added: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const listed = await $({ cwd: ROOT })`git ls-files -z --cached --others --exclude-standard`;
   for (const path of listed.stdout.split('\0').filter((name) => name !== '' && existsSync(join(ROOT, name)))) {
-    await cp(join(ROOT, path), join(folder, path));
+    if (keeps(path)) await cp(join(ROOT, path), join(folder, path));
   }
+  await add(folder, added);
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   await commitAll(folder, 'Everything');
 }

@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { beforeAll, expect, test } from 'vitest';
 import { putGreeter } from './greeter.ts';
 import { alive, descendants, until } from './processes.ts';
-import { ci, command, edit, environment, quickCopyOfRepository } from './support.ts';
+import { ci, command, copyOfRepository, edit, environment } from './support.ts';
 
 let repository: string;
 beforeAll(async () => {
-  repository = await quickCopyOfRepository('entered');
+  repository = await copyOfRepository('entered');
   await putGreeter(repository);
   await edit(repository, 'service/server.js', (text) => text.replace('hello', 'bye'));
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { $ } from 'zx';
-import { add, copyInto, copyPackages, type Environment } from './repository.ts';
+import { copyInto, copyPackages, type Environment } from './repository.ts';
 
 export * from './repository.ts';
 
@@ -26,9 +26,10 @@ export async function temporaryFolder(label: string): Promise<string> {
   return folder;
 }
 
+/** The repository with one of the pipeline's own tests left: to run and to scan all of them is one test's business. */
 export async function copyOfRepository(label: string): Promise<string> {
   const folder = await temporaryFolder(label);
-  await copyInto(folder);
+  await copyInto(folder, (path) => !/^pipeline\/(test|bench)\//.test(path), { 'pipeline/test/one.test.ts': ONE_TEST });
   return folder;
 }
 
@@ -37,11 +38,9 @@ const ONE_TEST = `import { expect, test } from 'vitest';
 test('one', () => expect(1).toBe(1));
 `;
 
-/** The same with one of the pipeline's own tests left: whole suites are other tests' business. */
-export async function quickCopyOfRepository(label: string): Promise<string> {
-  const folder = await copyOfRepository(label);
-  await rm(join(folder, 'pipeline/test'), { recursive: true });
-  await add(folder, { 'pipeline/test/one.test.ts': ONE_TEST });
+export async function wholeCopyOfRepository(label: string): Promise<string> {
+  const folder = await temporaryFolder(label);
+  await copyInto(folder);
   return folder;
 }
 

@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { $ } from 'zx';
 import { putGreeter } from './greeter.ts';
-import { ci, coldCache, command, environment, quickCopyOfRepository } from './support.ts';
+import { ci, coldCache, command, copyOfRepository, environment } from './support.ts';
 
 let repository: string;
 beforeAll(async () => {
-  repository = await quickCopyOfRepository('warmed');
+  repository = await copyOfRepository('warmed');
   await putGreeter(repository);
 });
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { afterEach, expect, test } from 'vitest';
 import { putGreeter } from './greeter.ts';
 import { alive, descendants, until } from './processes.ts';
-import { add, command, edit, environment, quickCopyOfRepository } from './support.ts';
+import { add, command, copyOfRepository, edit, environment } from './support.ts';
 
 /** What a run may take on a busy machine. */
 const MINUTES = 4;
@@ -15,7 +15,7 @@ afterEach(() => child?.kill('SIGKILL'));
 test('a change runs what it concerns, an ignored file nothing; a run that is outdated begins again', {
   timeout: 900_000,
 }, async () => {
-  const repository = await quickCopyOfRepository('watched');
+  const repository = await copyOfRepository('watched');
   await putGreeter(repository);
   const [program, args] = command(['watch', 'test', '--engine', 'embedded']);
   const started = spawn(program, args, { cwd: repository, env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
