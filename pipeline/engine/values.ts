@@ -29,8 +29,10 @@ export abstract class Value {
   id = '';
 }
 
-/** A folder's content: in memory, or a place in a file system that was built. */
-export type Content = { readonly tree: DirNode } | { readonly stack: Stack; readonly path: string };
+/** A folder's content: a place in a tree in memory, or in a file system that was built. Links may lead out of it, to the rest. */
+export type Content = ({ readonly tree: DirNode } | { readonly stack: Stack }) & { readonly path: string };
+
+export const wholeTree = (tree: DirNode): Content => ({ tree, path: '/' });
 
 export class DirectoryValue extends Value {
   readonly content: Lazy<Content>;

@@ -9,7 +9,7 @@ import type { Session } from '../session.ts';
 import { writeHostFile } from '../store/host.ts';
 import { EMPTY_STACK } from '../store/layers.ts';
 import type { Filter } from '../store/patterns.ts';
-import { type Attributes, dirNode, fileNode, map, type Node } from '../store/tree.ts';
+import { type Attributes, DEFAULT_DIR, dirNode, fileNode, map, type Node } from '../store/tree.ts';
 import type { Sharing } from '../store/volumes.ts';
 import {
   CacheVolumeValue,
@@ -28,6 +28,7 @@ import {
   ready,
   SecretValue,
   ServiceValue,
+  wholeTree,
 } from '../values.ts';
 import { fileIn, ownerIn, stackOf, statusOf, subfolder } from './content.ts';
 import { copied, copiedFile, type ExistsArgs, existsIn, linkNode, statValue } from './directory.ts';
@@ -313,7 +314,7 @@ export const containerFields: Resolvers<ContainerValue> = {
   },
   stat: async (self, { path, doNotFollowSymlinks }: ExistsArgs, session) => {
     const { content, path: place } = await locate(await self.state(), absolute(await self.state(), path));
-    return statValue(posix.basename(path), await statusOf(session, content, place, !doNotFollowSymlinks), path);
+    return statValue(await statusOf(session, content, place, !doNotFollowSymlinks), path);
   },
 
   withExec,
@@ -426,9 +427,7 @@ export const containerFields: Resolvers<ContainerValue> = {
       const file = session.load(args.source, FileValue);
       const content = lazy<Content>(async () => {
         const owner = args.owner ? await ownerIn(session, { stack: await state.rootfs(), path: '/' }, args.owner) : {};
-        return {
-          tree: dirNode({ mode: 0o755, uid: 0, gid: 0, mtime: 0 }, new Map([['file', await copiedFile(file, owner)]])),
-        };
+        return wholeTree(dirNode(DEFAULT_DIR, new Map([['file', await copiedFile(file, owner)]])));
       });
       return { kind: 'file', path, content, name: 'file' };
     }),
@@ -484,5 +483,5 @@ export const containerFields: Resolvers<ContainerValue> = {
 const owned = (session: Session, source: DirectoryValue, state: ContainerState, owner: string) =>
   lazy<Content>(async () => {
     const ids = await ownerIn(session, { stack: await state.rootfs(), path: '/' }, owner);
-    return { tree: map(await copied(session, source, {}, {}), (attributes) => ({ ...attributes, ...ids })) as never };
+    return wholeTree(map(await copied(session, source, {}, {}), (attributes) => ({ ...attributes, ...ids })) as never);
   });

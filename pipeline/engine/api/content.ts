@@ -1,44 +1,55 @@
 // Folders and files, wherever their content is: in memory or in a stack of layers.
+import { posix } from 'node:path';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { readBytes } from '../store/bytes.ts';
 import { EMPTY_STACK, onTop, type Stack } from '../store/layers.ts';
-import { type DirNode, digestInTurns, emptyDir, type FileNode, find, type Node } from '../store/tree.ts';
+import { type DirNode, digestInTurns, emptyDir, type FileNode, find, type Node, realNames } from '../store/tree.ts';
 import type { Content } from '../values.ts';
 
 const missing = (path: string) => new EngineError(`${path.replace(/^\/+/, '') || '/'}: no such file or directory`);
+const notAFolder = (path: string) => new EngineError(`path ${path} is a file, not a directory`);
+const notAFile = (path: string) => new EngineError(`path ${path} is a directory, not a file`);
 
 export async function treeOf(session: Session, content: Content): Promise<DirNode> {
-  if ('tree' in content) return content.tree;
+  if ('tree' in content) return folderIn(content, '/');
   await requireFolder(session, content);
   return session.layers.treeAt(content.stack, content.path);
 }
 
 export async function digestOf(session: Session, content: Content): Promise<string> {
-  return 'tree' in content ? digestInTurns(content.tree) : session.layers.digestAt(content.stack, content.path);
+  if ('tree' in content) return digestInTurns(folderIn(content, '/'));
+  return session.layers.digestAt(content.stack, content.path);
 }
 
 /** Layers that show this content at their root. */
 export async function stackOf(session: Session, content: Content): Promise<Stack> {
-  if ('tree' in content) return onTop(EMPTY_STACK, await session.layers.layerOf(content.tree));
+  if ('tree' in content) return onTop(EMPTY_STACK, await session.layers.layerOf(folderIn(content, '/')));
   if (content.path === '/') return content.stack;
   return onTop(EMPTY_STACK, await session.layers.layerOf(await treeOf(session, content)));
 }
 
 /** Folders to mount over each other, from the bottom up; nothing is copied where that can be helped. */
 export async function lowerFolders(session: Session, content: Content): Promise<string[]> {
-  if ('tree' in content) return [session.store.layerPath(await session.layers.layerOf(content.tree))];
+  if ('tree' in content) return [session.store.layerPath(await session.layers.layerOf(folderIn(content, '/')))];
   const folders = await session.layers.lowerFolders(content.stack, content.path);
   return folders.length > 0 ? folders : [session.store.layerPath(await session.layers.layerOf(emptyDir()))];
+}
+
+type TreeContent = Extract<Content, { tree: DirNode }>;
+
+function folderIn(content: TreeContent, path: string): DirNode {
+  const node = find(content.tree, posix.join(content.path, path));
+  if (node === undefined) throw missing(path);
+  if (node.kind !== 'dir') throw notAFolder(path);
+  return node;
 }
 
 /** The folder at a path of another. */
 export async function subfolder(session: Session, content: Content, path: string): Promise<Content> {
   if ('tree' in content) {
-    const node = find(content.tree, path);
-    if (node === undefined) throw missing(path);
-    if (node.kind !== 'dir') throw new EngineError(`${path}: not a directory`);
-    return { tree: node };
+    folderIn(content, path);
+    return { tree: content.tree, path: posix.join(content.path, path) };
   }
   const place = `${content.path}/${path}`;
   const real = await session.layers.realPath(content.stack, place);
@@ -49,28 +60,29 @@ export async function subfolder(session: Session, content: Content, path: string
 
 async function requireFolder(
   session: Session,
-  { stack, path }: Extract<Content, { path: string }>,
+  { stack, path }: Extract<Content, { stack: Stack }>,
   asked = path,
 ): Promise<void> {
   const located = await session.layers.locate(stack, path);
   if (located === undefined && path !== '/') throw missing(asked);
-  if (located !== undefined && !located.stats.isDirectory()) throw new EngineError(`${asked}: not a directory`);
+  if (located !== undefined && !located.stats.isDirectory()) throw notAFolder(asked);
 }
 
 export async function fileIn(session: Session, content: Content, path: string): Promise<FileNode> {
   if ('tree' in content) {
-    const node = find(content.tree, path);
+    const node = find(content.tree, posix.join(content.path, path));
     if (node === undefined) throw missing(path);
-    if (node.kind !== 'file') throw new EngineError(`${path}: not a regular file`);
+    if (node.kind !== 'file') throw notAFile(path);
     return node;
   }
   const located = await session.layers.locate(content.stack, `${content.path}/${path}`);
   if (located === undefined) throw missing(path);
-  if (!located.stats.isFile()) throw new EngineError(`${path}: not a regular file`);
+  if (!located.stats.isFile()) throw notAFile(path);
   return session.layers.fileAt(located);
 }
 
 export interface Status {
+  readonly name: string;
   readonly type: 'DIRECTORY' | 'REGULAR' | 'SYMLINK' | 'UNKNOWN';
   readonly size: number;
   readonly permissions: number;
@@ -83,11 +95,12 @@ export async function statusOf(
   path: string,
   follow: boolean,
 ): Promise<Status | undefined> {
+  if (path === '') return undefined;
   if ('tree' in content) {
-    const node = find(content.tree, path, { follow });
-    return node === undefined
-      ? undefined
-      : { type: TYPES[node.kind], size: node.kind === 'file' ? node.size : 0, permissions: node.mode };
+    const names = realNames(content.tree, posix.join(content.path, path), { follow });
+    const node = find(content.tree, names.join('/'), { follow: false });
+    if (node === undefined) return undefined;
+    return { name: names.at(-1) ?? '/', type: TYPES[node.kind], size: sizeOf(node), permissions: node.mode & 0o777 };
   }
   const located = await session.layers.locate(content.stack, `${content.path}/${path}`, { follow });
   if (located === undefined) return undefined;
@@ -99,7 +112,15 @@ export async function statusOf(
       : stats.isSymbolicLink()
         ? 'SYMLINK'
         : 'UNKNOWN';
-  return { type, size: stats.size, permissions: stats.mode & 0o7777 };
+  return { name: posix.basename(located.path), type, size: stats.size, permissions: stats.mode & 0o777 };
+}
+
+/** What a folder takes on the disks that engines have. */
+const FOLDER_BYTES = 4096;
+
+function sizeOf(node: Node): number {
+  if (node.kind === 'dir') return FOLDER_BYTES;
+  return node.kind === 'file' ? node.size : Buffer.byteLength(node.target);
 }
 
 const TYPES = { dir: 'DIRECTORY', file: 'REGULAR', link: 'SYMLINK' } as const satisfies Record<

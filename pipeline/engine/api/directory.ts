@@ -4,9 +4,10 @@ import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { ensureIntact, hashOf, prepareHash, readBytes } from '../store/bytes.ts';
 import { writeHostFile, writeHostFolder } from '../store/host.ts';
-import { type Filter, filterTree, isPattern, patternToRegExp } from '../store/patterns.ts';
+import { type Filter, filterTree, patternToRegExp } from '../store/patterns.ts';
 import {
   type Attributes,
+  DEFAULT_DIR,
   type DirNode,
   difference,
   digest,
@@ -17,6 +18,8 @@ import {
   type Node,
   paths,
   put,
+  realNames,
+  replace,
   segments,
   without,
 } from '../store/tree.ts';
@@ -29,8 +32,9 @@ import {
   GitRepositoryValue,
   lazy,
   ready,
+  wholeTree,
 } from '../values.ts';
-import { digestOf, fileIn, statusOf, subfolder, treeOf } from './content.ts';
+import { accountOf, digestOf, fileIn, groupOf, type Status, statusOf, subfolder, treeOf } from './content.ts';
 import { changesBetween } from './git.ts';
 import type { Resolvers } from './resolvers.ts';
 
@@ -41,26 +45,68 @@ interface Placed extends Filter {
   readonly permissions?: number;
 }
 
-export const newDirectory = () => new DirectoryValue(ready<Content>({ tree: emptyDir() }));
+export const newDirectory = () => new DirectoryValue(ready(wholeTree(emptyDir())));
 
-/** A folder made from another one's tree. */
-export const treeFrom = (
+/** A folder with something otherwise; what it is a part of stays around it. */
+const changed = (
   session: Session,
   directory: DirectoryValue,
   change: (tree: DirNode) => Promise<DirNode> | DirNode,
-) => new DirectoryValue(lazy(async () => ({ tree: await change(await treeOf(session, await directory.content())) })));
+): DirectoryValue =>
+  new DirectoryValue(
+    lazy(async () => {
+      const content = await directory.content();
+      const tree = await change(await treeOf(session, content));
+      return 'tree' in content ? { ...content, tree: replace(content.tree, content.path, tree) } : wholeTree(tree);
+    }),
+    { path: directory.path },
+  );
 
-/** Numbers only: a folder by itself has no list of users to look a name up in. */
-export function numericOwner(owner: string): { uid: number; gid: number } {
-  const [user = '', group = user] = owner.split(':');
-  if (!/^\d+$/.test(user) || !/^\d+$/.test(group))
-    throw new EngineError(`owner ${owner} is a name`, 'a Directory takes numbers, as in "1000:1000"');
-  return { uid: Number(user), gid: Number(group) };
+/** A folder by itself, made from another one's tree. */
+const derived = (
+  session: Session,
+  directory: DirectoryValue,
+  derive: (tree: DirNode) => Promise<DirNode> | DirNode,
+): DirectoryValue =>
+  new DirectoryValue(lazy(async () => wholeTree(await derive(await treeOf(session, await directory.content())))));
+
+/** Ids by number, or by the names of the accounts that the folder itself holds; the user's number is the group's too unless told otherwise. */
+async function ownerOf(session: Session, content: Content, owner: string): Promise<{ uid: number; gid: number }> {
+  const [user = '', group] = owner.split(':');
+  const uid = /^\d+$/.test(user) ? Number(user) : (await accountOf(session, content, user)).uid;
+  return { uid, gid: group === undefined ? uid : await groupOf(session, content, group) };
 }
 
-/** Where a file lands: in the folder that is there already or that the path's last slash means, else at the path. */
+const optionalOwner = async (session: Session, directory: DirectoryValue, owner?: string) =>
+  owner ? ownerOf(session, { ...(await directory.content()), path: '/' }, owner) : {};
+
+const meansFolder = (path: string) => /(^|\/)\.?$/.test(path);
+
+/** Where a file lands: in the folder that is there already or that the path's end means, else at the path. */
 const fileTarget = (tree: DirNode, path: string, name: string) =>
-  path.endsWith('/') || find(tree, path)?.kind === 'dir' ? posix.join(path, name) : path;
+  meansFolder(path) || find(tree, path)?.kind === 'dir' ? posix.join(path, name) : path;
+
+/** A name that a file system takes. */
+function checkedPath(path: string): string {
+  if (Buffer.byteLength(posix.basename(path)) > 255)
+    throw new EngineError('File name length exceeds the maximum supported 255 characters');
+  return path;
+}
+
+/** A name without a folder. */
+function checkedName(name: string): string {
+  if (name.includes('/')) throw new EngineError(`file name ${JSON.stringify(name)} must not contain a directory`);
+  return name;
+}
+
+/** Written as into an open file: through links, and with owner and permissions of what is there. */
+function written(tree: DirNode, path: string, contents: string, mode: number): DirNode {
+  const names = realNames(tree, path).join('/');
+  const old = find(tree, names);
+  if (old?.kind === 'dir') throw new EngineError(`${path}: is a directory`);
+  const { uid = 0, gid = 0 } = old ?? {};
+  return put(tree, names, fileNode(Buffer.from(contents), { mode: old?.mode ?? mode, uid, gid }));
+}
 
 /** The tree of a source that is copied in: filtered, and with owner and permissions where they were given. */
 export async function copied(
@@ -87,17 +133,16 @@ export async function copiedFile(file: FileValue, owner: Partial<Attributes>, pe
 
 /** A tree without what is at a path, or at all paths that it fits. */
 function removed(tree: DirNode, path: string): DirNode {
-  if (!isPattern(path)) return without(tree, path);
+  if (!path.includes('*')) return without(tree, path);
   const expression = patternToRegExp(segments(path).join('/'));
   const places = [...paths(tree)].map(([place]) => place.replace(/\/$/, '')).filter((place) => expression.test(place));
   return [path, ...places].reduce(without, tree);
 }
 
-const optionalOwner = (owner?: string) => (owner ? numericOwner(owner) : {});
-
-export function statValue(name: string, status: Awaited<ReturnType<typeof statusOf>>, path: string): FactValue {
-  if (status === undefined) throw new EngineError(`${path}: no such file or directory`);
-  return new FactValue('Stat', { name, size: status.size, permissions: status.permissions, fileType: status.type });
+export function statValue(status: Status | undefined, path: string): FactValue {
+  if (status === undefined) throw new EngineError(`stat ${path}: no such file or directory`);
+  const { type, ...facts } = status;
+  return new FactValue('Stat', { ...facts, fileType: type });
 }
 
 const EXPECTED = { REGULAR_TYPE: 'REGULAR', DIRECTORY_TYPE: 'DIRECTORY', SYMLINK_TYPE: 'SYMLINK' } as const;
@@ -122,11 +167,15 @@ export const directoryFields: Resolvers<DirectoryValue> = {
     await treeOf(session, await self.content());
     return self.id;
   },
-  name: (self) => `${posix.basename(self.path)}/`,
+  name: async (self) => {
+    await self.content();
+    return `${posix.basename(self.path)}/`;
+  },
   digest: async (self, _, session) => `sha256:${await digestOf(session, await self.content())}`,
   entries: async (self, { path = '/' }: { path?: string }, session) => {
     const tree = await treeOf(session, await subfolder(session, await self.content(), path));
-    return [...tree.children].map(([name, node]) => (node.kind === 'dir' ? `${name}/` : name)).sort();
+    const names = [...tree.children.keys()].sort();
+    return names.map((name) => (tree.children.get(name)?.kind === 'dir' ? `${name}/` : name));
   },
   glob: async (self, { pattern }: { pattern: string }, session) => {
     const expression = patternToRegExp(pattern.replace(/^(\.?\/)+/, ''));
@@ -135,7 +184,7 @@ export const directoryFields: Resolvers<DirectoryValue> = {
   },
   exists: async (self, args: ExistsArgs, session) => existsIn(session, await self.content(), args),
   stat: async (self, { path, doNotFollowSymlinks }: ExistsArgs, session) =>
-    statValue(posix.basename(path), await statusOf(session, await self.content(), path, !doNotFollowSymlinks), path),
+    statValue(await statusOf(session, await self.content(), path, !doNotFollowSymlinks), path),
   directory: (self, { path }: { path: string }, session) =>
     new DirectoryValue(
       lazy(async () => subfolder(session, await self.content(), path)),
@@ -154,52 +203,58 @@ export const directoryFields: Resolvers<DirectoryValue> = {
     await writeHostFolder(await treeOf(session, await self.content()), target, { wipe: wipe ?? false });
     return target;
   },
-  filter: (self, filter: Filter, session) => treeFrom(session, self, (tree) => filterTree(tree, filter, readNode)),
+  filter: (self, filter: Filter, session) =>
+    derived(session, self, async (tree) => put(emptyDir(), '/', await filterTree(tree, filter, readNode))),
   diff: (self, { other }: { other: string }, session) =>
-    treeFrom(session, self, async (tree) =>
+    derived(session, self, async (tree) =>
       difference(tree, await treeOf(session, await session.load(other, DirectoryValue).content())),
     ),
   changes: (self, { from }: { from: string }, session) =>
     changesBetween(session, session.load(from, DirectoryValue), self),
   withChanges: (self, { changes }: { changes: string }, session) =>
-    treeFrom(session, self, async (tree) => {
-      const { before, after, paths: changed } = session.load(changes, ChangesetValue);
+    changed(session, self, async (tree) => {
+      const { before, after, paths } = session.load(changes, ChangesetValue);
       const old = await treeOf(session, await before.content());
-      const kept = (await changed()).removed.reduce(without, tree);
+      const kept = (await paths()).removed.reduce(without, tree);
       return put(kept, '/', difference(old, await treeOf(session, await after.content())));
     }),
   chown: (self, { path, owner }: { path: string; owner: string }, session) =>
-    treeFrom(session, self, async (tree) => {
-      const node = await subfolder(session, { tree }, path).then(
-        (content) => treeOf(session, content),
-        () => fileIn(session, { tree }, path),
-      );
-      return put(
-        without(tree, path),
-        path,
-        map(node, (attributes) => ({ ...attributes, ...numericOwner(owner) })),
+    changed(session, self, async (tree) => {
+      const ids = await optionalOwner(session, self, owner);
+      const node = find(tree, path);
+      if (node === undefined) throw new EngineError(`${path}: no such file or directory`);
+      return replace(
         tree,
+        path,
+        map(node, (attributes) => ({ ...attributes, ...ids })),
       );
     }),
   withDirectory: (self, { path, source, owner, permissions, ...filter }: Placed, session) =>
-    treeFrom(session, self, async (tree) =>
+    changed(session, self, async (tree) =>
       put(
         tree,
         path,
-        await copied(session, session.load(source, DirectoryValue), filter, optionalOwner(owner), permissions),
+        await copied(
+          session,
+          session.load(source, DirectoryValue),
+          filter,
+          await optionalOwner(session, self, owner),
+          permissions,
+        ),
       ),
     ),
   withFile: (self, { path, source, owner, permissions }: Placed, session) =>
-    treeFrom(session, self, async (tree) => {
+    changed(session, self, async (tree) => {
       const file = session.load(source, FileValue);
-      return put(tree, fileTarget(tree, path, file.name), await copiedFile(file, optionalOwner(owner), permissions));
+      const ids = await optionalOwner(session, self, owner);
+      return put(tree, fileTarget(tree, path, file.name), await copiedFile(file, ids, permissions));
     }),
   withFiles: (
     self,
     { path, sources, permissions }: { path: string; sources: string[]; permissions?: number },
     session,
   ) =>
-    treeFrom(session, self, async (tree) => {
+    changed(session, self, async (tree) => {
       let result = tree;
       for (const id of sources) {
         const file = session.load(id, FileValue);
@@ -207,26 +262,32 @@ export const directoryFields: Resolvers<DirectoryValue> = {
       }
       return result;
     }),
-  withNewDirectory: (self, { path, permissions = 0o755 }: { path: string; permissions?: number }, session) =>
-    treeFrom(session, self, (tree) => put(tree, path, emptyDir({ mode: permissions, uid: 0, gid: 0, mtime: 0 }))),
+  withNewDirectory: (self, { path, permissions = 0o644 }: { path: string; permissions?: number }, session) => {
+    if (posix.normalize(path).startsWith('../'))
+      throw new EngineError(`cannot create directory outside parent: ${posix.normalize(path)}`);
+    const attributes = { ...DEFAULT_DIR, mode: permissions || 0o755 };
+    return changed(session, self, (tree) =>
+      find(tree, path)?.kind === 'dir' ? tree : put(tree, path, emptyDir(attributes), attributes),
+    );
+  },
   withNewFile: (
     self,
-    { path, contents, permissions = 0o644 }: { path: string; contents: string; permissions?: number },
+    { path, contents, permissions }: { path: string; contents: string; permissions?: number },
     session,
-  ) =>
-    treeFrom(session, self, (tree) => {
-      if (find(tree, path)?.kind === 'dir') throw new EngineError(`${path}: is a directory`);
-      return put(tree, path, fileNode(Buffer.from(contents), { mode: permissions }));
-    }),
+  ) => changed(session, self, (tree) => written(tree, checkedPath(path), contents, permissions || 0o644)),
   withSymlink: (self, { target, linkName }: { target: string; linkName: string }, session) =>
-    treeFrom(session, self, (tree) => put(tree, linkName, linkNode(target))),
+    changed(session, self, (tree) => {
+      if (find(tree, linkName, { follow: false }) !== undefined)
+        throw new EngineError(`symlink ${target} ${linkName}: file exists`);
+      return put(tree, linkName, linkNode(target));
+    }),
   withTimestamps: (self, { timestamp }: { timestamp: number }, session) =>
-    treeFrom(session, self, (tree) => map(tree, (attributes) => ({ ...attributes, mtime: timestamp })) as DirNode),
+    changed(session, self, (tree) => map(tree, (attributes) => ({ ...attributes, mtime: timestamp })) as DirNode),
   withoutDirectory: (self, { path }: { path: string }, session) =>
-    treeFrom(session, self, (tree) => removed(tree, path)),
-  withoutFile: (self, { path }: { path: string }, session) => treeFrom(session, self, (tree) => removed(tree, path)),
+    changed(session, self, (tree) => removed(tree, path)),
+  withoutFile: (self, { path }: { path: string }, session) => changed(session, self, (tree) => removed(tree, path)),
   withoutFiles: (self, { paths: gone }: { paths: string[] }, session) =>
-    treeFrom(session, self, (tree) => gone.reduce(removed, tree)),
+    changed(session, self, (tree) => gone.reduce(removed, tree)),
   asGit: (self) => new GitRepositoryValue(self),
 };
 
@@ -262,7 +323,10 @@ export const fileFields: Resolvers<FileValue> = {
     await self.node();
     return self.id;
   },
-  name: (self) => self.name,
+  name: async (self) => {
+    await self.node();
+    return self.name;
+  },
   size: async (self) => (await self.node()).size,
   contents: async (self, { offsetLines, limitLines }: { offsetLines?: number; limitLines?: number }) => {
     const { bytes } = await self.node();
@@ -281,7 +345,7 @@ export const fileFields: Resolvers<FileValue> = {
   },
   stat: async (self) => {
     const { size, mode } = await self.node();
-    return new FactValue('Stat', { name: self.name, size, permissions: mode, fileType: 'REGULAR' });
+    return new FactValue('Stat', { name: self.name, size, permissions: mode & 0o777, fileType: 'REGULAR' });
   },
   export: async (self, { path, allowParentDirPath }: { path: string; allowParentDirPath?: boolean }, session) => {
     const intoFolder = path.endsWith('/') || allowParentDirPath === true;
@@ -298,27 +362,18 @@ export const fileFields: Resolvers<FileValue> = {
         return fileNode(Buffer.from(text), { mode: node.mode, uid: node.uid, gid: node.gid, mtime: node.mtime });
       }),
     ),
-  withName: (self, { name }: { name: string }) => new FileValue(name, self.node),
+  withName: (self, { name }: { name: string }) => new FileValue(checkedName(name), self.node),
   withTimestamps: (self, { timestamp }: { timestamp: number }) =>
     new FileValue(
       self.name,
       lazy(async () => ({ ...(await self.node()), mtime: timestamp })),
     ),
-  chown: (self, { owner }: { owner: string }) =>
+  chown: (self, { owner }: { owner: string }, session) =>
     new FileValue(
       self.name,
-      lazy(async () => ({ ...(await self.node()), ...numericOwner(owner) })),
+      lazy(async () => ({ ...(await self.node()), ...(await ownerOf(session, wholeTree(emptyDir()), owner)) })),
     ),
 };
 
-export const newFile = ({
-  name,
-  contents,
-  permissions = 0o644,
-}: {
-  name: string;
-  contents: string;
-  permissions?: number;
-}) => new FileValue(posix.basename(name), ready(fileNode(Buffer.from(contents), { mode: permissions })));
-
-export const isRoot = (path: string) => segments(path).length === 0;
+export const newFile = ({ name, contents, permissions }: { name: string; contents: string; permissions?: number }) =>
+  new FileValue(checkedName(name), ready(fileNode(Buffer.from(contents), { mode: permissions || 0o644 })));

@@ -15,7 +15,7 @@ import { keyOf } from '../store/store.ts';
 import { fileNode } from '../store/tree.ts';
 import type { ContainerState, Content, ExecOutcome } from '../values.ts';
 import { holdBindings } from './bindings.ts';
-import { fileIn, stackOf } from './content.ts';
+import { fileIn, stackOf, treeOf } from './content.ts';
 import { locate, mountAt, stackWith } from './places.ts';
 import { type Command, stepKey, stepRequest } from './step.ts';
 
@@ -188,8 +188,7 @@ async function outcomeOf(
 }
 
 async function baseOf(session: Session, content: Content): Promise<Stack> {
-  const tree = 'tree' in content ? content.tree : await session.layers.treeAt(content.stack, content.path);
-  const layer = await session.layers.layerOf(tree);
+  const layer = await session.layers.layerOf(await treeOf(session, content));
   return { layers: [layer], key: layer };
 }
 

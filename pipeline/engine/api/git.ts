@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { type DirNode, difference, digest, find, paths } from '../store/tree.ts';
-import { ChangesetValue, DirectoryValue, GitRefValue, type GitRepositoryValue, lazy } from '../values.ts';
+import { ChangesetValue, DirectoryValue, GitRefValue, type GitRepositoryValue, lazy, wholeTree } from '../values.ts';
 import { lowerFolders, treeOf } from './content.ts';
 import type { Resolvers } from './resolvers.ts';
 
@@ -118,8 +118,7 @@ function refTree(session: Session, ref: GitRefValue, discardGitDir: boolean): Di
       const clone = session.store.scratch('clone');
       await git(session, ref.repository, ['clone', '--quiet', '--no-hardlinks', '--no-checkout', source, clone]);
       await run('git', [...SAFE, '-C', clone, 'checkout', '--quiet', '--detach', commit]);
-      const tree = await session.host.folder(clone, { exclude: discardGitDir ? ['.git'] : [] });
-      return { tree };
+      return wholeTree(await session.host.folder(clone, { exclude: discardGitDir ? ['.git'] : [] }));
     }),
   );
 }
@@ -181,7 +180,7 @@ export const changesetFields: Resolvers<ChangesetValue> = {
     new DirectoryValue(
       lazy(async () => {
         const after = await treeOf(session, await self.after.content());
-        return { tree: difference(await treeOf(session, await self.before.content()), after) };
+        return wholeTree(difference(await treeOf(session, await self.before.content()), after));
       }),
     ),
 };

@@ -45,6 +45,7 @@ import {
   SecretValue,
   ServiceValue,
   Value,
+  wholeTree,
 } from '../values.ts';
 import { containerFields, HOST_PLATFORM, newContainer } from './container.ts';
 import { directoryFields, fileFields, newDirectory, newFile } from './directory.ts';
@@ -115,7 +116,7 @@ const hostFields: Resolvers<HostValue> = {
     const folder = resolve(session.workdir, path);
     const isWhole = !filter.include?.length && !filter.exclude?.length && !filter.gitignore;
     return new DirectoryValue(
-      lazy(async () => ({ tree: await session.host.folder(folder, filter) })),
+      lazy(async () => wholeTree(await session.host.folder(folder, filter))),
       { hostPath: isWhole ? folder : undefined },
     );
   },

@@ -59,43 +59,52 @@ export function segments(path: string): string[] {
 }
 
 /** The node at a path; symbolic links are followed except, unless asked for, in the last place. */
-export function find(root: DirNode, path: string, { follow = true } = {}): Node | undefined {
-  return walkTo(root, segments(path), follow, 0);
+export function find(root: DirNode, path: string, options?: { follow?: boolean }): Node | undefined {
+  let node: Node | undefined = root;
+  for (const name of realNames(root, path, options)) node = node?.kind === 'dir' ? node.children.get(name) : undefined;
+  return node;
 }
 
-function walkTo(root: DirNode, names: string[], follow: boolean, hops: number): Node | undefined {
-  let node: Node = root;
+/** The names that lead to a path once symbolic links are followed; what is not there keeps the names that it was given. */
+export function realNames(root: DirNode, path: string, { follow = true } = {}): string[] {
+  return followed(root, segments(path), follow, 0);
+}
+
+function followed(root: DirNode, names: string[], follow: boolean, hops: number): string[] {
+  let node: Node | undefined = root;
   for (const [index, name] of names.entries()) {
-    if (node.kind !== 'dir') return undefined;
-    const child: Node | undefined = node.children.get(name);
-    if (child === undefined) return undefined;
-    const isLast = index === names.length - 1;
-    if (child.kind === 'link' && (follow || !isLast)) {
-      if (hops > 40) throw new EngineError(`too many symbolic links at ${names.join('/')}`);
-      const base = child.target.startsWith('/') ? '' : names.slice(0, index).join('/');
-      return walkTo(root, segments([base, child.target, ...names.slice(index + 1)].join('/')), follow, hops + 1);
-    }
-    node = child;
+    node = node?.kind === 'dir' ? node.children.get(name) : undefined;
+    if (node?.kind !== 'link' || (!follow && index === names.length - 1)) continue;
+    if (hops > 40) throw new EngineError(`too many symbolic links at ${names.join('/')}`);
+    const base = node.target.startsWith('/') ? '' : names.slice(0, index).join('/');
+    return followed(root, segments([base, node.target, ...names.slice(index + 1)].join('/')), follow, hops + 1);
   }
-  return node;
+  return names;
 }
 
 /** The tree with `node` put at `path`; missing folders on the way are made. Folders merge, all else replaces. */
 export function put(root: DirNode, path: string, node: Node, parents: Attributes = DEFAULT_DIR): DirNode {
-  const names = segments(path);
-  if (names.length === 0) {
-    if (node.kind !== 'dir') throw new EngineError('a folder cannot be replaced by a file at /');
-    return merge(root, node);
-  }
-  return putAt(root, names, node, parents);
+  const names = realNames(root, path, { follow: node.kind === 'dir' });
+  if (names.length > 0) return putAt(root, names, node, parents);
+  if (node.kind !== 'dir') throw new EngineError('a folder cannot be replaced by a file at /');
+  return dirNode(root, merge(root, node).children);
+}
+
+/** The tree with `node` at `path` in the place of what is there. */
+export function replace(root: DirNode, path: string, node: Node): DirNode {
+  const names = realNames(root, path);
+  return names.length === 0 ? (node as DirNode) : putAt(withoutAt(root, names), names, node, DEFAULT_DIR);
 }
 
 function putAt(dir: DirNode, names: string[], node: Node, parents: Attributes): DirNode {
   const [name, ...rest] = names as [string, ...string[]];
   const old = dir.children.get(name);
   const children = new Map(dir.children);
-  if (rest.length > 0) children.set(name, putAt(old?.kind === 'dir' ? old : emptyDir(parents), rest, node, parents));
-  else children.set(name, old?.kind === 'dir' && node.kind === 'dir' ? merge(old, node) : node);
+  if (rest.length === 0) children.set(name, old?.kind === 'dir' && node.kind === 'dir' ? merge(old, node) : node);
+  else {
+    if (old !== undefined && old.kind !== 'dir') throw new EngineError(`${name}: not a directory`);
+    children.set(name, putAt(old ?? emptyDir(parents), rest, node, parents));
+  }
   return dirNode(dir, children);
 }
 
@@ -110,16 +119,17 @@ function merge(below: DirNode, above: DirNode): DirNode {
 }
 
 /** The tree without what is at `path`; the same tree where nothing is there. */
-export function without(root: DirNode, path: string): DirNode {
-  const names = segments(path);
-  const [name, ...rest] = names;
-  if (name === undefined) return emptyDir(root);
-  const child = root.children.get(name);
-  if (child === undefined || (rest.length > 0 && child.kind !== 'dir')) return root;
-  const children = new Map(root.children);
+export const without = (root: DirNode, path: string): DirNode =>
+  withoutAt(root, realNames(root, path, { follow: false }));
+
+function withoutAt(dir: DirNode, [name, ...rest]: string[]): DirNode {
+  if (name === undefined) return emptyDir(dir);
+  const child = dir.children.get(name);
+  if (child === undefined || (rest.length > 0 && child.kind !== 'dir')) return dir;
+  const children = new Map(dir.children);
   if (rest.length === 0) children.delete(name);
-  else children.set(name, without(child as DirNode, rest.join('/')));
-  return dirNode(root, children);
+  else children.set(name, withoutAt(child as DirNode, rest));
+  return dirNode(dir, children);
 }
 
 /** Every path below a folder in sorted order, folders with a trailing slash, each before what it holds. */

@@ -44,6 +44,39 @@ const rows: Row[] = [
       [],
     ],
   ],
+  [
+    'entries in the order of their names, be they folders or files',
+    () => empty('a.ts', 'a/b', 'a-b').entries(),
+    ['a/', 'a-b', 'a.ts'],
+  ],
+  [
+    'the name of a folder, also when it was changed',
+    async () => {
+      const folder = empty('a/b/c').directory('a/b');
+      return [await folder.name(), await folder.withNewFile('d', '').name(), await dag.directory().name()];
+    },
+    ['b/', 'b/', '/'],
+  ],
+  [
+    'the name of what is not there',
+    async () => [await errorOf(empty().directory('x/../nope').name()), await errorOf(empty().file('x/../nope').name())],
+    [refusal('x/../nope: no such file'), refusal('x/../nope: no such file')],
+  ],
+  [
+    'what is around a folder: by its path, and by links',
+    async () => {
+      const folder = empty('s/f', 'o/g').withNewFile('d', 'd').withSymlink('../d', 's/up').withSymlink('/d', 's/top');
+      const changed = folder.directory('s').withNewFile('h', '').withoutFile('f');
+      return [
+        await changed.directory('..').entries(),
+        await changed.entries({ path: '../o' }),
+        await changed.file('up').contents(),
+        await changed.file('top').contents(),
+        await changed.entries(),
+      ];
+    },
+    [['d', 'o/', 's/'], ['g'], 'd', 'd', ['h', 'top', 'up']],
+  ],
   ['the entries of a folder inside', () => empty('a/b/c').entries({ path: 'a' }), ['b/']],
   ['the entries of a folder that is not there', () => errorOf(empty().entries({ path: 'nope' })), refusal('nope')],
   [
@@ -68,15 +101,48 @@ const rows: Row[] = [
     },
     ['f', 3, 0o640, 'REGULAR'],
   ],
+  [
+    'the status of a folder, and of a link and what it leads to',
+    () => {
+      const directory = empty('f').withNewDirectory('d', { permissions: 0o750 }).withSymlink('f', 'link');
+      const statuses = [
+        directory.stat('d'),
+        directory.stat('link'),
+        directory.stat('link', { doNotFollowSymlinks: true }),
+      ];
+      return Promise.all(
+        statuses.map(async (status) => [
+          await status.name(),
+          await status.fileType(),
+          await status.permissions(),
+          await status.size(),
+        ]),
+      );
+    },
+    [
+      ['d', 'DIRECTORY', 0o750, 4096],
+      ['f', 'REGULAR', 0o644, 0],
+      ['link', 'SYMLINK', 0o777, 1],
+    ],
+  ],
+  [
+    'nothing is at an empty path',
+    async () => [await empty('f').exists(''), await errorOf(empty('f').stat('').name())],
+    [false, refusal('no such file or directory')],
+  ],
   ['the status of a file by itself', () => dag.file('f', 'abc').stat().size(), 3],
   ['the status of a folder of a container', () => base().stat('/home').fileType(), 'DIRECTORY'],
   ['the status of a file that is not there', () => errorOf(empty().stat('nope').size()), refusal('nope')],
   [
     'a file where there is a folder',
     () => errorOf(empty('d/f').file('d').contents()),
-    refusal('d: not a regular file'),
+    refusal('path d is a directory, not a file'),
   ],
-  ['a folder where there is a file', () => errorOf(empty('f').directory('f').entries()), refusal('f: not a directory')],
+  [
+    'a folder where there is a file',
+    () => errorOf(empty('f').directory('f').entries()),
+    refusal('path f is a file, not a directory'),
+  ],
   ['an empty file', () => base().withNewFile('/e', '').file('/e').size(), 0],
   [
     'a file of a container’s file system',
@@ -125,6 +191,71 @@ const rows: Row[] = [
         .stdout(),
     '700\n700\n700\n',
   ],
+  [
+    'the mode of a new folder and of those on the way, unless told otherwise; of one that is there already',
+    () =>
+      base()
+        .withMountedDirectory(
+          '/d',
+          empty().withNewDirectory('x/y').withNewDirectory('z', { permissions: 0o700 }).withNewDirectory('z'),
+        )
+        .withExec(stat('%a', '/d/x', '/d/x/y', '/d/z'))
+        .stdout(),
+    '644\n644\n700\n',
+  ],
+  [
+    'a new folder outside',
+    () => errorOf(empty('d/f').directory('d').withNewDirectory('../e').sync()),
+    refusal('cannot create directory outside parent: ../e'),
+  ],
+  [
+    'a file written anew keeps its mode; through a link, it is the link’s file',
+    async () => {
+      const written = empty()
+        .withNewFile('f', '1', { permissions: 0o755 })
+        .withSymlink('f', 'link')
+        .withNewFile('link', '2', { permissions: 0o600 });
+      const status = written.stat('f');
+      return [await written.file('f').contents(), await status.permissions(), await tree(written)];
+    },
+    ['2', 0o755, ['f', 'link']],
+  ],
+  [
+    'links on the way are followed: to write, to take away, to link',
+    async () => {
+      const linked = empty('real/a').withSymlink('real', 'l');
+      return tree(linked.withNewFile('l/b', '').withSymlink('b', 'l/c').withoutFile('l/a'));
+    },
+    ['l', 'real/', 'real/b', 'real/c'],
+  ],
+  [
+    'what cannot be written: below a file, over a folder, over something with a link, with too long a name',
+    () =>
+      Promise.all(
+        [
+          empty('f').withNewFile('f/x', ''),
+          empty('d/f').withNewFile('d', ''),
+          empty('f').withSymlink('x', 'f'),
+          empty('f'.repeat(256)),
+        ].map((directory) => errorOf(directory.sync())),
+      ),
+    [
+      refusal('f: not a directory'),
+      refusal('d: is a directory'),
+      refusal('symlink x f: file exists'),
+      refusal('File name length exceeds the maximum supported 255 characters'),
+    ],
+  ],
+  [
+    'a file by itself has no folder in its name',
+    () => Promise.all([dag.file('d/f', ''), dag.file('f', '').withName('d/f')].map((file) => errorOf(file.sync()))),
+    [refusal('file name "d/f" must not contain'), refusal('file name "d/f" must not contain')],
+  ],
+  [
+    'a file put into a folder that its path means',
+    async () => Promise.all(['', '.', '/', 'x/.', 'x/'].map((path) => tree(empty().withFile(path, dag.file('f', ''))))),
+    [['f'], ['f'], ['f'], ['x/', 'x/f'], ['x/', 'x/f']],
+  ],
   ['a new folder where there is one', () => tree(empty('x/a').withNewDirectory('x')), ['x/', 'x/a']],
   [
     'a folder put below folders that are not there',
@@ -160,6 +291,18 @@ const rows: Row[] = [
     'the owner of a folder’s content, by number',
     () => base().withDirectory('/d', empty('x/f').chown('x', '1000:1001')).withExec(stat('%u %g', '/d/x/f')).stdout(),
     '1000 1001\n',
+  ],
+  [
+    'owners by the names of the accounts that the folder holds',
+    () => {
+      const rootfs = base().rootfs().withNewFile('o/f', '').chown('o', 'app:nogroup');
+      const put = rootfs.withFile('o/g', dag.file('g', ''), { owner: 'app' });
+      return base()
+        .withDirectory('/d', put.directory('o'))
+        .withExec(stat('%u %g', '/d', '/d/f', '/d/g'))
+        .stdout();
+    },
+    '1000 65534\n1000 65534\n1000 1000\n',
   ],
   [
     'an owner by one number is the group too',
