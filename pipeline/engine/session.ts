@@ -1,7 +1,8 @@
 // One session: what a client made so far, and everything that the making needs. Ends without leaving a process or a mount.
 import { createHmac, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
 import type { Credentials } from '../src/oci/registry.ts';
 import { EngineError } from './errors.ts';
 import { type Limits, unlimited } from './run/limits.ts';
@@ -123,8 +124,9 @@ export class Session {
     return this.options.terminal;
   }
 
-  get workdir(): string {
-    return this.options.workdir;
+  /** A path of the host as its user writes it: from the working directory, or from home. */
+  hostPath(path: string): string {
+    return resolve(this.options.workdir, path.replace(/^~(?=\/|$)/, homedir()));
   }
 
   /** Where packages for assembled images are kept. */

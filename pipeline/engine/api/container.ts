@@ -1,6 +1,6 @@
 // Fields of Container.
 import { readFileSync } from 'node:fs';
-import { join, posix, resolve } from 'node:path';
+import { join, posix } from 'node:path';
 import { EngineError, notSupported } from '../errors.ts';
 import { exportImage } from '../images/export.ts';
 import { importArchive } from '../images/import.ts';
@@ -473,7 +473,7 @@ export const containerFields: Resolvers<ContainerValue> = {
 
   asTarball,
   export: async (self, { path, ...args }: ExportArgs & { path: string }, session) => {
-    const target = resolve(session.workdir, path);
+    const target = session.hostPath(path);
     await writeHostFile(await asTarball(self, args, session).node(), target);
     return target;
   },

@@ -1,10 +1,12 @@
 // Fields of Directory and File.
-import { posix, resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { join, posix, resolve } from 'node:path';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { ensureIntact, hashOf, prepareHash, readBytes } from '../store/bytes.ts';
 import { writeHostFile, writeHostFolder } from '../store/host.ts';
 import { type Filter, filterTree, patternToRegExp } from '../store/patterns.ts';
+import { sha256 } from '../store/store.ts';
 import {
   type Attributes,
   DEFAULT_DIR,
@@ -199,12 +201,20 @@ export const directoryFields: Resolvers<DirectoryValue> = {
       lazy(async () => fileIn(session, await self.content(), path)),
     ),
   export: async (self, { path, wipe }: { path: string; wipe?: boolean }, session) => {
-    const target = resolve(session.workdir, path);
+    const target = session.hostPath(path);
     await writeHostFolder(await treeOf(session, await self.content()), target, { wipe: wipe ?? false });
     return target;
   },
   filter: (self, filter: Filter, session) =>
     derived(session, self, async (tree) => put(emptyDir(), '/', await filterTree(tree, filter, readNode))),
+  findUp: async (self, { name, start }: { name: string; start: string }, session) => {
+    const content = await self.content();
+    for (let folder = posix.normalize(start || '.'); ; folder = posix.dirname(folder)) {
+      const inside = await subfolder(session, content, folder);
+      if (await statusOf(session, inside, name, false)) return posix.join(folder, name);
+      if (folder === posix.dirname(folder)) return null;
+    }
+  },
   diff: (self, { other }: { other: string }, session) =>
     derived(session, self, async (tree) =>
       difference(tree, await treeOf(session, await session.load(other, DirectoryValue).content())),
@@ -295,25 +305,38 @@ interface Replacement {
   readonly search: string;
   readonly replacement: string;
   readonly all?: boolean;
-  /** Counted from one. */
+  /** The line to begin with, counted from one. */
   readonly firstFrom?: number;
 }
 
 /** One match replaced, or all; which one is meant must be clear. */
 function replaced(text: string, { search, replacement, all, firstFrom }: Replacement): string {
-  const parts = text.split(search);
-  if (search === '' || parts.length === 1) throw new EngineError(`the file does not contain ${JSON.stringify(search)}`);
-  if (all) return parts.join(replacement);
-  if (firstFrom === undefined && parts.length > 2)
+  const lines = text.split('\n');
+  const kept = lines.slice(0, Math.max(0, (firstFrom ?? 1) - 1)).map((line) => `${line}\n`);
+  const [first = '', ...others] = search === '' ? [] : text.slice(kept.join('').length).split(search);
+  if (all) return [...kept, [first, ...others].join(replacement)].join('');
+  if (others.length === 0) throw new EngineError('search string not found');
+  if (firstFrom === undefined && others.length > 1)
     throw new EngineError(
-      `the file contains ${JSON.stringify(search)} ${parts.length - 1} times`,
+      `search string found multiple times: ${matchPlaces(text, search).join(', ')}`,
       'say `all`, or the line to begin with in `firstFrom`',
     );
-  const lines = text.split('\n').slice(0, Math.max(0, (firstFrom ?? 1) - 1));
-  const from = lines.reduce((length, line) => length + line.length + 1, 0);
-  const at = text.indexOf(search, from);
-  if (at < 0) throw new EngineError(`the file does not contain ${JSON.stringify(search)} from line ${firstFrom} on`);
-  return text.slice(0, at) + replacement + text.slice(at + search.length);
+  return [...kept, first, replacement, others.join(search)].join('');
+}
+
+/** Where a text is found: lines counted from one, columns in bytes. */
+function matchPlaces(text: string, search: string): string[] {
+  let before = '';
+  const [first = '', ...others] = text.split(search);
+  const places: string[] = [];
+  for (const part of [first, ...others.slice(0, -1)]) {
+    before += part;
+    const line = before.split('\n');
+    const start = Buffer.byteLength(line.at(-1) ?? '');
+    places.push(`line ${line.length} (${start}-${start + Buffer.byteLength(search)})`);
+    before += search;
+  }
+  return places;
 }
 
 export const linkNode = (target: string): Node => ({ kind: 'link', mode: 0o777, uid: 0, gid: 0, mtime: 0, target });
@@ -341,16 +364,16 @@ export const fileFields: Resolvers<FileValue> = {
   digest: async (self, { excludeMetadata }: { excludeMetadata?: boolean }) => {
     const node = await self.node();
     await prepareHash(node.bytes, node.size);
-    return `sha256:${excludeMetadata ? hashOf(node.bytes) : digest(node)}`;
+    return `sha256:${excludeMetadata ? sha256(Buffer.from(hashOf(node.bytes), 'hex')) : digest(node)}`;
   },
   stat: async (self) => {
     const { size, mode } = await self.node();
     return new FactValue('Stat', { name: self.name, size, permissions: mode & 0o777, fileType: 'REGULAR' });
   },
   export: async (self, { path, allowParentDirPath }: { path: string; allowParentDirPath?: boolean }, session) => {
-    const intoFolder = path.endsWith('/') || allowParentDirPath === true;
-    const target = resolve(session.workdir, intoFolder ? posix.join(path, self.name) : path);
-    await writeHostFile(await self.node(), target);
+    const target = session.hostPath(path);
+    const intoFolder = allowParentDirPath && statSync(target, { throwIfNoEntry: false })?.isDirectory();
+    await writeHostFile(await self.node(), intoFolder ? join(target, self.name) : target);
     return target;
   },
   withReplaced: (self, args: Replacement) =>

@@ -1,7 +1,7 @@
 // Runs a GraphQL request against the session: checks it against the schema, then hands each field to its resolver.
 
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { lstatSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import {
   buildSchema,
   type DocumentNode,
@@ -82,7 +82,7 @@ const queryFields: Resolvers<QueryRoot> = {
     new SecretValue(
       uri,
       uri,
-      lazy(async () => remember(session, readSecret(uri, session.workdir))),
+      lazy(async () => remember(session, readSecret(session, uri))),
       cacheKey || undefined,
     ),
   setSecret: (_, { name, plaintext }: { name: string; plaintext: string }, session) =>
@@ -94,7 +94,7 @@ function remember(session: Session, plaintext: string): string {
   return plaintext;
 }
 
-function readSecret(uri: string, workdir: string): string {
+function readSecret(session: Session, uri: string): string {
   const [, scheme, rest = ''] = /^([a-z]+):\/\/(.*)$/s.exec(uri) ?? [];
   if (scheme === 'env') {
     const value = process.env[rest];
@@ -103,7 +103,7 @@ function readSecret(uri: string, workdir: string): string {
   }
   if (scheme === 'file') {
     try {
-      return readFileSync(resolve(workdir, rest.replace(/^~(?=\/)/, process.env.HOME ?? '~')), 'utf8');
+      return readFileSync(session.hostPath(rest), 'utf8');
     } catch (error) {
       throw new EngineError(`secret file cannot be read: ${rest}`, undefined, { cause: error });
     }
@@ -113,7 +113,7 @@ function readSecret(uri: string, workdir: string): string {
 
 const hostFields: Resolvers<HostValue> = {
   directory: (_, { path, noCache: __, ...filter }: Filter & { path: string; noCache?: boolean }, session) => {
-    const folder = resolve(session.workdir, path);
+    const folder = session.hostPath(path);
     const isWhole = !filter.include?.length && !filter.exclude?.length && !filter.gitignore;
     return new DirectoryValue(
       lazy(async () => wholeTree(await session.host.folder(folder, filter))),
@@ -121,11 +121,18 @@ const hostFields: Resolvers<HostValue> = {
     );
   },
   file: (_, { path }: { path: string }, session) => {
-    const file = resolve(session.workdir, path);
+    const file = session.hostPath(path);
     return new FileValue(
       file.slice(file.lastIndexOf('/') + 1),
       lazy(() => readHostFileOf(file, session)),
     );
+  },
+  findUp: (_, { name }: { name: string }, session) => {
+    const workdir = session.hostPath('.');
+    for (let folder = workdir; ; folder = dirname(folder)) {
+      if (lstatSync(join(folder, name), { throwIfNoEntry: false })) return relative(workdir, join(folder, name));
+      if (folder === dirname(folder)) return null;
+    }
   },
   service: (_, args: Parameters<typeof hostService>[1], session) => new ServiceValue(hostService(session, args)),
   tunnel: (_, { service, ...args }: { service: string } & TunnelArgs, session) =>
@@ -136,7 +143,7 @@ async function readHostFileOf(path: string, session: Session) {
   try {
     return await session.host.file(path);
   } catch (error) {
-    throw new EngineError(`no such file on the host: ${path}`, undefined, { cause: error });
+    throw new EngineError(`${path}: no such file or directory on the host`, undefined, { cause: error });
   }
 }
 

@@ -115,6 +115,7 @@ type Directory implements Node {
   file(path: String!): File!
   export(path: String!, wipe: Boolean): String!
   filter(exclude: [String!], include: [String!], gitignore: Boolean): Directory!
+  findUp(name: String!, start: String!): String
   diff(other: ID!): Directory!
   changes(from: ID!): Changeset!
   withChanges(changes: ID!): Directory!
@@ -151,6 +152,7 @@ type Host implements Node {
   id: ID!
   directory(path: String!, exclude: [String!], include: [String!], noCache: Boolean, gitignore: Boolean): Directory!
   file(path: String!, noCache: Boolean): File!
+  findUp(name: String!, noCache: Boolean): String
   service(ports: [PortForward!]!, host: String): Service!
   tunnel(service: ID!, native: Boolean, ports: [PortForward!]): Service!
 }

@@ -40,7 +40,7 @@ export class HostFiles {
   /** A folder, without what the filter leaves out. Everything belongs to root, as a real engine has it. */
   async folder(path: string, filter: Filter): Promise<DirNode> {
     const stats = lstatSync(path, { throwIfNoEntry: false });
-    if (stats === undefined) throw new EngineError(`no such directory on the host: ${path}`);
+    if (stats === undefined) throw new EngineError(`${path}: no such file or directory on the host`);
     if (!stats.isDirectory() && !stats.isSymbolicLink()) throw new EngineError(`not a directory on the host: ${path}`);
     return this.#folder(path, '', new PathFilter(filter), { files: 0 });
   }
@@ -149,6 +149,10 @@ async function writeContent(node: FileNode, path: string): Promise<void> {
 
 /** Written beside its place: what was there before stays until all of the new one is. */
 export async function writeHostFile(node: FileNode, path: string): Promise<void> {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory())
+    throw new EngineError(
+      `destination ${JSON.stringify(path)} is a directory; must be a file path unless allowParentDirPath is set`,
+    );
   const aside = `${path}.${randomBytes(4).toString('hex')}.part`;
   try {
     mkdirSync(dirname(path), { recursive: true });

@@ -1,4 +1,5 @@
 // Which paths a pattern means: include and exclude lists as Docker's .dockerignore reads them, globs, and .gitignore files.
+import { posix } from 'node:path';
 import ignore from 'ignore';
 import { type DirNode, dirNode, type Node } from './tree.ts';
 
@@ -8,9 +9,8 @@ export function patternToRegExp(pattern: string): RegExp {
   for (let at = 0; at < pattern.length; at++) {
     const char = pattern[at] as string;
     if (char === '*' && pattern[at + 1] === '*') {
-      const isWholeSegment = pattern[at + 2] === '/';
-      source += isWholeSegment ? '(?:.*/)?' : '.*';
-      at += isWholeSegment ? 2 : 1;
+      at += pattern[at + 2] === '/' ? 2 : 1;
+      source += at === pattern.length - 1 ? '.*' : '(?:.*/)?';
     } else if (char === '*') source += '[^/]*';
     else if (char === '?') source += '[^/]';
     else if (char === '[') {
@@ -21,14 +21,6 @@ export function patternToRegExp(pattern: string): RegExp {
           .slice(at + 1, end)
           .replace(/^[!^]/, '^')
           .replaceAll('\\', '\\\\')}]`;
-        at = end;
-      }
-    } else if (char === '{') {
-      const end = pattern.indexOf('}', at);
-      if (end < 0) source += '\\{';
-      else {
-        const choices = pattern.slice(at + 1, end).split(',');
-        source += `(?:${choices.map((choice) => patternToRegExp(choice).source.slice(1, -1)).join('|')})`;
         at = end;
       }
     } else if (char === '\\' && at + 1 < pattern.length) source += escapeChar(pattern[++at] as string);
@@ -47,7 +39,10 @@ interface Rule {
   readonly expression: RegExp;
 }
 
-/** A list of rules of which the last that fits decides; a rule that fits a folder fits all below it. */
+/**
+ * A list of rules of which the last that fits decides; a rule that fits a folder fits all below it. Paths are relative to where the list
+ * applies: a rule that begins with a slash fits none of them, as a real engine has it.
+ */
 export class Patterns {
   readonly #rules: Rule[];
 
@@ -57,7 +52,7 @@ export class Patterns {
       .filter((pattern) => pattern !== '' && pattern !== '!')
       .map((pattern) => {
         const negated = pattern.startsWith('!');
-        const path = (negated ? pattern.slice(1) : pattern).replace(/^(\.?\/)+|\/+$/g, '');
+        const path = posix.normalize(negated ? pattern.slice(1) : pattern).replace(/\/+$/, '');
         return { negated, expression: patternToRegExp(path === '.' ? '**' : path) };
       });
   }

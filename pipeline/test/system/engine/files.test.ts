@@ -1,6 +1,7 @@
 // Files and directories, made in the engine, taken from the host and put there.
 import { readlinkSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { homedir } from 'node:os';
+import { join, relative } from 'node:path';
 import { type Directory, ExistsType } from '@dagger.io/dagger';
 import { sdkSession, sh, tree } from '../sdk-session.ts';
 import { errorOf, type Row, refusal, testRows } from './rows.ts';
@@ -29,7 +30,7 @@ const rows: Row[] = [
     'patterns',
     async () => {
       const directory = empty('a.ts', 'b.js', 's/c.ts', 's/t/d.ts', '.hid');
-      const patterns = ['*.ts', 's/*', '**/d.ts', '*', 's/**', '{a,b}.*', '?.ts', '[ab].*', 'nope*'];
+      const patterns = ['*.ts', 's/*', '**/d.ts', '*', 's/**', '{a,b}.*', '?.ts', '[ab].*', '**.ts', 'nope*'];
       return Promise.all(patterns.map((pattern) => directory.glob(pattern)));
     },
     [
@@ -38,9 +39,10 @@ const rows: Row[] = [
       ['s/t/d.ts'],
       ['.hid', 'a.ts', 'b.js', 's/'],
       ['s/c.ts', 's/t/', 's/t/d.ts'],
-      ['a.ts', 'b.js'],
+      [],
       ['a.ts'],
       ['a.ts', 'b.js'],
+      [],
       [],
     ],
   ],
@@ -329,12 +331,39 @@ const rows: Row[] = [
   [
     'text of two places to be replaced in one',
     () => errorOf(dag.file('f', 'aa').withReplaced('a', 'x').contents()),
-    refusal('contains "a" 2 times'),
+    refusal('found multiple times: line 1 \\(0-1\\), line 1 \\(1-2\\)'),
   ],
   [
-    'text to be replaced that is not there',
-    () => errorOf(dag.file('f', 'a').withReplaced('q', 'x').contents()),
-    refusal('does not contain "q"'),
+    'text to be replaced that is not there, or not from a line on; all of nothing is nothing',
+    async () => {
+      const file = dag.file('f', 'a\nb');
+      return [
+        await errorOf(file.withReplaced('q', 'x').contents()),
+        await errorOf(file.withReplaced('a', 'x', { firstFrom: 2 }).contents()),
+        await file.withReplaced('q', 'x', { all: true }).contents(),
+      ];
+    },
+    [refusal('search string not found'), refusal('search string not found'), 'a\nb'],
+  ],
+  [
+    'text replaced in all lines from one on, and text of several lines',
+    async () => {
+      const file = dag.file('f', 'a\na\nß a\na');
+      return [
+        await file.withReplaced('a', 'b', { all: true, firstFrom: 2 }).contents(),
+        await file.withReplaced('a\nß', '$&').contents(),
+      ];
+    },
+    ['a\nb\nß b\nb', 'a\n$& a\na'],
+  ],
+  [
+    'the digest of a file without its mode',
+    async () => {
+      const digest = (permissions: number) => dag.file('f', 'x', { permissions }).digest({ excludeMetadata: true });
+      return (await digest(0o600)) === (await digest(0o755)) && (await digest(0o600));
+    },
+    // The hash of the hash of "x": so it is in a real engine.
+    'sha256:0a325ca303eb3014c43ae004970f343634db176fa1697bcc8c9efac94626488d',
   ],
 
   // ── choosing ──────────────────────────────────────────────────────────────────────────
@@ -353,6 +382,11 @@ const rows: Row[] = [
     'some paths, but for some of them',
     () => tree(empty('a/x.ts', 'a/x.test.ts', 'b').filter({ include: ['a/**'], exclude: ['**/*.test.ts'] })),
     ['a/', 'a/x.ts'],
+  ],
+  [
+    'patterns are relative to the folder: one that begins with a slash fits nothing',
+    () => tree(empty('a', 'b').filter({ exclude: ['/a', './b'] })),
+    ['a'],
   ],
   ['all but one path left out', () => tree(empty('a', 'd/b').filter({ exclude: ['*', '!a'] })), ['a']],
   ['a name left out at the top', () => tree(empty('x', 'd/x').filter({ exclude: ['x'] })), ['d/', 'd/x']],
@@ -401,6 +435,26 @@ const rows: Row[] = [
   ],
 
   // ── the host ──────────────────────────────────────────────────────────────────────────
+  [
+    'a path of the host that begins at home',
+    () => errorOf(dag.host().file('~/no-such-file').contents()),
+    refusal(join(homedir(), 'no-such-file')),
+  ],
+  [
+    'found on the way up: in a directory, and from the working directory on the host',
+    async () => {
+      const directory = empty('a/b/c', 'a/f', 'f');
+      return [
+        await directory.findUp('c', 'a/b'),
+        await directory.findUp('f', '/a/b'),
+        await directory.findUp('a', 'a/b'),
+        await directory.findUp('nope', 'a/b'),
+        await dag.host().findUp('package.json'),
+        await dag.host().findUp('no-such-file'),
+      ];
+    },
+    ['a/b/c', '/a/f', 'a', null, 'package.json', null],
+  ],
   ['a file of the host that is not there', () => errorOf(dag.host().file('/no/such').contents()), refusal('/no/such')],
   [
     'modes and links arrive on the host',
@@ -412,13 +466,18 @@ const rows: Row[] = [
     [0o755, 'x'],
   ],
   [
-    'a file exported into a folder',
+    'a file exported into a folder, if that is wanted; to a path that is none',
     async () => {
-      const out = await host({});
-      await dag.file('name', 'z').export(out, { allowParentDirPath: true });
-      return tree(dag.host().directory(out));
+      const out = await host({ 'd/x': '' });
+      const file = dag.file('name', 'z');
+      const refused = await errorOf(file.export(join(out, 'd')));
+      const paths = [
+        await file.export(join(out, 'd'), { allowParentDirPath: true }),
+        await file.export(`${out}/new/`, { allowParentDirPath: true }),
+      ];
+      return [refused, paths.map((path) => relative(out, path)), await tree(dag.host().directory(out))];
     },
-    ['name'],
+    [refusal('d" is a directory; must be a file path'), ['d', 'new'], ['d/', 'd/name', 'd/x', 'new']],
   ],
   [
     'what a step made of the host’s files is exported with the step’s changes only',
