@@ -252,11 +252,21 @@ export class GitRefValue extends Value {
   }
 }
 
+/** Sorted; folders end with a slash. */
+export interface ChangedPaths {
+  readonly added: readonly string[];
+  readonly modified: readonly string[];
+  /** Without what is in a folder that is gone. */
+  readonly removed: readonly string[];
+  /** All that is gone. */
+  readonly gone: readonly string[];
+}
+
 /** What turns one folder into another. */
 export class ChangesetValue extends Value {
   readonly before: DirectoryValue;
   readonly after: DirectoryValue;
-  readonly paths: Lazy<{ added: string[]; modified: string[]; removed: string[] }>;
+  readonly paths: Lazy<ChangedPaths>;
 
   constructor(before: DirectoryValue, after: DirectoryValue, paths: ChangesetValue['paths']) {
     super();

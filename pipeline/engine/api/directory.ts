@@ -36,8 +36,8 @@ import {
   ready,
   wholeTree,
 } from '../values.ts';
+import { changesBetween, patched } from './changeset.ts';
 import { accountOf, digestOf, fileIn, groupOf, type Status, statusOf, subfolder, treeOf } from './content.ts';
-import { changesBetween } from './git.ts';
 import type { Resolvers } from './resolvers.ts';
 
 interface Placed extends Filter {
@@ -228,6 +228,10 @@ export const directoryFields: Resolvers<DirectoryValue> = {
       const kept = (await paths()).removed.reduce(without, tree);
       return put(kept, '/', difference(old, await treeOf(session, await after.content())));
     }),
+  withPatch: (self, { patch }: { patch: string }, session) =>
+    changed(session, self, (tree) => patched(session, tree, fileNode(Buffer.from(patch)))),
+  withPatchFile: (self, { patch }: { patch: string }, session) =>
+    changed(session, self, async (tree) => patched(session, tree, await session.load(patch, FileValue).node())),
   chown: (self, { path, owner }: { path: string; owner: string }, session) =>
     changed(session, self, async (tree) => {
       const ids = await optionalOwner(session, self, owner);

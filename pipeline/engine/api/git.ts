@@ -1,36 +1,33 @@
-// Fields of GitRepository, GitRef and Changeset: questions to the host's git about a folder that holds a .git.
+// Fields of GitRepository and GitRef: questions to the host's git about a folder that holds a .git, or is one.
 import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
 import { promisify } from 'node:util';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
-import { type DirNode, difference, digest, find, paths } from '../store/tree.ts';
-import { ChangesetValue, DirectoryValue, GitRefValue, type GitRepositoryValue, lazy, wholeTree } from '../values.ts';
+import { type DirNode, find, map, put, without } from '../store/tree.ts';
+import { DirectoryValue, GitRefValue, type GitRepositoryValue, lazy, wholeTree } from '../values.ts';
+import { changesBetween } from './changeset.ts';
 import { lowerFolders, treeOf } from './content.ts';
 import type { Resolvers } from './resolvers.ts';
+import { latestVersion } from './versions.ts';
 
 const run = promisify(execFile);
 
 /** Settings of a repository that would make git run programs or look elsewhere are switched off. */
-const SAFE = [
-  '-c',
-  'safe.directory=*',
-  '-c',
-  'core.fsmonitor=false',
-  '-c',
-  'core.hooksPath=/dev/null',
-  '-c',
-  'core.untrackedCache=false',
-];
+const SAFE = ['-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', '-c', 'core.untrackedCache=false'];
 
-async function git(session: Session, repository: GitRepositoryValue, args: string[]): Promise<string> {
-  const folder = await workTree(session, repository);
+async function gitIn(session: Session, folder: string, args: readonly string[]): Promise<string> {
+  // A file, since a fetch from a folder of somebody else asks no setting of the command line.
+  const config = session.store.scratch('gitconfig');
+  writeFileSync(config, '[safe]\n\tdirectory = *\n');
   try {
     const { stdout } = await run('git', [...SAFE, '-C', folder, ...args], {
       maxBuffer: 1 << 28,
       env: {
         PATH: process.env.PATH ?? '',
         GIT_CONFIG_NOSYSTEM: '1',
-        GIT_CONFIG_GLOBAL: '/dev/null',
+        GIT_CONFIG_GLOBAL: config,
         GIT_OPTIONAL_LOCKS: '0',
         LC_ALL: 'C',
         GIT_CEILING_DIRECTORIES: `${folder}/..`,
@@ -43,144 +40,179 @@ async function git(session: Session, repository: GitRepositoryValue, args: strin
   }
 }
 
-/** The repository where git can read it: the host's own folder where it was taken whole, else a copy. */
+const git = async (session: Session, repository: GitRepositoryValue, args: readonly string[]) =>
+  gitIn(session, await workTree(session, repository), args);
+
+/** The repository where git can read it: the host's own folder where it was taken whole, else as the engine has it. */
 async function workTree(session: Session, { directory }: GitRepositoryValue): Promise<string> {
   if (directory.hostPath !== undefined) return directory.hostPath;
-  const [folder] = await lowerFolders(session, await directory.content());
+  const content = await directory.content();
+  if ('stack' in content) return join(await session.layers.view(content.stack), content.path);
+  const [folder] = await lowerFolders(session, content);
   return folder as string;
 }
 
-const lines = (text: string) => text.split('\n').filter(Boolean);
+// ── Refs ─────────────────────────────────────────────────────────────────────────────────────
 
+interface Ref {
+  /** Empty for a commit that was named by its id. */
+  readonly name: string;
+  readonly commit: string;
+}
+
+const isCommit = (name: string) => /^[0-9a-f]{40}$/.test(name);
+
+/** All refs by their full names; a tag with a message is the commit that it is of. */
+async function refsOf(session: Session, repository: GitRepositoryValue): Promise<Ref[]> {
+  await git(session, repository, ['rev-parse', '--git-dir']);
+  const said = await git(session, repository, ['show-ref', '--head', '--dereference']).catch(() => '');
+  const refs = new Map<string, string>();
+  for (const line of said.split('\n').filter(Boolean)) {
+    const [commit = '', name = ''] = line.split(' ');
+    refs.set(name.replace(/\^\{\}$/, ''), commit);
+  }
+  return [...refs].map(([name, commit]) => ({ name, commit }));
+}
+
+/** The ref that a name means, as `git checkout` reads it: in full, else a branch, else a tag. */
+async function lookUp(session: Session, { repository, name }: GitRefValue): Promise<Ref> {
+  if (isCommit(name)) return { name: '', commit: name };
+  const refs = await refsOf(session, repository);
+  const short = (kind: string) => `${kind}${name.startsWith(kind) ? name.slice(kind.length) : name}`;
+  const candidates = [name, short('refs/'), short('refs/heads/'), short('refs/tags/')];
+  const found = candidates.map((full) => refs.find((ref) => ref.name === full)).find((ref) => ref !== undefined);
+  if (found === undefined) throw new EngineError(`repository does not contain ref ${JSON.stringify(name)}`);
+  if (found.name !== 'HEAD') return found;
+  const branch = await git(session, repository, ['symbolic-ref', '--quiet', 'HEAD']).catch(() => 'HEAD');
+  return { ...found, name: branch.trim() };
+}
+
+/** Names of one kind that fit any of the patterns, which are read from the end: `v*` fits `refs/tags/sdk/v1` too. */
 async function refNames(
   session: Session,
   repository: GitRepositoryValue,
-  kind: 'heads' | 'tags',
-  patterns: string[] = [],
+  kind: 'refs/heads/' | 'refs/tags/',
+  patterns: readonly string[] = [],
 ): Promise<string[]> {
-  const prefix = `refs/${kind}/`;
-  const asked =
-    patterns.length > 0
-      ? patterns.map((pattern) => (pattern.startsWith('refs/') ? pattern : prefix + pattern))
-      : [prefix];
-  return lines(await git(session, repository, ['for-each-ref', '--format=%(refname)', ...asked])).map((name) =>
-    name.slice(prefix.length),
-  );
+  const expressions = patterns.map(tailExpression);
+  return (await refsOf(session, repository))
+    .map(({ name }) => name)
+    .filter((name) => name.startsWith(kind))
+    .filter((name) => expressions.length === 0 || expressions.some((expression) => expression.test(`/${name}`)))
+    .map((name) => name.slice(kind.length));
 }
+
+function tailExpression(pattern: string): RegExp {
+  const source = pattern
+    .replace(/[\\^$.+(){}|]/g, '\\$&')
+    .replace(/\[!/g, '[^')
+    .replace(/\*+/g, '.*')
+    .replace(/\?/g, '.');
+  return new RegExp(`^.*/${source}$`, 's');
+}
+
+const branchOrTag =
+  (kind: 'refs/heads/' | 'refs/tags/') =>
+  (self: GitRepositoryValue, { name }: { name: string }) =>
+    new GitRefValue(self, kind + (name.startsWith(kind) ? name.slice(kind.length) : name));
 
 export const gitRepositoryFields: Resolvers<GitRepositoryValue> = {
   head: (self) => new GitRefValue(self, 'HEAD'),
-  branch: (self, { name }: { name: string }) => new GitRefValue(self, `refs/heads/${name}`),
-  tag: (self, { name }: { name: string }) => new GitRefValue(self, `refs/tags/${name}`),
-  commit: (self, { id }: { id: string }) => new GitRefValue(self, id),
+  branch: branchOrTag('refs/heads/'),
+  tag: branchOrTag('refs/tags/'),
+  commit: (self, { id }: { id: string }) => {
+    if (!isCommit(id)) throw new EngineError(`invalid commit SHA: ${JSON.stringify(id)}`);
+    return new GitRefValue(self, id);
+  },
   ref: (self, { name }: { name: string }) => new GitRefValue(self, name),
-  branches: (self, { patterns }: { patterns?: string[] }, session) => refNames(session, self, 'heads', patterns),
-  tags: (self, { patterns }: { patterns?: string[] }, session) => refNames(session, self, 'tags', patterns),
+  branches: (self, { patterns }: { patterns?: string[] }, session) => refNames(session, self, 'refs/heads/', patterns),
+  tags: (self, { patterns }: { patterns?: string[] }, session) => refNames(session, self, 'refs/tags/', patterns),
+  latestVersion: async (self, _, session) => {
+    const tag = latestVersion(await refNames(session, self, 'refs/tags/', ['refs/tags/v*']));
+    if (tag === undefined) throw new EngineError('no valid semver tags found');
+    return new GitRefValue(self, `refs/tags/${tag}`);
+  },
+  url: () => null,
   uncommitted: (self, _, session) =>
-    new ChangesetValue(
-      committedTree(session, self),
+    changesBetween(
+      session,
+      new DirectoryValue(lazy(async () => wholeTree(await cleaned(session, self)))),
       self.directory,
-      lazy(() => uncommittedPaths(session, self)),
     ),
 };
 
-async function uncommittedPaths(session: Session, repository: GitRepositoryValue) {
-  const added: string[] = [];
-  const modified: string[] = [];
-  const removed: string[] = [];
-  const entries = (
-    await git(session, repository, ['status', '--porcelain=v1', '-z', '--untracked-files=all', '--no-renames'])
-  )
-    .split('\0')
-    .filter(Boolean);
-  for (const entry of entries) {
-    const path = entry.slice(3);
-    if (entry.startsWith('??') || entry[0] === 'A') added.push(path);
-    else if (entry.slice(0, 2).includes('D')) removed.push(path);
-    else modified.push(path);
-  }
-  return { added, modified, removed };
+/** The folder as it would be with all that is not committed undone; ignored files stay. */
+async function cleaned(session: Session, repository: GitRepositoryValue): Promise<DirNode> {
+  const tree = await treeOf(session, await repository.directory.content());
+  if ((await git(session, repository, ['rev-parse', '--is-inside-work-tree'])).trim() === 'false') return tree;
+  const status = ['status', '--porcelain=v1', '-z', '--untracked-files=all', '--no-renames'];
+  const entries = (await git(session, repository, status)).split('\0').filter(Boolean);
+  if (entries.length === 0) return tree;
+  const committed = await treeOf(
+    session,
+    await refTree(session, new GitRefValue(repository, 'HEAD'), { discardGitDir: true }).content(),
+  );
+  return entries
+    .map((entry) => entry.slice(3))
+    .reduce((result, path) => {
+      const node = find(committed, path, { follow: false });
+      return node === undefined ? withoutEmptied(result, path) : put(result, path, node);
+    }, tree);
 }
 
-const commitOf = async (session: Session, { repository, name }: GitRefValue) =>
-  (await git(session, repository, ['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`])).trim();
-
-function committedTree(session: Session, repository: GitRepositoryValue): DirectoryValue {
-  return refTree(session, new GitRefValue(repository, 'HEAD'), true);
+/** Without a file, and without the folders that held nothing else: git knows of none. */
+function withoutEmptied(tree: DirNode, path: string): DirNode {
+  const rest = without(tree, path);
+  const parent = posix.dirname(path);
+  const node = find(rest, parent, { follow: false });
+  return parent !== '.' && node?.kind === 'dir' && node.children.size === 0 ? withoutEmptied(rest, parent) : rest;
 }
 
-/** What is committed at a ref: a clone made by git itself, so that filters, links and modes are as git has them. */
-function refTree(session: Session, ref: GitRefValue, discardGitDir: boolean): DirectoryValue {
+// ── What is committed ────────────────────────────────────────────────────────────────────────
+
+interface TreeArgs {
+  readonly discardGitDir?: boolean;
+  readonly depth?: number;
+}
+
+/** The files at a ref as git itself checks them out, with as much of the history as was asked for. */
+function refTree(session: Session, ref: GitRefValue, { discardGitDir = false, depth = 1 }: TreeArgs): DirectoryValue {
   return new DirectoryValue(
     lazy(async () => {
-      const commit = await commitOf(session, ref);
-      const source = await workTree(session, ref.repository);
-      const clone = session.store.scratch('clone');
-      await git(session, ref.repository, ['clone', '--quiet', '--no-hardlinks', '--no-checkout', source, clone]);
-      await run('git', [...SAFE, '-C', clone, 'checkout', '--quiet', '--detach', commit]);
-      return wholeTree(await session.host.folder(clone, { exclude: discardGitDir ? ['.git'] : [] }));
+      const { name, commit } = await lookUp(session, ref);
+      const source = (await git(session, ref.repository, ['rev-parse', '--absolute-git-dir'])).trim();
+      const clone = session.store.scratchFolder('clone');
+      const inClone = (...args: string[]) => gitIn(session, clone, args);
+      await inClone('-c', 'init.defaultBranch=main', 'init', '--quiet');
+      const shallow = depth > 0 ? [`--depth=${depth}`] : [];
+      await inClone('fetch', '--quiet', '--update-head-ok', ...shallow, `file://${source}`, `${commit}:${FETCHED}`);
+      if (name !== '' && name !== 'HEAD') await inClone('update-ref', name, commit);
+      const branch = name.startsWith('refs/heads/') ? name.slice('refs/heads/'.length) : undefined;
+      await inClone('checkout', '--quiet', '--force', ...(branch === undefined ? ['--detach', commit] : [branch]));
+      await inClone('update-ref', '-d', FETCHED);
+      await inClone('reflog', 'expire', '--all', '--expire=now');
+      const left = discardGitDir ? ['.git'] : ['.git/FETCH_HEAD', '.git/hooks'];
+      const tree = await session.host.folder(clone, { exclude: left });
+      return wholeTree(map(tree, (attributes) => ({ ...attributes, mtime: CHECKED_OUT })) as DirNode);
     }),
   );
 }
+
+/** What keeps the commit while it is checked out. */
+const FETCHED = 'refs/fetched/commit';
+/** The time of all files, so that equal checkouts are equal. Not zero: to some build tools that means that there is no file. */
+const CHECKED_OUT = 1;
 
 export const gitRefFields: Resolvers<GitRefValue> = {
-  commit: (self, _, session) => commitOf(session, self),
+  commit: async (self, _, session) => (await lookUp(session, self)).commit,
   ref: async (self, _, session) => {
-    if (self.name.startsWith('refs/')) return self.name;
-    const full = await git(session, self.repository, [
-      'rev-parse',
-      '--symbolic-full-name',
-      '--end-of-options',
-      self.name,
-    ]);
-    return full.trim().replace(/^--end-of-options\n?/, '') || self.name; // a commit has no other name
+    const { name, commit } = await lookUp(session, self);
+    return name || commit;
   },
-  tree: (self, { discardGitDir = false }: { discardGitDir?: boolean }, session) =>
-    refTree(session, self, discardGitDir),
-};
-
-/** What turned one folder into another. */
-export function changesBetween(session: Session, before: DirectoryValue, after: DirectoryValue): ChangesetValue {
-  return new ChangesetValue(
-    before,
-    after,
-    lazy(async () => {
-      const old = await treeOf(session, await before.content());
-      const now = await treeOf(session, await after.content());
-      const changed = [...paths(difference(old, now))].map(([path]) => path);
-      const isNew = (path: string) => find(old, path, { follow: false }) === undefined;
-      return {
-        added: changed.filter(isNew),
-        modified: changed.filter((path) => !isNew(path) && isOtherFile(old, now, path)),
-        removed: [...paths(old)]
-          .map(([path]) => path)
-          .filter((path) => find(now, path, { follow: false }) === undefined),
-      };
-    }),
-  );
-}
-
-function isOtherFile(before: DirNode, after: DirNode, path: string): boolean {
-  const [old, now] = [find(before, path, { follow: false }), find(after, path, { follow: false })];
-  return old !== undefined && now !== undefined && now.kind !== 'dir' && digest(old) !== digest(now);
-}
-
-export const changesetFields: Resolvers<ChangesetValue> = {
-  sync: async (self) => {
-    await self.paths();
-    return self.id;
+  commonAncestor: async (self, { other }: { other: string }, session) => {
+    const refs = [self, session.load(other, GitRefValue)];
+    const [one = '', two = ''] = await Promise.all(refs.map(async (ref) => (await lookUp(session, ref)).commit));
+    return new GitRefValue(self.repository, (await git(session, self.repository, ['merge-base', one, two])).trim());
   },
-  isEmpty: async (self) => Object.values(await self.paths()).every((list) => list.length === 0),
-  addedPaths: async (self) => (await self.paths()).added,
-  modifiedPaths: async (self) => (await self.paths()).modified,
-  removedPaths: async (self) => (await self.paths()).removed,
-  before: (self) => self.before,
-  after: (self) => self.after,
-  layer: (self, _, session) =>
-    new DirectoryValue(
-      lazy(async () => {
-        const after = await treeOf(session, await self.after.content());
-        return wholeTree(difference(await treeOf(session, await self.before.content()), after));
-      }),
-    ),
+  tree: (self, args: TreeArgs, session) => refTree(session, self, args),
 };

@@ -47,9 +47,10 @@ import {
   Value,
   wholeTree,
 } from '../values.ts';
+import { changesetFields } from './changeset.ts';
 import { containerFields, HOST_PLATFORM, newContainer } from './container.ts';
 import { directoryFields, fileFields, newDirectory, newFile } from './directory.ts';
-import { changesetFields, gitRefFields, gitRepositoryFields } from './git.ts';
+import { gitRefFields, gitRepositoryFields } from './git.ts';
 import type { Resolvers } from './resolvers.ts';
 import { SCHEMA } from './schema.ts';
 import { hostService, serviceFields, type TunnelArgs, tunnel } from './service.ts';

@@ -119,6 +119,8 @@ type Directory implements Node {
   diff(other: ID!): Directory!
   changes(from: ID!): Changeset!
   withChanges(changes: ID!): Directory!
+  withPatch(patch: String!): Directory!
+  withPatchFile(patch: ID!): Directory!
   chown(path: String!, owner: String!): Directory!
   withDirectory(path: String!, source: ID!, exclude: [String!], include: [String!], gitignore: Boolean, owner: String, permissions: Int): Directory!
   withFile(path: String!, source: ID!, permissions: Int, owner: String): Directory!
@@ -178,6 +180,8 @@ type GitRepository implements Node {
   ref(name: String!): GitRef!
   branches(patterns: [String!]): [String!]!
   tags(patterns: [String!]): [String!]!
+  latestVersion: GitRef!
+  url: String
   uncommitted: Changeset!
 }
 
@@ -185,6 +189,7 @@ type GitRef implements Node {
   id: ID!
   commit: String!
   ref: String!
+  commonAncestor(other: ID!): GitRef!
   tree(discardGitDir: Boolean, depth: Int, includeTags: Boolean): Directory!
 }
 
@@ -198,6 +203,8 @@ type Changeset implements Node {
   before: Directory!
   after: Directory!
   layer: Directory!
+  asPatch: File!
+  export(path: String!): String!
 }
 
 type Secret implements Node { id: ID! name: String! uri: String! plaintext: String! }

@@ -2,11 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
+  realpathSync,
   renameSync,
   rmSync,
   type Stats,
@@ -127,6 +129,16 @@ async function writeFolder(tree: DirNode, path: string, wipe: boolean, progress:
       await writeFolder(node, target, wipe, progress);
       chmodSync(target, node.mode);
     }
+  }
+}
+
+/** Removes paths below a folder of the host; one that a link leads out of it to stays. */
+export function removeFromHost(folder: string, paths: readonly string[]): void {
+  for (const path of paths) {
+    const target = join(folder, path);
+    if (!existsSync(dirname(target)) || realpathSync(dirname(target)) !== join(realpathSync(folder), dirname(path)))
+      continue;
+    rmSync(target, { recursive: true, force: true });
   }
 }
 

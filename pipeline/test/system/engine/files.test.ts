@@ -424,6 +424,90 @@ const rows: Row[] = [
     [['d'], ['b'], ['a'], false, true],
   ],
   [
+    'changes of folders: new ones with what is in them, of gone ones just the outermost',
+    async () => {
+      const before = empty('kept', 'gone/a', 'gone/b/c', 'd/old').withNewDirectory('empty');
+      const after = empty('kept', 'new/a', 'new.txt', 'd/old', 'd/new').withNewDirectory('none');
+      const changes = after.changes(before);
+      return [await changes.addedPaths(), await changes.modifiedPaths(), await changes.removedPaths()];
+    },
+    [['d/new', 'new.txt', 'new/', 'new/a', 'none/'], [], ['empty/', 'gone/']],
+  ],
+  [
+    'what git would not see is no change: an empty folder, an owner, permissions but to execute',
+    async () => {
+      const before = empty('f', 'x');
+      const folder = before.withNewDirectory('d').changes(before);
+      const modes = dag
+        .directory()
+        .withNewFile('f', '', { permissions: 0o600 })
+        .withNewFile('x', '', { permissions: 0o755 });
+      return [
+        await folder.isEmpty(),
+        await folder.addedPaths(),
+        await modes.chown('f', '1000').changes(before).modifiedPaths(),
+      ];
+    },
+    [true, ['d/'], ['x']],
+  ],
+  [
+    'a file in the place of a folder, and a folder in that of a file',
+    async () => {
+      const [file, folder] = [dag.directory().withNewFile('n', 'file'), empty('n/a')];
+      const toFile = file.changes(folder);
+      const toFolder = folder.changes(file);
+      return [
+        await toFile.removedPaths(),
+        await folder.withChanges(toFile).file('n').contents(),
+        await toFolder.addedPaths(),
+        await tree(file.withChanges(toFolder)),
+      ];
+    },
+    [['n/'], 'file', ['n/', 'n/a'], ['n/', 'n/a']],
+  ],
+  [
+    'changes as a patch, which makes the same of the same',
+    async () => {
+      const before = dag.directory().withNewFile('a', 'one\n').withNewFile('gone', '').withNewFile('kept', 'k');
+      const after = before.withNewFile('a', 'two\n').withoutFile('gone').withNewFile('d/new', 'n\n');
+      const patch = after.changes(before).asPatch();
+      const patched = before.withPatchFile(patch);
+      return [
+        await patch.name(),
+        (await patch.contents()).split('\n').filter((line) => /^[-+][^-+]/.test(line)),
+        await tree(patched),
+        await patched.file('a').contents(),
+      ];
+    },
+    ['diff.patch', ['-one', '+two', '+n'], ['a', 'd/', 'd/new', 'kept'], 'two\n'],
+  ],
+  [
+    'a patch: of a folder inside, of nothing, one that does not fit',
+    async () => {
+      const patch = '--- a/f\n+++ b/f\n@@ -1 +1 @@\n-one\n+two\n';
+      const file = (contents: string) =>
+        dag.directory().withNewFile('s/f', contents, { permissions: 0o755 }).directory('s');
+      const patched = file('one\n').withPatch(patch);
+      return [
+        await patched.file('f').contents(),
+        await patched.stat('f').permissions(),
+        await tree(file('').withPatch('')),
+        await errorOf(file('three\n').withPatch(patch).sync()),
+      ];
+    },
+    ['two\n', 0o755, ['f'], refusal('git apply: error: patch failed: f:1')],
+  ],
+  [
+    'changes put on the host: what is gone goes, what is not theirs stays',
+    async () => {
+      const before = empty('gone/a', 'f');
+      const out = await host({ 'gone/a': '', f: '', own: '' });
+      const path = await before.withoutDirectory('gone').withNewFile('new/g', '').changes(before).export(out);
+      return [path === out, await tree(dag.host().directory(out))];
+    },
+    [true, ['f', 'new/', 'new/g', 'own']],
+  ],
+  [
     'changes applied to another directory, and by themselves',
     async () => {
       const before = empty('a', 'b');

@@ -1,11 +1,11 @@
 // Local git repositories: refs, trees, and what is not committed.
 import { execFileSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sdkSession } from '../sdk-session.ts';
+import { sdkSession, sh } from '../sdk-session.ts';
 import { errorOf, type Row, refusal, testRows } from './rows.ts';
 
-const { dag, host } = sdkSession();
+const { dag, base, host } = sdkSession();
 
 const rows: Row[] = [
   [
@@ -47,6 +47,65 @@ const rows: Row[] = [
     ['refs/heads/main', 'refs/heads/main', 'refs/tags/v0.1.0'],
   ],
   [
+    'patterns are read from the end',
+    async () => {
+      const { git, run } = await repository();
+      run('tag', 'sdk/v1.0.0');
+      return [
+        await git.tags({ patterns: ['v1*'] }),
+        await git.tags({ patterns: ['refs/tags/v*'] }),
+        await git.branches({ patterns: ['x', 'ma*'] }),
+      ];
+    },
+    [['sdk/v1.0.0'], ['v0.1.0', 'v0.2.0'], ['feature/x', 'main']],
+  ],
+  [
+    'a name is a branch’s, a tag’s or a commit’s as it is asked for',
+    async () => {
+      const { git } = await repository();
+      return [
+        await git.branch('refs/heads/main').ref(),
+        await git.ref('v0.1.0').ref(),
+        await errorOf(git.branch('v0.1.0').commit()),
+        await errorOf(git.tag('main').commit()),
+        await errorOf(git.commit('main').commit()),
+        await errorOf(git.ref('nope').commit()),
+      ];
+    },
+    [
+      'refs/heads/main',
+      'refs/tags/v0.1.0',
+      refusal('does not contain ref "refs/heads/v0.1.0"'),
+      refusal('does not contain ref "refs/tags/main"'),
+      refusal('invalid commit SHA: "main"'),
+      refusal('does not contain ref "nope"'),
+    ],
+  ],
+  [
+    'the latest version, by its numbers',
+    async () => {
+      const { git, run } = await repository();
+      for (const tag of ['v0.10.0', 'v0.10.0-rc.1', 'v0.9.0', 'vague', 'sdk/v2.0.0']) run('tag', tag);
+      return git.latestVersion().ref();
+    },
+    'refs/tags/v0.10.0',
+  ],
+  ['no version', async () => errorOf(untagged().then((git) => git.latestVersion().ref())), refusal('no valid semver')],
+  [
+    'what two refs come from',
+    async () => {
+      const { git, folder, run, revision } = await repository();
+      const ancestor = revision('main');
+      writeFileSync(join(folder, 'c.txt'), '');
+      run('add', '-A');
+      run('commit', '-q', '-m', 'three');
+      const common = git.branch('main').commonAncestor(git.branch('feature/x'));
+      return [(await common.commit()) === ancestor, (await common.ref()) === ancestor];
+    },
+    [true, true],
+  ],
+  ['a local repository has no address', async () => (await repository()).git.url(), null],
+  [
     'the files at a tag and at a commit',
     async () => {
       const { git, revision } = await repository();
@@ -69,6 +128,44 @@ const rows: Row[] = [
     true,
   ],
   [
+    'a checkout: on its branch, of one commit unless more are asked for, of one time',
+    async () => {
+      const head = (await repository()).git.branch('feature/x').tree();
+      const step = base().withMountedDirectory('/r', head).withExec(['stat', '-c', '%Y', '/r/a.txt', '/r/.git']);
+      return [
+        await head.file('.git/HEAD').contents(),
+        await head.exists('.git/shallow'),
+        await (await repository()).git.head().tree({ depth: -1 }).exists('.git/shallow'),
+        await head.asGit().branches(),
+        await step.stdout(),
+      ];
+    },
+    ['ref: refs/heads/feature/x\n', true, false, ['feature/x'], '1\n1\n'],
+  ],
+  [
+    'just the folder that git keeps: it has refs and trees, and nothing is uncommitted',
+    async () => {
+      const { folder } = await repository();
+      const git = dag.host().directory(join(folder, '.git')).asGit();
+      return [
+        await git.branches(),
+        await git.head().tree({ discardGitDir: true }).entries(),
+        await git.uncommitted().isEmpty(),
+      ];
+    },
+    [['feature/x', 'main'], ['a.txt', 'sub/'], true],
+  ],
+  [
+    'a repository that a step worked on',
+    async () => {
+      const { folder } = await repository();
+      const worked = base().withMountedDirectory('/r', dag.host().directory(folder)).withExec(sh('echo > /r/new'));
+      const git = worked.directory('/r').asGit();
+      return [await git.uncommitted().addedPaths(), await git.head().tree({ discardGitDir: true }).entries()];
+    },
+    [['new'], ['a.txt', 'sub/']],
+  ],
+  [
     'a repository that is a directory of the engine',
     async () => {
       const { folder } = await repository();
@@ -83,6 +180,8 @@ const rows: Row[] = [
       const { folder, git } = await repository();
       writeFileSync(join(folder, 'a.txt'), 'changed');
       writeFileSync(join(folder, 'n.txt'), 'new');
+      mkdirSync(join(folder, 'new/deep'), { recursive: true });
+      writeFileSync(join(folder, 'new/deep/f'), '');
       rmSync(join(folder, 'sub/b.txt'));
       const changes = git.uncommitted();
       return [
@@ -93,7 +192,7 @@ const rows: Row[] = [
         await changes.after().file('a.txt').contents(),
       ];
     },
-    [['n.txt'], ['a.txt'], ['sub/b.txt'], 'one', 'changed'],
+    [['n.txt', 'new/', 'new/deep/', 'new/deep/f'], ['a.txt'], ['sub/b.txt'], 'one', 'changed'],
   ],
   [
     'a branch that is not there',
@@ -102,6 +201,13 @@ const rows: Row[] = [
   ],
 ];
 testRows(rows);
+
+/** A repository without a commit. */
+async function untagged() {
+  const folder = await host({});
+  execFileSync('git', ['init', '-q'], { cwd: folder });
+  return dag.host().directory(folder).asGit();
+}
 
 /** On `main`: one commit, tagged v0.1.0. On `feature/x`: one more, tagged v0.2.0 with a message. */
 async function repository() {
@@ -121,5 +227,5 @@ async function repository() {
   run('tag', '-a', '-m', 'x', 'v0.2.0');
   run('checkout', '-q', 'main');
   const git = dag.host().directory(folder).asGit();
-  return { folder, git, revision: (name: string) => run('rev-parse', `${name}^{commit}`) };
+  return { folder, git, run, revision: (name: string) => run('rev-parse', `${name}^{commit}`) };
 }
