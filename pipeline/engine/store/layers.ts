@@ -26,6 +26,7 @@ import {
   emptyDir,
   type FileNode,
   type Node,
+  put,
   segments,
 } from './tree.ts';
 
@@ -262,24 +263,30 @@ export class Layers {
     return [this.store.layerPath(await this.layerOf(await this.treeAt(stack, path)))];
   }
 
-  /** A layer that puts `node` at `path` of a stack, the folders on the way as they are there. */
+  /** A layer that puts `node` at `path` of a stack, the folders on the way as they are there. What a link to a folder is in the way of goes into that. */
   async putLayer(stack: Stack, path: string, node: Node): Promise<string> {
-    const real = segments(await this.realPath(stack, dirname(`/${segments(path).join('/')}`)));
-    const isRoot = segments(path).length === 0;
+    const names = segments(path);
     const root = await this.view(stack);
-    let tree: Node = isRoot
-      ? node
-      : dirNode(await this.#folderAttributes(root, real), new Map([[basename(path), node]]));
-    if (!isRoot) {
-      for (let depth = real.length; depth > 0; depth--) {
-        const parent = await this.#folderAttributes(root, real.slice(0, depth - 1));
-        tree = dirNode(parent, new Map([[real[depth - 1] as string, tree]]));
-      }
+    if (node.kind === 'dir') {
+      const parts = [...partsOf(root, segments(await this.realPath(stack, path)), node)];
+      const trees = await Promise.all(parts.map(([place, part]) => this.#wrapped(root, place, part)));
+      return this.layerOf(trees.reduce((result, tree) => put(result, '/', tree)));
     }
-    return this.layerOf(tree as DirNode);
+    const parent = segments(await this.realPath(stack, dirname(`/${names.join('/')}`)));
+    return this.layerOf(await this.#wrapped(root, [...parent, basename(path)], node));
   }
 
-  async #folderAttributes(root: string, names: string[]): Promise<Attributes> {
+  /** A node at its place, in folders as they are in the stack. */
+  async #wrapped(root: string, place: readonly string[], node: Node): Promise<DirNode> {
+    let tree = place.length > 0 ? node : dirNode(await this.#folderAttributes(root, []), (node as DirNode).children);
+    for (let depth = place.length; depth > 0; depth--) {
+      const parent = await this.#folderAttributes(root, place.slice(0, depth - 1));
+      tree = dirNode(parent, new Map([[place[depth - 1] as string, tree]]));
+    }
+    return tree as DirNode;
+  }
+
+  async #folderAttributes(root: string, names: readonly string[]): Promise<Attributes> {
     const located = locatedAt(join(root, ...names));
     return located?.stats.isDirectory() ? this.attributes(located.stats) : DEFAULT_DIR;
   }
@@ -317,6 +324,31 @@ function kindIn(root: string, names: string[]): 'dir' | 'other' | 'absent' {
     if (!stats.isDirectory()) return 'other';
   }
   return 'dir';
+}
+
+/** A folder, and apart from it, at their own places, those of its folders where there is a link to a folder. */
+function* partsOf(
+  root: string,
+  place: readonly string[],
+  dir: DirNode,
+): Generator<[place: readonly string[], part: DirNode]> {
+  const children = new Map(dir.children);
+  for (const [name, child] of dir.children) {
+    if (child.kind !== 'dir') continue;
+    const path = [...place, name];
+    const stats = locatedAt(join(root, ...path))?.stats;
+    if (stats?.isDirectory()) {
+      const [[, rest], ...apart] = [...partsOf(root, path, child)].reverse() as [[readonly string[], DirNode]];
+      children.set(name, rest);
+      yield* apart;
+    } else if (stats?.isSymbolicLink()) {
+      const real = resolveInside(root, path.join('/'), true);
+      if (real === undefined || !locatedAt(join(root, real))?.stats.isDirectory()) continue;
+      children.delete(name);
+      yield* partsOf(root, segments(real), child);
+    }
+  }
+  yield [place, dirNode(dir, children)];
 }
 
 /** Follows symbolic links as if `root` were `/`. Gives the path below root, or undefined where nothing is (unless `partial`). */

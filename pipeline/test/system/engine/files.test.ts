@@ -277,6 +277,21 @@ const rows: Row[] = [
     },
     ['1', ['a', 'b']],
   ],
+  [
+    'a folder put where a container has links to folders goes into those; the root stays as it is',
+    () => {
+      const linked = base().withExec(sh('mkdir -p /usr/lib; ln -s usr/lib /lib; ln -s /usr/lib /home/lib'));
+      const folder = base()
+        .withExec(sh('mkdir -m 700 /o; cd /o; mkdir -p lib home/lib; touch lib/a home/lib/b'))
+        .directory('/o');
+      return linked
+        .withDirectory('/', folder)
+        .withDirectory('/lib/', empty('c'))
+        .withExec(sh('ls /usr/lib; readlink /lib; readlink /home/lib; stat -c %a /'))
+        .stdout();
+    },
+    'a\nb\nc\nusr/lib\n/usr/lib\n755\n',
+  ],
   ['a file of another name', () => dag.file('a', 'x').withName('b').name(), 'b'],
   ['several files taken away', () => tree(empty('a', 'b', 'c').withoutFiles(['a', 'b'])), ['c']],
   [
