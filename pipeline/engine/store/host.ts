@@ -15,7 +15,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EngineError } from '../errors.ts';
 import { copyBytes } from './bytes.ts';
@@ -44,7 +44,9 @@ export class HostFiles {
     const stats = lstatSync(path, { throwIfNoEntry: false });
     if (stats === undefined) throw new EngineError(`${path}: no such file or directory on the host`);
     if (!stats.isDirectory() && !stats.isSymbolicLink()) throw new EngineError(`not a directory on the host: ${path}`);
-    return this.#folder(path, '', new PathFilter(filter), { files: 0 });
+    const paths = new PathFilter(filter);
+    if (paths.readsGitignore) addGitignoresAbove(path, paths);
+    return this.#folder(path, '', paths, { files: 0 });
   }
 
   async #folder(root: string, prefix: string, filter: PathFilter, progress: { files: number }): Promise<DirNode> {
@@ -89,6 +91,19 @@ export class HostFiles {
       throw error;
     });
     return { kind: 'file', ...attributes, size: lstatSync(copy).size, bytes: { path: copy } };
+  }
+}
+
+/** Adds the rules of the repository that a folder is a part of, from its top down. */
+function addGitignoresAbove(path: string, filter: PathFilter): void {
+  const above: string[] = [];
+  for (let folder = path; !existsSync(join(folder, '.git')); folder = dirname(folder)) {
+    if (folder === dirname(folder)) return; // in no repository
+    above.unshift(dirname(folder));
+  }
+  for (const folder of above) {
+    const file = join(folder, '.gitignore');
+    if (existsSync(file)) filter.addGitignore('', readFileSync(file, 'utf8'), `${relative(folder, path)}/`);
   }
 }
 

@@ -87,7 +87,7 @@ export interface Filter {
 export class PathFilter {
   readonly #include: Patterns;
   readonly #exclude: Patterns;
-  readonly #gitignores: { folder: string; rules: ReturnType<typeof ignore> }[] = [];
+  readonly #gitignores: { folder: string; above: string; rules: ReturnType<typeof ignore> }[] = [];
   readonly readsGitignore: boolean;
 
   constructor({ include = [], exclude = [], gitignore = false }: Filter) {
@@ -96,9 +96,9 @@ export class PathFilter {
     this.readsGitignore = gitignore;
   }
 
-  /** Takes over the rules of the .gitignore file of `folder` ("" for the root, else "a/b/"). */
-  addGitignore(folder: string, text: string): void {
-    this.#gitignores.push({ folder, rules: ignore().add(text) });
+  /** Takes over the rules of the .gitignore file of `folder` ("" for the root, else "a/b/"), or of a folder that has the root at `above`. */
+  addGitignore(folder: string, text: string, above = ''): void {
+    this.#gitignores.push({ folder, above, rules: ignore().add(text) });
   }
 
   keepsFile(path: string): boolean {
@@ -120,9 +120,9 @@ export class PathFilter {
 
   #isGitignored(path: string): boolean {
     let ignored = false;
-    for (const { folder, rules } of this.#gitignores) {
+    for (const { folder, above, rules } of this.#gitignores) {
       if (!path.startsWith(folder) || path.length === folder.length) continue;
-      const answer = rules.test(path.slice(folder.length));
+      const answer = rules.test(above + path.slice(folder.length));
       if (answer.ignored) ignored = true;
       else if (answer.unignored) ignored = false;
     }

@@ -535,6 +535,15 @@ const rows: Row[] = [
 
   // ── the host ──────────────────────────────────────────────────────────────────────────
   [
+    'a folder of a repository, without what the repository ignores above it',
+    async () => {
+      const files = { '.git/HEAD': '', '.gitignore': '*.log\n/d/out/\n', 'd/.gitignore': '!b.log\n' };
+      const folder = await host({ ...files, 'd/a.log': '', 'd/b.log': '', 'd/out/x': '', 'd/e/out/y': '' });
+      return tree(dag.host().directory(join(folder, 'd'), { gitignore: true }));
+    },
+    ['.gitignore', 'b.log', 'e/', 'e/out/', 'e/out/y'],
+  ],
+  [
     'a path of the host that begins at home',
     () => errorOf(dag.host().file('~/no-such-file').contents()),
     refusal(join(homedir(), 'no-such-file')),
