@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { EngineError } from '../errors.ts';
 import type { Mounts } from '../run/mounts.ts';
 import { createFile, ensureIntact } from './bytes.ts';
 import { type Store, sha256 } from './store.ts';
@@ -351,6 +352,15 @@ function* partsOf(
   yield [place, dirNode(dir, children)];
 }
 
+function statsInside(root: string, names: readonly string[]): Stats | undefined {
+  try {
+    return lstatSync(join(root, ...names), { throwIfNoEntry: false });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOTDIR') throw error;
+    throw new EngineError(`/${names.join('/')}: not a directory`, undefined, { cause: error });
+  }
+}
+
 /** Follows symbolic links as if `root` were `/`. Gives the path below root, or undefined where nothing is (unless `partial`). */
 export function resolveInside(root: string, path: string, follow: boolean, partial = false): string | undefined {
   let done: string[] = [];
@@ -363,7 +373,7 @@ export function resolveInside(root: string, path: string, follow: boolean, parti
       done.pop();
       continue;
     }
-    const stats = lstatSync(join(root, ...done, name), { throwIfNoEntry: false });
+    const stats = statsInside(root, [...done, name]);
     if (stats === undefined) {
       if (!partial) return undefined;
     } else if (stats.isSymbolicLink() && (follow || todo.length > 0)) {

@@ -249,6 +249,11 @@ const rows: Row[] = [
     ],
   ],
   [
+    'a file of a container below a file',
+    () => errorOf(base().withNewFile('/f', '').withNewFile('/f/x', '').sync()),
+    refusal('/f/x: not a directory'),
+  ],
+  [
     'a file by itself has no folder in its name',
     () => Promise.all([dag.file('d/f', ''), dag.file('f', '').withName('d/f')].map((file) => errorOf(file.sync()))),
     [refusal('file name "d/f" must not contain'), refusal('file name "d/f" must not contain')],
