@@ -250,8 +250,8 @@ const rows: Row[] = [
   ],
   [
     'a file of a container below a file',
-    () => errorOf(base().withNewFile('/f', '').withNewFile('/f/x', '').sync()),
-    refusal('/f/x: not a directory'),
+    () => errorOf(base().withNewFile('/t', 'text').withNewFile('/t/x', '').sync()),
+    refusal('/t/x: not a directory'),
   ],
   [
     'a file by itself has no folder in its name',
