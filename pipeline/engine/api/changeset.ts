@@ -56,7 +56,7 @@ function isOtherwise(before: Node, after: Node): boolean {
   return gitMode(before) !== gitMode(after) || digest(asOwned(before)) !== digest(asOwned(after));
 }
 
-const asOwned = (node: Node): Node => ({ ...node, mode: 0, uid: 0, gid: 0 });
+const asOwned = (node: Node): Node => ({ ...node, mode: 0, uid: 0, gid: 0, isStamped: false });
 
 function gitMode({ kind, mode }: Node): string {
   if (kind === 'link') return 'link';

@@ -23,6 +23,7 @@ import {
   realNames,
   replace,
   segments,
+  stamp,
   without,
 } from '../store/tree.ts';
 import {
@@ -296,7 +297,7 @@ export const directoryFields: Resolvers<DirectoryValue> = {
       return put(tree, linkName, linkNode(target));
     }),
   withTimestamps: (self, { timestamp }: { timestamp: number }, session) =>
-    changed(session, self, (tree) => map(tree, (attributes) => ({ ...attributes, mtime: timestamp })) as DirNode),
+    changed(session, self, (tree) => map(tree, (attributes) => ({ ...attributes, ...stamp(timestamp) })) as DirNode),
   withoutDirectory: (self, { path }: { path: string }, session) =>
     changed(session, self, (tree) => removed(tree, path)),
   withoutFile: (self, { path }: { path: string }, session) => changed(session, self, (tree) => removed(tree, path)),
@@ -393,7 +394,7 @@ export const fileFields: Resolvers<FileValue> = {
   withTimestamps: (self, { timestamp }: { timestamp: number }) =>
     new FileValue(
       self.name,
-      lazy(async () => ({ ...(await self.node()), mtime: timestamp })),
+      lazy(async () => ({ ...(await self.node()), ...stamp(timestamp) })),
     ),
   chown: (self, { owner }: { owner: string }, session) =>
     new FileValue(

@@ -5,7 +5,7 @@ import { join, posix } from 'node:path';
 import { promisify } from 'node:util';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
-import { type DirNode, find, map, put, without } from '../store/tree.ts';
+import { type DirNode, find, map, put, stamp, without } from '../store/tree.ts';
 import { DirectoryValue, GitRefValue, type GitRepositoryValue, lazy, wholeTree } from '../values.ts';
 import { changesBetween } from './changeset.ts';
 import { lowerFolders, treeOf } from './content.ts';
@@ -193,7 +193,7 @@ function refTree(session: Session, ref: GitRefValue, { discardGitDir = false, de
       await inClone('reflog', 'expire', '--all', '--expire=now');
       const left = discardGitDir ? ['.git'] : ['.git/FETCH_HEAD', '.git/hooks'];
       const tree = await session.host.folder(clone, { exclude: left });
-      return wholeTree(map(tree, (attributes) => ({ ...attributes, mtime: CHECKED_OUT })) as DirNode);
+      return wholeTree(map(tree, (attributes) => ({ ...attributes, ...stamp(CHECKED_OUT) })) as DirNode);
     }),
   );
 }

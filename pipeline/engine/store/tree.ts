@@ -9,8 +9,9 @@ export interface Attributes {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** Seconds since 1970; not part of any digest. */
+  /** Seconds since 1970; part of a digest only where it was asked for. */
   readonly mtime: number;
+  readonly isStamped?: boolean;
 }
 
 export interface FileNode extends Attributes {
@@ -31,8 +32,9 @@ export type Node = FileNode | LinkNode | DirNode;
 export const DEFAULT_DIR: Attributes = { mode: 0o755, uid: 0, gid: 0, mtime: 0 };
 export const emptyDir = (attributes: Attributes = DEFAULT_DIR): DirNode => dirNode(attributes, new Map());
 
-export function dirNode({ mode, uid, gid, mtime }: Attributes, children: ReadonlyMap<string, Node>): DirNode {
-  return { kind: 'dir', mode, uid, gid, mtime, children };
+export function dirNode(attributes: Attributes, children: ReadonlyMap<string, Node>): DirNode {
+  const { mode, uid, gid, mtime, isStamped = false } = attributes;
+  return { kind: 'dir', mode, uid, gid, mtime, isStamped, children };
 }
 
 export function fileNode(data: Buffer, attributes: Partial<Attributes> = {}): FileNode {
@@ -148,13 +150,17 @@ export function map(node: Node, change: (attributes: Attributes) => Attributes):
   return dirNode(changed, new Map([...changed.children].map(([name, child]) => [name, map(child, change)])));
 }
 
+/** What gives a node a time that lasts. */
+export const stamp = (mtime: number) => ({ mtime, isStamped: true });
+
 const digests = new WeakMap<Node, string>();
 
-/** Blocks while files are read that nobody hashed yet. sha256 over names, kinds, permissions, owners and contents; times are left out. */
+/** Blocks while files are read that nobody hashed yet. sha256 over names, kinds, permissions, owners and contents; times only where they were asked for. */
 export function digest(node: Node): string {
   const known = digests.get(node);
   if (known !== undefined) return known;
   const hash = createHash('sha256').update(`${node.kind} ${node.mode.toString(8)} ${node.uid} ${node.gid}\0`);
+  if (node.isStamped) hash.update(`${node.mtime}\0`);
   if (node.kind === 'file') hash.update(hashOf(node.bytes));
   else if (node.kind === 'link') hash.update(node.target);
   else

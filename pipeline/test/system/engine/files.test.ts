@@ -305,6 +305,19 @@ const rows: Row[] = [
     false,
   ],
   [
+    'the time of a folder, also where one was put that is the same but for its time',
+    async () => {
+      const folder = empty('d/f');
+      const times = (directory: Directory) =>
+        base()
+          .withDirectory('/d', directory)
+          .withExec(stat('%Y', '/d/d', '/d/d/f'));
+      await times(folder).sync();
+      return times(folder.withTimestamps(1_000_000_000)).stdout();
+    },
+    '1000000000\n1000000000\n',
+  ],
+  [
     'the time of a file',
     () => base().withFile('/f', dag.file('a', '').withTimestamps(1_000_000_000)).withExec(stat('%Y', '/f')).stdout(),
     '1000000000\n',
