@@ -47,7 +47,7 @@ export async function exportImage(
   return { ...ARCHIVE, size: statSync(path).size, bytes: { path } };
 }
 
-const ARCHIVE = { kind: 'file', mode: 0o644, uid: 0, gid: 0, mtime: 0 } as const;
+const ARCHIVE = { kind: 'file', mode: 0o600, uid: 0, gid: 0, mtime: 0 } as const;
 
 /** The archive of images that nobody changed is the same each time, large, and asked for by every run: it is kept. */
 async function keptArchive(

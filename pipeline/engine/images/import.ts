@@ -212,6 +212,7 @@ export function imageState(
     mounts: [],
     secretVariables: new Map(),
     bindings: [],
+    hasOwnArgs: false,
     original: image,
     ...(imageRef === undefined ? {} : { imageRef }),
   };
@@ -241,6 +242,7 @@ function portOf(text: string): Port {
     protocol: protocol === 'udp' ? 'UDP' : 'TCP',
     description: null,
     experimentalSkipHealthcheck: false,
+    isDeclared: true,
   };
 }
 

@@ -92,6 +92,53 @@ const rows: Row[] = [
     },
     'entrypoint variable mount 1\n1000\n',
   ],
+  [
+    'its entrypoint before the arguments of its image, not before those that it was given',
+    () => {
+      const entered = page(base(), 'page ').withEntrypoint(['httpd', '-f', '-p', '8080']);
+      const image = entered.withDefaultArgs(['-h', '/www']).asTarball();
+      const given = page(base(), 'given ')
+        .withEntrypoint(['false'])
+        .withDefaultArgs(['httpd', '-f', '-p', '8080', '-h', '/www']);
+      return base()
+        .withServiceBinding('a', entered.withWorkdir('/www').withExposedPort(8080).asService())
+        .withServiceBinding('b', dag.container().import_(image).withExposedPort(8080).asService())
+        .withServiceBinding('c', given.withExposedPort(8080).asService())
+        .withExec(sh('for name in a b c; do wget -qO- http://$name:8080/index.html; done'))
+        .stdout();
+    },
+    'page page given ',
+  ],
+  [
+    'no command at all',
+    () => errorOf(base().withoutDefaultArgs().asService().start()),
+    refusal('no service command has been set'),
+  ],
+  [
+    'a port that only its image declares is not waited for',
+    async () => {
+      const image = base().withExposedPort(80).asTarball();
+      const service = dag
+        .container()
+        .import_(image)
+        .asService({ args: ['sleep', '100'] });
+      await service.start();
+      await service.stop();
+      return service.ports();
+    },
+    [],
+  ],
+  [
+    'a port that is exposed once more stays in its place',
+    () =>
+      web(t, '')
+        .withExposedPort(9)
+        .withExposedPort(8080, { description: 'again' })
+        .asService()
+        .withHostname('two')
+        .endpoint(),
+    'two:8080',
+  ],
 
   // ── start and stop ────────────────────────────────────────────────────────────────────
   [
@@ -107,6 +154,17 @@ const rows: Row[] = [
     'started and stopped',
   ],
   [
+    'one that ends well, but before it is ready',
+    () =>
+      errorOf(
+        base()
+          .withExposedPort(9)
+          .asService({ args: ['true'] })
+          .start(),
+      ),
+    refusal('ended before it was ready'),
+  ],
+  [
     'one that dies says what it said, started or bound',
     async () => {
       const dying = base()
@@ -116,7 +174,7 @@ const rows: Row[] = [
       const bound = await failure(base().withServiceBinding('b', dying).withExec(['true']).sync());
       return [facts, message.includes('broken'), bound.name, bound.exitCode, bound.message.includes('broken')];
     },
-    [{ name: 'ExecError', exitCode: 9, stdout: 'working', stderr: 'broken' }, true, 'ExecError', 9, true],
+    [{ name: 'ExecError', exitCode: 9, stdout: 'working\n', stderr: 'broken\n' }, true, 'ExecError', 9, true],
   ],
   [
     'one whose command is not there',
