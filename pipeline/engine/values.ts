@@ -166,6 +166,8 @@ export interface ContainerState {
   readonly rootfs: Lazy<Stack>;
   readonly mounts: readonly Mount[];
   readonly secretVariables: ReadonlyMap<string, SecretValue>;
+  /** Variables that steps see, but that are not part of their keys, nor of the image. */
+  readonly volatileVariables: ReadonlyMap<string, string>;
   readonly bindings: readonly Binding[];
   /** Whether the default arguments are the caller's own, not the image's. */
   readonly hasOwnArgs: boolean;

@@ -58,14 +58,36 @@ type Privilege = 'experimentalPrivilegedNesting' | 'insecureRootCapabilities';
 
 export const HOST_PLATFORM = `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`;
 
-export const newContainer = (platform = HOST_PLATFORM) =>
+/** What Docker and Go call the same, in one word; the variant that is an architecture's usual one is not said. */
+const ARCHITECTURES: Readonly<Record<string, string>> = {
+  x86_64: 'amd64',
+  'x86-64': 'amd64',
+  aarch64: 'arm64',
+  'arm64/v8': 'arm64',
+  'aarch64/v8': 'arm64',
+  'amd64/v1': 'amd64',
+  arm: 'arm/v7',
+  armhf: 'arm/v7',
+  armel: 'arm/v6',
+};
+
+function normalized(platform: string): string {
+  const [os = '', ...machine] = platform.split('/');
+  if (machine.length === 0)
+    throw new EngineError(`${JSON.stringify(platform)} is not a platform`, 'write it as in linux/amd64');
+  const architecture = machine.join('/');
+  return `${os}/${ARCHITECTURES[architecture] ?? architecture}`;
+}
+
+export const newContainer = (platform?: string) =>
   new ContainerValue(
     ready<ContainerState>({
-      platform,
+      platform: platform === undefined ? HOST_PLATFORM : normalized(platform),
       settings: NO_SETTINGS,
       rootfs: ready(EMPTY_STACK),
       mounts: [],
       secretVariables: new Map(),
+      volatileVariables: new Map(),
       bindings: [],
       hasOwnArgs: false,
     }),
@@ -75,11 +97,16 @@ export const newContainer = (platform = HOST_PLATFORM) =>
 const VARIABLE = /\$(?:\{([^}]+)\}|\{\}?|([A-Za-z_]\w*|[\d*#$@!?-]))/g;
 
 /** `$NAME` and `${NAME}` replaced by the container's variables where that is asked for; unknown ones by nothing. */
-function expanded(text: string, { settings, secretVariables }: ContainerState, expand?: boolean): string {
+function expanded(
+  text: string,
+  { settings, secretVariables, volatileVariables }: ContainerState,
+  expand?: boolean,
+): string {
   if (!expand) return text;
   return text.replace(VARIABLE, (_, braced?: string, bare?: string) => {
     const name = braced ?? bare ?? '';
-    if (secretVariables.has(name)) throw new EngineError(`expand cannot be used with secret env variable "${name}"`);
+    const kind = secretVariables.has(name) ? 'secret' : volatileVariables.has(name) ? 'volatile' : undefined;
+    if (kind !== undefined) throw new EngineError(`expand cannot be used with ${kind} env variable "${name}"`);
     return settings.env.get(name) ?? '';
   });
 }
@@ -245,9 +272,9 @@ const settings =
 
 /** An image in the place of a container's file system and settings. */
 function imported(state: ContainerState, image: ContainerState): ContainerState {
-  const { mounts, secretVariables, bindings, hasOwnArgs } = state;
+  const { mounts, secretVariables, volatileVariables, bindings, hasOwnArgs } = state;
   const { annotations } = state.settings;
-  const kept = { ...image, mounts, secretVariables, bindings, hasOwnArgs };
+  const kept = { ...image, mounts, secretVariables, volatileVariables, bindings, hasOwnArgs };
   if (annotations.size === 0) return kept;
   const { original: _, ...rest } = kept;
   return { ...rest, settings: { ...image.settings, annotations } };
@@ -282,7 +309,9 @@ function asTarball(self: ContainerValue, args: ExportArgs, session: Session): Fi
   return new FileValue(
     'container.tar',
     lazy(async () => {
-      const states = await Promise.all([self, ...variants].map(evaluate));
+      const all = await Promise.all([self, ...variants].map(evaluate));
+      const hasFiles = await Promise.all(all.map(async ({ rootfs }) => (await rootfs()) !== EMPTY_STACK));
+      const states = all.filter((_, index) => hasFiles[index]);
       return exportImage(session, states, {
         ...(args.forcedCompression === undefined
           ? {}
@@ -351,6 +380,10 @@ export const containerFields: Resolvers<ContainerValue> = {
     return statValue(posix.basename(path), await statusOf(session, content, place, !doNotFollowSymlinks), path);
   },
 
+  withError: (self, { err }: { err: string }) => {
+    if (err !== '') throw new EngineError(err);
+    return self;
+  },
   withExec,
   terminal,
   exitCode: async (self) => (await outcome(self)).exitCode,
@@ -389,6 +422,10 @@ export const containerFields: Resolvers<ContainerValue> = {
     })),
   withoutSecretVariable: (self, { name }: { name: string }) =>
     self.with(({ secretVariables }) => ({ secretVariables: without(secretVariables, name) })),
+  withVolatileVariable: (self, { name, value }: { name: string; value: string }) =>
+    self.with(({ volatileVariables }) => ({ volatileVariables: new Map(volatileVariables).set(name, value) })),
+  withoutVolatileVariable: (self, { name }: { name: string }) =>
+    self.with(({ volatileVariables }) => ({ volatileVariables: without(volatileVariables, name) })),
   label: async (self, { name }: { name: string }) => (await self.state()).settings.labels.get(name) ?? null,
   labels: async (self) => pairs('Label', (await self.state()).settings.labels),
   withLabel: (self, { name, value }: { name: string; value: string }) =>

@@ -94,7 +94,7 @@ async function launchContainer(
   try {
     const sockets = session.network.sockets();
     sockets.catch(() => {}); // told where they are used
-    const state = await container.state();
+    const state = { ...(await container.state()), volatileVariables: new Map<string, string>() };
     const bound = await holdBindings(session, state.bindings);
     undo.push(bound.release);
     const network = await session.network.attach(key);
@@ -133,7 +133,10 @@ async function launchContainer(
       signal: session.signal,
       readyMs: session.options.serviceReadyMs,
     });
-    const ended = instance.ended.then((end) => clean().then(() => end));
+    const ended = instance.ended.then(async (end): Promise<ServiceEnd> => {
+      await clean();
+      return bound.signal.aborted ? { reason: (bound.signal.reason as Error).message } : end;
+    });
     return {
       ...instance,
       ended,

@@ -118,7 +118,7 @@ export async function stepRequest(
   const identity = await identityOf(session, content, state.settings.user).catch((error: Error) => {
     throw new ExecError({ command: [...command.args], exitCode: -1, stdout: '', stderr: '' }, error.message);
   });
-  const env = new Map(state.settings.env);
+  const env = new Map([...state.settings.env, ...state.volatileVariables]);
   const secrets: Buffer[] = [];
   for (const [name, secret] of state.secretVariables) {
     const value = await secret.plaintext();

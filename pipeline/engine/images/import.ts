@@ -211,6 +211,7 @@ export function imageState(
     rootfs: lazy(() => imageStack(session, image)),
     mounts: [],
     secretVariables: new Map(),
+    volatileVariables: new Map(),
     bindings: [],
     hasOwnArgs: false,
     original: image,

@@ -105,7 +105,7 @@ function diedEarly(run: ServiceRun, { exitCode, startError }: StepOutcome): Engi
 }
 
 const endOf = (run: ServiceRun, { exitCode }: StepOutcome) =>
-  `the service ${run.name} ended with exit code ${exitCode}${said(run)}`;
+  `the service ${run.name} ended: exit code: ${exitCode}${said(run)}`;
 
 function said({ outputs }: ServiceRun): string {
   const lines = outputs.lastLines(SHOWN_LINES);

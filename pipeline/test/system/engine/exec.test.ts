@@ -180,8 +180,37 @@ const rows: Row[] = [
     () => base().withEnvVariable('A', '1').withEnvVariable('A', '2').withExec(sh('echo $A')).stdout(),
     '2\n',
   ],
+  [
+    'a volatile variable is seen, and is part of no key',
+    async () => {
+      const run = (value: string, marker: string) =>
+        base()
+          .withEnvVariable('A', 'lasting')
+          .withVolatileVariable('A', value)
+          .withExec(['true'])
+          .withExec(sh(`echo $A ${marker}; cat /proc/sys/kernel/random/uuid`))
+          .stdout();
+      const [one, same, other] = [await run('1', 'x'), await run('2', 'x'), await run('3', 'y')];
+      return [one === same, one.slice(0, 4), other.slice(0, 4)];
+    },
+    [true, '1 x\n', '3 y\n'],
+  ],
+  [
+    'a volatile variable is not among those of the container',
+    async () => {
+      const holder = base().withVolatileVariable('V', '1');
+      return [
+        await holder.envVariable('V'),
+        await holder.withoutVolatileVariable('V').withExec(sh('env | grep -c ^V= || true')).stdout(),
+        await errorOf(holder.withEnvVariable('A', '$V', { expand: true }).sync()),
+      ];
+    },
+    [null, '0\n', refusal('expand cannot be used with volatile env variable "V"')],
+  ],
 
   // ── failure ───────────────────────────────────────────────────────────────────────────
+  ['an error by order', () => errorOf(base().withError('not today').sync()), refusal('not today')],
+  ['no error where none is said', () => base().withError('').withExec(['echo', 'on']).stdout(), 'on\n'],
   ['no exit code without a command', () => errorOf(base().exitCode()), refusal('no command has been set')],
   [
     'a failure says the command, its exit code and what it said',

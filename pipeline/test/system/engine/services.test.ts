@@ -154,6 +154,28 @@ const rows: Row[] = [
     'started and stopped',
   ],
   [
+    'whose fault it is: that of the one that was bound, or of one that it needs itself',
+    async () => {
+      const dying = (seconds: number) => base().asService({ args: sh(`sleep ${seconds}; exit 42`) });
+      const needs = base()
+        .withServiceBinding('below', dying(1))
+        .asService({ args: ['sleep', '30'] });
+      const early = base()
+        .withExposedPort(9)
+        .asService({ args: ['false'] });
+      const asked = (alias: string, service: Service) =>
+        errorOf(base().withServiceBinding(alias, service).withExec(['sleep', '20']).sync());
+      return [await asked('early', early), await asked('late', dying(1)), await asked('above', needs)];
+    },
+    [
+      expect.stringMatching(/^ExecError: start \w+ \(aliased as early\): .*exit code: 1/),
+      refusal('bound service \\w+ \\(aliased as late\\) exited: .*exit code: 42'),
+      refusal(
+        'bound service \\w+ \\(aliased as above\\) exited: bound service \\w+ \\(aliased as below\\) exited: .*exit code: 42',
+      ),
+    ],
+  ],
+  [
     'one that ends well, but before it is ready',
     () =>
       errorOf(
@@ -198,7 +220,7 @@ const rows: Row[] = [
           .withExec(['sleep', '60'])
           .sync(),
       ),
-    expect.stringMatching(/^GraphQLRequestError: .*db.* exit code 7.*crashed/s),
+    expect.stringMatching(/^GraphQLRequestError: .*db.* exit code: 7.*crashed/s),
   ],
   ['stopped, it may end its work', () => leftBehind(), 'ended'],
   ['killed, it may not', () => leftBehind({ kill: true }), 'killed'],
