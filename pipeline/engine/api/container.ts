@@ -34,6 +34,7 @@ import { copied, copiedFile, type ExistsArgs, existsIn, linkNode, statValue } fr
 import { type ExecOptions, execute, noCommand } from './exec.ts';
 import { fromHealthcheck, type HealthcheckArgs, toHealthcheck } from './healthcheck.ts';
 import { changedAt, locate, stackWith, stackWithout } from './places.ts';
+import { HOST_PLATFORM, normalized } from './platform.ts';
 import type { Resolvers } from './resolvers.ts';
 import { bindingTo, containerService, type UpArgs, up } from './service.ts';
 import { openTerminal } from './terminal.ts';
@@ -55,29 +56,6 @@ interface ExecArgs extends Expandable, Partial<Omit<ExecOptions, 'args'>> {
 }
 type AsServiceArgs = Partial<ExecArgs>;
 type Privilege = 'experimentalPrivilegedNesting' | 'insecureRootCapabilities';
-
-export const HOST_PLATFORM = `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`;
-
-/** What Docker and Go call the same, in one word; the variant that is an architecture's usual one is not said. */
-const ARCHITECTURES: Readonly<Record<string, string>> = {
-  x86_64: 'amd64',
-  'x86-64': 'amd64',
-  aarch64: 'arm64',
-  'arm64/v8': 'arm64',
-  'aarch64/v8': 'arm64',
-  'amd64/v1': 'amd64',
-  arm: 'arm/v7',
-  armhf: 'arm/v7',
-  armel: 'arm/v6',
-};
-
-function normalized(platform: string): string {
-  const [os = '', ...machine] = platform.split('/');
-  if (machine.length === 0)
-    throw new EngineError(`${JSON.stringify(platform)} is not a platform`, 'write it as in linux/amd64');
-  const architecture = machine.join('/');
-  return `${os}/${ARCHITECTURES[architecture] ?? architecture}`;
-}
 
 export const newContainer = (platform?: string) =>
   new ContainerValue(

@@ -44,9 +44,10 @@ import {
   ServiceValue,
   Value,
 } from '../values.ts';
-import { containerFields, HOST_PLATFORM, newContainer } from './container.ts';
+import { containerFields, newContainer } from './container.ts';
 import { directoryFields, fileFields, newDirectory, newFile } from './directory.ts';
 import { changesetFields, gitRefFields, gitRepositoryFields } from './git.ts';
+import { HOST_PLATFORM } from './platform.ts';
 import type { Resolvers } from './resolvers.ts';
 import { SCHEMA } from './schema.ts';
 import { foundSecret, secretFields, setSecret } from './secret.ts';

@@ -74,9 +74,13 @@ const rows: Row[] = [
   [
     'a file where there is a folder',
     () => errorOf(empty('d/f').file('d').contents()),
-    refusal('d: not a regular file'),
+    refusal('path d is a directory, not a file'),
   ],
-  ['a folder where there is a file', () => errorOf(empty('f').directory('f').entries()), refusal('f: not a directory')],
+  [
+    'a folder where there is a file',
+    () => errorOf(empty('f').directory('f').entries()),
+    refusal('path f is a file, not a directory'),
+  ],
   ['an empty file', () => base().withNewFile('/e', '').file('/e').size(), 0],
   [
     'a file of a container’s file system',
@@ -192,6 +196,18 @@ const rows: Row[] = [
     'text to be replaced that is not there',
     () => errorOf(dag.file('f', 'a').withReplaced('q', 'x').contents()),
     refusal('does not contain "q"'),
+  ],
+  [
+    'a new file where there is a folder goes into it, and a link where there is anything goes nowhere',
+    async () => {
+      const made = base().withNewFile('/home', 'x').withNewFile('/new/', 'y');
+      return [
+        await made.file('/home/home').contents(),
+        await made.file('/new/new').contents(),
+        await errorOf(base().withSymlink('/etc', '/home').sync()),
+      ];
+    },
+    ['x', 'y', refusal('/home: file exists')],
   ],
 
   // ── choosing ──────────────────────────────────────────────────────────────────────────
