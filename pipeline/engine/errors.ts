@@ -24,31 +24,27 @@ export interface ExecFailure {
   stderr: string;
 }
 
-/** Longest output that an error carries, in bytes; a real engine cuts at the same place. */
-const ERROR_OUTPUT_BYTES = 102_400;
-
 /** A command that ended as it was not expected to. Becomes the SDK's `ExecError`. */
 export class ExecError extends EngineError {
-  readonly extensions: Record<string, unknown>;
+  readonly failure: ExecFailure;
 
   constructor(failure: ExecFailure, message = `exit code: ${failure.exitCode}`) {
     super(message);
     this.name = 'ExecError';
-    this.extensions = {
-      _type: 'EXEC_ERROR',
-      cmd: failure.command,
-      exitCode: failure.exitCode,
-      stdout: asErrorOutput(failure.stdout),
-      stderr: asErrorOutput(failure.stderr),
-    };
+    this.failure = failure;
   }
 }
 
-/** Keeps the end of an output, which is where the reason stands, without its last newline. */
-function asErrorOutput(text: string): string {
-  const bytes = Buffer.from(text);
-  const kept = bytes.length > ERROR_OUTPUT_BYTES ? bytes.subarray(bytes.length - ERROR_OUTPUT_BYTES).toString() : text;
-  return kept.replace(/\n$/, '');
+/** Longest output that an error carries, in bytes; a real engine cuts at the same place. */
+const ERROR_OUTPUT_BYTES = 102_400;
+
+/** The end of an output, which is where the reason stands, without blanks around it. Says how much of it is not there. */
+export function asErrorOutput(output: Buffer): string {
+  const omitted = output.length - ERROR_OUTPUT_BYTES;
+  if (omitted < 0) return output.toString().trim();
+  const kept = Buffer.from(output.subarray(omitted));
+  kept.write(`[omitting ${omitted} bytes]...`);
+  return kept.toString().trim();
 }
 
 /** Refuses a part of Dagger's API that this engine does not have, with the way out. */

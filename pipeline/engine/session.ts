@@ -60,6 +60,9 @@ export const isRoot = (): boolean => process.getuid?.() === 0 && !process.env.DR
 const whyUnlimited = (): string =>
   isRoot() ? 'the kernel offers no control group for it' : 'without root that needs a delegated control group';
 
+/** A secret of fewer bytes is scrubbed from what those say that have it; elsewhere it would be found in words that are none. */
+const SCRUBBED_EVERYWHERE = 8;
+
 export class Session {
   readonly options: SessionOptions;
   readonly store: Store;
@@ -75,7 +78,7 @@ export class Session {
   readonly blobSources = new Map<string, () => Promise<unknown>>();
   readonly #values = new Map<string, Value>();
   readonly #running = new Map<string, Promise<unknown>>();
-  readonly #secrets = new Set<string>();
+  readonly #secrets = new Map<string, Buffer>();
   readonly #salt = randomBytes(32);
   readonly #abort = new AbortController();
 
@@ -140,7 +143,7 @@ export class Session {
 
   progress(event: Progress): void {
     if (process.env.DRYDOCK_EVENTS !== 'json') return;
-    const scrubber = new Scrubber(this.#secrets);
+    const scrubber = new Scrubber(this.secretValues());
     const shown = 'args' in event ? { ...event, args: event.args.map((word) => scrubber.scrub(word)) } : event;
     process.stderr.write(`${JSON.stringify(shown)}\n`);
   }
@@ -186,13 +189,14 @@ export class Session {
     return createHmac('sha256', this.#salt).update(recipe).digest('hex');
   }
 
-  /** Remembers a secret's value, so that it is taken out of every output. */
-  addSecret(value: string): void {
-    this.#secrets.add(value);
+  /** Remembers a secret's value, so that it is taken out of what anybody says. */
+  addSecret(value: Buffer): void {
+    this.#secrets.set(value.toString('latin1'), value);
   }
 
-  secretValues(): Iterable<string> {
-    return this.#secrets;
+  /** Those that no step is to say, whether it has them or not. */
+  secretValues(): Iterable<Buffer> {
+    return [...this.#secrets.values()].filter(({ length }) => length >= SCRUBBED_EVERYWHERE);
   }
 
   /** Variables of the host that a step gets without them being part of its key: proxies, and where its own certificates are. */

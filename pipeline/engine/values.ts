@@ -60,19 +60,20 @@ export class FileValue extends Value {
   }
 }
 
+/** A secret has a name or an address. */
 export class SecretValue extends Value {
   readonly name: string;
   readonly uri: string;
-  readonly plaintext: Lazy<string>;
+  readonly plaintext: Lazy<Buffer>;
   /** What stands for it in the key of a step. */
-  readonly key: string;
+  readonly key: Lazy<string>;
 
-  constructor(name: string, uri: string, plaintext: Lazy<string>, cacheKey?: string) {
+  constructor({ name = '', uri = '', plaintext, key }: Partial<SecretValue> & Pick<SecretValue, 'plaintext' | 'key'>) {
     super();
     this.name = name;
     this.uri = uri;
     this.plaintext = plaintext;
-    this.key = cacheKey === undefined ? name : `key:${cacheKey}`;
+    this.key = key;
   }
 }
 
@@ -97,6 +98,8 @@ export interface Port {
   readonly protocol: 'TCP' | 'UDP';
   readonly description: string | null;
   readonly experimentalSkipHealthcheck: boolean;
+  /** Only declared by the image: no service waits for it, or has it for its own. */
+  readonly isDeclared?: boolean;
 }
 
 /** What an image says about how it is to be run, in Docker's words where they are the field's. */
@@ -165,7 +168,11 @@ export interface ContainerState {
   readonly rootfs: Lazy<Stack>;
   readonly mounts: readonly Mount[];
   readonly secretVariables: ReadonlyMap<string, SecretValue>;
+  /** Variables that steps see, but that are not part of their keys, nor of the image. */
+  readonly volatileVariables: ReadonlyMap<string, string>;
   readonly bindings: readonly Binding[];
+  /** Whether the default arguments are the caller's own, not the image's. */
+  readonly hasOwnArgs: boolean;
   readonly exec?: Lazy<ExecOutcome>;
   readonly imageRef?: string;
   /** The archive that an untouched image came as, bytes and digests kept. */
@@ -184,7 +191,7 @@ export class ContainerValue extends Value {
   with(change: (state: ContainerState) => Promise<Partial<ContainerState>> | Partial<ContainerState>): ContainerValue {
     return new ContainerValue(
       lazy(async () => {
-        const { original: _, ...state } = await this.state();
+        const { original: _, imageRef: __, ...state } = await this.state();
         return { ...state, ...(await change(state)) };
       }),
     );

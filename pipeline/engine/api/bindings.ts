@@ -1,5 +1,5 @@
 // The services that a container is bound to: kept running while it runs, and the end of it when one of them ends.
-import { EngineError } from '../errors.ts';
+import { EngineError, ExecError } from '../errors.ts';
 import type { Hold } from '../run/services.ts';
 import type { Session } from '../session.ts';
 import type { Binding } from '../values.ts';
@@ -14,6 +14,16 @@ export interface Bound {
   readonly release: () => void;
 }
 
+const nameOf = async ({ alias, service }: Binding) => `${await service.recipe.hostname()} (aliased as ${alias})`;
+
+/** The same fault, said of the binding that it kept from starting. */
+function prefixed(what: string, error: unknown): unknown {
+  if (error instanceof ExecError) return new ExecError(error.failure, `${what}: ${error.message}`);
+  return error instanceof EngineError
+    ? new EngineError(`${what}: ${error.message}`, undefined, { cause: error })
+    : error;
+}
+
 /** Starts what does not run yet; resolves when all of it is ready. */
 export async function holdBindings(session: Session, bindings: readonly Binding[]): Promise<Bound> {
   const ended = new AbortController();
@@ -26,14 +36,15 @@ export async function holdBindings(session: Session, bindings: readonly Binding[
     isReleased = true;
     for (const hold of holds) hold.release();
   };
-  const failed = attempts.find((attempt) => attempt.status === 'rejected');
-  if (failed !== undefined) {
+  for (const [index, attempt] of attempts.entries()) {
+    if (attempt.status === 'fulfilled') continue;
     release();
-    throw failed.reason;
+    throw prefixed(`start ${await nameOf(bindings[index] as Binding)}`, attempt.reason);
   }
   for (const [index, hold] of holds.entries()) {
-    hold.instance.ended.then(({ reason }) => {
-      if (!isReleased) ended.abort(new EngineError(`${bindings[index]?.alias} ended while it was needed: ${reason}`));
+    hold.instance.ended.then(async ({ reason }) => {
+      const name = await nameOf(bindings[index] as Binding);
+      if (!isReleased) ended.abort(new EngineError(`bound service ${name} exited: ${reason}`));
     });
   }
   return {

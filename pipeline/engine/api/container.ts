@@ -7,7 +7,7 @@ import { importArchive } from '../images/import.ts';
 import { resolveImage } from '../images/resolve.ts';
 import type { Session } from '../session.ts';
 import { writeHostFile } from '../store/host.ts';
-import { EMPTY_STACK } from '../store/layers.ts';
+import { EMPTY_STACK, type Stack } from '../store/layers.ts';
 import type { Filter } from '../store/patterns.ts';
 import { type Attributes, DEFAULT_DIR, dirNode, fileNode, map, type Node } from '../store/tree.ts';
 import type { Sharing } from '../store/volumes.ts';
@@ -35,6 +35,7 @@ import { copied, copiedFile, type ExistsArgs, existsIn, linkNode, statValue } fr
 import { type ExecOptions, execute, noCommand } from './exec.ts';
 import { fromHealthcheck, type HealthcheckArgs, toHealthcheck } from './healthcheck.ts';
 import { changedAt, locate, stackWith, stackWithout } from './places.ts';
+import { HOST_PLATFORM, normalized } from './platform.ts';
 import type { Resolvers } from './resolvers.ts';
 import { bindingTo, containerService, type UpArgs, up } from './service.ts';
 import { openTerminal } from './terminal.ts';
@@ -57,30 +58,37 @@ interface ExecArgs extends Expandable, Partial<Omit<ExecOptions, 'args'>> {
 type AsServiceArgs = Partial<ExecArgs>;
 type Privilege = 'experimentalPrivilegedNesting' | 'insecureRootCapabilities';
 
-export const HOST_PLATFORM = `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`;
-
-export const newContainer = (platform = HOST_PLATFORM) =>
+export const newContainer = (platform?: string) =>
   new ContainerValue(
     ready<ContainerState>({
-      platform,
+      platform: platform === undefined ? HOST_PLATFORM : normalized(platform),
       settings: NO_SETTINGS,
       rootfs: ready(EMPTY_STACK),
       mounts: [],
       secretVariables: new Map(),
+      volatileVariables: new Map(),
       bindings: [],
+      hasOwnArgs: false,
     }),
   );
 
-/** `$NAME` and `${NAME}` replaced by the container's variables; unknown ones by nothing. */
-export function expandVariables(text: string, env: ReadonlyMap<string, string>): string {
-  return text.replace(
-    /\$(?:\{(\w+)\}|(\w+))/g,
-    (_, braced?: string, bare?: string) => env.get(braced ?? bare ?? '') ?? '',
-  );
-}
+/** What Go's os.Expand takes for a variable; a brace that nothing closes is dropped. */
+const VARIABLE = /\$(?:\{([^}]+)\}|\{\}?|([A-Za-z_]\w*|[\d*#$@!?-]))/g;
 
-const expanded = (text: string, { settings }: ContainerState, expand?: boolean) =>
-  expand ? expandVariables(text, settings.env) : text;
+/** `$NAME` and `${NAME}` replaced by the container's variables where that is asked for; unknown ones by nothing. */
+function expanded(
+  text: string,
+  { settings, secretVariables, volatileVariables }: ContainerState,
+  expand?: boolean,
+): string {
+  if (!expand) return text;
+  return text.replace(VARIABLE, (_, braced?: string, bare?: string) => {
+    const name = braced ?? bare ?? '';
+    const kind = secretVariables.has(name) ? 'secret' : volatileVariables.has(name) ? 'volatile' : undefined;
+    if (kind !== undefined) throw new EngineError(`expand cannot be used with ${kind} env variable "${name}"`);
+    return settings.env.get(name) ?? '';
+  });
+}
 
 /** A path as the container means it: relative to its working directory. */
 const absolute = (state: ContainerState, path: string, expand?: boolean) =>
@@ -88,23 +96,31 @@ const absolute = (state: ContainerState, path: string, expand?: boolean) =>
 
 const without = <V>(from: ReadonlyMap<string, V>, name: string) => new Map([...from].filter(([key]) => key !== name));
 
+interface Putting {
+  /** What a file is called in a folder that is at the path already. */
+  readonly name?: string;
+  /** Mounts that give way to what is put at their very path. */
+  readonly replaced?: readonly Mount['kind'][];
+}
+
 /** The container with something put into its file system, or into the mount that covers the path. */
 function putting(
   self: ContainerValue,
   session: Session,
   args: PathArgs & { owner?: string },
   make: (owner: Partial<Attributes>) => Promise<Node>,
-  name?: string,
+  { name, replaced }: Putting = {},
 ): ContainerValue {
   return self.with((state) => {
     const target = absolute(state, args.path, args.expand) + (args.path.endsWith('/') ? '/' : '');
-    return changedAt(session, state, target, async (stack, path) => {
+    const change = async (stack: Stack, path: string) => {
       const owner = args.owner
         ? await ownerIn(session, { stack: await state.rootfs(), path: '/' }, expanded(args.owner, state, args.expand))
         : {};
       const place = target.endsWith('/') && !path.endsWith('/') ? `${path}/` : path;
       return stackWith(session, stack, place, await make(owner), name);
-    });
+    };
+    return changedAt(session, state, target, change, replaced);
   });
 }
 
@@ -118,19 +134,29 @@ function removing(self: ContainerValue, session: Session, paths: readonly string
   );
 }
 
+/** The container with something mounted: in the place of what was at its path, and of what was mounted below it. */
 const mounting = (self: ContainerValue, args: PathArgs, make: (path: string, state: ContainerState) => Mount) =>
   self.with((state) => {
-    const path = absolute(state, args.path, args.expand);
-    return { mounts: [...state.mounts.filter((mount) => mount.path !== path), make(path, state)] };
+    const mount = make(absolute(state, args.path, args.expand), state);
+    const isHidden = (other: Mount) => other.path === mount.path || other.path.startsWith(`${mount.path}/`);
+    return { mounts: [...state.mounts.filter((other) => other.kind === 'secret' || !isHidden(other)), mount] };
   });
 
 /** What is run: the given words, or the default ones, after the entrypoint where that is asked for. */
-function commandOf(state: ContainerState, args: AsServiceArgs): string[] {
-  const { settings } = state;
-  const words = args.args?.length ? args.args : settings.cmd;
-  const command = [...(args.useEntrypoint ? settings.entrypoint : []), ...words];
+function commandOf(state: ContainerState, { args = [], useEntrypoint, expand }: AsServiceArgs): string[] {
+  const { cmd, entrypoint } = state.settings;
+  const words = args.length > 0 ? args.map((word) => expanded(word, state, expand)) : cmd;
+  const command = [...(useEntrypoint ? entrypoint : []), ...words];
   if (command.length === 0) throw noCommand();
-  return command.map((word) => expanded(word, state, args.expand));
+  return command;
+}
+
+/** A service runs what its image would: also the entrypoint, unless words were given in its place. */
+function serviceCommandOf(state: ContainerState, args: AsServiceArgs): string[] {
+  const { cmd, entrypoint } = state.settings;
+  const hasWords = (args.args ?? []).length > 0;
+  if (!hasWords && cmd.length + entrypoint.length === 0) throw new EngineError('no service command has been set');
+  return commandOf(state, { ...args, useEntrypoint: args.useEntrypoint || !(hasWords || state.hasOwnArgs) });
 }
 
 function refuse(field: string, args: AsServiceArgs, privileges: readonly Privilege[]): void {
@@ -141,7 +167,7 @@ function asService(self: ContainerValue, args: AsServiceArgs, session: Session):
   refuse('asService', args, ['experimentalPrivilegedNesting', 'insecureRootCapabilities']);
   return new ServiceValue(
     containerService(session, self, {
-      command: async () => commandOf(await self.state(), args),
+      command: async () => serviceCommandOf(await self.state(), args),
       noInit: args.noInit ?? false,
     }),
   );
@@ -168,6 +194,7 @@ function terminal(self: ContainerValue, args: TerminalArgs, session: Session): C
 
 function withExec(self: ContainerValue, args: ExecArgs, session: Session): ContainerValue {
   refuse('withExec', args, ['experimentalPrivilegedNesting']);
+  if (args.stdin && args.redirectStdin) throw new EngineError('cannot set both stdin and redirectStdin');
   return self.with((state) => {
     const command = commandOf(state, args);
     const at = (path: string | undefined) => (path === undefined ? undefined : absolute(state, path, args.expand));
@@ -222,11 +249,20 @@ const settings =
   async (self: ContainerValue) =>
     pick((await self.state()).settings);
 
-/** An image in the place of a container's file system; what else the container was given before is kept. */
+/** An image in the place of a container's file system and settings. */
+function imported(state: ContainerState, image: ContainerState): ContainerState {
+  const { mounts, secretVariables, volatileVariables, bindings, hasOwnArgs } = state;
+  const { annotations } = state.settings;
+  const kept = { ...image, mounts, secretVariables, volatileVariables, bindings, hasOwnArgs };
+  if (annotations.size === 0) return kept;
+  const { original: _, ...rest } = kept;
+  return { ...rest, settings: { ...image.settings, annotations } };
+}
+
+/** The same for an image that was pulled; of the settings, variables, labels and ports that the container was given before are kept. */
 function startedFrom(state: ContainerState, image: ContainerState): ContainerState {
-  const { mounts, secretVariables, bindings } = state;
   const { env, labels, ports, annotations } = state.settings;
-  const kept = { ...image, mounts, secretVariables, bindings };
+  const kept = imported(state, image);
   if (env.size + labels.size + ports.length + annotations.size === 0) return kept;
   const { original: _, ...rest } = kept;
   const settings = {
@@ -250,9 +286,11 @@ function asTarball(self: ContainerValue, args: ExportArgs, session: Session): Fi
     throw notSupported(`compression ${args.forcedCompression}`);
   const variants = (args.platformVariants ?? []).map((id) => session.load(id, ContainerValue));
   return new FileValue(
-    'image.tar',
+    'container.tar',
     lazy(async () => {
-      const states = await Promise.all([self, ...variants].map(evaluate));
+      const all = await Promise.all([self, ...variants].map(evaluate));
+      const hasFiles = await Promise.all(all.map(async ({ rootfs }) => (await rootfs()) !== EMPTY_STACK));
+      const states = all.filter((_, index) => hasFiles[index]);
       return exportImage(session, states, {
         ...(args.forcedCompression === undefined
           ? {}
@@ -276,12 +314,14 @@ export const containerFields: Resolvers<ContainerValue> = {
   import: (self, { source, tag }: { source: string; tag?: string }, session) =>
     self.with(async (state) => {
       const archive = await session.load(source, FileValue).node();
-      return startedFrom(state, await importArchive(session, archive, state.platform, tag));
+      return imported(state, await importArchive(session, archive, state.platform, tag));
     }),
   imageRef: async (self) => {
     const { imageRef } = await self.state();
     if (imageRef === undefined)
-      throw new EngineError('the container has no image reference: it did not come from a registry');
+      throw new EngineError(
+        "Image reference can only be retrieved immediately after the 'Container.From' call. Error in fetching imageRef as the container image is changed",
+      );
     return imageRef;
   },
   rootfs: (self) => new DirectoryValue(lazy(async () => ({ stack: await (await self.state()).rootfs(), path: '/' }))),
@@ -293,8 +333,9 @@ export const containerFields: Resolvers<ContainerValue> = {
     new DirectoryValue(
       lazy(async () => {
         const state = await self.state();
-        const placed = await locate(state, absolute(state, path, expand));
-        return subfolder(session, placed.content, placed.path);
+        const asked = absolute(state, path, expand);
+        const placed = await locate(state, asked);
+        return subfolder(session, placed.content, placed.path, asked);
       }),
       { path },
     ),
@@ -303,8 +344,9 @@ export const containerFields: Resolvers<ContainerValue> = {
       posix.basename(path),
       lazy(async () => {
         const state = await self.state();
-        const placed = await locate(state, absolute(state, path, expand));
-        return fileIn(session, placed.content, placed.path);
+        const asked = absolute(state, path, expand);
+        const placed = await locate(state, asked);
+        return fileIn(session, placed.content, placed.path, asked);
       }),
     ),
   exists: async (self, { path, expand, ...rest }: ExistsArgs & Expandable, session) => {
@@ -317,6 +359,10 @@ export const containerFields: Resolvers<ContainerValue> = {
     return statValue(await statusOf(session, content, place, !doNotFollowSymlinks), path);
   },
 
+  withError: (self, { err }: { err: string }) => {
+    if (err !== '') throw new EngineError(err);
+    return self;
+  },
   withExec,
   terminal,
   exitCode: async (self) => (await outcome(self)).exitCode,
@@ -337,8 +383,10 @@ export const containerFields: Resolvers<ContainerValue> = {
   withoutEntrypoint: (self, { keepDefaultArgs }: { keepDefaultArgs?: boolean }) =>
     self.withSettings(({ cmd }) => ({ entrypoint: [], cmd: keepDefaultArgs ? cmd : [] })),
   defaultArgs: settings(({ cmd }) => cmd),
-  withDefaultArgs: (self, { args }: { args: string[] }) => self.withSettings(() => ({ cmd: args })),
-  withoutDefaultArgs: (self) => self.withSettings(() => ({ cmd: [] })),
+  withDefaultArgs: (self, { args }: { args: string[] }) =>
+    self.with(({ settings }) => ({ settings: { ...settings, cmd: args }, hasOwnArgs: true })),
+  withoutDefaultArgs: (self) =>
+    self.with(({ settings }) => ({ settings: { ...settings, cmd: [] }, hasOwnArgs: false })),
   envVariable: async (self, { name }: { name: string }) => (await self.state()).settings.env.get(name) ?? null,
   envVariables: async (self) => pairs('EnvVariable', (await self.state()).settings.env),
   withEnvVariable: (self, { name, value, expand }: { name: string; value: string } & Expandable) =>
@@ -353,6 +401,10 @@ export const containerFields: Resolvers<ContainerValue> = {
     })),
   withoutSecretVariable: (self, { name }: { name: string }) =>
     self.with(({ secretVariables }) => ({ secretVariables: without(secretVariables, name) })),
+  withVolatileVariable: (self, { name, value }: { name: string; value: string }) =>
+    self.with(({ volatileVariables }) => ({ volatileVariables: new Map(volatileVariables).set(name, value) })),
+  withoutVolatileVariable: (self, { name }: { name: string }) =>
+    self.with(({ volatileVariables }) => ({ volatileVariables: without(volatileVariables, name) })),
   label: async (self, { name }: { name: string }) => (await self.state()).settings.labels.get(name) ?? null,
   labels: async (self) => pairs('Label', (await self.state()).settings.labels),
   withLabel: (self, { name, value }: { name: string; value: string }) =>
@@ -368,12 +420,11 @@ export const containerFields: Resolvers<ContainerValue> = {
     self,
     { port, protocol = 'TCP', description, experimentalSkipHealthcheck = false }: Partial<Port> & { port: number },
   ) =>
-    self.withSettings(({ ports }) => ({
-      ports: [
-        ...ports.filter((other) => other.port !== port || other.protocol !== protocol),
-        { port, protocol, description: description ?? null, experimentalSkipHealthcheck },
-      ],
-    })),
+    self.withSettings(({ ports }) => {
+      const made: Port = { port, protocol, description: description ?? null, experimentalSkipHealthcheck };
+      const isSame = (other: Port) => other.port === port && other.protocol === protocol;
+      return { ports: ports.some(isSame) ? ports.map((other) => (isSame(other) ? made : other)) : [...ports, made] };
+    }),
   withoutExposedPort: (self, { port, protocol = 'TCP' }: { port: number; protocol?: string }) =>
     self.withSettings(({ ports }) => ({
       ports: ports.filter((other) => other.port !== port || other.protocol !== protocol),
@@ -387,22 +438,30 @@ export const containerFields: Resolvers<ContainerValue> = {
   withoutDockerHealthcheck: (self) => self.withSettings(({ other: { Healthcheck: _, ...other } }) => ({ other })),
 
   withDirectory: (self, args: OwnedArgs & Filter & { source: string }, session) =>
-    putting(self, session, args, (owner) =>
-      copied(session, session.load(args.source, DirectoryValue), args, owner, args.permissions),
+    putting(
+      self,
+      session,
+      args,
+      (owner) => copied(session, session.load(args.source, DirectoryValue), args, owner, args.permissions),
+      { replaced: ['file'] },
     ),
   withFile: (self, args: OwnedArgs & { source: string }, session) => {
     const file = session.load(args.source, FileValue);
-    return putting(self, session, args, (owner) => copiedFile(file, owner, args.permissions), file.name);
+    return putting(self, session, args, (owner) => copiedFile(file, owner, args.permissions), file);
   },
   withFiles: (self, { sources, ...args }: OwnedArgs & { sources: string[] }, session) =>
     sources.reduce((container, id) => {
       const file = session.load(id, FileValue);
       const path = posix.join(args.path, file.name);
-      return putting(container, session, { ...args, path }, (owner) => copiedFile(file, owner, args.permissions));
+      return putting(container, session, { ...args, path }, (owner) => copiedFile(file, owner, args.permissions), file);
     }, self),
   withNewFile: (self, args: OwnedArgs & { contents: string }, session) =>
-    putting(self, session, args, async (owner) =>
-      fileNode(Buffer.from(args.contents), { mode: args.permissions ?? 0o644, ...owner }),
+    putting(
+      self,
+      session,
+      args,
+      async (owner) => fileNode(Buffer.from(args.contents), { mode: args.permissions ?? 0o644, ...owner }),
+      { name: posix.basename(args.path) },
     ),
   withSymlink: (self, { target, linkName, expand }: { target: string; linkName: string } & Expandable, session) =>
     putting(self, session, { path: linkName, ...defined({ expand }) }, async () => linkNode(target)),
@@ -411,7 +470,8 @@ export const containerFields: Resolvers<ContainerValue> = {
   withoutFiles: (self, { paths, expand }: { paths: string[] } & Expandable, session) =>
     removing(self, session, paths, expand),
 
-  mounts: async (self) => (await self.state()).mounts.map((mount) => mount.path),
+  mounts: async (self) =>
+    (await self.state()).mounts.filter((mount) => mount.kind !== 'secret').map((mount) => mount.path),
   withMountedDirectory: (self, args: OwnedArgs & { source: string; readOnly?: boolean }, session) =>
     mounting(self, args, (path, state) => {
       const source = session.load(args.source, DirectoryValue);
@@ -472,8 +532,8 @@ export const containerFields: Resolvers<ContainerValue> = {
   },
 
   asTarball,
-  export: async (self, { path, ...args }: ExportArgs & { path: string }, session) => {
-    const target = session.hostPath(path);
+  export: async (self, { path, expand, ...args }: ExportArgs & PathArgs, session) => {
+    const target = session.hostPath(expanded(path, await self.state(), expand));
     await writeHostFile(await asTarball(self, args, session).node(), target);
     return target;
   },

@@ -1,6 +1,7 @@
 // Folders and files, wherever their content is: in memory or in a stack of layers.
 import { posix } from 'node:path';
 import { EngineError } from '../errors.ts';
+import type { Identity } from '../run/spec.ts';
 import type { Session } from '../session.ts';
 import { readBytes } from '../store/bytes.ts';
 import { EMPTY_STACK, onTop, type Stack } from '../store/layers.ts';
@@ -8,8 +9,9 @@ import { type DirNode, digestInTurns, emptyDir, type FileNode, find, type Node, 
 import type { Content } from '../values.ts';
 
 const missing = (path: string) => new EngineError(`${path.replace(/^\/+/, '') || '/'}: no such file or directory`);
-const notAFolder = (path: string) => new EngineError(`path ${path} is a file, not a directory`);
-const notAFile = (path: string) => new EngineError(`path ${path} is a directory, not a file`);
+const notFolder = (path: string) => new EngineError(`path ${path} is a file, not a directory`);
+const notFile = (path: string, isFolder: boolean) =>
+  new EngineError(isFolder ? `path ${path} is a directory, not a file` : `${path}: not a regular file`);
 
 export async function treeOf(session: Session, content: Content): Promise<DirNode> {
   if ('tree' in content) return folderIn(content, '/');
@@ -38,23 +40,23 @@ export async function lowerFolders(session: Session, content: Content): Promise<
 
 type TreeContent = Extract<Content, { tree: DirNode }>;
 
-function folderIn(content: TreeContent, path: string): DirNode {
+function folderIn(content: TreeContent, path: string, asked = path): DirNode {
   const node = find(content.tree, posix.join(content.path, path));
-  if (node === undefined) throw missing(path);
-  if (node.kind !== 'dir') throw notAFolder(path);
+  if (node === undefined) throw missing(asked);
+  if (node.kind !== 'dir') throw notFolder(asked);
   return node;
 }
 
-/** The folder at a path of another. */
-export async function subfolder(session: Session, content: Content, path: string): Promise<Content> {
+/** The folder at a path of another. Faults are told of the path that was asked for. */
+export async function subfolder(session: Session, content: Content, path: string, asked = path): Promise<Content> {
   if ('tree' in content) {
-    folderIn(content, path);
+    folderIn(content, path, asked);
     return { tree: content.tree, path: posix.join(content.path, path) };
   }
   const place = `${content.path}/${path}`;
   const real = await session.layers.realPath(content.stack, place);
   const result = { stack: content.stack, path: real };
-  await requireFolder(session, result, path);
+  await requireFolder(session, result, asked);
   return result;
 }
 
@@ -65,19 +67,19 @@ async function requireFolder(
 ): Promise<void> {
   const located = await session.layers.locate(stack, path);
   if (located === undefined && path !== '/') throw missing(asked);
-  if (located !== undefined && !located.stats.isDirectory()) throw notAFolder(asked);
+  if (located !== undefined && !located.stats.isDirectory()) throw notFolder(asked);
 }
 
-export async function fileIn(session: Session, content: Content, path: string): Promise<FileNode> {
+export async function fileIn(session: Session, content: Content, path: string, asked = path): Promise<FileNode> {
   if ('tree' in content) {
     const node = find(content.tree, posix.join(content.path, path));
-    if (node === undefined) throw missing(path);
-    if (node.kind !== 'file') throw notAFile(path);
+    if (node === undefined) throw missing(asked);
+    if (node.kind !== 'file') throw notFile(asked, node.kind === 'dir');
     return node;
   }
   const located = await session.layers.locate(content.stack, `${content.path}/${path}`);
-  if (located === undefined) throw missing(path);
-  if (!located.stats.isFile()) throw notAFile(path);
+  if (located === undefined) throw missing(asked);
+  if (!located.stats.isFile()) throw notFile(asked, located.stats.isDirectory());
   return session.layers.fileAt(located);
 }
 
@@ -128,48 +130,55 @@ const TYPES = { dir: 'DIRECTORY', file: 'REGULAR', link: 'SYMLINK' } as const sa
   Status['type']
 >;
 
-/** Numeric ids for `user`, `user:group`, by name or number, as the file system's own lists have them. */
+/** Numeric ids for `user`, `user:group`, by name or number, as the file system's own lists have them. The group is the user's number unless it is named. */
 export async function ownerIn(
   session: Session,
   content: Content,
   owner: string,
 ): Promise<{ uid: number; gid: number }> {
   const [user = '', group] = owner.split(':');
-  const account = await accountOf(session, content, user);
-  if (group === undefined) {
-    // The group of the same number or name; the user's own where no group has the name.
-    const gid = await groupOf(session, content, user).catch(() => account.gid);
-    return { uid: account.uid, gid };
-  }
-  return { uid: account.uid, gid: await groupOf(session, content, group) };
+  const { uid } = await accountOf(session, content, user);
+  return { uid, gid: group === undefined ? uid : await groupOf(session, content, group) };
 }
 
-export interface Account {
+/** Who a command runs as. Of the groups that list the user it is a member unless one was named. */
+export async function identityOf(
+  session: Session,
+  content: Content,
+  name: string,
+): Promise<Identity & { readonly home: string }> {
+  const [user = '', group] = name.split(':');
+  const account = await accountOf(session, content, user);
+  if (group !== undefined) return { ...account, gid: await groupOf(session, content, group), groups: [] };
+  return { ...account, groups: await groupsOf(session, content, account.name) };
+}
+
+interface Account {
   readonly uid: number;
   readonly gid: number;
   readonly home: string;
   readonly name: string;
 }
 
-export async function accountOf(session: Session, content: Content, user: string): Promise<Account> {
+async function accountOf(session: Session, content: Content, user: string): Promise<Account> {
   const isNumber = /^\d+$/.test(user);
   for (const [name, , uid, gid, , home] of await table(session, content, '/etc/passwd')) {
     if (isNumber ? uid === user : name === user)
       return { uid: Number(uid), gid: Number(gid), home: home || '/', name: name as string };
   }
-  if (isNumber) return { uid: Number(user), gid: user === '0' ? 0 : 0, home: user === '0' ? '/root' : '/', name: '' };
+  if (isNumber) return { uid: Number(user), gid: 0, home: user === '0' ? '/root' : '/', name: '' };
   if (user === '' || user === 'root') return { uid: 0, gid: 0, home: '/root', name: 'root' };
   throw new EngineError(`unable to find user ${user}: no matching entries in passwd file`);
 }
 
-export async function groupOf(session: Session, content: Content, group: string): Promise<number> {
+async function groupOf(session: Session, content: Content, group: string): Promise<number> {
   if (/^\d+$/.test(group)) return Number(group);
   for (const [name, , gid] of await table(session, content, '/etc/group')) if (name === group) return Number(gid);
   throw new EngineError(`unable to find group ${group}: no matching entries in group file`);
 }
 
 /** The groups that list a user as a member. */
-export async function supplementaryGroups(session: Session, content: Content, user: string): Promise<number[]> {
+async function groupsOf(session: Session, content: Content, user: string): Promise<number[]> {
   if (user === '') return [];
   const rows = await table(session, content, '/etc/group');
   return rows.filter(([, , , members]) => members?.split(',').includes(user)).map(([, , gid]) => Number(gid));

@@ -38,7 +38,7 @@ import {
   wholeTree,
 } from '../values.ts';
 import { changesBetween, patched } from './changeset.ts';
-import { accountOf, digestOf, fileIn, groupOf, type Status, statusOf, subfolder, treeOf } from './content.ts';
+import { digestOf, fileIn, ownerIn, type Status, statusOf, subfolder, treeOf } from './content.ts';
 import type { Resolvers } from './resolvers.ts';
 
 interface Placed extends Filter {
@@ -73,15 +73,8 @@ const derived = (
 ): DirectoryValue =>
   new DirectoryValue(lazy(async () => wholeTree(await derive(await treeOf(session, await directory.content())))));
 
-/** Ids by number, or by the names of the accounts that the folder itself holds; the user's number is the group's too unless told otherwise. */
-async function ownerOf(session: Session, content: Content, owner: string): Promise<{ uid: number; gid: number }> {
-  const [user = '', group] = owner.split(':');
-  const uid = /^\d+$/.test(user) ? Number(user) : (await accountOf(session, content, user)).uid;
-  return { uid, gid: group === undefined ? uid : await groupOf(session, content, group) };
-}
-
 const optionalOwner = async (session: Session, directory: DirectoryValue, owner?: string) =>
-  owner ? ownerOf(session, { ...(await directory.content()), path: '/' }, owner) : {};
+  owner ? ownerIn(session, { ...(await directory.content()), path: '/' }, owner) : {};
 
 const meansFolder = (path: string) => /(^|\/)\.?$/.test(path);
 
@@ -399,7 +392,7 @@ export const fileFields: Resolvers<FileValue> = {
   chown: (self, { owner }: { owner: string }, session) =>
     new FileValue(
       self.name,
-      lazy(async () => ({ ...(await self.node()), ...(await ownerOf(session, wholeTree(emptyDir()), owner)) })),
+      lazy(async () => ({ ...(await self.node()), ...(await ownerIn(session, wholeTree(emptyDir()), owner)) })),
     ),
 };
 

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { EngineError, ExecError } from '../errors.ts';
+import { asErrorOutput, EngineError, ExecError } from '../errors.ts';
 import { FileOutputs, type Outputs } from '../run/outputs.ts';
 import type { StepRequest } from '../run/runner.ts';
 import type { Session } from '../session.ts';
@@ -15,9 +15,9 @@ import { keyOf } from '../store/store.ts';
 import { fileNode } from '../store/tree.ts';
 import type { ContainerState, Content, ExecOutcome } from '../values.ts';
 import { holdBindings } from './bindings.ts';
-import { fileIn, stackOf, treeOf } from './content.ts';
+import { fileIn, identityOf, stackOf, treeOf } from './content.ts';
 import { locate, mountAt, stackWith } from './places.ts';
-import { type Command, stepKey, stepRequest } from './step.ts';
+import { type Command, rootfsToRun, stepKey, stepRequest } from './step.ts';
 
 export interface ExecOptions {
   readonly args: readonly string[];
@@ -31,7 +31,7 @@ export interface ExecOptions {
 }
 
 export async function execute(session: Session, state: ContainerState, options: ExecOptions): Promise<ExecOutcome> {
-  const rootfs = await state.rootfs();
+  const rootfs = await rootfsToRun(session, state);
   const { args, noInit, insecureRootCapabilities } = options;
   const command = { args, stdin: await stdinOf(session, state, options), noInit, insecureRootCapabilities };
   const key = await stepKey(session, state, rootfs, command);
@@ -49,14 +49,19 @@ export async function execute(session: Session, state: ContainerState, options: 
   return redirect(session, state, await outcomeOf(session, state, rootfs, key, record), options);
 }
 
-const isExpected = (exitCode: number, expect: ExecOptions['expect']) =>
-  expect === 'ANY' || (expect === 'SUCCESS' ? exitCode === 0 : exitCode !== 0);
+/** Exit codes of commands that a signal ended; nobody may expect those. */
+const isSignal = (exitCode: number) => exitCode >= 128 && exitCode < 192;
 
-async function stdinOf(session: Session, state: ContainerState, options: ExecOptions): Promise<string | undefined> {
-  if (options.redirectStdin === undefined) return options.stdin;
-  const { content, path } = await locate(state, options.redirectStdin);
-  const file = await fileIn(session, content, path);
-  return readBytes(file.bytes).toString();
+const isExpected = (exitCode: number, expect: ExecOptions['expect']) =>
+  expect === 'SUCCESS' ? exitCode === 0 : !isSignal(exitCode) && (expect === 'ANY' || exitCode !== 0);
+
+async function stdinOf(session: Session, state: ContainerState, options: ExecOptions): Promise<Buffer | undefined> {
+  const { stdin, redirectStdin } = options;
+  if (redirectStdin === undefined) return stdin === undefined ? undefined : Buffer.from(stdin);
+  const secret = state.mounts.find((mount) => mount.kind === 'secret' && mount.path === redirectStdin);
+  if (secret?.kind === 'secret') return secret.secret.plaintext();
+  const { content, path } = await locate(state, redirectStdin);
+  return readBytes((await fileIn(session, content, path)).bytes);
 }
 
 async function run(
@@ -97,11 +102,11 @@ async function run(
     if (isFull(store.root)) throw new DiskFullError(store.root);
     if (outcome.startError !== undefined) {
       throw new ExecError(
-        { command: [...args], exitCode: 127, stdout: '', stderr: outcome.startError },
+        { command: [...args], exitCode: 1, stdout: '', stderr: outcome.startError },
         `could not start the command: ${outcome.startError}`,
       );
     }
-    if (outcome.signalled || !isExpected(outcome.exitCode, expect)) throw execError(folder, args, outcome.exitCode);
+    if (!isExpected(outcome.exitCode, expect)) throw execError(folder, args, outcome.exitCode);
     return await keep(session, { request, below: rootfs.layers, key, folder, exitCode: outcome.exitCode, expect });
   } finally {
     for (const release of releases) release();
@@ -160,7 +165,7 @@ async function keep({ store }: Session, finished: Finished): Promise<ExecRecord>
 }
 
 function execError(outputs: string, args: readonly string[], exitCode: number): ExecError {
-  const read = (name: string) => readFileSync(join(outputs, name), 'utf8');
+  const read = (name: string) => asErrorOutput(readFileSync(join(outputs, name)));
   return new ExecError({ command: [...args], exitCode, stdout: read('stdout'), stderr: read('stderr') });
 }
 
@@ -199,7 +204,9 @@ async function redirect(
   outcome: ExecOutcome,
   options: ExecOptions,
 ): Promise<ExecOutcome> {
+  if (options.redirectStdout === undefined && options.redirectStderr === undefined) return outcome;
   let { rootfs } = outcome;
+  const owner = await identityOf(session, { stack: rootfs, path: '/' }, state.settings.user);
   const mounts = new Map(outcome.mounts);
   const targets = [
     [options.redirectStdout, 'stdout'],
@@ -207,7 +214,7 @@ async function redirect(
   ] as const;
   for (const [path, stream] of targets) {
     if (path === undefined) continue;
-    const node = fileNode(readFileSync(join(outcome.outputs, stream)));
+    const node = fileNode(readFileSync(join(outcome.outputs, stream)), { mode: 0o600, uid: owner.uid, gid: owner.gid });
     const mount = mountAt(state.mounts, path);
     if (mount?.kind === 'directory') {
       const below = await stackOf(session, mounts.get(mount.path) ?? (await mount.content()));

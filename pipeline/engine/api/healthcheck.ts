@@ -22,6 +22,7 @@ const DURATIONS = {
 /** As an image's config has it. */
 export function toHealthcheck({ args, shell, retries, ...rest }: HealthcheckArgs): Record<string, unknown> {
   if (shell && args.length !== 1) throw new EngineError('a healthcheck for the shell is one argument');
+  if (args.length === 0) throw new EngineError('the command of a healthcheck is missing');
   const durations = Object.entries(DURATIONS)
     .map(([name, field]) => [field, rest[name as keyof typeof DURATIONS]] as const)
     .filter(([, text]) => text !== undefined)

@@ -14,40 +14,52 @@ export interface Place {
   readonly path: string;
 }
 
-/** The mount that covers a path: the deepest one. */
-export function mountAt(mounts: readonly Mount[], path: string): Mount | undefined {
-  return mounts
+/** The mount that covers a path: the deepest one. Secrets are there for commands alone. */
+export function mountAt(mounts: readonly Mount[], path: string): ContentMount | undefined {
+  const mount = mounts
+    .filter(({ kind }) => kind !== 'secret')
     .filter((mount) => path === mount.path || path.startsWith(`${mount.path.replace(/\/$/, '')}/`))
     .sort((a, b) => b.path.length - a.path.length)[0];
+  if (mount !== undefined && !hasContent(mount))
+    throw new EngineError(`${path}: cannot retrieve path from ${mount.kind === 'cache' ? 'cache' : 'tmpfs'}`);
+  return mount;
 }
+
+type ContentMount = Extract<Mount, { kind: 'directory' | 'file' }>;
+const hasContent = (mount: Mount): mount is ContentMount => mount.kind === 'directory' || mount.kind === 'file';
 
 /** The content that holds a path of a container, and the path in it. */
 export async function locate(state: ContainerState, path: string): Promise<Place> {
   const mount = mountAt(state.mounts, path);
   if (mount === undefined) return { content: { stack: await state.rootfs(), path: '/' }, path };
-  if (mount.kind !== 'directory' && mount.kind !== 'file') {
-    throw new EngineError(`cannot read ${path}: it is below the ${mount.kind} mount ${mount.path}`);
-  }
+  const below = posix.relative(mount.path, path);
   return {
     content: await mount.content(),
-    path: mount.kind === 'file' ? mount.name : posix.relative(mount.path, path) || '/',
+    path: mount.kind === 'file' ? posix.join(mount.name, below) : below || '/',
   };
 }
 
-/** What of a state is otherwise when the file system that holds `path` is changed. */
+/** What of a state is otherwise when the file system that holds `path` is changed. A mount at this very path is taken away first, if it is of a kind that is `replaced`. */
 export function changedAt(
   session: Session,
   state: Pick<ContainerState, 'rootfs' | 'mounts'>,
   path: string,
   change: (stack: Stack, path: string) => Promise<Stack>,
-): Partial<ContainerState> {
-  const mount = mountAt(state.mounts, path);
-  if (mount?.kind !== 'directory') return { rootfs: lazy(async () => change(await state.rootfs(), path)) };
+  replaced: readonly Mount['kind'][] = ['directory', 'file'],
+): Pick<ContainerState, 'rootfs' | 'mounts'> {
+  const { mounts } = state;
+  const mount = mountAt(mounts, path);
+  if (mount === undefined) return { mounts, rootfs: lazy(async () => change(await state.rootfs(), path)) };
+  const below = posix.relative(mount.path, path);
+  const others = mounts.filter((other) => other !== mount);
+  if (below === '' && replaced.includes(mount.kind))
+    return changedAt(session, { ...state, mounts: others }, path, change, replaced);
+  if (mount.kind === 'file') throw new EngineError(`${mount.path}: not a directory`);
   const content = lazy<Content>(async () => {
     const stack = await stackOf(session, await mount.content());
-    return { stack: await change(stack, posix.relative(mount.path, path) || '/'), path: '/' };
+    return { stack: await change(stack, below || '/'), path: '/' };
   });
-  return { mounts: state.mounts.map((other) => (other === mount ? { ...mount, content } : other)) };
+  return { ...state, mounts: mounts.map((other) => (other === mount ? { ...mount, content } : other)) };
 }
 
 /** A stack with a node put at a path. A file that has a `name` goes into the folder that is there already, as `cp` has it. */
@@ -59,6 +71,8 @@ export async function stackWith(
   name?: string,
 ): Promise<Stack> {
   let target = path;
+  if (node.kind === 'link' && (await statusOf(session, { stack, path: '/' }, path, false)) !== undefined)
+    throw new EngineError(`symlink ${node.target} ${path}: file exists`);
   if (node.kind === 'file') {
     const existing = await statusOf(session, { stack, path: '/' }, path, true);
     if (path.endsWith('/') || existing?.type === 'DIRECTORY') {

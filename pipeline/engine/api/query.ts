@@ -1,6 +1,6 @@
 // Runs a GraphQL request against the session: checks it against the schema, then hands each field to its resolver.
 
-import { lstatSync, readFileSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import {
   buildSchema,
@@ -41,18 +41,19 @@ import {
   GitRepositoryValue,
   HostValue,
   lazy,
-  ready,
   SecretValue,
   ServiceValue,
   Value,
   wholeTree,
 } from '../values.ts';
 import { changesetFields } from './changeset.ts';
-import { containerFields, HOST_PLATFORM, newContainer } from './container.ts';
+import { containerFields, newContainer } from './container.ts';
 import { directoryFields, fileFields, newDirectory, newFile } from './directory.ts';
 import { gitRefFields, gitRepositoryFields } from './git.ts';
+import { HOST_PLATFORM } from './platform.ts';
 import type { Resolvers } from './resolvers.ts';
 import { SCHEMA } from './schema.ts';
+import { foundSecret, secretFields, setSecret } from './secret.ts';
 import { hostService, serviceFields, type TunnelArgs, tunnel } from './service.ts';
 
 /** The version of the API, as the SDK asks for it. */
@@ -79,38 +80,9 @@ const queryFields: Resolvers<QueryRoot> = {
       ...rest,
       ...(source === undefined ? {} : { source: session.load(source, DirectoryValue) }),
     }),
-  secret: (_, { uri, cacheKey }: { uri: string; cacheKey?: string }, session) =>
-    new SecretValue(
-      uri,
-      uri,
-      lazy(async () => remember(session, readSecret(session, uri))),
-      cacheKey || undefined,
-    ),
-  setSecret: (_, { name, plaintext }: { name: string; plaintext: string }, session) =>
-    new SecretValue(name, `set://${name}`, ready(remember(session, plaintext))),
+  secret: (_, args: Parameters<typeof foundSecret>[0], session) => foundSecret(args, session),
+  setSecret: (_, args: Parameters<typeof setSecret>[0], session) => setSecret(args, session),
 };
-
-function remember(session: Session, plaintext: string): string {
-  session.addSecret(plaintext);
-  return plaintext;
-}
-
-function readSecret(session: Session, uri: string): string {
-  const [, scheme, rest = ''] = /^([a-z]+):\/\/(.*)$/s.exec(uri) ?? [];
-  if (scheme === 'env') {
-    const value = process.env[rest];
-    if (value === undefined) throw new EngineError(`secret env var not found: ${rest}`, `set ${rest}`);
-    return value;
-  }
-  if (scheme === 'file') {
-    try {
-      return readFileSync(session.hostPath(rest), 'utf8');
-    } catch (error) {
-      throw new EngineError(`secret file cannot be read: ${rest}`, undefined, { cause: error });
-    }
-  }
-  throw notSupported(`secrets from ${uri.split(':')[0]}:// (env:// and file:// are)`);
-}
 
 const hostFields: Resolvers<HostValue> = {
   directory: (_, { path, noCache: __, ...filter }: Filter & { path: string; noCache?: boolean }, session) => {
@@ -147,12 +119,6 @@ async function readHostFileOf(path: string, session: Session) {
     throw new EngineError(`${path}: no such file or directory on the host`, undefined, { cause: error });
   }
 }
-
-const secretFields: Resolvers<SecretValue> = {
-  name: (self) => self.name,
-  uri: (self) => self.uri,
-  plaintext: (self) => self.plaintext(),
-};
 
 const FIELDS: Record<string, Resolvers<never>> = {
   Query: queryFields,
@@ -215,8 +181,10 @@ function resolverFor(
   if (resolver === undefined) return (self) => (field === 'id' ? self.id : (self as FactValue).fields[field]);
   if (!returnsObject || field === 'node') return (self, args, session) => resolver(self, args, session);
   // An object is known by its recipe: the same field of the same object with the same arguments is the same object.
+  // What is at a secret's address may be another each time.
+  const isAnother = (args: { noCache?: boolean }) => args.noCache === true || field === 'secret';
   return (self, args, session) => {
-    const recipe = JSON.stringify([self.id, type, field, args, args.noCache === true ? Math.random() : 0]);
+    const recipe = JSON.stringify([self.id, type, field, args, isAnother(args) ? Math.random() : 0]);
     const made = session.known(recipe) ?? resolver(self, args, session);
     if (!(made instanceof Promise)) return session.intern(recipe, made);
     // Facts are found out each time: of a service, they may be others by now.
@@ -291,10 +259,10 @@ function asError(error: GraphQLError, session: Session) {
   const scrubber = new Scrubber(session.secretValues());
   const message = scrubber.scrub(originalError?.message ?? error.message);
   if (originalError instanceof ExecError) {
-    const { cmd, ...facts } = originalError.extensions;
-    const scrubbed = Object.entries(facts).map(([name, fact]) => [name, scrubbedFact(scrubber, fact)]);
-    const command = (cmd as string[]).map((word) => scrubber.scrub(word));
-    return { message, path, extensions: { ...Object.fromEntries(scrubbed), cmd: command } };
+    const { command, exitCode, stdout, stderr } = originalError.failure;
+    const facts = { exitCode, stdout: scrubber.scrub(stdout), stderr: scrubber.scrub(stderr) };
+    const cmd = command.map((word) => scrubber.scrub(word));
+    return { message, path, extensions: { _type: 'EXEC_ERROR', cmd, ...facts } };
   }
   if (originalError instanceof EngineError) {
     return { message, path, ...(originalError.hint === undefined ? {} : { extensions: { hint: originalError.hint } }) };
@@ -302,5 +270,3 @@ function asError(error: GraphQLError, session: Session) {
   if (originalError?.stack) process.stderr.write(`${scrubber.scrub(originalError.stack)}\n`);
   return { message, path };
 }
-
-const scrubbedFact = (scrubber: Scrubber, fact: unknown) => (typeof fact === 'string' ? scrubber.scrub(fact) : fact);

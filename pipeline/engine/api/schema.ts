@@ -44,6 +44,7 @@ type Container implements Node {
   file(path: String!, expand: Boolean): File!
   exists(path: String!, expectedType: ExistsType, doNotFollowSymlinks: Boolean, expand: Boolean): Boolean!
   stat(path: String!, doNotFollowSymlinks: Boolean): Stat!
+  withError(err: String!): Container!
   withExec(args: [String!]!, useEntrypoint: Boolean, stdin: String, redirectStdin: String, redirectStdout: String, redirectStderr: String, expect: ReturnType, experimentalPrivilegedNesting: Boolean, insecureRootCapabilities: Boolean, expand: Boolean, noInit: Boolean): Container!
   terminal(cmd: [String!], experimentalPrivilegedNesting: Boolean, insecureRootCapabilities: Boolean): Container!
   exitCode: Int!
@@ -68,6 +69,8 @@ type Container implements Node {
   withoutEnvVariable(name: String!): Container!
   withSecretVariable(name: String!, secret: ID!): Container!
   withoutSecretVariable(name: String!): Container!
+  withVolatileVariable(name: String!, value: String!): Container!
+  withoutVolatileVariable(name: String!): Container!
   label(name: String!): String
   labels: [Label!]!
   withLabel(name: String!, value: String!): Container!

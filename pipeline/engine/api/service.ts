@@ -13,6 +13,7 @@ import type { Session } from '../session.ts';
 import { keyOf } from '../store/store.ts';
 import {
   type Binding,
+  type ContainerState,
   type ContainerValue,
   FactValue,
   lazy,
@@ -23,7 +24,7 @@ import {
 } from '../values.ts';
 import { holdBindings } from './bindings.ts';
 import type { Resolvers } from './resolvers.ts';
-import { stepKey, stepRequest } from './step.ts';
+import { rootfsToRun, stepKey, stepRequest } from './step.ts';
 
 export interface PortForward {
   readonly backend: number;
@@ -59,7 +60,7 @@ export function containerService(
   options: ContainerCommand,
   named?: string,
 ): ServiceRecipe {
-  const ports = lazy(async () => (await container.state()).settings.ports);
+  const ports = lazy(async () => portsOf(await container.state()));
   const key = lazy(async () => {
     const state = await container.state();
     const command = { args: await options.command(), noInit: options.noInit };
@@ -78,6 +79,8 @@ export function containerService(
   };
 }
 
+const portsOf = ({ settings }: ContainerState) => settings.ports.filter(({ isDeclared }) => !isDeclared);
+
 async function launchContainer(
   session: Session,
   container: ContainerValue,
@@ -91,7 +94,7 @@ async function launchContainer(
   try {
     const sockets = session.network.sockets();
     sockets.catch(() => {}); // told where they are used
-    const state = await container.state();
+    const state = { ...(await container.state()), volatileVariables: new Map<string, string>() };
     const bound = await holdBindings(session, state.bindings);
     undo.push(bound.release);
     const network = await session.network.attach(key);
@@ -102,7 +105,7 @@ async function launchContainer(
     const request = await stepRequest(
       session,
       state,
-      await state.rootfs(),
+      await rootfsToRun(session, state),
       { args, noInit },
       {
         upper,
@@ -125,12 +128,15 @@ async function launchContainer(
       step: session.runner.start(request),
       outputs,
       address: network.address,
-      ports: state.settings.ports,
+      ports: portsOf(state),
       sockets,
       signal: session.signal,
       readyMs: session.options.serviceReadyMs,
     });
-    const ended = instance.ended.then((end) => clean().then(() => end));
+    const ended = instance.ended.then(async (end): Promise<ServiceEnd> => {
+      await clean();
+      return bound.signal.aborted ? { reason: (bound.signal.reason as Error).message } : end;
+    });
     return {
       ...instance,
       ended,

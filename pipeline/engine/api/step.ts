@@ -7,15 +7,15 @@ import type { Outputs } from '../run/outputs.ts';
 import type { StepMount, StepRequest } from '../run/runner.ts';
 import type { Terminal } from '../run/spec.ts';
 import type { Session } from '../session.ts';
-import type { Stack } from '../store/layers.ts';
+import { onTop, type Stack } from '../store/layers.ts';
 import { keyOf, sha256 } from '../store/store.ts';
-import { type DirNode, emptyDir, map } from '../store/tree.ts';
+import { DEFAULT_DIR, type DirNode, dirNode, emptyDir, map, segments } from '../store/tree.ts';
 import type { Binding, ContainerState, Content, Mount } from '../values.ts';
-import { accountOf, digestOf, groupOf, lowerFolders, ownerIn, supplementaryGroups, treeOf } from './content.ts';
+import { digestOf, identityOf, lowerFolders, ownerIn, statusOf, treeOf } from './content.ts';
 
 export interface Command {
   readonly args: readonly string[];
-  readonly stdin?: string | undefined;
+  readonly stdin?: Buffer | undefined;
   readonly noInit?: boolean | undefined;
   readonly insecureRootCapabilities?: boolean | undefined;
   readonly terminal?: Terminal | undefined;
@@ -36,11 +36,11 @@ export async function stepKey(
     rootfs: rootfs.key,
     args,
     env: [...settings.env],
-    secrets: [...state.secretVariables].map(([name, secret]) => [name, secret.key]),
+    secrets: await Promise.all([...state.secretVariables].map(async ([name, secret]) => [name, await secret.key()])),
     user: settings.user,
     workdir: settings.workdir,
     platform: state.platform,
-    stdin: stdin ?? null,
+    stdin: stdin === undefined ? null : sha256(stdin),
     mounts: await Promise.all(state.mounts.map((mount) => mountKey(session, mount))),
     ...(noInit ? { noInit } : {}),
     ...(insecureRootCapabilities ? { insecureRootCapabilities } : {}),
@@ -67,10 +67,28 @@ async function mountKey(session: Session, mount: Mount): Promise<unknown> {
         ...(mount.source === undefined ? {} : { source: await digestOf(session, await mount.source.content()) }),
       };
     case 'secret':
-      return { kind, path, secret: mount.secret.key, owner: mount.owner, mode: mount.mode };
+      return { kind, path, secret: await mount.secret.key(), owner: mount.owner, mode: mount.mode };
     case 'temp':
       return { kind, path, size: mount.size ?? null };
   }
+}
+
+/** The root file system with the working directory in it: what is missing of that is made for the step's user. */
+export async function rootfsToRun(session: Session, state: ContainerState): Promise<Stack> {
+  const rootfs = await state.rootfs();
+  const { user, workdir } = state.settings;
+  if (user === '' || state.mounts.some(({ path }) => `${workdir}/`.startsWith(`${path}/`))) return rootfs;
+  const content: Content = { stack: rootfs, path: '/' };
+  const names = segments(workdir);
+  let depth = 0;
+  while (depth < names.length && (await statusOf(session, content, names.slice(0, depth + 1).join('/'), true))) depth++;
+  const owner = depth < names.length && (await identityOf(session, content, user).catch(() => undefined));
+  if (!owner) return rootfs; // of a user that is not there, the start of the step tells
+  const attributes = { ...DEFAULT_DIR, uid: owner.uid, gid: owner.gid };
+  const folder = names
+    .slice(depth + 1)
+    .reduceRight((child, name) => dirNode(attributes, new Map([[name, child]])), emptyDir(attributes));
+  return onTop(rootfs, await session.layers.putLayer(rootfs, names.slice(0, depth + 1).join('/'), folder));
 }
 
 /** Names that a step finds in its /etc/hosts, with their addresses. */
@@ -79,7 +97,7 @@ export type Hosts = readonly (readonly [address: string, name: string])[];
 export interface Surroundings {
   /** Folder that takes the changes to the root file system. */
   readonly upper: string;
-  readonly outputs: (secrets: readonly string[]) => Outputs;
+  readonly outputs: (secrets: readonly Buffer[]) => Outputs;
   readonly network: Attachment | undefined;
   readonly hostname: string;
   readonly hosts: Hosts;
@@ -97,35 +115,30 @@ export async function stepRequest(
 ): Promise<StepRequest> {
   const content: Content = { stack: rootfs, path: '/' };
   const lowers = await lowerFolders(session, content);
-  const [user = '', group] = state.settings.user.split(':');
-  const account = await accountOf(session, content, user).catch((error: Error) => {
-    throw new ExecError(
-      { command: [...command.args], exitCode: 126, stdout: '', stderr: error.message },
-      error.message,
-    );
+  const identity = await identityOf(session, content, state.settings.user).catch((error: Error) => {
+    throw new ExecError({ command: [...command.args], exitCode: -1, stdout: '', stderr: '' }, error.message);
   });
-  const gid = group === undefined ? account.gid : await groupOf(session, content, group);
-  const env = new Map(state.settings.env);
-  const secrets: string[] = [];
+  const env = new Map([...state.settings.env, ...state.volatileVariables]);
+  const secrets: Buffer[] = [];
   for (const [name, secret] of state.secretVariables) {
     const value = await secret.plaintext();
     secrets.push(value);
-    env.set(name, value);
+    env.set(name, value.toString());
   }
   const volumes = await leaseVolumes(session, content, state.mounts, atEnd);
   const mounts: StepMount[] = [];
-  for (const mount of [...state.mounts].sort((a, b) => (a.path < b.path ? -1 : 1))) {
+  for (const mount of [...state.mounts].sort(byPath)) {
     mounts.push(await stepMount(session, content, mount, volumes));
     if (mount.kind === 'secret') secrets.push(await mount.secret.plaintext());
   }
   for (const [name, value] of session.stepEnvironment()) if (!env.has(name)) env.set(name, value);
   if (!env.has('PATH')) env.set('PATH', DEFAULT_PATH);
-  if (!env.has('HOME')) env.set('HOME', account.home);
+  if (!env.has('HOME')) env.set('HOME', identity.home);
   return {
     args: command.args,
     env,
     cwd: state.settings.workdir || '/',
-    identity: { uid: account.uid, gid, groups: await supplementaryGroups(session, content, account.name) },
+    identity,
     lowers,
     upper,
     mounts: [...hostFiles(session, lowers, network !== undefined, hostname, hosts), ...mounts],
@@ -169,6 +182,12 @@ function hostFiles(
   return files;
 }
 
+/** From the outside in; a secret lies over what else is at its path. */
+function byPath(a: Mount, b: Mount): number {
+  if (a.path !== b.path) return a.path < b.path ? -1 : 1;
+  return Number(a.kind === 'secret') - Number(b.kind === 'secret');
+}
+
 type CacheMount = Extract<Mount, { kind: 'cache' }>;
 
 /** The folders of the cache mounts, by mount. */
@@ -181,8 +200,7 @@ async function leaseVolumes(
   const keyed: [string, CacheMount][] = [];
   for (const mount of mounts) {
     if (mount.kind !== 'cache') continue;
-    const source = mount.source === undefined ? [] : [await digestOf(session, await mount.source.content())];
-    keyed.push([sha256([mount.volume.key, ...source].join(' from ')), mount]);
+    keyed.push([await volumeKey(session, rootfs, mount), mount]);
   }
   // All steps lock volumes in the same order, or two could wait for each other for ever.
   keyed.sort(([a], [b]) => (a < b ? -1 : 1));
@@ -198,6 +216,14 @@ async function leaseVolumes(
     folders.set(mount, known.get(key) as string);
   }
   return folders;
+}
+
+/** Which volume it is: those that began with another folder, or have another owner or way to be shared, are others. */
+async function volumeKey(session: Session, rootfs: Content, { volume, source, owner, sharing }: CacheMount) {
+  const from = source === undefined ? [] : [await digestOf(session, await source.content())];
+  const { uid, gid } = owner === '' ? { uid: 0, gid: 0 } : await ownerIn(session, rootfs, owner);
+  const more = [...(uid + gid === 0 ? [] : [`${uid}:${gid}`]), ...(sharing === 'SHARED' ? [] : [sharing])];
+  return sha256([[volume.key, ...from].join(' from '), ...more].join(' as '));
 }
 
 /** What a new volume holds. */
@@ -240,7 +266,7 @@ async function stepMount(
       };
     case 'secret': {
       const owner = mount.owner === '' ? { uid: 0, gid: 0 } : await ownerIn(session, rootfs, mount.owner);
-      return { kind: 'data', path, data: Buffer.from(await mount.secret.plaintext()), mode: mount.mode, ...owner };
+      return { kind: 'data', path, data: await mount.secret.plaintext(), mode: mount.mode, ...owner };
     }
     case 'temp':
       return { kind: 'tmpfs', path, ...(mount.size === undefined ? {} : { size: mount.size }) };

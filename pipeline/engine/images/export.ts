@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createReadStream, createWriteStream, statSync } from 'node:fs';
+import { createReadStream, createWriteStream, readFileSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Readable, Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -40,6 +40,10 @@ export async function exportImage(
   states: readonly ContainerState[],
   options: ExportOptions,
 ): Promise<FileNode> {
+  const platforms = states.map(({ platform }) => platform);
+  const twice = platforms.find((platform, index) => platforms.indexOf(platform) !== index);
+  if (states.length === 0) throw new EngineError('no containers to export');
+  if (twice !== undefined) throw new EngineError(`duplicate platform "${twice}"`);
   const originals = states.flatMap(({ original }) => original ?? []);
   const isChanged = originals.length < states.length;
   if (!isChanged) return keptArchive(session, originals, () => writeArchive(session, states, options));
@@ -47,7 +51,7 @@ export async function exportImage(
   return { ...ARCHIVE, size: statSync(path).size, bytes: { path } };
 }
 
-const ARCHIVE = { kind: 'file', mode: 0o644, uid: 0, gid: 0, mtime: 0 } as const;
+const ARCHIVE = { kind: 'file', mode: 0o600, uid: 0, gid: 0, mtime: 0 } as const;
 
 /** The archive of images that nobody changed is the same each time, large, and asked for by every run: it is kept. */
 async function keptArchive(
@@ -56,7 +60,7 @@ async function keptArchive(
   write: () => Promise<string>,
 ): Promise<FileNode> {
   const { store } = session;
-  const key = keyOf(originals.map(({ top, platform }) => [top.digest, platform]));
+  const key = keyOf({ archive: 2, of: originals.map(({ top, platform }) => [top.digest, platform]) });
   const make = async () => {
     const path = await write();
     const made = await digestOfFile(path);
@@ -303,6 +307,15 @@ function* layerEntry(entry: TarEntry, shift: number): Generator<TarInput> {
     yield { path: `${path}/.wh..wh..opq`, type: 'file', mode: 0o600, size: 0, ...owner };
 }
 
+/** What `docker load` reads of an archive, which holds one image then. */
+function dockerManifest({ mediaType, digest }: Descriptor, documents: Documents, { store }: Session) {
+  if (mediaType !== MEDIA.manifest && mediaType !== MEDIA.dockerManifest) return undefined;
+  const text = documents.get(digest) ?? readFileSync(store.blobPath(digest));
+  const { config, layers } = JSON.parse(text.toString()) as { config: Descriptor; layers: Descriptor[] };
+  const pathOf = (blob: Descriptor) => `blobs/${blob.digest.replace(':', '/')}`;
+  return { Config: pathOf(config), RepoTags: null, Layers: layers.map(pathOf) };
+}
+
 function* archiveEntries(
   session: Session,
   top: Descriptor,
@@ -334,5 +347,7 @@ function* archiveEntries(
     }
   }
   yield file('index.json', Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA.index, manifests: [top] })));
+  const docker = dockerManifest(top, documents, session);
+  if (docker !== undefined) yield file('manifest.json', Buffer.from(JSON.stringify([docker])));
   yield file('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
 }

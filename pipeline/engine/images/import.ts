@@ -211,7 +211,9 @@ export function imageState(
     rootfs: lazy(() => imageStack(session, image)),
     mounts: [],
     secretVariables: new Map(),
+    volatileVariables: new Map(),
     bindings: [],
+    hasOwnArgs: false,
     original: image,
     ...(imageRef === undefined ? {} : { imageRef }),
   };
@@ -241,6 +243,7 @@ function portOf(text: string): Port {
     protocol: protocol === 'udp' ? 'UDP' : 'TCP',
     description: null,
     experimentalSkipHealthcheck: false,
+    isDeclared: true,
   };
 }
 

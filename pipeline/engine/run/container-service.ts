@@ -92,21 +92,20 @@ const pause = (ms: number, signal: AbortSignal) =>
     signal.addEventListener('abort', () => clearTimeout(timer));
   });
 
-function diedEarly(run: ServiceRun, { exitCode, startError }: StepOutcome): ExecError {
+function diedEarly(run: ServiceRun, { exitCode, startError }: StepOutcome): EngineError {
   const facts = { command: [...run.command], stdout: run.outputs.text('stdout') };
   if (startError !== undefined)
     return new ExecError(
-      { ...facts, exitCode: 127, stderr: startError },
+      { ...facts, exitCode: 1, stderr: startError },
       `could not start the service ${run.name}: ${startError}`,
     );
-  return new ExecError(
-    { ...facts, exitCode, stderr: run.outputs.text('stderr') },
-    `the service ${run.name} ended before it was ready: exit code: ${exitCode}${said(run)}`,
-  );
+  const message = `the service ${run.name} ended before it was ready: exit code: ${exitCode}${said(run)}`;
+  if (exitCode === 0) return new EngineError(message);
+  return new ExecError({ ...facts, exitCode, stderr: run.outputs.text('stderr') }, message);
 }
 
 const endOf = (run: ServiceRun, { exitCode }: StepOutcome) =>
-  `the service ${run.name} ended with exit code ${exitCode}${said(run)}`;
+  `the service ${run.name} ended: exit code: ${exitCode}${said(run)}`;
 
 function said({ outputs }: ServiceRun): string {
   const lines = outputs.lastLines(SHOWN_LINES);

@@ -11,7 +11,7 @@ export interface Outputs {
   close(): void;
 }
 
-const scrubbers = (secrets: Iterable<string>): Record<Stream, Scrubber> => {
+const scrubbers = (secrets: Iterable<Buffer>): Record<Stream, Scrubber> => {
   const values = [...secrets];
   return { stdout: new Scrubber(values), stderr: new Scrubber(values) };
 };
@@ -21,7 +21,7 @@ export class FileOutputs implements Outputs {
   readonly #files: Record<Stream | 'combined', number>;
   readonly #scrubbers: Record<Stream, Scrubber>;
 
-  constructor(folder: string, secrets: Iterable<string>) {
+  constructor(folder: string, secrets: Iterable<Buffer>) {
     const open = (name: string) => openSync(join(folder, name), 'w', 0o600);
     this.#files = { stdout: open('stdout'), stderr: open('stderr'), combined: open('combined') };
     this.#scrubbers = scrubbers(secrets);
@@ -55,7 +55,7 @@ export class TailOutputs implements Outputs {
     combined: Buffer.alloc(0),
   };
 
-  constructor(secrets: Iterable<string>) {
+  constructor(secrets: Iterable<Buffer>) {
     this.#scrubbers = scrubbers(secrets);
   }
 

@@ -25,7 +25,14 @@ import { contentOf } from './pid-file.ts';
 import { Pipes } from './pipes.ts';
 import { findProgram } from './programs.ts';
 import { HIDE_CGROUPS, Runtime, SHOW_CGROUPS } from './runtime.ts';
-import { type BindMount, type Identity, type NetworkNamespace, runtimeSpec, type Terminal } from './spec.ts';
+import {
+  type BindMount,
+  type Identity,
+  type NetworkNamespace,
+  runtimeSpec,
+  type Terminal,
+  type TmpfsMount,
+} from './spec.ts';
 import { StepShell } from './step-shell.ts';
 
 /** A mount of a step: a folder that keeps its changes in a layer of its own, one shared with other steps, or a file. */
@@ -59,7 +66,7 @@ export interface StepRequest {
   /** Folder that takes the changes; `fs` is made in it. */
   readonly upper: string;
   readonly mounts: readonly StepMount[];
-  readonly stdin?: string;
+  readonly stdin?: Buffer;
   readonly outputs: Outputs;
   readonly hostname: string;
   readonly network?: NetworkNamespace;
@@ -73,8 +80,6 @@ export interface StepRequest {
 
 export interface StepOutcome {
   readonly exitCode: number;
-  /** Whether a signal ended the step. */
-  readonly signalled: boolean;
   /** Why the command could not even be started. */
   readonly startError?: string;
 }
@@ -89,6 +94,8 @@ export interface RunningStep {
 }
 
 const INIT_PROGRAM = 'tini-static';
+/** What it says of a command that is not there or may not be run. A real engine's init ends with 1 then, so its exit code is that. */
+const NO_COMMAND = /^\[FATAL tini \(\d+\)\] exec /;
 const PID_FILE = 'pid';
 /** Of what was said before a step could begin. */
 const SHOWN_LENGTH = 1000;
@@ -275,23 +282,21 @@ export class Runner {
   #prepare(place: Place, request: StepRequest): string {
     const { id, bundle, runtime } = place;
     const commands = [this.#overlay([SCAFFOLD, ...request.lowers], request.upper, join(bundle, 'rootfs'))];
-    const binds: BindMount[] = [];
-    const tmpfs: { destination: string; size?: number }[] = [];
+    const mounts: (BindMount | TmpfsMount)[] = [];
     for (const [index, mount] of request.mounts.entries()) {
       const source = join(bundle, `m${index}`);
       if (mount.kind === 'bind')
-        binds.push({ destination: mount.path, source: mount.source, readOnly: mount.readOnly ?? false });
-      else if (mount.kind === 'tmpfs')
-        tmpfs.push({ destination: mount.path, ...(mount.size ? { size: mount.size } : {}) });
+        mounts.push({ destination: mount.path, source: mount.source, readOnly: mount.readOnly ?? false });
+      else if (mount.kind === 'tmpfs') mounts.push({ destination: mount.path, size: mount.size });
       else if (mount.kind === 'data') {
         writeFileSync(source, mount.data, { mode: 0o600 });
         chownSync(source, mount.uid + this.#shift, mount.gid + this.#shift);
         chmodSync(source, mount.mode);
-        binds.push({ destination: mount.path, source, readOnly: true });
+        mounts.push({ destination: mount.path, source, readOnly: true });
       } else {
         mkdirSync(source, { recursive: true, mode: 0o711 });
         commands.push(this.#overlay(mount.lowers, mount.upper, source));
-        binds.push({
+        mounts.push({
           destination: mount.path,
           source: join(source, mount.subpath ?? ''),
           readOnly: mount.readOnly ?? false,
@@ -309,8 +314,7 @@ export class Runner {
         ...(request.terminal === undefined ? {} : { terminal: request.terminal }),
         hostname: request.hostname,
         rootfs: join(bundle, 'rootfs'),
-        binds,
-        tmpfs,
+        mounts,
         ...(this.#shift > 0 && runtime.makesCgroup ? { cgroup: cgroupOf(id) } : {}),
         limits: this.#limits,
         oomScore: this.#oomScore,
@@ -327,9 +331,9 @@ export class Runner {
     if (request.terminal !== undefined)
       return [...commands, `exec ${run} <${request.terminal.path} >${request.terminal.path} 2>&1`].join(' && ');
     const input = join(bundle, 'stdin');
-    if (request.stdin) writeFileSync(input, request.stdin);
+    if (request.stdin?.length) writeFileSync(input, request.stdin);
     // Of the file itself a step could make a larger one, in the session's memory.
-    commands.push(request.stdin ? `cat ${input} | exec ${run}` : `exec ${run} </dev/null`);
+    commands.push(request.stdin?.length ? `cat ${input} | exec ${run}` : `exec ${run} </dev/null`);
     return commands.join(' && ');
   }
 
@@ -358,9 +362,9 @@ export class Runner {
     setImmediate(() => this.#prepareNext());
     const code = await shell.ended;
     request.signal?.removeEventListener('abort', abort);
-    const exitCode = code ?? 137;
+    const exitCode = NO_COMMAND.test(said) ? 1 : (code ?? 137);
     const startError = runtimeError(logOf(place)) ?? this.#whyNotBegun(place, exitCode, said);
-    return { exitCode, signalled: exitCode > 128 && exitCode <= 128 + 64, ...(startError ? { startError } : {}) };
+    return { exitCode, ...(startError ? { startError } : {}) };
   }
 
   /** Of a mount that failed, or a runtime that did not get as far as to a container or a log. */

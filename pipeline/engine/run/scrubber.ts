@@ -7,12 +7,11 @@ export class Scrubber {
   readonly #keep: number;
   #rest: Buffer = Buffer.alloc(0);
 
-  constructor(secrets: Iterable<string>) {
+  constructor(secrets: Iterable<Buffer>) {
+    // Files end with a newline that what reads them often drops.
+    const all = [...secrets].flatMap((secret) => [secret, Buffer.from(secret.toString().trim())]);
     // The longest first: a secret may be part of another.
-    this.#secrets = [...new Set(secrets)]
-      .filter((secret) => secret.trim() !== '')
-      .map((secret) => Buffer.from(secret))
-      .sort((a, b) => b.length - a.length);
+    this.#secrets = all.filter((secret) => secret.toString().trim() !== '').sort((a, b) => b.length - a.length);
     this.#keep = Math.max(0, ...this.#secrets.map((secret) => secret.length - 1));
   }
 

@@ -77,6 +77,11 @@ export interface BindMount {
   readonly flags?: readonly string[];
 }
 
+export interface TmpfsMount {
+  readonly destination: string;
+  readonly size: number | undefined;
+}
+
 /** Where a network namespace is, and its sysfs: only its owner may mount that, and a step is not the owner of one that it joins. */
 export interface NetworkNamespace {
   readonly path: string;
@@ -107,8 +112,8 @@ export interface Step {
   readonly terminal?: Terminal;
   readonly hostname: string;
   readonly rootfs: string;
-  readonly binds: readonly BindMount[];
-  readonly tmpfs: readonly { destination: string; size?: number }[];
+  /** In the order in which they are made: one may lie in another. */
+  readonly mounts: readonly (BindMount | TmpfsMount)[];
   /** Without it the step gets a fresh one with nothing but loopback. */
   readonly network?: NetworkNamespace;
   /** The control group that the runtime is to make. */
@@ -147,18 +152,7 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
     mounts: [
       ...systemMounts(step.network?.sys),
       ...(init === undefined ? [] : [{ destination: INIT, type: 'bind', source: init, options: ['rbind', 'ro'] }]),
-      ...step.tmpfs.map(({ destination, size }) => ({
-        destination,
-        type: 'tmpfs',
-        source: 'tmpfs',
-        options: ['nosuid', 'nodev', 'mode=1777', ...(size ? [`size=${size}`] : [])],
-      })),
-      ...step.binds.map(({ destination, source, readOnly, flags = [] }) => ({
-        destination,
-        type: 'bind',
-        source,
-        options: ['rbind', readOnly ? 'ro' : 'rw', ...flags],
-      })),
+      ...step.mounts.map((mount) => ('source' in mount ? bindMount(mount) : tmpfsMount(mount))),
     ],
     linux: {
       namespaces: [
@@ -174,6 +168,20 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
     },
   };
 }
+
+const bindMount = ({ destination, source, readOnly, flags = [] }: BindMount) => ({
+  destination,
+  type: 'bind',
+  source,
+  options: ['rbind', readOnly ? 'ro' : 'rw', ...flags],
+});
+
+const tmpfsMount = ({ destination, size }: TmpfsMount) => ({
+  destination,
+  type: 'tmpfs',
+  source: 'tmpfs',
+  options: ['nosuid', 'nodev', 'mode=1777', ...(size ? [`size=${size}`] : [])],
+});
 
 function resources({ processes, memory }: Limits): object {
   return {

@@ -26,4 +26,5 @@ test('a healthcheck for the shell is one argument', () => {
     Retries: 3,
   });
   expect(() => toHealthcheck({ args: ['curl', '-f'], shell: true })).toThrow('one argument');
+  expect(() => toHealthcheck({ args: [] })).toThrow('is missing');
 });

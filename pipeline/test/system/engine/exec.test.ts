@@ -78,6 +78,40 @@ const rows: Row[] = [
     },
     ['good\n', 'bad\n'],
   ],
+  [
+    'standard input from a file that is no text',
+    () =>
+      base()
+        .withExec(sh("printf '\\377\\0\\200' > /bytes"))
+        .withExec(['od', '-An', '-tx1'], { redirectStdin: '/bytes' })
+        .stdout(),
+    ' ff 00 80\n',
+  ],
+  [
+    'standard input from a mounted secret',
+    () =>
+      base()
+        .withMountedSecret('/s', dag.setSecret('input', 'open sesame'))
+        .withExec(['tr', 'a-z', 'A-Z'], { redirectStdin: '/s' })
+        .stdout(),
+    'OPEN SESAME',
+  ],
+  [
+    'standard input from two sources',
+    () => errorOf(base().withExec(['cat'], { stdin: 'x', redirectStdin: '/etc/passwd' }).stdout()),
+    refusal('cannot set both stdin and redirectStdin'),
+  ],
+  [
+    'outputs in files are for the user of the command alone',
+    () =>
+      base()
+        .withUser('app')
+        .withExec(['echo', 'x'], { redirectStdout: '/out', redirectStderr: '/err' })
+        .withoutUser()
+        .withExec(['stat', '-c', '%a %u %g', '/out', '/err'])
+        .stdout(),
+    '600 1000 1000\n600 1000 1000\n',
+  ],
 
   // ── the command ───────────────────────────────────────────────────────────────────────
   ['default arguments', () => base().withDefaultArgs(['echo', 'default']).withExec([]).stdout(), 'default\n'],
@@ -103,6 +137,40 @@ const rows: Row[] = [
     '1000\n65534\n',
   ],
   [
+    'the groups that list the user, unless one is named',
+    async () => {
+      const grouped = base().withNewFile('/etc/group', 'app:x:1000:\nextra:x:7:app\nnogroup:x:65534:\n');
+      const groups = (user: string) => grouped.withUser(user).withExec(['id', '-G']).stdout();
+      return [await groups('app'), await groups('1000'), await groups('app:nogroup')];
+    },
+    ['1000 7\n', '1000 7\n', '65534\n'],
+  ],
+  [
+    'a working directory that was not there is its user’s',
+    () => base().withUser('app').withWorkdir('/usr/new/d').withExec(sh('touch f; stat -c %u /usr .. . f')).stdout(),
+    '0\n1000\n1000\n1000\n',
+  ],
+  [
+    'variables in arguments, as a shell of Go has them',
+    () =>
+      base()
+        .withEnvVariable('A', '1')
+        .withExec(['printf', '%s|', '$', '$A-b', `\${A:-x}`, '$A_B', `$\{}`, '${A', '100%'], { expand: true })
+        .stdout(),
+    '$|1-b||||A|100%|',
+  ],
+  [
+    'no secret where variables are replaced',
+    () =>
+      errorOf(
+        base()
+          .withSecretVariable('S', dag.setSecret('expanded', 'hidden'))
+          .withExec(['echo', '$S'], { expand: true })
+          .stdout(),
+      ),
+    refusal('expand cannot be used with secret env variable "S"'),
+  ],
+  [
     'a value with an equals sign and a blank',
     () => base().withEnvVariable('A', 'x=y z').withExec(sh('echo "$A"')).stdout(),
     'x=y z\n',
@@ -112,8 +180,37 @@ const rows: Row[] = [
     () => base().withEnvVariable('A', '1').withEnvVariable('A', '2').withExec(sh('echo $A')).stdout(),
     '2\n',
   ],
+  [
+    'a volatile variable is seen, and is part of no key',
+    async () => {
+      const run = (value: string, marker: string) =>
+        base()
+          .withEnvVariable('A', 'lasting')
+          .withVolatileVariable('A', value)
+          .withExec(['true'])
+          .withExec(sh(`echo $A ${marker}; cat /proc/sys/kernel/random/uuid`))
+          .stdout();
+      const [one, same, other] = [await run('1', 'x'), await run('2', 'x'), await run('3', 'y')];
+      return [one === same, one.slice(0, 4), other.slice(0, 4)];
+    },
+    [true, '1 x\n', '3 y\n'],
+  ],
+  [
+    'a volatile variable is not among those of the container',
+    async () => {
+      const holder = base().withVolatileVariable('V', '1');
+      return [
+        await holder.envVariable('V'),
+        await holder.withoutVolatileVariable('V').withExec(sh('env | grep -c ^V= || true')).stdout(),
+        await errorOf(holder.withEnvVariable('A', '$V', { expand: true }).sync()),
+      ];
+    },
+    [null, '0\n', refusal('expand cannot be used with volatile env variable "V"')],
+  ],
 
   // ── failure ───────────────────────────────────────────────────────────────────────────
+  ['an error by order', () => errorOf(base().withError('not today').sync()), refusal('not today')],
+  ['no error where none is said', () => base().withError('').withExec(['echo', 'on']).stdout(), 'on\n'],
   ['no exit code without a command', () => errorOf(base().exitCode()), refusal('no command has been set')],
   [
     'a failure says the command, its exit code and what it said',
@@ -128,9 +225,48 @@ const rows: Row[] = [
     [sh('echo o; echo e >&2; exit 42'), 42, 'o', 'e'],
   ],
   [
-    'a file that may not be executed',
-    async () => (await failure(base().withNewFile('/x', '#!/bin/sh\n').withExec(['/x']).sync())).name,
-    'ExecError',
+    'a command that is not there, or may not be run',
+    () =>
+      Promise.all(
+        ['nowhere', '/no/where', '/etc/passwd'].map((command) =>
+          base().withExec([command], { expect: ReturnType.Any }).exitCode(),
+        ),
+      ),
+    [1, 1, 1],
+  ],
+  [
+    'a user or a group that is not there',
+    async () => {
+      const as = (user: string) => failure(base().withUser(user).withExec(['true']).sync());
+      return [(await as('ghost')).name, (await as('app:ghost')).name];
+    },
+    ['ExecError', 'ExecError'],
+  ],
+  [
+    'an error’s output without blanks around it',
+    async () => {
+      const { stdout, stderr } = await failure(
+        base().withExec(sh('echo; echo " a "; printf "\\n\\n" >&2; false')).sync(),
+      );
+      return [stdout, stderr];
+    },
+    ['a', ''],
+  ],
+  [
+    'an error’s output that is cut says so',
+    async () => (await failure(base().withExec(sh('seq 1 90000; exit 1')).sync())).stdout?.slice(0, 25),
+    '[omitting 426494 bytes]..',
+  ],
+  [
+    'the exit codes of signals are expected by nobody',
+    async () => {
+      const exit = async (code: number) => {
+        const ran = base().withExec(sh(`exit ${code}`), { expect: ReturnType.Any });
+        return (await failure(ran.sync())).exitCode ?? 'expected';
+      };
+      return [await exit(127), await exit(128), await exit(191), await exit(192)];
+    },
+    ['expected', 128, 191, 'expected'],
   ],
   ['the exit code 255', () => base().withExec(sh('exit 255'), { expect: ReturnType.Any }).exitCode(), 255],
   [

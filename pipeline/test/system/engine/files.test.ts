@@ -398,6 +398,18 @@ const rows: Row[] = [
     // The hash of the hash of "x": so it is in a real engine.
     'sha256:0a325ca303eb3014c43ae004970f343634db176fa1697bcc8c9efac94626488d',
   ],
+  [
+    'a new file where there is a folder goes into it, and a link where there is anything goes nowhere',
+    async () => {
+      const made = base().withNewFile('/home', 'x').withNewFile('/new/', 'y');
+      return [
+        await made.file('/home/home').contents(),
+        await made.file('/new/new').contents(),
+        await errorOf(base().withSymlink('/etc', '/home').sync()),
+      ];
+    },
+    ['x', 'y', refusal('/home: file exists')],
+  ],
 
   // ── choosing ──────────────────────────────────────────────────────────────────────────
   [

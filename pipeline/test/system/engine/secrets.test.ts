@@ -1,4 +1,5 @@
 // Secrets: where they arrive, and that nobody else sees them.
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { failure, sdkSession, sh } from '../sdk-session.ts';
@@ -79,9 +80,76 @@ const rows: Row[] = [
     [true, false],
   ],
   [
-    'one of the environment, by its address',
-    () => dag.secret('env://ENGINE_TEST_SECRET').uri(),
-    'env://ENGINE_TEST_SECRET',
+    'without a cache key its value is what the cache knows it by',
+    async () => {
+      const folder = await host({ one: 'value', same: 'value', other: 'value-two' });
+      const ask = (name: string) =>
+        base()
+          .withSecretVariable('S', dag.secret(`file://${folder}/${name}`))
+          .withExec(UUID)
+          .stdout();
+      const [one, same, other] = [await ask('one'), await ask('same'), await ask('other')];
+      return [one === same, one === other];
+    },
+    [true, false],
+  ],
+  [
+    'what is at its address is read each time that it is named',
+    async () => {
+      const folder = await host({ s: 'short' });
+      const length = () =>
+        base()
+          .withSecretVariable('S', dag.secret(`file://${folder}/s`))
+          .withExec(sh('printf %s "$S" | wc -c'))
+          .stdout();
+      const before = await length();
+      await writeFile(join(folder, 's'), 'longer than that');
+      return [before, await length()];
+    },
+    ['5\n', '16\n'],
+  ],
+  [
+    'one that is no text',
+    async () => {
+      const folder = await host({});
+      await writeFile(join(folder, 's'), Buffer.from([0xff, 0, 0x80, 0x0a]));
+      const holder = base().withMountedSecret('/s', dag.secret(`file://${folder}/s`));
+      return [await holder.withExec(sh('wc -c < /s')).stdout(), await holder.withExec(['cat', '/s']).stdout()];
+    },
+    ['4\n', '***'],
+  ],
+  [
+    'scrubbed also without the newline at its end',
+    async () => {
+      const folder = await host({ s: 'swordfish4\n' });
+      return base()
+        .withMountedSecret('/s', dag.secret(`file://${folder}/s`))
+        .withExec(sh('printf "[%s]" "$(cat /s)"'))
+        .stdout();
+    },
+    '[***]',
+  ],
+  [
+    'by its name or by its address',
+    async () => {
+      const [found, set] = [dag.secret('env://ENGINE_TEST_SECRET'), dag.setSecret('named', 'x')];
+      return [await found.name(), await found.uri(), await set.name(), await set.uri()];
+    },
+    ['', 'env://ENGINE_TEST_SECRET', 'named', ''],
+  ],
+  [
+    'over a file that is mounted at its path, for commands alone',
+    async () => {
+      const holder = base()
+        .withMountedSecret('/s', dag.setSecret('above', 'hidden'))
+        .withMountedFile('/s', dag.file('s', 'seen'));
+      return [
+        await holder.withExec(sh('wc -c < /s')).stdout(),
+        await holder.file('/s').contents(),
+        await holder.mounts(),
+      ];
+    },
+    ['6\n', 'seen', ['/s']],
   ],
   [
     'the value of the environment is not in an error of a later step',
@@ -93,6 +161,14 @@ const rows: Row[] = [
     false,
   ],
   [
+    'a short one is a word like any other to those that do not have it',
+    async () => {
+      const held = base().withSecretVariable('S', dag.setSecret('short', 'word')).withExec(['echo', 'word']);
+      return [await held.stdout(), await base().withExec(['echo', 'word']).stdout()];
+    },
+    ['***\n', 'word\n'],
+  ],
+  [
     'not in the error of a service that dies',
     async () => {
       const service = base()
@@ -102,7 +178,7 @@ const rows: Row[] = [
       const error = await failure(service.start());
       return [JSON.stringify(error).includes('swordfish1'), error.stderr];
     },
-    [false, 'pass=***'],
+    [false, 'pass=***\n'],
   ],
   [
     'neither the variable nor the file is in an image',

@@ -92,6 +92,53 @@ const rows: Row[] = [
     },
     'entrypoint variable mount 1\n1000\n',
   ],
+  [
+    'its entrypoint before the arguments of its image, not before those that it was given',
+    () => {
+      const entered = page(base(), 'page ').withEntrypoint(['httpd', '-f', '-p', '8080']);
+      const image = entered.withDefaultArgs(['-h', '/www']).asTarball();
+      const given = page(base(), 'given ')
+        .withEntrypoint(['false'])
+        .withDefaultArgs(['httpd', '-f', '-p', '8080', '-h', '/www']);
+      return base()
+        .withServiceBinding('a', entered.withWorkdir('/www').withExposedPort(8080).asService())
+        .withServiceBinding('b', dag.container().import_(image).withExposedPort(8080).asService())
+        .withServiceBinding('c', given.withExposedPort(8080).asService())
+        .withExec(sh('for name in a b c; do wget -qO- http://$name:8080/index.html; done'))
+        .stdout();
+    },
+    'page page given ',
+  ],
+  [
+    'no command at all',
+    () => errorOf(base().withoutDefaultArgs().asService().start()),
+    refusal('no service command has been set'),
+  ],
+  [
+    'a port that only its image declares is not waited for',
+    async () => {
+      const image = base().withExposedPort(80).asTarball();
+      const service = dag
+        .container()
+        .import_(image)
+        .asService({ args: ['sleep', '100'] });
+      await service.start();
+      await service.stop();
+      return service.ports();
+    },
+    [],
+  ],
+  [
+    'a port that is exposed once more stays in its place',
+    () =>
+      web(t, '')
+        .withExposedPort(9)
+        .withExposedPort(8080, { description: 'again' })
+        .asService()
+        .withHostname('two')
+        .endpoint(),
+    'two:8080',
+  ],
 
   // ── start and stop ────────────────────────────────────────────────────────────────────
   [
@@ -107,6 +154,39 @@ const rows: Row[] = [
     'started and stopped',
   ],
   [
+    'whose fault it is: that of the one that was bound, or of one that it needs itself',
+    async () => {
+      const dying = (seconds: number) => base().asService({ args: sh(`sleep ${seconds}; exit 42`) });
+      const needs = base()
+        .withServiceBinding('below', dying(1))
+        .asService({ args: ['sleep', '30'] });
+      const early = base()
+        .withExposedPort(9)
+        .asService({ args: ['false'] });
+      const asked = (alias: string, service: Service) =>
+        errorOf(base().withServiceBinding(alias, service).withExec(['sleep', '20']).sync());
+      return [await asked('early', early), await asked('late', dying(1)), await asked('above', needs)];
+    },
+    [
+      expect.stringMatching(/^ExecError: start \w+ \(aliased as early\): .*exit code: 1/),
+      refusal('bound service \\w+ \\(aliased as late\\) exited: .*exit code: 42'),
+      refusal(
+        'bound service \\w+ \\(aliased as above\\) exited: bound service \\w+ \\(aliased as below\\) exited: .*exit code: 42',
+      ),
+    ],
+  ],
+  [
+    'one that ends well, but before it is ready',
+    () =>
+      errorOf(
+        base()
+          .withExposedPort(9)
+          .asService({ args: ['true'] })
+          .start(),
+      ),
+    refusal('ended before it was ready'),
+  ],
+  [
     'one that dies says what it said, started or bound',
     async () => {
       const dying = base()
@@ -116,7 +196,7 @@ const rows: Row[] = [
       const bound = await failure(base().withServiceBinding('b', dying).withExec(['true']).sync());
       return [facts, message.includes('broken'), bound.name, bound.exitCode, bound.message.includes('broken')];
     },
-    [{ name: 'ExecError', exitCode: 9, stdout: 'working', stderr: 'broken' }, true, 'ExecError', 9, true],
+    [{ name: 'ExecError', exitCode: 9, stdout: 'working\n', stderr: 'broken\n' }, true, 'ExecError', 9, true],
   ],
   [
     'one whose command is not there',
@@ -140,7 +220,7 @@ const rows: Row[] = [
           .withExec(['sleep', '60'])
           .sync(),
       ),
-    expect.stringMatching(/^GraphQLRequestError: .*db.* exit code 7.*crashed/s),
+    expect.stringMatching(/^GraphQLRequestError: .*db.* exit code: 7.*crashed/s),
   ],
   ['stopped, it may end its work', () => leftBehind(), 'ended'],
   ['killed, it may not', () => leftBehind({ kill: true }), 'killed'],
