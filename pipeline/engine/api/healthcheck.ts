@@ -1,5 +1,6 @@
-// A container's Docker healthcheck: a setting that goes into the image, read and written in Go's words for durations.
+// A container's Docker healthcheck: a setting that goes into the image, read and written in Go's words for durations, and what a service is asked.
 import { EngineError } from '../errors.ts';
+import type { HealthTest } from '../run/health.ts';
 import { FactValue } from '../values.ts';
 
 export interface HealthcheckArgs {
@@ -44,6 +45,27 @@ export function fromHealthcheck(config: unknown): FactValue | null {
     retries: Retries,
     ...Object.fromEntries(Object.entries(DURATIONS).map(([name, field]) => [name, duration(field)])),
   });
+}
+
+const DEFAULT_SHELL = ['/bin/sh', '-c'];
+const DEFAULTS = { interval: 5e9, timeout: 30e9, retries: 3 };
+
+/** The test of an image's config, where it has one. */
+export function healthTest({ Healthcheck, Shell }: Readonly<Record<string, unknown>>): HealthTest | undefined {
+  if (typeof Healthcheck !== 'object' || Healthcheck === null) return undefined;
+  const config = Healthcheck as { Test?: string[] } & Record<string, unknown>;
+  const [kind = 'NONE', ...args] = config.Test ?? [];
+  if (kind === 'NONE') return undefined;
+  if (!['CMD', 'CMD-SHELL'].includes(kind) || args.length === 0)
+    throw new EngineError(`malformed healthcheck command: ${JSON.stringify(config.Test)}`);
+  const number = (field: string) => Number(config[field] ?? 0);
+  return {
+    args: kind === 'CMD' ? args : [...((Shell as string[] | undefined) ?? DEFAULT_SHELL), ...args],
+    intervalMs: (number('StartInterval') || number('Interval') || DEFAULTS.interval) / 1e6,
+    timeoutMs: (number('Timeout') || DEFAULTS.timeout) / 1e6,
+    startPeriodMs: number('StartPeriod') / 1e6,
+    retries: number('Retries') || DEFAULTS.retries,
+  };
 }
 
 const UNITS: Record<string, number> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };

@@ -23,6 +23,7 @@ import {
   ServiceValue,
 } from '../values.ts';
 import { holdBindings } from './bindings.ts';
+import { healthTest } from './healthcheck.ts';
 import type { Resolvers } from './resolvers.ts';
 import { rootfsToRun, stepKey, stepRequest } from './step.ts';
 
@@ -101,6 +102,7 @@ async function launchContainer(
     undo.push(network.release);
     const upper = session.store.scratchFolder('service');
     let outputs = new TailOutputs([]);
+    let secrets: readonly Buffer[] = [];
     const args = await command();
     const request = await stepRequest(
       session,
@@ -109,8 +111,9 @@ async function launchContainer(
       { args, noInit },
       {
         upper,
-        outputs: (secrets) => {
-          outputs = new TailOutputs(secrets);
+        outputs: (all) => {
+          secrets = all;
+          outputs = new TailOutputs(all);
           return outputs;
         },
         network,
@@ -127,8 +130,10 @@ async function launchContainer(
       command: args,
       step: session.runner.start(request),
       outputs,
+      secrets,
       address: network.address,
       ports: portsOf(state),
+      test: healthTest(state.settings.other),
       sockets,
       signal: session.signal,
       readyMs: session.options.serviceReadyMs,

@@ -1,8 +1,8 @@
 // A container that runs as a service: started, waited for until it is ready, and stopped.
-import { EngineError, ExecError } from '../errors.ts';
+import { asErrorOutput, EngineError, ExecError } from '../errors.ts';
 import type { Port } from '../values.ts';
-import { portsOpen } from './health.ts';
-import type { TailOutputs } from './outputs.ts';
+import { type HealthTest, portsOpen, testPasses } from './health.ts';
+import { TailOutputs } from './outputs.ts';
 import type { RunningStep, StepOutcome } from './runner.ts';
 import type { Instance, ServiceEnd } from './services.ts';
 import type { Sockets } from './sockets.ts';
@@ -13,8 +13,12 @@ export interface ServiceRun {
   readonly command: readonly string[];
   readonly step: RunningStep;
   readonly outputs: TailOutputs;
+  /** Taken out of what its health test says. */
+  readonly secrets: readonly Buffer[];
   readonly address: string;
   readonly ports: readonly Port[];
+  /** Asked instead of the ports, where the runtime can. */
+  readonly test: HealthTest | undefined;
   readonly sockets: Promise<Sockets>;
   /** Says to give up waiting. */
   readonly signal: AbortSignal;
@@ -36,7 +40,11 @@ export async function whenReady(run: ServiceRun): Promise<Instance> {
   const waiting = new AbortController();
   try {
     const early = step.ended.then((outcome) => Promise.reject(diedEarly(run, outcome)));
-    await Promise.race([early, isReady(run, waiting.signal)]);
+    const over = AbortSignal.any([waiting.signal, run.signal]);
+    const ready = step.begun.then(() =>
+      run.test !== undefined && step.canExec() ? isHealthy(run, run.test, over) : isReachable(run, over),
+    );
+    await Promise.race([early, ready]);
     early.catch(() => {}); // from now on its end is told by `ended`
     return { address, ports, ended, stop };
   } catch (error) {
@@ -47,12 +55,11 @@ export async function whenReady(run: ServiceRun): Promise<Instance> {
   }
 }
 
-async function isReady(run: ServiceRun, over: AbortSignal): Promise<void> {
+async function isReachable(run: ServiceRun, over: AbortSignal): Promise<void> {
   const { address, ports, readyMs } = run;
   const late = AbortSignal.timeout(readyMs);
-  await run.step.begun;
   try {
-    await portsOpen(await run.sockets, address, ports, AbortSignal.any([over, late, run.signal]));
+    await portsOpen(await run.sockets, address, ports, AbortSignal.any([over, late]));
   } catch (error) {
     if (!late.aborted) throw error;
     const asked = ports.map(({ port }) => port).join(', ');
@@ -62,6 +69,24 @@ async function isReady(run: ServiceRun, over: AbortSignal): Promise<void> {
       { cause: error },
     );
   }
+}
+
+async function isHealthy(run: ServiceRun, test: HealthTest, over: AbortSignal): Promise<void> {
+  const check = async () => {
+    const outputs = new TailOutputs(run.secrets);
+    const signal = AbortSignal.any([over, AbortSignal.timeout(test.timeoutMs)]);
+    const exitCode = await run.step.exec(test.args, outputs, signal);
+    if (exitCode === 0) return undefined;
+    const why = signal.aborted ? `no answer within ${test.timeoutMs / 1000} s` : `exit code: ${exitCode}`;
+    const [stdout, stderr] = (['stdout', 'stderr'] as const).map((name) =>
+      asErrorOutput(Buffer.from(outputs.text(name))),
+    );
+    return new ExecError(
+      { command: [...test.args], exitCode, stdout: stdout ?? '', stderr: stderr ?? '' },
+      `health check errored: ${why}${said(run)}`,
+    );
+  };
+  await testPasses(test, check, over);
 }
 
 /** SIGTERM, and SIGKILL when that takes too long; whoever asks for less time gets it. */

@@ -1,4 +1,4 @@
-// Finds out when a service is ready: when every port that it exposes accepts connections.
+// Finds out when a service is ready: when its health check passes or, where it has none, when every port that it exposes accepts connections.
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Port } from '../values.ts';
 import type { Sockets } from './sockets.ts';
@@ -6,6 +6,41 @@ import type { Sockets } from './sockets.ts';
 /** No event tells that a port was opened in a container; between two attempts passes this long, growing. */
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 200;
+
+/** A command that tells, by ending with 0, that a service is well. */
+export interface HealthTest {
+  readonly args: readonly string[];
+  readonly timeoutMs: number;
+  /** From one failure that counts to the next. */
+  readonly intervalMs: number;
+  /** In which no failure counts. */
+  readonly startPeriodMs: number;
+  readonly retries: number;
+}
+
+/**
+ * Resolves when the test passes; rejects with what the last one said when it failed too often. It is asked more often than failures count, so
+ * that a service which is ready is not kept waiting.
+ */
+export async function testPasses(
+  { intervalMs, startPeriodMs, retries }: HealthTest,
+  check: () => Promise<Error | undefined>,
+  signal: AbortSignal,
+): Promise<void> {
+  let countsFrom = performance.now() + startPeriodMs;
+  let failures = 0;
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, intervalMs)) {
+    const failure = await check();
+    signal.throwIfAborted();
+    if (failure === undefined) return;
+    if (performance.now() >= countsFrom) {
+      failures += 1;
+      countsFrom = performance.now() + intervalMs;
+    }
+    if (failures >= retries) throw failure;
+    await wait(pause, undefined, { signal });
+  }
+}
 
 /** Resolves when all ports accept connections; rejects only when `signal` says to give up. */
 export async function portsOpen(

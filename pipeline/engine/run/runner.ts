@@ -33,7 +33,7 @@ import {
   type Terminal,
   type TmpfsMount,
 } from './spec.ts';
-import { StepShell } from './step-shell.ts';
+import { inCgroups, StepShell } from './step-shell.ts';
 
 /** A mount of a step: a folder that keeps its changes in a layer of its own, one shared with other steps, or a file. */
 export type StepMount =
@@ -89,6 +89,10 @@ export interface RunningStep {
   /** Resolves when the command is about to run; never, when it could not be started. */
   readonly begun: Promise<void>;
   readonly ended: Promise<StepOutcome>;
+  /** Whether the runtime that it was begun by knows of `exec`. */
+  readonly canExec: () => boolean;
+  /** Another command in the step, with the same user, variables and folder; gives its exit code. */
+  readonly exec: (args: readonly string[], outputs: Outputs, signal: AbortSignal) => Promise<number>;
   /** Sends a signal to the command, and to all that it started where that is KILL. */
   readonly signal: (name: 'TERM' | 'KILL') => Promise<void>;
 }
@@ -103,10 +107,11 @@ const SHOWN_LENGTH = 1000;
 /** What a step is run with: its bundle, and the shell that will become its runtime. */
 interface Place {
   readonly id: string;
-  readonly runtime: Runtime;
   readonly bundle: string;
-  readonly shell: StepShell;
-  readonly cgroup: StepCgroup | undefined;
+  /** These change when another runtime is tried. */
+  runtime: Runtime;
+  shell: StepShell;
+  cgroup: StepCgroup | undefined;
 }
 
 export class Runner {
@@ -213,7 +218,13 @@ export class Runner {
     const over = new AbortController();
     const begun = contentOf(join(place.bundle, PID_FILE), over.signal);
     const ended = this.#run(place, request).finally(() => over.abort());
-    return { begun, ended, signal: (name) => this.#signal(place, name) };
+    return {
+      begun,
+      ended,
+      canExec: () => place.runtime.canExec,
+      exec: (args, outputs, signal) => this.#exec(place, args, { outputs, signal }),
+      signal: (name) => this.#signal(join(place.bundle, PID_FILE), name),
+    };
   }
 
   #take(): Place {
@@ -257,7 +268,7 @@ export class Runner {
     const outcome = await this.#runOnce(place, request);
     const next = this.#runtimes[this.#runtimes.indexOf(place.runtime) + 1];
     if (outcome.startError === undefined || next === undefined || request.signal?.aborted) return outcome;
-    const other = await this.#attempt({ ...place, ...this.#shellFor(place.id, next) }, request);
+    const other = await this.#attempt(Object.assign(place, this.#shellFor(place.id, next)), request);
     if (other.startError === undefined) this.#runtimes = [next];
     return other;
   }
@@ -349,7 +360,7 @@ export class Runner {
 
   async #execute(place: Place, script: string, request: StepRequest): Promise<StepOutcome> {
     const { shell } = place;
-    const abort = () => void this.#signal(place, 'KILL');
+    const abort = () => void this.#signal(join(place.bundle, PID_FILE), 'KILL');
     request.signal?.addEventListener('abort', abort);
     const { outputs } = request;
     shell.stdout.on('data', (chunk: Buffer) => outputs.write('stdout', chunk));
@@ -362,7 +373,8 @@ export class Runner {
     setImmediate(() => this.#prepareNext());
     const code = await shell.ended;
     request.signal?.removeEventListener('abort', abort);
-    const exitCode = NO_COMMAND.test(said) ? 1 : (code ?? 137);
+    const isMissing = (code === 126 || code === 127) && NO_COMMAND.test(said);
+    const exitCode = isMissing ? 1 : (code ?? 137);
     const startError = runtimeError(logOf(place)) ?? this.#whyNotBegun(place, exitCode, said);
     return { exitCode, ...(startError ? { startError } : {}) };
   }
@@ -377,11 +389,44 @@ export class Runner {
     if (!this.#isClosed) this.#spare ??= this.#place();
   }
 
-  async #signal({ bundle }: Place, name: 'TERM' | 'KILL'): Promise<void> {
-    const file = join(bundle, PID_FILE);
-    if (!existsSync(file)) return;
+  async #exec(
+    { id, bundle, runtime, cgroup }: Place,
+    args: readonly string[],
+    { outputs, signal }: { outputs: Outputs; signal: AbortSignal },
+  ): Promise<number> {
+    const { process } = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')) as { process: object };
+    const [file, pidFile] = [join(bundle, 'exec.json'), join(bundle, 'exec.pid')];
+    writeFileSync(file, JSON.stringify({ ...process, args, terminal: false }));
+    // crun sets no score for the memory killer here, so the process inherits one.
+    const command = [
+      'choom',
+      '-n',
+      String(this.#oomScore),
+      '--',
+      ...this.enter,
+      ...runtime.exec(id, file, { pidFile }),
+    ];
+    const [program = '', ...words] = inCgroups(cgroup?.processes ?? [], command);
+    const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of ['stdout', 'stderr'] as const)
+      child[stream].on('data', (chunk: Buffer) => outputs.write(stream, chunk));
+    const giveUp = async () => {
+      await this.#signal(pidFile, 'KILL');
+      child.kill('SIGKILL');
+      // What it started may have them, too, until the step ends.
+      for (const output of [child.stdout, child.stderr]) output.destroy();
+    };
+    signal.addEventListener('abort', () => void giveUp());
+    const [code] = (await once(child, 'close')) as [number | null];
+    rmSync(pidFile, { force: true });
+    outputs.close();
+    return code ?? 137;
+  }
+
+  async #signal(pidFile: string, name: 'TERM' | 'KILL'): Promise<void> {
+    if (!existsSync(pidFile)) return;
     const [program, ...enter] = this.enter;
-    const kill = spawn(program, [...enter, 'sh', '-c', `kill -s ${name} ${readFileSync(file, 'utf8')}`], {
+    const kill = spawn(program, [...enter, 'sh', '-c', `kill -s ${name} ${readFileSync(pidFile, 'utf8')}`], {
       stdio: 'ignore',
     });
     await once(kill, 'exit');

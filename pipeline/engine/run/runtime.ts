@@ -69,6 +69,16 @@ export class Runtime {
     return this.name === 'crun' ? join(STATE, id, 'seccomp.bpf') : undefined;
   }
 
+  /** runc cannot: it would enter the step's user namespace first, in which nobody may enter the network, which is the session's. */
+  get canExec(): boolean {
+    return this.name === 'crun';
+  }
+
+  /** Another process in a step that runs, as a file describes it. */
+  exec(id: string, process: string, { pidFile }: { pidFile: string }): string[] {
+    return [this.#place, '--root', STATE, 'exec', '--process', process, '--pid-file', pidFile, id];
+  }
+
   run(id: string, bundle: string, { log, pidFile }: { log: string; pidFile: string }): string[] {
     return [
       ...[this.#place, '--root', STATE],

@@ -22,7 +22,11 @@ const SHORT_LIVED = { GOMAXPROCS: '1', GOGC: 'off' };
 
 const AWAIT_SCRIPT = 'read -r script && eval "$script"';
 /** The files, `--`, and then the command that is to be in them. */
-const JOIN_CGROUPS = 'while [ "$1" != -- ]; do echo $$ >"$1" || exit; shift; done; shift; exec "$@"';
+const JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1" || exit; shift; done; shift; exec "$@"';
+
+/** A command line, in the control groups of these files. */
+export const inCgroups = (files: readonly string[], command: readonly string[]): readonly string[] =>
+  files.length === 0 ? command : ['sh', '-c', JOIN, 'join', ...files, '--', ...command];
 
 export class StepShell {
   readonly #process: ChildProcess;
@@ -34,12 +38,7 @@ export class StepShell {
   constructor({ enter, folder, cgroups, stdout, stderr }: ShellPlace) {
     // What the session mounts while it waits is to be seen by the step, too; what the step mounts is its own.
     const shell = ['unshare', '--mount', '--propagation', 'slave', 'sh', '-c', AWAIT_SCRIPT];
-    const [program = '', ...args] = [
-      ...(cgroups.length === 0 ? [] : ['sh', '-c', JOIN_CGROUPS, 'join', ...cgroups, '--']),
-      ...enter,
-      `--wdns=${folder}`,
-      ...shell,
-    ];
+    const [program = '', ...args] = inCgroups(cgroups, [...enter, `--wdns=${folder}`, ...shell]);
     this.#process = spawn(program, args, {
       cwd: folder,
       stdio: ['pipe', stdout.input, stderr.input],

@@ -146,7 +146,7 @@ export class SessionPlatform implements Platform {
       this.#context.logs.set(logPath('smoke', file.replace(/\.log$/, '')), logs.file(file));
   }
 
-  /** The image with what the file says of it. No port is exposed: an engine would wait for it, and have no end to that. */
+  /** The image with what the file says of it. It exposes no port and has no check: an engine would wait for them, and have no end to that. */
   async #service(service: ComposeService, image: Container, start: number): Promise<Service> {
     const { name } = service;
     const isApp = name === this.#inputs.app;
@@ -157,7 +157,7 @@ export class SessionPlatform implements Platform {
       this.#testOf(service, image),
     ]);
     const command = service.command ?? (service.entrypoint === null ? defaults : []);
-    let container = ports.reduce((with_, port) => with_.withoutExposedPort(port), image);
+    let container = ports.reduce((with_, port) => with_.withoutExposedPort(port), image.withoutDockerHealthcheck());
     for (const [key, value] of Object.entries(service.environment)) container = container.withEnvVariable(key, value);
     if (service.user !== null) container = container.withUser(service.user);
     if (service.workdir !== null) container = container.withWorkdir(service.workdir);

@@ -176,6 +176,63 @@ const rows: Row[] = [
     ],
   ],
   [
+    'ready when its health check passes, in the service and as its user, not when its port opens',
+    async () => {
+      const web = base()
+        .withNewFile('/etc/passwd', 'root:x:0:0::/:/bin/sh\nweb:x:7:7::/:/bin/sh\n')
+        .withEnvVariable('READY', '/tmp/ready')
+        .withUser('web')
+        .withExposedPort(8080)
+        .withDockerHealthcheck(['test -e $READY && echo $READY by $(id -u) >>/tmp/asked'], {
+          shell: true,
+          interval: '1m',
+        })
+        .asService({ args: sh('cd /tmp; (sleep 1; touch ready) & httpd -f -p 8080') });
+      const ask = sh('for name in ready asked; do wget -qO- http://web:8080/$name; done');
+      return base().withServiceBinding('web', web).withExec(ask).stdout();
+    },
+    '/tmp/ready by 7\n',
+  ],
+  [
+    'a health check is as confined as the service itself',
+    async () => {
+      const facts = (file: string) =>
+        `grep -E "^(Cap|NoNewPrivs|Seccomp|Uid|Groups)" /proc/self/status >${file}; for ns in /proc/self/ns/*; do readlink $ns; done >>${file}; cat /proc/self/oom_score_adj /proc/self/cgroup >>${file}`;
+      const web = base()
+        .withExposedPort(8080)
+        .withDockerHealthcheck([`mkdir -p /www && ${facts('/www/asked')}`], { shell: true })
+        .asService({ args: sh(`mkdir -p /www; ${facts('/www/own')}; exec httpd -f -p 8080 -h /www`) });
+      const ask = sh(
+        'for name in own asked; do wget -qO $name http://web:8080/$name; done; cmp own asked && wc -l <own',
+      );
+      return Number(await base().withServiceBinding('web', web).withExec(ask).stdout()) > 18;
+    },
+    true,
+  ],
+  [
+    'a health check that fails: what it said, as often as it may, and nothing stays',
+    async () => {
+      const service = base()
+        .withSecretVariable('S', dag.setSecret('checked', 'hunter2hunter2'))
+        .withDockerHealthcheck(sh('echo no $S; echo why >&2; exit 3'), { interval: '100ms', retries: 2 })
+        .asService({ args: ['sleep', '100'] });
+      const { message, ...facts } = await failure(service.start());
+      return [facts, message.includes('health check errored: exit code: 3')];
+    },
+    [{ name: 'ExecError', exitCode: 3, stdout: 'no ***', stderr: 'why' }, true],
+  ],
+  [
+    'a health check that hangs is given up after its time',
+    async () => {
+      const service = base()
+        .withDockerHealthcheck(['sleep', '100'], { timeout: '200ms', interval: '100ms', retries: 1 })
+        .asService({ args: ['sleep', '100'] });
+      const { exitCode, message } = await failure(service.start());
+      return [exitCode, message.includes('health check errored: no answer within 0.2 s')];
+    },
+    [137, true],
+  ],
+  [
     'one that ends well, but before it is ready',
     () =>
       errorOf(
