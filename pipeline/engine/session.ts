@@ -78,6 +78,7 @@ export class Session {
   readonly blobSources = new Map<string, () => Promise<unknown>>();
   readonly #values = new Map<string, Value>();
   readonly #running = new Map<string, Promise<unknown>>();
+  readonly #remembered = new Map<string, Promise<unknown>>();
   readonly #secrets = new Map<string, Buffer>();
   readonly #salt = randomBytes(32);
   readonly #abort = new AbortController();
@@ -157,6 +158,16 @@ export class Session {
     return started;
   }
 
+  /** What is the same for as long as the session lasts is worked out when it is first asked for. */
+  remembered<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const known = this.#remembered.get(name) as Promise<T> | undefined;
+    if (known !== undefined) return known;
+    const made = work();
+    this.#remembered.set(name, made);
+    made.catch(() => this.#remembered.delete(name));
+    return made;
+  }
+
   /** The object of an id, made by an earlier request. */
   load<T extends Value>(id: string, type: abstract new (...args: never[]) => T): T {
     const value = this.#values.get(id);
@@ -174,19 +185,20 @@ export class Session {
 
   /** The object that was made by this recipe before. */
   known(recipe: string): Value | undefined {
-    return this.#values.get(this.#idOf(recipe));
+    return this.#values.get(this.privately(recipe));
   }
 
   /** Gives an object the id that its recipe means, so that it is found again by either. */
   intern<T>(recipe: string, value: T): T {
     const object = value as Value;
-    if (object.id === '') object.id = this.#idOf(recipe);
-    this.#values.set(this.#idOf(recipe), object);
+    if (object.id === '') object.id = this.privately(recipe);
+    this.#values.set(this.privately(recipe), object);
     return value;
   }
 
-  #idOf(recipe: string): string {
-    return createHmac('sha256', this.#salt).update(recipe).digest('hex');
+  /** Stands for a text for as long as the session lasts, and tells nobody what it is. */
+  privately(text: string | Buffer): string {
+    return createHmac('sha256', this.#salt).update(text).digest('hex');
   }
 
   /** Remembers a secret's value, so that it is taken out of what anybody says. */

@@ -19,9 +19,9 @@ const nameOf = async ({ alias, service }: Binding) => `${await service.recipe.ho
 /** The same fault, said of the binding that it kept from starting. */
 function prefixed(what: string, error: unknown): unknown {
   if (error instanceof ExecError) return new ExecError(error.failure, `${what}: ${error.message}`);
-  return error instanceof EngineError
-    ? new EngineError(`${what}: ${error.message}`, undefined, { cause: error })
-    : error;
+  // What is the disk's fault, or the machine's, keeps its kind and its words.
+  if (!(error instanceof EngineError) || error.constructor !== EngineError) return error;
+  return new EngineError(`${what}: ${error.message}`, undefined, { cause: error });
 }
 
 /** Starts what does not run yet; resolves when all of it is ready. */

@@ -6,7 +6,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { readBytes } from '../store/bytes.ts';
-import { removeFromHost, writeHostFolder } from '../store/host.ts';
+import { readOnce, removeFromHost, withScratch, writeHostFolder } from '../store/host.ts';
 import {
   type DirNode,
   difference,
@@ -83,27 +83,24 @@ const picked = (tree: DirNode, files: readonly string[]): DirNode =>
 async function patchOf(session: Session, changes: ChangesetValue): Promise<FileNode> {
   const { added, modified, gone } = await changes.paths();
   const isFile = (path: string) => !isFolder(path);
-  const folder = session.store.scratchFolder('patch');
   const before = await treeOf(session, await changes.before.content());
   const after = await treeOf(session, await changes.after.content());
-  await writeHostFolder(picked(before, [...modified, ...gone].filter(isFile)), join(folder, 'a'));
-  await writeHostFolder(picked(after, [...modified, ...added].filter(isFile)), join(folder, 'b'));
-  const { stdout } = await patchTool(
-    folder,
-    ['diff', '--binary', '--no-prefix', '--no-index', 'a', 'b'],
-    Buffer.alloc(0),
-    1,
-  );
-  return fileNode(stdout);
+  return withScratch(session, 'patch', async (folder) => {
+    await writeHostFolder(picked(before, [...modified, ...gone].filter(isFile)), join(folder, 'a'));
+    await writeHostFolder(picked(after, [...modified, ...added].filter(isFile)), join(folder, 'b'));
+    const args = ['diff', '--binary', '--no-prefix', '--no-index', 'a', 'b'];
+    return fileNode((await patchTool(folder, args, Buffer.alloc(0), 1)).stdout);
+  });
 }
 
 /** A tree with a patch applied. What the patch leaves as it is keeps its owner and its time. */
 export async function patched(session: Session, tree: DirNode, patch: FileNode): Promise<DirNode> {
   if (patch.size === 0) return tree;
-  const folder = session.store.scratchFolder('patched');
-  await writeHostFolder(tree, folder);
-  await patchTool(folder, ['apply', '--allow-empty', '-'], readBytes(patch.bytes));
-  return kept(tree, await session.host.folder(folder, {}));
+  return withScratch(session, 'patched', async (folder) => {
+    await writeHostFolder(tree, folder);
+    await patchTool(folder, ['apply', '--allow-empty', '-'], readBytes(patch.bytes));
+    return kept(tree, await readOnce(session, folder));
+  });
 }
 
 /** The second tree, with nodes of the first where they are the same but for the owner and the time. */
@@ -129,7 +126,8 @@ async function patchTool(
       PATH: process.env.PATH ?? '',
       GIT_CONFIG_NOSYSTEM: '1',
       GIT_CONFIG_GLOBAL: '/dev/null',
-      GIT_CEILING_DIRECTORIES: `${folder}/..`,
+      // A repository in the folder, which a step may have written, could name programs to run.
+      GIT_DIR: '/dev/null',
       LC_ALL: 'C',
     },
   });

@@ -309,17 +309,19 @@ interface Replacement {
 
 /** One match replaced, or all; which one is meant must be clear. */
 function replaced(text: string, { search, replacement, all, firstFrom }: Replacement): string {
-  const lines = text.split('\n');
-  const kept = lines.slice(0, Math.max(0, (firstFrom ?? 1) - 1)).map((line) => `${line}\n`);
-  const [first = '', ...others] = search === '' ? [] : text.slice(kept.join('').length).split(search);
-  if (all) return [...kept, [first, ...others].join(replacement)].join('');
+  if (search === '') throw new EngineError('search string is empty');
+  const linesBefore = text.split('\n').slice(0, Math.max(0, (firstFrom ?? 1) - 1));
+  const from = linesBefore.reduce((length, line) => length + line.length + 1, 0);
+  const kept = text.slice(0, from);
+  const [first = '', ...others] = text.slice(from).split(search);
+  if (all) return kept + [first, ...others].join(replacement);
   if (others.length === 0) throw new EngineError('search string not found');
   if (firstFrom === undefined && others.length > 1)
     throw new EngineError(
       `search string found multiple times: ${matchPlaces(text, search).join(', ')}`,
       'say `all`, or the line to begin with in `firstFrom`',
     );
-  return [...kept, first, replacement, others.join(search)].join('');
+  return [kept, first, replacement, others.join(search)].join('');
 }
 
 /** Where a text is found: lines counted from one, columns in bytes. */

@@ -11,13 +11,13 @@ import { readBytes } from '../store/bytes.ts';
 import { DiskFullError, isFull } from '../store/disk.ts';
 import { type ExecRecord, readExecRecord, writeExecRecord } from '../store/execs.ts';
 import { onTop, type Stack } from '../store/layers.ts';
-import { keyOf } from '../store/store.ts';
+import { keyOf, sha256 } from '../store/store.ts';
 import { fileNode } from '../store/tree.ts';
 import type { ContainerState, Content, ExecOutcome } from '../values.ts';
 import { holdBindings } from './bindings.ts';
 import { fileIn, identityOf, stackOf, treeOf } from './content.ts';
 import { locate, mountAt, stackWith } from './places.ts';
-import { type Command, rootfsToRun, stepKey, stepRequest } from './step.ts';
+import { type Command, type Input, rootfsToRun, stepKey, stepRequest } from './step.ts';
 
 export interface ExecOptions {
   readonly args: readonly string[];
@@ -55,14 +55,16 @@ const isSignal = (exitCode: number) => exitCode >= 128 && exitCode < 192;
 const isExpected = (exitCode: number, expect: ExecOptions['expect']) =>
   expect === 'SUCCESS' ? exitCode === 0 : !isSignal(exitCode) && (expect === 'ANY' || exitCode !== 0);
 
-async function stdinOf(session: Session, state: ContainerState, options: ExecOptions): Promise<Buffer | undefined> {
+async function stdinOf(session: Session, state: ContainerState, options: ExecOptions): Promise<Input | undefined> {
   const { stdin, redirectStdin } = options;
-  if (redirectStdin === undefined) return stdin === undefined ? undefined : Buffer.from(stdin);
+  if (redirectStdin === undefined) return stdin === undefined ? undefined : inputOf(Buffer.from(stdin));
   const secret = state.mounts.find((mount) => mount.kind === 'secret' && mount.path === redirectStdin);
-  if (secret?.kind === 'secret') return secret.secret.plaintext();
+  if (secret?.kind === 'secret') return { data: await secret.secret.plaintext(), key: await secret.secret.key() };
   const { content, path } = await locate(state, redirectStdin);
-  return readBytes((await fileIn(session, content, path)).bytes);
+  return inputOf(readBytes((await fileIn(session, content, path)).bytes));
 }
+
+const inputOf = (data: Buffer): Input => ({ data, key: sha256(data) });
 
 async function run(
   session: Session,

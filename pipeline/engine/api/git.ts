@@ -1,10 +1,11 @@
 // Fields of GitRepository and GitRef: questions to the host's git about a folder that holds a .git, or is one.
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { promisify } from 'node:util';
-import { EngineError } from '../errors.ts';
+import { EngineError, notSupported } from '../errors.ts';
 import type { Session } from '../session.ts';
+import { readOnce, withScratch } from '../store/host.ts';
 import { type DirNode, find, map, put, stamp, without } from '../store/tree.ts';
 import { DirectoryValue, GitRefValue, type GitRepositoryValue, lazy, wholeTree } from '../values.ts';
 import { changesBetween } from './changeset.ts';
@@ -14,23 +15,24 @@ import { latestVersion } from './versions.ts';
 
 const run = promisify(execFile);
 
-/** Settings of a repository that would make git run programs or look elsewhere are switched off. */
+/** Settings of a repository that would make git run programs are switched off. */
 const SAFE = ['-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', '-c', 'core.untrackedCache=false'];
 
-async function gitIn(session: Session, folder: string, args: readonly string[]): Promise<string> {
-  // A file, since a fetch from a folder of somebody else asks no setting of the command line.
-  const config = session.store.scratch('gitconfig');
-  writeFileSync(config, '[safe]\n\tdirectory = *\n');
+type Variables = Readonly<Record<string, string>>;
+
+async function gitIn(session: Session, folder: string, args: readonly string[], more: Variables = {}): Promise<string> {
   try {
     const { stdout } = await run('git', [...SAFE, '-C', folder, ...args], {
       maxBuffer: 1 << 28,
       env: {
         PATH: process.env.PATH ?? '',
         GIT_CONFIG_NOSYSTEM: '1',
-        GIT_CONFIG_GLOBAL: config,
+        GIT_CONFIG_GLOBAL: await session.remembered('gitconfig', async () => configFile(session)),
         GIT_OPTIONAL_LOCKS: '0',
+        GIT_NO_LAZY_FETCH: '1',
         LC_ALL: 'C',
         GIT_CEILING_DIRECTORIES: `${folder}/..`,
+        ...more,
       },
     });
     return stdout;
@@ -40,17 +42,64 @@ async function gitIn(session: Session, folder: string, args: readonly string[]):
   }
 }
 
-const git = async (session: Session, repository: GitRepositoryValue, args: readonly string[]) =>
-  gitIn(session, await workTree(session, repository), args);
+/** A file, since a fetch from a folder of somebody else asks no setting of the command line. */
+function configFile({ store }: Session): string {
+  const file = store.scratch('gitconfig');
+  writeFileSync(file, '[safe]\n\tdirectory = *\n');
+  return file;
+}
 
 /** The repository where git can read it: the host's own folder where it was taken whole, else as the engine has it. */
-async function workTree(session: Session, { directory }: GitRepositoryValue): Promise<string> {
-  if (directory.hostPath !== undefined) return directory.hostPath;
+async function git(session: Session, { directory }: GitRepositoryValue, args: readonly string[]): Promise<string> {
+  if (directory.hostPath !== undefined) return gitIn(session, directory.hostPath, args);
   const content = await directory.content();
-  if ('stack' in content) return join(await session.layers.view(content.stack), content.path);
-  const [folder] = await lowerFolders(session, content);
-  return folder as string;
+  const folder =
+    'stack' in content
+      ? join(await session.layers.view(content.stack), content.path)
+      : ((await lowerFolders(session, content))[0] as string);
+  return gitIn(session, folder, args, await confined(session, folder));
 }
+
+/**
+ * Variables that keep git to a folder that anybody may have made. What may lead out of it is refused: it would be the host's that git reads then,
+ * and not the step's. Filters are programs.
+ */
+async function confined(session: Session, folder: string): Promise<Variables> {
+  const hasWorkTree = existsSync(join(folder, '.git'));
+  const directory = hasWorkTree ? join(folder, '.git') : folder;
+  if (!lstatSync(directory).isDirectory() || leadsOut(directory))
+    throw new EngineError(
+      'the .git of this folder leads out of it',
+      'take the whole repository, with its .git as a folder',
+    );
+  const place: Variables = {
+    GIT_DIR: directory,
+    GIT_COMMON_DIR: directory,
+    ...(hasWorkTree ? { GIT_WORK_TREE: folder } : {}),
+  };
+  const names = await gitIn(session, folder, ['config', '--name-only', '--get-regexp', '^filter\\.'], place).catch(
+    () => '',
+  );
+  const settings: [name: string, value: string][] = [
+    ...names
+      .split('\n')
+      .filter(Boolean)
+      .map((name): [string, string] => [name, name.endsWith('.required') ? 'false' : '']),
+    ['diff.ignoreSubmodules', 'dirty'], // a submodule has settings of its own
+    ...(hasWorkTree ? [] : ([['core.bare', 'true']] as [string, string][])),
+  ];
+  const numbered = settings.flatMap(([name, value], index) => [
+    [`GIT_CONFIG_KEY_${index}`, name],
+    [`GIT_CONFIG_VALUE_${index}`, value],
+  ]);
+  return { ...place, GIT_CONFIG_COUNT: String(settings.length), ...Object.fromEntries(numbered) };
+}
+
+/** Git itself makes no links there, and objects of elsewhere only on demand. */
+const leadsOut = (directory: string): boolean =>
+  existsSync(join(directory, 'commondir')) ||
+  existsSync(join(directory, 'objects/info/alternates')) ||
+  readdirSync(directory, { recursive: true, withFileTypes: true }).some((entry) => entry.isSymbolicLink());
 
 // ── Refs ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -65,7 +114,10 @@ const isCommit = (name: string) => /^[0-9a-f]{40}$/.test(name);
 /** All refs by their full names; a tag with a message is the commit that it is of. */
 async function refsOf(session: Session, repository: GitRepositoryValue): Promise<Ref[]> {
   await git(session, repository, ['rev-parse', '--git-dir']);
-  const said = await git(session, repository, ['show-ref', '--head', '--dereference']).catch(() => '');
+  const said = await git(session, repository, ['show-ref', '--head', '--dereference']).catch((error: EngineError) => {
+    if ((error.cause as { code?: unknown }).code === 1) return ''; // there are none
+    throw error;
+  });
   const refs = new Map<string, string>();
   for (const line of said.split('\n').filter(Boolean)) {
     const [commit = '', name = ''] = line.split(' ');
@@ -152,12 +204,15 @@ async function cleaned(session: Session, repository: GitRepositoryValue): Promis
     session,
     await refTree(session, new GitRefValue(repository, 'HEAD'), { discardGitDir: true }).content(),
   );
-  return entries
-    .map((entry) => entry.slice(3))
-    .reduce((result, path) => {
+  const changed = entries.map((entry) => entry.slice(3)).sort();
+  // All of it goes first: where a folder was, a file may be now.
+  return changed.reduce(
+    (result, path) => {
       const node = find(committed, path, { follow: false });
-      return node === undefined ? withoutEmptied(result, path) : put(result, path, node);
-    }, tree);
+      return node === undefined || node.kind === 'dir' ? result : put(result, path, node);
+    },
+    changed.reduce(withoutEmptied, tree),
+  );
 }
 
 /** Without a file, and without the folders that held nothing else: git knows of none. */
@@ -181,19 +236,20 @@ function refTree(session: Session, ref: GitRefValue, { discardGitDir = false, de
     lazy(async () => {
       const { name, commit } = await lookUp(session, ref);
       const source = (await git(session, ref.repository, ['rev-parse', '--absolute-git-dir'])).trim();
-      const clone = session.store.scratchFolder('clone');
-      const inClone = (...args: string[]) => gitIn(session, clone, args);
-      await inClone('-c', 'init.defaultBranch=main', 'init', '--quiet');
-      const shallow = depth > 0 ? [`--depth=${depth}`] : [];
-      await inClone('fetch', '--quiet', '--update-head-ok', ...shallow, `file://${source}`, `${commit}:${FETCHED}`);
-      if (name !== '' && name !== 'HEAD') await inClone('update-ref', name, commit);
-      const branch = name.startsWith('refs/heads/') ? name.slice('refs/heads/'.length) : undefined;
-      await inClone('checkout', '--quiet', '--force', ...(branch === undefined ? ['--detach', commit] : [branch]));
-      await inClone('update-ref', '-d', FETCHED);
-      await inClone('reflog', 'expire', '--all', '--expire=now');
-      const left = discardGitDir ? ['.git'] : ['.git/FETCH_HEAD', '.git/hooks'];
-      const tree = await session.host.folder(clone, { exclude: left });
-      return wholeTree(map(tree, (attributes) => ({ ...attributes, ...stamp(CHECKED_OUT) })) as DirNode);
+      return withScratch(session, 'clone', async (clone) => {
+        const inClone = (...args: string[]) => gitIn(session, clone, args);
+        await inClone('-c', 'init.defaultBranch=main', 'init', '--quiet');
+        const shallow = depth > 0 ? [`--depth=${depth}`] : [];
+        await inClone('fetch', '--quiet', '--update-head-ok', ...shallow, `file://${source}`, `${commit}:${FETCHED}`);
+        if (name !== '' && name !== 'HEAD') await inClone('update-ref', name, commit);
+        const branch = name.startsWith('refs/heads/') ? name.slice('refs/heads/'.length) : undefined;
+        await inClone('checkout', '--quiet', '--force', ...(branch === undefined ? ['--detach', commit] : [branch]));
+        await inClone('update-ref', '-d', FETCHED);
+        await inClone('reflog', 'expire', '--all', '--expire=now');
+        const left = discardGitDir ? ['.git'] : ['.git/FETCH_HEAD', '.git/hooks'];
+        const tree = await readOnce(session, clone, { exclude: left });
+        return wholeTree(map(tree, (attributes) => ({ ...attributes, ...stamp(CHECKED_OUT) })) as DirNode);
+      });
     }),
   );
 }
@@ -211,6 +267,8 @@ export const gitRefFields: Resolvers<GitRefValue> = {
   },
   commonAncestor: async (self, { other }: { other: string }, session) => {
     const refs = [self, session.load(other, GitRefValue)];
+    if (refs.some(({ repository }) => repository !== self.repository))
+      throw notSupported('commonAncestor of refs of two repositories');
     const [one = '', two = ''] = await Promise.all(refs.map(async (ref) => (await lookUp(session, ref)).commit));
     return new GitRefValue(self.repository, (await git(session, self.repository, ['merge-base', one, two])).trim());
   },

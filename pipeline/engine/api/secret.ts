@@ -16,7 +16,12 @@ export function setSecret({ name, plaintext }: { name: string; plaintext: string
 /** A secret that is found at an address: to the cache it is its value, unless a key is given for that. */
 export function foundSecret({ uri, cacheKey }: { uri: string; cacheKey?: string }, session: Session): SecretValue {
   const plaintext = lazy(async () => remembered(session, readSecret(uri, session)));
-  const key = cacheKey ? ready(`key:${cacheKey}`) : lazy(async () => fingerprint(session, await plaintext()));
+  const key = cacheKey
+    ? ready(`key:${cacheKey}`)
+    : lazy(async () => {
+        const value = await plaintext();
+        return session.remembered(`fingerprint ${session.privately(value)}`, () => fingerprint(session, value));
+      });
   return new SecretValue({ uri, plaintext, key });
 }
 
@@ -44,7 +49,7 @@ function readSecret(uri: string, session: Session): Buffer {
 
 /** Equal for equal values in one store. Slow on purpose, and salted: nobody is to find the value by trying. */
 async function fingerprint(session: Session, plaintext: Buffer): Promise<string> {
-  const salt = await session.once('secret salt', () => saltOf(session));
+  const salt = await session.remembered('secret salt', () => saltOf(session));
   const hash = (await promisify<Buffer, Buffer, number, Buffer>(scrypt)(plaintext, salt, 32)) as Buffer;
   return `value:${hash.toString('hex')}`;
 }

@@ -96,6 +96,7 @@ async function launchContainer(
     const sockets = session.network.sockets();
     sockets.catch(() => {}); // told where they are used
     const state = { ...(await container.state()), volatileVariables: new Map<string, string>() };
+    const test = healthTest(state.settings.other);
     const bound = await holdBindings(session, state.bindings);
     undo.push(bound.release);
     const network = await session.network.attach(key);
@@ -133,7 +134,7 @@ async function launchContainer(
       secrets,
       address: network.address,
       ports: portsOf(state),
-      test: healthTest(state.settings.other),
+      test,
       sockets,
       signal: session.signal,
       readyMs: session.options.serviceReadyMs,

@@ -13,9 +13,15 @@ import { DEFAULT_DIR, type DirNode, dirNode, emptyDir, map, segments } from '../
 import type { Binding, ContainerState, Content, Mount } from '../values.ts';
 import { digestOf, identityOf, lowerFolders, ownerIn, statusOf, treeOf } from './content.ts';
 
+/** What a command reads, and what stands for it in the key: of a secret not the value. */
+export interface Input {
+  readonly data: Buffer;
+  readonly key: string;
+}
+
 export interface Command {
   readonly args: readonly string[];
-  readonly stdin?: Buffer | undefined;
+  readonly stdin?: Input | undefined;
   readonly noInit?: boolean | undefined;
   readonly insecureRootCapabilities?: boolean | undefined;
   readonly terminal?: Terminal | undefined;
@@ -40,7 +46,7 @@ export async function stepKey(
     user: settings.user,
     workdir: settings.workdir,
     platform: state.platform,
-    stdin: stdin === undefined ? null : sha256(stdin),
+    stdin: stdin?.key ?? null,
     mounts: await Promise.all(state.mounts.map((mount) => mountKey(session, mount))),
     ...(noInit ? { noInit } : {}),
     ...(insecureRootCapabilities ? { insecureRootCapabilities } : {}),
@@ -80,6 +86,7 @@ export async function rootfsToRun(session: Session, state: ContainerState): Prom
   if (user === '' || state.mounts.some(({ path }) => `${workdir}/`.startsWith(`${path}/`))) return rootfs;
   const content: Content = { stack: rootfs, path: '/' };
   const names = segments(workdir);
+  if (session.layers.hasFolder(rootfs, names)) return rootfs;
   let depth = 0;
   while (depth < names.length && (await statusOf(session, content, names.slice(0, depth + 1).join('/'), true))) depth++;
   const owner = depth < names.length && (await identityOf(session, content, user).catch(() => undefined));
@@ -142,7 +149,7 @@ export async function stepRequest(
     lowers,
     upper,
     mounts: [...hostFiles(session, lowers, network !== undefined, hostname, hosts), ...mounts],
-    ...(command.stdin === undefined ? {} : { stdin: command.stdin }),
+    ...(command.stdin === undefined ? {} : { stdin: command.stdin.data }),
     outputs: outputs([...secrets, ...session.secretValues()]),
     hostname,
     ...(network === undefined ? {} : { network }),

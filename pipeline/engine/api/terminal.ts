@@ -9,7 +9,7 @@ import type { Terminal } from '../run/spec.ts';
 import type { Session } from '../session.ts';
 import type { ContainerState } from '../values.ts';
 import { holdBindings } from './bindings.ts';
-import { type Command, stepRequest } from './step.ts';
+import { type Command, rootfsToRun, stepRequest } from './step.ts';
 
 const SHOWN_LINES = 5;
 
@@ -33,7 +33,7 @@ export async function openTerminal(session: Session, state: ContainerState, comm
     request = await stepRequest(
       session,
       state,
-      await state.rootfs(),
+      await rootfsToRun(session, state),
       { ...command, terminal: measured(terminal) },
       {
         upper,

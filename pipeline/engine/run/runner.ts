@@ -99,7 +99,7 @@ export interface RunningStep {
 
 const INIT_PROGRAM = 'tini-static';
 /** What it says of a command that is not there or may not be run. A real engine's init ends with 1 then, so its exit code is that. */
-const NO_COMMAND = /^\[FATAL tini \(\d+\)\] exec /;
+const NO_COMMAND = /^\[FATAL tini \(\d+\)\] exec [^\n]*\n?$/;
 const PID_FILE = 'pid';
 /** Of what was said before a step could begin. */
 const SHOWN_LENGTH = 1000;
@@ -373,7 +373,7 @@ export class Runner {
     setImmediate(() => this.#prepareNext());
     const code = await shell.ended;
     request.signal?.removeEventListener('abort', abort);
-    const isMissing = (code === 126 || code === 127) && NO_COMMAND.test(said);
+    const isMissing = !request.noInit && (code === 126 || code === 127) && NO_COMMAND.test(said);
     const exitCode = isMissing ? 1 : (code ?? 137);
     const startError = runtimeError(logOf(place)) ?? this.#whyNotBegun(place, exitCode, said);
     return { exitCode, ...(startError ? { startError } : {}) };
@@ -395,7 +395,8 @@ export class Runner {
     { outputs, signal }: { outputs: Outputs; signal: AbortSignal },
   ): Promise<number> {
     const { process } = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')) as { process: object };
-    const [file, pidFile] = [join(bundle, 'exec.json'), join(bundle, 'exec.pid')];
+    const name = join(bundle, `exec-${this.#counter++}`);
+    const [file, pidFile] = [`${name}.json`, `${name}.pid`];
     writeFileSync(file, JSON.stringify({ ...process, args, terminal: false }));
     // crun sets no score for the memory killer here, so the process inherits one.
     const command = [
@@ -410,17 +411,25 @@ export class Runner {
     const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of ['stdout', 'stderr'] as const)
       child[stream].on('data', (chunk: Buffer) => outputs.write(stream, chunk));
+    const over = new AbortController();
     const giveUp = async () => {
+      await Promise.race([contentOf(pidFile, over.signal), once(child, 'exit')]);
       await this.#signal(pidFile, 'KILL');
       child.kill('SIGKILL');
       // What it started may have them, too, until the step ends.
       for (const output of [child.stdout, child.stderr]) output.destroy();
     };
-    signal.addEventListener('abort', () => void giveUp());
-    const [code] = (await once(child, 'close')) as [number | null];
-    rmSync(pidFile, { force: true });
-    outputs.close();
-    return code ?? 137;
+    const abort = () => void giveUp();
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      const [code] = (await once(child, 'close')) as [number | null];
+      return code ?? 137;
+    } finally {
+      signal.removeEventListener('abort', abort);
+      over.abort();
+      for (const left of [file, pidFile]) rmSync(left, { force: true });
+      outputs.close();
+    }
   }
 
   async #signal(pidFile: string, name: 'TERM' | 'KILL'): Promise<void> {

@@ -10,8 +10,11 @@ export class Scrubber {
   constructor(secrets: Iterable<Buffer>) {
     // Files end with a newline that what reads them often drops.
     const all = [...secrets].flatMap((secret) => [secret, Buffer.from(secret.toString().trim())]);
+    const unique = new Map(all.map((secret) => [secret.toString('latin1'), secret]));
     // The longest first: a secret may be part of another.
-    this.#secrets = all.filter((secret) => secret.toString().trim() !== '').sort((a, b) => b.length - a.length);
+    this.#secrets = [...unique.values()]
+      .filter((secret) => secret.toString().trim() !== '')
+      .sort((a, b) => b.length - a.length);
     this.#keep = Math.max(0, ...this.#secrets.map((secret) => secret.length - 1));
   }
 

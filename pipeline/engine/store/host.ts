@@ -14,7 +14,7 @@ import {
   type Stats,
   symlinkSync,
 } from 'node:fs';
-import { copyFile } from 'node:fs/promises';
+import { copyFile, rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EngineError } from '../errors.ts';
@@ -147,15 +147,45 @@ async function writeFolder(tree: DirNode, path: string, wipe: boolean, progress:
   }
 }
 
-/** Removes paths below a folder of the host; one that a link leads out of it to stays. */
+/** Removes paths below a folder of the host, folders where they end with a slash. What a link leads to stays, and what is of another kind. */
 export function removeFromHost(folder: string, paths: readonly string[]): void {
   for (const path of paths) {
-    const target = join(folder, path);
-    if (!existsSync(dirname(target)) || realpathSync(dirname(target)) !== join(realpathSync(folder), dirname(path)))
-      continue;
-    rmSync(target, { recursive: true, force: true });
+    const target = join(folder, path.replace(/\/+$/, ''));
+    if (isInPlace(folder, dirname(path)) && path.endsWith('/') === lstatSync(target, NOT_THERE)?.isDirectory())
+      rmSync(target, { recursive: true });
   }
 }
+
+const NOT_THERE = { throwIfNoEntry: false } as const;
+
+/** Whether a folder is there, and no link on the way to it. */
+function isInPlace(root: string, path: string): boolean {
+  try {
+    return (
+      realpathSync(join(root, path)) === join(realpathSync(root), path) && lstatSync(join(root, path)).isDirectory()
+    );
+  } catch {
+    return false; // it, or a folder above it, is not there, or is a file
+  }
+}
+
+/** Gives `work` a folder for as long as it takes. */
+export async function withScratch<T>(
+  { store }: { readonly store: Store },
+  kind: string,
+  work: (folder: string) => Promise<T>,
+): Promise<T> {
+  const folder = store.scratchFolder(kind);
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A folder that will not be read again: what it holds is not remembered. */
+export const readOnce = ({ store }: { readonly store: Store }, folder: string, filter: Filter = {}): Promise<DirNode> =>
+  new HostFiles(store).folder(folder, filter);
 
 /** Folders merge; anything else that is in the way goes. It is never written through: it may be a link to elsewhere. */
 function makeRoom(path: string, node: Node): void {

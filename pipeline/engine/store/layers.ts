@@ -154,6 +154,12 @@ export class Layers {
     return real === undefined ? undefined : locatedAt(join(root, real));
   }
 
+  /** Whether a folder is surely there, told without mounting the stack: a layer has it, and none above says otherwise. */
+  hasFolder({ layers }: Stack, names: readonly string[]): boolean {
+    const said = layers.toReversed().map((id) => kindIn(this.store.layerPath(id), names));
+    return said.find((kind) => kind !== 'absent') === 'dir';
+  }
+
   /**
    * A plain file, found without mounting the stack. Undefined also where only the mounted stack can tell: when a link is on the
    * way, or a layer above has a folder of that name, which may hide all that is below.
@@ -269,8 +275,10 @@ export class Layers {
     const names = segments(path);
     const root = await this.view(stack);
     if (node.kind === 'dir') {
-      const parts = [...partsOf(root, segments(await this.realPath(stack, path)), node)];
-      const trees = await Promise.all(parts.map(([place, part]) => this.#wrapped(root, place, part)));
+      const place = segments(await this.realPath(stack, path));
+      const { own, apart } = partsOf(root, place, node);
+      const parts = [...apart, { place, tree: own }];
+      const trees = await Promise.all(parts.map(({ place, tree }) => this.#wrapped(root, place, tree)));
       return this.layerOf(trees.reduce((result, tree) => put(result, '/', tree)));
     }
     const parent = segments(await this.realPath(stack, dirname(`/${names.join('/')}`)));
@@ -318,7 +326,7 @@ function locatedAt(path: string): Located | undefined {
 }
 
 /** What a layer itself says about a path: a folder, something that hides what is below, or nothing. */
-function kindIn(root: string, names: string[]): 'dir' | 'other' | 'absent' {
+function kindIn(root: string, names: readonly string[]): 'dir' | 'other' | 'absent' {
   for (let depth = 1; depth <= names.length; depth++) {
     const stats = lstatSync(join(root, ...names.slice(0, depth)), { throwIfNoEntry: false });
     if (stats === undefined) return 'absent';
@@ -327,29 +335,33 @@ function kindIn(root: string, names: string[]): 'dir' | 'other' | 'absent' {
   return 'dir';
 }
 
+interface Part {
+  readonly place: readonly string[];
+  readonly tree: DirNode;
+}
+
 /** A folder, and apart from it, at their own places, those of its folders where there is a link to a folder. */
-function* partsOf(
-  root: string,
-  place: readonly string[],
-  dir: DirNode,
-): Generator<[place: readonly string[], part: DirNode]> {
+function partsOf(root: string, place: readonly string[], dir: DirNode): { own: DirNode; apart: Part[] } {
   const children = new Map(dir.children);
+  const apart: Part[] = [];
   for (const [name, child] of dir.children) {
     if (child.kind !== 'dir') continue;
     const path = [...place, name];
     const stats = locatedAt(join(root, ...path))?.stats;
     if (stats?.isDirectory()) {
-      const [[, rest], ...apart] = [...partsOf(root, path, child)].reverse() as [[readonly string[], DirNode]];
-      children.set(name, rest);
-      yield* apart;
+      const { own, apart: deeper } = partsOf(root, path, child);
+      if (own !== child) children.set(name, own);
+      apart.push(...deeper);
     } else if (stats?.isSymbolicLink()) {
       const real = resolveInside(root, path.join('/'), true);
       if (real === undefined || !locatedAt(join(root, real))?.stats.isDirectory()) continue;
       children.delete(name);
-      yield* partsOf(root, segments(real), child);
+      const { own, apart: deeper } = partsOf(root, segments(real), child);
+      apart.push({ place: segments(real), tree: own }, ...deeper);
     }
   }
-  yield [place, dirNode(dir, children)];
+  const isSame = [...dir.children].every(([name, child]) => children.get(name) === child);
+  return { own: isSame ? dir : dirNode(dir, children), apart };
 }
 
 function statsInside(root: string, names: readonly string[]): Stats | undefined {

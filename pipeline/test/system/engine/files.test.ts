@@ -1,5 +1,5 @@
 // Files and directories, made in the engine, taken from the host and put there.
-import { readlinkSync, statSync } from 'node:fs';
+import { readlinkSync, statSync, symlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
 import { type Directory, ExistsType } from '@dagger.io/dagger';
@@ -373,10 +373,18 @@ const rows: Row[] = [
       return [
         await errorOf(file.withReplaced('q', 'x').contents()),
         await errorOf(file.withReplaced('a', 'x', { firstFrom: 2 }).contents()),
+        await errorOf(file.withReplaced('', 'x', { all: true }).contents()),
+        await file.withReplaced('a', 'x', { all: true, firstFrom: 9 }).contents(),
         await file.withReplaced('q', 'x', { all: true }).contents(),
       ];
     },
-    [refusal('search string not found'), refusal('search string not found'), 'a\nb'],
+    [
+      refusal('search string not found'),
+      refusal('search string not found'),
+      refusal('search string is empty'),
+      'a\nb',
+      'a\nb',
+    ],
   ],
   [
     'text replaced in all lines from one on, and text of several lines',
@@ -551,6 +559,20 @@ const rows: Row[] = [
       return [path === out, await tree(dag.host().directory(out))];
     },
     [true, ['f', 'new/', 'new/g', 'own']],
+  ],
+  [
+    'changes put on the host: nothing is removed through a link, and nothing of another kind',
+    async () => {
+      const elsewhere = await host({ kept: '' });
+      const out = await host({ 'a/kept': '', 'f/kept': '', b: '' });
+      symlinkSync(elsewhere, join(out, 'linked'));
+      symlinkSync(elsewhere, join(out, 'parent'));
+      const before = empty('linked/kept', 'parent/kept', 'f', 'b/c', 'x/y/z');
+      const after = before.withoutDirectory('linked').withoutFile('parent/kept').withoutFile('f').withoutDirectory('b');
+      await after.withoutDirectory('x').changes(before).export(out);
+      return [await tree(dag.host().directory(out)), await tree(dag.host().directory(elsewhere))];
+    },
+    [['a/', 'a/kept', 'b', 'f/', 'f/kept', 'linked', 'parent/'], ['kept']],
   ],
   [
     'changes applied to another directory, and by themselves',

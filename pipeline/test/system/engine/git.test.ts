@@ -1,6 +1,6 @@
 // Local git repositories: refs, trees, and what is not committed.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sdkSession, sh } from '../sdk-session.ts';
 import { errorOf, type Row, refusal, testRows } from './rows.ts';
@@ -193,6 +193,67 @@ const rows: Row[] = [
       ];
     },
     [['n.txt', 'new/', 'new/deep/', 'new/deep/f'], ['a.txt'], ['sub/b.txt'], 'one', 'changed'],
+  ],
+  [
+    'a file in the place of a folder, and a link to another folder',
+    async () => {
+      const { folder, git } = await repository();
+      rmSync(join(folder, 'sub'), { recursive: true });
+      writeFileSync(join(folder, 'sub'), 'a file');
+      const asFile = await git.uncommitted().removedPaths();
+      rmSync(join(folder, 'sub'));
+      mkdirSync(join(folder, 'other'));
+      symlinkSync('other', join(folder, 'sub'));
+      const again = dag.host().directory(folder, { noCache: true }).asGit().uncommitted();
+      return [asFile, await again.removedPaths(), await again.addedPaths()];
+    },
+    [['sub/'], ['sub/'], ['sub']],
+  ],
+  [
+    'programs that a step names as filters are not run on the host',
+    async () => {
+      const { folder } = await repository();
+      const told = join(await host({}), 'told');
+      const filter = `[filter "e"]\n\tclean = touch ${told}; cat\n\tsmudge = touch ${told}; cat\n\trequired = true\n`;
+      const worked = base()
+        .withDirectory('/r', dag.host().directory(folder))
+        .withNewFile('/filter', filter)
+        .withExec(sh('cd /r; cat /filter >>.git/config; echo "*.txt filter=e" >.gitattributes; echo new >a.txt'))
+        .directory('/r');
+      const patch = '--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-new\n+newer\n';
+      return [
+        await worked.asGit().uncommitted().modifiedPaths(),
+        await worked.withPatch(patch).file('a.txt').contents(),
+        await worked.asGit().head().tree().file('a.txt').contents(),
+        existsSync(told),
+      ];
+    },
+    [['a.txt'], 'newer\n', 'one', false],
+  ],
+  [
+    'a .git that leads out of its folder: by a link, a file, a link in it, objects of elsewhere',
+    async () => {
+      const { folder } = await repository();
+      const asked = (script: string) =>
+        errorOf(
+          base()
+            .withDirectory('/r', dag.host().directory(folder))
+            .withExec(sh(`cd /r; ${script}`))
+            .directory('/r')
+            .asGit()
+            .branches(),
+        );
+      return Promise.all(
+        [
+          `rm -r .git; ln -s ${folder}/.git .git`,
+          `rm -r .git; echo "gitdir: ${folder}/.git" >.git`,
+          `rm -r .git/refs; ln -s ${folder}/.git/refs .git/refs`,
+          `echo ${folder}/.git/objects >.git/objects/info/alternates`,
+          `echo ${folder}/.git >.git/commondir`,
+        ].map(asked),
+      );
+    },
+    Array(5).fill(refusal('the .git of this folder leads out of it')),
   ],
   [
     'a branch that is not there',
