@@ -10,6 +10,7 @@ import { createGzip } from 'node:zlib';
 import { type Descriptor, digestOfFile, type ImageConfig, MEDIA, type RunConfig } from '../../src/oci/layout.ts';
 import { readTar, type TarEntry, type TarInput, writeTar } from '../../src/oci/tar.ts';
 import { EngineError } from '../errors.ts';
+import { OPAQUE } from '../run/mounts.ts';
 import type { Session } from '../session.ts';
 import { hashedFile } from '../store/bytes.ts';
 import { type BlobName, keyOf, sha256 } from '../store/store.ts';
@@ -275,8 +276,6 @@ async function* layerEntries(session: Session, folder: string): AsyncGenerator<T
   if (code !== 0) throw new EngineError(`tar could not read a layer: ${Buffer.concat(said).toString().trim()}`);
 }
 
-const OVERLAY_OPAQUE = 'trusted.overlay.opaque';
-
 function* layerEntry(entry: TarEntry, shift: number): Generator<TarInput> {
   const path = entry.path.replace(/^\.\/?/, '');
   if (path === '') return; // the root itself is not part of a layer
@@ -303,7 +302,7 @@ function* layerEntry(entry: TarEntry, shift: number): Generator<TarInput> {
       : {}),
     ...(capability === undefined ? {} : { xattrs: new Map([['security.capability', capability]]) }),
   };
-  if (entry.type === 'directory' && entry.xattrs.get(OVERLAY_OPAQUE)?.toString() === 'y')
+  if (entry.type === 'directory' && entry.xattrs.get(OPAQUE)?.toString() === 'y')
     yield { path: `${path}/.wh..wh..opq`, type: 'file', mode: 0o600, size: 0, ...owner };
 }
 

@@ -16,11 +16,18 @@ export function hasVolatile(kernel: string): boolean {
   return major > 5 || (major === 5 && minor >= 10);
 }
 
+const isRootless = Boolean(process.env.DRYDOCK_ROOTLESS);
+
+/** What overlays note of files is in attributes that, without root, have to be a user's: else no folder of a layer below could be removed. */
+const ATTRIBUTES = isRootless ? ',userxattr' : '';
+/** The attribute of a folder that hides what layers below have in it. */
+export const OPAQUE = `${isRootless ? 'user' : 'trusted'}.overlay.opaque`;
+
 /**
- * For overlays that are written to. Without it the kernel puts all that was written on disk when one is unmounted; whether a layer has
- * got there is known by other means (store/flushes.ts).
+ * More options for overlays that are written to. If they are not volatile, the kernel puts all that was written on disk when one is unmounted;
+ * whether a layer has got there is known by other means (store/flushes.ts).
  */
-export const VOLATILE = hasVolatile(release()) ? ',volatile' : '';
+export const WRITABLE = `${ATTRIBUTES}${hasVolatile(release()) ? ',volatile' : ''}`;
 
 export class Mounts {
   readonly #links = new Map<string, string>();
@@ -58,9 +65,13 @@ export class Mounts {
   async readOnly(folders: readonly string[]): Promise<string> {
     const target = join(SESSION_FOLDER, 'v', String(this.#counter++));
     mkdirSync(target);
-    await run('mount', ['-t', 'overlay', 'overlay', '-o', `ro,lowerdir=${this.lowerdir(folders)}`, target], {
-      cwd: this.folder,
-    });
+    await run(
+      'mount',
+      ['-t', 'overlay', 'overlay', '-o', `ro,lowerdir=${this.lowerdir(folders)}${ATTRIBUTES}`, target],
+      {
+        cwd: this.folder,
+      },
+    );
     return target;
   }
 

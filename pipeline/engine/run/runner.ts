@@ -19,7 +19,7 @@ import { EnvironmentError } from '../errors.ts';
 import { cgroupOf, makeCgroup, removeAbandonedCgroups, type StepCgroup, stepId } from './cgroups.ts';
 import { Filters } from './filters.ts';
 import { type Limits, oomScore } from './limits.ts';
-import { type Mounts, SESSION_FOLDER, VOLATILE } from './mounts.ts';
+import { type Mounts, SESSION_FOLDER, WRITABLE } from './mounts.ts';
 import type { Outputs } from './outputs.ts';
 import { contentOf } from './pid-file.ts';
 import { Pipes } from './pipes.ts';
@@ -355,7 +355,7 @@ export class Runner {
     copyRootAttributes(lowers.at(-1), fs, this.#shift);
     const [upperName, workName] = [this.#mounts.short(fs), this.#mounts.short(work)];
     // Devices come from the runtime alone, in /dev: should a layer ever hold one, it is none here.
-    return `mount -t overlay overlay -o nodev,lowerdir=${this.#mounts.lowerdir(lowers)},upperdir=${upperName},workdir=${workName}${VOLATILE} ${target}`;
+    return `mount -t overlay overlay -o nodev,lowerdir=${this.#mounts.lowerdir(lowers)},upperdir=${upperName},workdir=${workName}${WRITABLE} ${target}`;
   }
 
   async #execute(place: Place, script: string, request: StepRequest): Promise<StepOutcome> {
@@ -408,12 +408,13 @@ export class Runner {
       ...runtime.exec(id, file, { pidFile }),
     ];
     const [program = '', ...words] = inCgroups(cgroup?.processes ?? [], command);
+    const over = new AbortController();
+    const begun = contentOf(pidFile, over.signal);
     const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of ['stdout', 'stderr'] as const)
       child[stream].on('data', (chunk: Buffer) => outputs.write(stream, chunk));
-    const over = new AbortController();
     const giveUp = async () => {
-      await Promise.race([contentOf(pidFile, over.signal), once(child, 'exit')]);
+      await Promise.race([begun, once(child, 'exit')]);
       await this.#signal(pidFile, 'KILL');
       child.kill('SIGKILL');
       // What it started may have them, too, until the step ends.

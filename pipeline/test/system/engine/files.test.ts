@@ -2,7 +2,7 @@
 import { readlinkSync, statSync, symlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
-import { type Directory, ExistsType } from '@dagger.io/dagger';
+import { type Directory, ExistsType, ReturnType } from '@dagger.io/dagger';
 import { sdkSession, sh, tree } from '../sdk-session.ts';
 import { errorOf, type Row, refusal, testRows } from './rows.ts';
 
@@ -638,6 +638,23 @@ const rows: Row[] = [
       return [refused, paths.map((path) => relative(out, path)), await tree(dag.host().directory(out))];
     },
     [refusal('d" is a directory; must be a file path'), ['d', 'new'], ['d/', 'd/name', 'd/x', 'new']],
+  ],
+  [
+    'a step removes a folder of a layer below, and makes it anew: what was in it stays gone, in the image too',
+    async () => {
+      const below = base().withDirectory('/d', empty('old/deep', 'old/other')).withNewFile('/e/f', '');
+      const made = below.withExec(sh('rm -r /d/old /e; mkdir /d/old; echo >/d/old/new'));
+      const again = dag.container().import_(made.asTarball());
+      const seen = sh('ls -R /d; ls /e 2>&1');
+      return [
+        await tree(made.directory('/d')),
+        (await made.withExec(seen, { expect: ReturnType.Any }).stdout()) ===
+          (await again.withExec(seen, { expect: ReturnType.Any }).stdout()),
+        await tree(again.directory('/d')),
+        await again.exists('/e'),
+      ];
+    },
+    [['old/', 'old/new'], true, ['old/', 'old/new'], false],
   ],
   [
     'what a step made of the host’s files is exported with the step’s changes only',
