@@ -123,7 +123,7 @@ describe.runIf(CHROMIUM !== undefined)('the report in Chromium (needs chromium)'
     await on('failed', 'wide', 'light', async ({ page }) => {
       await page.keyboard.press('Tab');
       await page.keyboard.press('Enter');
-      expect(page.url()).toMatch(/#stages$/);
+      await page.waitForURL(/#stages$/);
       const { y = -1 } = (await page.locator('#stages').boundingBox()) ?? {};
       expect(y).toBeGreaterThanOrEqual(0);
       expect(y).toBeLessThan(SIZES.wide.height);
