@@ -89,7 +89,7 @@ async function patchOf(session: Session, changes: ChangesetValue): Promise<FileN
     await writeHostFolder(picked(before, [...modified, ...gone].filter(isFile)), join(folder, 'a'));
     await writeHostFolder(picked(after, [...modified, ...added].filter(isFile)), join(folder, 'b'));
     const args = ['diff', '--binary', '--no-prefix', '--no-index', 'a', 'b'];
-    return fileNode((await patchTool(folder, args, Buffer.alloc(0), 1)).stdout);
+    return fileNode(await patchTool(folder, args, Buffer.alloc(0), 1));
   });
 }
 
@@ -113,13 +113,8 @@ function kept(before: DirNode, after: DirNode): DirNode {
   return { ...before, children: new Map(children) };
 }
 
-/** Runs git where no repository is. Ends with its words when it ends otherwise than well. */
-async function patchTool(
-  folder: string,
-  args: readonly string[],
-  input: Buffer,
-  otherExitCode = 0,
-): Promise<{ stdout: Buffer }> {
+/** Runs git where no repository is, and gives what it said. Fails with its words when it ends otherwise than well. */
+async function patchTool(folder: string, args: readonly string[], input: Buffer, otherExitCode = 0): Promise<Buffer> {
   const child = spawn('git', args, {
     cwd: folder,
     env: {
@@ -139,7 +134,7 @@ async function patchTool(
     once(child, 'close'),
   ]);
   if (exitCode !== 0 && exitCode !== otherExitCode) throw new EngineError(`git ${args[0]}: ${stderr.trim()}`);
-  return { stdout };
+  return stdout;
 }
 
 // ── Fields ───────────────────────────────────────────────────────────────────────────────────

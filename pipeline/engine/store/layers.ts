@@ -147,24 +147,23 @@ export class Layers {
 
   /** What a path means in a stack, symbolic links followed inside it, also in the last place unless told otherwise. */
   async locate(stack: Stack, path: string, { follow = true } = {}): Promise<Located | undefined> {
-    const direct = this.#views.has(stack.key) ? undefined : this.#fileInLayers(stack, segments(path));
+    const direct = this.#views.has(stack.key) ? undefined : this.#inLayers(stack, segments(path), 'file');
     if (direct !== undefined) return direct;
     const root = await this.view(stack);
     const real = resolveInside(root, path, follow);
     return real === undefined ? undefined : locatedAt(join(root, real));
   }
 
-  /** Whether a folder is surely there, told without mounting the stack: a layer has it, and none above says otherwise. */
-  hasFolder({ layers }: Stack, names: readonly string[]): boolean {
-    const said = layers.toReversed().map((id) => kindIn(this.store.layerPath(id), names));
-    return said.find((kind) => kind !== 'absent') === 'dir';
+  /** Whether a folder is there for certain, told without mounting the stack. */
+  hasFolder(stack: Stack, names: readonly string[]): boolean {
+    return this.#inLayers(stack, names, 'folder') !== undefined;
   }
 
   /**
-   * A plain file, found without mounting the stack. Undefined also where only the mounted stack can tell: when a link is on the
+   * A plain file or a folder, found without mounting the stack. Undefined also where only the mounted stack can tell: when a link is on the
    * way, or a layer above has a folder of that name, which may hide all that is below.
    */
-  #fileInLayers({ layers }: Stack, names: readonly string[]): Located | undefined {
+  #inLayers({ layers }: Stack, names: readonly string[], kind: 'file' | 'folder'): Located | undefined {
     for (const id of layers.toReversed()) {
       let path = this.store.layerPath(id);
       for (const [depth, name] of names.entries()) {
@@ -172,7 +171,7 @@ export class Layers {
         const stats = lstatSync(path, { throwIfNoEntry: false });
         if (stats === undefined && depth === 0) break; // this layer knows nothing of it
         const isLast = depth === names.length - 1;
-        if (isLast && stats?.isFile()) return { path, stats };
+        if (isLast && stats && (kind === 'file' ? stats.isFile() : stats.isDirectory())) return { path, stats };
         if (isLast || !stats?.isDirectory()) return undefined;
       }
     }

@@ -265,56 +265,55 @@ for (const clock of ['400', '-400', 'jumps']) {
   });
 }
 
-// Only root may mount a disk.
-test.runIf(process.getuid?.() === 0)(
-  'a full disk: one sentence, nothing half-made, and the next run with room is right',
-  async () => {
-    rmSync(join(cache, 'drydock'), { recursive: true });
-    await run('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'drydock-test', cache]);
-    const env = { DRYDOCK_STORE_BUDGET: '1GB' };
-    const full = /^the disk is full: there is no room left at \S+; make room/;
-    try {
-      await takeBundle(cache);
-      const session = await open(env);
-      const ask = await session.from(base);
-      expect(await ask(sh('echo before'))).toBe('before\n');
-      // Whatever the step makes of it: by exit code, by ignoring it, and by what it says.
-      await expect(ask(sh('head -c 40000000 /dev/zero > /big'))).rejects.toThrow(full);
-      await expect(ask(sh('head -c 40000000 /dev/zero > /big; true'))).rejects.toThrow(full);
-      await expect(ask(sh('head -c 40000000 /dev/zero'))).rejects.toThrow(full);
-      expect(await ask(sh('echo after'))).toBe('after\n');
-      await session.close();
-      expect(readdirSync(store('tmp'))).toEqual([]);
-      expect(readdirSync(store('execs')).length).toBe(2);
+/** Only root may mount a disk. */
+const testAsRoot = test.runIf(process.getuid?.() === 0);
 
-      // An image that is taken in where too little room is left.
-      rmSync(store(), { recursive: true });
-      const { bavail, bsize } = statfsSync(cache);
-      writeFileSync(join(cache, 'ballast'), Buffer.alloc(bavail * bsize - 1_000_000));
-      const poor = await open(env);
-      await expect((await poor.from(base))(sh('echo pulled'))).rejects.toThrow(full);
-      await poor.close();
-      rmSync(join(cache, 'ballast'));
-      expect(await once(sh('echo pulled'), env)).toBe('pulled\n');
-      await run('mount', ['-o', 'remount,size=64m', cache]);
-      expect(await once(sh('head -c 40000000 /dev/zero > /big; wc -c < /big'), env)).toBe('40000000\n');
+testAsRoot('a full disk: one sentence, nothing half-made, and the next run with room is right', async () => {
+  rmSync(join(cache, 'drydock'), { recursive: true });
+  await run('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'drydock-test', cache]);
+  const env = { DRYDOCK_STORE_BUDGET: '1GB' };
+  const full = /^the disk is full: there is no room left at \S+; make room/;
+  try {
+    await takeBundle(cache);
+    const session = await open(env);
+    const ask = await session.from(base);
+    expect(await ask(sh('echo before'))).toBe('before\n');
+    // Whatever the step makes of it: by exit code, by ignoring it, and by what it says.
+    await expect(ask(sh('head -c 40000000 /dev/zero > /big'))).rejects.toThrow(full);
+    await expect(ask(sh('head -c 40000000 /dev/zero > /big; true'))).rejects.toThrow(full);
+    await expect(ask(sh('head -c 40000000 /dev/zero'))).rejects.toThrow(full);
+    expect(await ask(sh('echo after'))).toBe('after\n');
+    await session.close();
+    expect(readdirSync(store('tmp'))).toEqual([]);
+    expect(readdirSync(store('execs')).length).toBe(2);
 
-      // Not even room for a session.
-      writeFileSync(join(cache, 'ballast'), Buffer.alloc(1));
-      await run('sh', ['-c', `head -c 100000000 /dev/zero > ${cache}/ballast`]).catch(() => {});
-      const refused = await engine(['session'], env);
-      expect([refused.code, refused.stderr]).toEqual([
-        3,
-        expect.stringMatching(/^error: the disk is full: .*\nhint: .*\n$/),
-      ]);
-      expect((await engine(['gc', '--all'], env)).code).toBe(0);
-      expect(await once(sh('echo right'), env)).toBe('right\n');
-    } finally {
-      await Promise.all(opened.splice(0).map((session) => session.kill()));
-      await run('umount', [cache]);
-    }
-  },
-);
+    // An image that is taken in where too little room is left.
+    rmSync(store(), { recursive: true });
+    const { bavail, bsize } = statfsSync(cache);
+    writeFileSync(join(cache, 'ballast'), Buffer.alloc(bavail * bsize - 1_000_000));
+    const poor = await open(env);
+    await expect((await poor.from(base))(sh('echo pulled'))).rejects.toThrow(full);
+    await poor.close();
+    rmSync(join(cache, 'ballast'));
+    expect(await once(sh('echo pulled'), env)).toBe('pulled\n');
+    await run('mount', ['-o', 'remount,size=64m', cache]);
+    expect(await once(sh('head -c 40000000 /dev/zero > /big; wc -c < /big'), env)).toBe('40000000\n');
+
+    // Not even room for a session.
+    writeFileSync(join(cache, 'ballast'), Buffer.alloc(1));
+    await run('sh', ['-c', `head -c 100000000 /dev/zero > ${cache}/ballast`]).catch(() => {});
+    const refused = await engine(['session'], env);
+    expect([refused.code, refused.stderr]).toEqual([
+      3,
+      expect.stringMatching(/^error: the disk is full: .*\nhint: .*\n$/),
+    ]);
+    expect((await engine(['gc', '--all'], env)).code).toBe(0);
+    expect(await once(sh('echo right'), env)).toBe('right\n');
+  } finally {
+    await Promise.all(opened.splice(0).map((session) => session.kill()));
+    await run('umount', [cache]);
+  }
+});
 
 test('a store of another format or with a damaged stamp is left alone, and gc --all makes the way free', async () => {
   await once(STEP);

@@ -151,6 +151,18 @@ const rows: Row[] = [
     '0\n1000\n1000\n1000\n',
   ],
   [
+    'a working directory that a step took away, with the folder that it was in, is its user’s',
+    () =>
+      base()
+        .withNewFile('/w/d/old', '')
+        .withExec(sh('rm -r /w; mkdir /w'))
+        .withUser('app')
+        .withWorkdir('/w/d')
+        .withExec(sh('touch f; ls; stat -c %U .'))
+        .stdout(),
+    'f\napp\n',
+  ],
+  [
     'variables in arguments, as a shell of Go has them',
     () =>
       base()
