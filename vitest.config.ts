@@ -20,7 +20,6 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['pipeline/test/system/**/*.test.ts'],
-          globalSetup: 'pipeline/test/system/setup.ts',
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,

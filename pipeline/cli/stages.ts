@@ -66,7 +66,6 @@ export async function runStages(
         ...options,
         root,
         interrupted: terminal.interrupted,
-        canAsk: terminal.canAsk,
         say: (text) => renderer.listener({ kind: 'note', text }),
         onEngine: (chosen) => {
           engine = chosen;

@@ -5,7 +5,6 @@ import type { Screen } from './render.ts';
 export type Terminal = {
   out: Screen;
   err: Screen;
-  canAsk: boolean;
   /** Rejects at the first Ctrl-C. */
   interrupted: Promise<never>;
 };
@@ -31,7 +30,6 @@ export function openTerminal(env: NodeJS.ProcessEnv = process.env): Terminal {
   return {
     out: screenOf(process.stdout, env),
     err: screenOf(process.stderr, env),
-    canAsk: Boolean(process.stdin.isTTY && process.stderr.isTTY),
     interrupted,
   };
 }

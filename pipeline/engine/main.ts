@@ -9,6 +9,7 @@ import { measureUsage, renderUsage } from './commands/du.ts';
 import { gc } from './commands/gc.ts';
 import { probe } from './commands/probe.ts';
 import { sweep } from './commands/sweep.ts';
+import { describeTools, provideTools } from './commands/tools.ts';
 import { USAGE } from './commands/usage.ts';
 import { EngineError, EnvironmentError, UsageError } from './errors.ts';
 import { limitsOf, machineLimits } from './run/limits.ts';
@@ -17,7 +18,7 @@ import { isRoot, Session, type SessionOptions } from './session.ts';
 import { UMASK } from './store/bytes.ts';
 import { DiskFullError, diskFullError } from './store/disk.ts';
 import { FORMAT } from './store/format.ts';
-import { budgetFor, cacheFolder, storeFolder } from './store/store.ts';
+import { budgetFor, cacheFolder, packageFolder, storeFolder } from './store/store.ts';
 
 const SERVICE_READY_SECONDS = 60;
 
@@ -41,6 +42,18 @@ async function main(args: string[]): Promise<number> {
       return 0;
     case 'probe':
       say(`${JSON.stringify(await probe(optionsFrom(process.env, '.')))}\n`);
+      return 0;
+    case 'tools':
+      say(`${describeTools(process.env.DRYDOCK_TOOLS)}\n`);
+      return 0;
+    case 'fetch-tools':
+      await provideTools({
+        folder: command.folder,
+        packages: packageFolder(),
+        offline: process.env.DRYDOCK_OFFLINE === '1',
+        isRoot: isRoot(),
+        log: (line) => void process.stderr.write(`${line}\n`),
+      });
       return 0;
     case 'help':
       say(USAGE);

@@ -2,7 +2,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Credentials } from '../src/oci/registry.ts';
 import { EngineError } from './errors.ts';
 import { type Limits, unlimited } from './run/limits.ts';
@@ -13,7 +13,7 @@ import { Scrubber } from './run/scrubber.ts';
 import { Services } from './run/services.ts';
 import { HostFiles } from './store/host.ts';
 import { Layers } from './store/layers.ts';
-import { cacheFolder, Store, storeFolder } from './store/store.ts';
+import { Store, storeFolder } from './store/store.ts';
 import { Volumes } from './store/volumes.ts';
 import type { Value } from './values.ts';
 
@@ -107,8 +107,8 @@ export class Session {
     const free = unlimited(options.limits);
     if (free.length > 0)
       process.stderr.write(`note: ${free.join(' and ')} of a step cannot be limited here: ${whyUnlimited()}\n`);
+    const mounts = await Mounts.start(process.env.DRYDOCK_TOOLS);
     const store = new Store(storeFolder(), { budget: options.budget });
-    const mounts = await Mounts.start();
     const runner = await Runner.start(mounts, shift, options.limits);
     return new Session(options, store, mounts, runner, new Network(options, runner.enter), shift);
   }
@@ -131,11 +131,6 @@ export class Session {
   /** A path of the host as its user writes it: from the working directory, or from home. */
   hostPath(path: string): string {
     return resolve(this.options.workdir, path.replace(/^~(?=\/|$)/, homedir()));
-  }
-
-  /** Where packages for assembled images are kept. */
-  get packageCache(): string {
-    return join(cacheFolder(), 'packages');
   }
 
   readonly log = (line: string): void => {

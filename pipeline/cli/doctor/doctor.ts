@@ -12,7 +12,7 @@ const SCHEMA_VERSION = 1;
 /** Exit code 0 if the pipeline can run, 3 if it can't. */
 export async function doctor({ options }: DoctorInvocation, root: string, terminal: Terminal): Promise<number> {
   const { engine, offline: isOffline, mirrors } = options;
-  const question = { root, output: resolve('out'), engine, isOffline, mirrors, canAsk: terminal.canAsk };
+  const question = { root, output: resolve('out'), engine, isOffline, mirrors };
   const gathering = gatherFacts({ ...question, env: process.env });
   const rows = examine(await Promise.race([gathering, terminal.interrupted]));
   const isWell = canRun(rows);

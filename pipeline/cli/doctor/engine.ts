@@ -16,24 +16,8 @@ export function lookAtEngine({ engines }: Facts): Finding {
 export function lookAtPrograms(facts: Facts): Finding {
   return ofEmbedded(facts, () => {
     const { programs } = facts;
-    if (programs === null || programs.kind === 'nothing') return { status: 'ok', found: 'all are there' };
-    if (programs.kind === 'refuse')
-      return { status: 'blocked', found: programs.error.message, mend: programs.error.hint };
-    const found = `${programs.packages.join(', ')} missing; a run ${programs.kind === 'ask' ? 'asks whether to install' : 'installs'} them`;
-    return { status: 'warning', found, mend: programs.command.join(' ') };
-  });
-}
-
-export function lookAtRuntime(facts: Facts): Finding {
-  return ofEmbedded(facts, () => {
-    const { programs, runtime } = facts;
-    if (runtime !== null) return { status: 'ok', found: runtime };
-    if (programs !== null && programs.kind !== 'nothing') return NOT_YET;
-    return {
-      status: 'blocked',
-      found: 'neither `crun --version` nor `runc --version` gives an answer',
-      mend: 'run it by hand, and see what it says',
-    };
+    if (!isFault(programs)) return { status: 'ok', found: programs ?? '' };
+    return { status: 'blocked', found: programs.message, ...mended(programs.hint) };
   });
 }
 

@@ -8,6 +8,7 @@ import { formatReference, parseReference, type Reference, RegistryClient } from 
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { diskFullError } from '../store/disk.ts';
+import { packageFolder } from '../store/store.ts';
 import type { ContainerState } from '../values.ts';
 import { assembleImage, hasRecipe, isCurrent } from './assembled/index.ts';
 import { type ImageRecord, imageState, isComplete, keepImage } from './import.ts';
@@ -133,7 +134,7 @@ async function assembled(session: Session, pin: string, platform: string): Promi
   try {
     await assembleImage(pin, platform, {
       destination: layout,
-      cache: session.packageCache,
+      cache: packageFolder(),
       offline: session.options.offline,
       log: session.log,
     });

@@ -47,6 +47,9 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'drydock');
 }
 
+/** Where packages are kept, by their hash. */
+export const packageFolder = (): string => join(cacheFolder(), 'packages');
+
 export const storeFolder = (env?: NodeJS.ProcessEnv): string => join(cacheFolder(env), `store-v${FORMAT}`);
 
 /** The mark of a layer: when it was made, and of which command's result it is a part. */

@@ -40,7 +40,7 @@ export async function assembleStandIn(recipe: Recipe, platform: string, options:
   const { destination, cache, offline, log = () => {}, registries = hostRegistries() } = options;
   const lock = platformLock(recipe, platform);
   const stopwatch = startStopwatch();
-  const wanted = wantedOf(lock);
+  const wanted = wantedOf(lock, recipe.lock.madeFrom);
   const packages = await fetchAll(wanted, { cache, offline, registries, log });
   log(`${recipe.reference}: ${wanted.size} packages at hand after ${stopwatch()} s`);
 

@@ -2,7 +2,6 @@
 import { EngineError } from '../../errors.ts';
 
 export type AssembleErrorCode =
-  | 'NO_REGISTRY' // nothing on this machine says where packages come from
   | 'NO_RECIPE'
   | 'NO_RECIPE_FOR_PLATFORM'
   | 'OFFLINE_MISSING' // packages that are not in the cache, and the network may not be used

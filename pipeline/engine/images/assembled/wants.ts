@@ -114,6 +114,25 @@ export const WANTS = {
     npm: [],
     pypi: [],
   },
+  // What the engine itself runs, on machines that have none of it, or another version (tools/).
+  'engine-tools': {
+    debian: {
+      suite: 'trixie',
+      essential: false,
+      packages: [
+        ...['crun', 'tini', 'passt', 'nftables', 'iproute2', 'util-linux', 'mount', 'proot'],
+        // The libraries that these programs name, and the ones that those do: a test follows them.
+        ...['libc6', 'libcap2', 'libcap-ng0', 'libseccomp2', 'libsystemd0', 'libyajl2', 'libselinux1', 'libpcre2-8-0'],
+        ...['libmount1', 'libblkid1', 'libbpf1', 'libelf1t64', 'zlib1g', 'libzstd1', 'libmnl0', 'libtalloc2'],
+        ...['libnftables1', 'libnftnl11', 'libgmp10', 'libjansson4', 'libxtables12'],
+        ...['libedit2', 'libbsd0', 'libmd0', 'libtinfo6'],
+      ],
+      dependencies: false,
+      without: {},
+    },
+    npm: [],
+    pypi: [],
+  },
   'cosign-debian13': {
     debian: { ...CERTIFICATES, packages: ['base-files', 'ca-certificates', 'libc6', 'cosign'] },
     npm: [],

@@ -1,0 +1,72 @@
+// The engine's own tools, fetched as a session does it, and run where there is no other file: whatever libraries a machine has, these need none of them.
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, expect, test } from 'vitest';
+import { packageFolder } from '../../../engine/store/store.ts';
+import { installTools, TOOLS } from '../../../engine/tools/install.ts';
+import { temporaryFolder } from '../support.ts';
+
+const run = promisify(execFile);
+const isRoot = process.getuid?.() === 0;
+const folders: Record<string, string> = {};
+
+const install = async (arch: 'x64' | 'arm64') => {
+  const folder = join(await temporaryFolder('tools'), arch);
+  await installTools({ folder, arch, packages: packageFolder(), offline: false, log: () => {} });
+  return folder;
+};
+
+beforeAll(async () => {
+  for (const arch of ['x64', 'arm64'] as const) folders[arch] = await install(arch);
+});
+
+const other = (arch: string) => (arch === 'x64' ? 'arm64' : 'x64');
+
+test('both processors have all of them', () => {
+  for (const arch of ['x64', 'arm64']) {
+    const has = readdirSync(join(folders[arch] ?? '', 'bin')).sort();
+    const wanted = [...TOOLS].filter((name) => arch === 'x64' || !name.endsWith('.avx2')).sort();
+    expect(has).toEqual(wanted);
+  }
+});
+
+const VERSION: Readonly<Record<string, string[]>> = { ip: ['-V'], nft: ['--version'] };
+
+for (const name of TOOLS) {
+  test(`${name} runs in a folder that holds nothing but the tools`, async () => {
+    const root = await temporaryFolder('empty-root');
+    mkdirSync(join(root, 'dev', 'shm'), { recursive: true });
+    cpSync(folders[process.arch] ?? '', join(root, 'dev', 'shm', 't'), { recursive: true, verbatimSymlinks: true });
+    mkdirSync(join(root, 'proc')); // some look up there what they are
+    const own = ['--mount', '--pid', '--fork', `--mount-proc=${join(root, 'proc')}`];
+    const namespaces = isRoot ? own : ['--user', '--map-root-user', ...own];
+    const command = [`/dev/shm/t/bin/${name}`, ...(VERSION[name] ?? ['--version'])];
+    const { stdout, stderr } = await run('unshare', [...namespaces, 'chroot', root, ...command]);
+    expect(stdout + stderr).toMatch(/\d/);
+  });
+}
+
+test('of the other processor, each names a loader and libraries that are there', () => {
+  const folder = folders[other(process.arch)] ?? '';
+  const libraries = new Set(readdirSync(join(folder, 'lib')));
+  for (const kind of ['bin', 'lib']) {
+    for (const name of readdirSync(join(folder, kind))) {
+      const words = readFileSync(join(folder, kind, name))
+        .toString('latin1')
+        .split('\0');
+      const isStatic = kind === 'lib' || name === 'tini-static';
+      expect([name, isStatic || words.some((word) => word.endsWith('/dev/shm/t/lib/ld.so'))]).toEqual([name, true]);
+      const wanted = words.filter((word) => /^lib[\w+-]+\.so\.\d+$/.test(word));
+      expect([name, wanted.filter((library) => !libraries.has(library))]).toEqual([name, []]);
+    }
+  }
+});
+
+test('a machine without a network, and without the packages, says which are missing', async () => {
+  const packages = await temporaryFolder('no-packages');
+  const installing = installTools({ folder: join(packages, 'tools'), packages, offline: true, log: () => {} });
+  await expect(installing).rejects.toThrow(/33 packages are not in the cache, and the network is off: crun 1\.21/);
+  expect(readdirSync(packages)).toEqual([]);
+});
