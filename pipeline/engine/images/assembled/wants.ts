@@ -122,7 +122,17 @@ export const WANTS = {
       packages: [
         ...['crun', 'tini', 'passt', 'nftables', 'iproute2', 'util-linux', 'mount', 'proot'],
         // The libraries that these programs name, and the ones that those do: a test follows them.
-        ...['libc6', 'libcap2', 'libcap-ng0', 'libseccomp2', 'libsystemd0', 'libyajl2', 'libselinux1', 'libpcre2-8-0'],
+        ...[
+          'libc6',
+          'libgcc-s1',
+          'libcap2',
+          'libcap-ng0',
+          'libseccomp2',
+          'libsystemd0',
+          'libyajl2',
+          'libselinux1',
+          'libpcre2-8-0',
+        ],
         ...['libmount1', 'libblkid1', 'libbpf1', 'libelf1t64', 'zlib1g', 'libzstd1', 'libmnl0', 'libtalloc2'],
         ...['libnftables1', 'libnftnl11', 'libgmp10', 'libjansson4', 'libxtables12'],
         ...['libedit2', 'libbsd0', 'libmd0', 'libtinfo6'],
