@@ -53,7 +53,10 @@ async function onEmbedded<T>(
     root,
     offline,
     mirrors,
-    onLine: verbose ? (line) => say(`engine: ${line}`) : undefined,
+    onLine: (line) => {
+      if (verbose) say(`engine: ${line}`);
+      else if (line.startsWith('warning: ')) say(line);
+    },
   });
   let session: EngineSession | undefined;
   try {
