@@ -64,7 +64,7 @@ const serviceAddress = (index: number) => `10.87.${128 + (index >> 8)}.${index &
  */
 const LIKE_ROOT = `cd /proc/sys/net/ipv4
 echo 0 > ip_unprivileged_port_start
-{ echo 0 2147483647 || echo 0 65535; } > ping_group_range`;
+{ echo 0 2147483647 || echo 0 65535 || echo 0 0; } 2>/dev/null > ping_group_range`;
 
 export class Network {
   readonly names = new Names();
@@ -209,13 +209,17 @@ async function unmount(...paths: string[]): Promise<void> {
 }
 
 function unavailable(said: Buffer[]): EnvironmentError {
-  const text = Buffer.concat(said).toString().trim();
-  const [, hint = 'install passt, or run with --offline'] = WAYS_OUT.find(([reason]) => reason.test(text)) ?? [];
-  return new EnvironmentError(`steps have no network: pasta says ${text.split('\n').at(-1) ?? 'nothing'}`, hint);
+  const lines = Buffer.concat(said).toString().trim().split('\n');
+  for (const [reason, hint] of WAYS_OUT) {
+    const line = lines.find((one) => reason.test(one));
+    if (line !== undefined) return new EnvironmentError(`steps have no network: pasta says ${line}`, hint);
+  }
+  return new EnvironmentError(`steps have no network: pasta says ${lines.at(-1)}`, 'run with --offline');
 }
 
 const WAYS_OUT: readonly (readonly [RegExp, string])[] = [
-  [/tun socket/, 'let users open it: sudo chmod 0666 /dev/net/tun'],
+  [/\/dev\/net\/tun: No such/, 'have the kernel make it: sudo modprobe tun'],
+  [/tun socket|\/dev\/net\/tun/, 'let users open it: sudo chmod 0666 /dev/net/tun'],
   [/interface/, 'connect this machine to a network, or run with --offline'],
 ];
 

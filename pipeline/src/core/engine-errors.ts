@@ -36,7 +36,8 @@ const READINGS: readonly Reading[] = [
 export function readEngineError(message: string, hint: string | undefined, cause: unknown): PipelineError {
   const whole = firstLine(message.replace(/ \[traceparent:.*/s, ''));
   const sentence = hint !== undefined && whole.endsWith(`; ${hint}`) ? whole.slice(0, -hint.length - 2) : whole;
-  const reading = READINGS.find(({ when }) => when.test(message));
+  // Not in the hint, which may name what it is about: `run with --offline`.
+  const reading = READINGS.find(({ when }) => when.test(sentence));
   if (reading !== undefined) return new PipelineError(reading.code, sentence, reading.hint, { cause });
   const way = hint ?? 'run again with --verbose to see what it says';
   return new PipelineError('ENGINE_FAILED', `the engine failed: ${sentence}`, way, { cause });
