@@ -11,7 +11,7 @@ import { WANTS, type Wants } from './wants.ts';
 
 const ARCHITECTURES = { amd64: 'x64', arm64: 'arm64' } as const;
 
-async function makeLock(recipe: string, wants: Wants, registries: Registries): Promise<Lock> {
+export async function makeLock(recipe: string, wants: Wants, registries: Registries): Promise<Lock> {
   const lock: Lock = { recipe, madeFrom: {}, platforms: {} };
   for (const [architecture, cpu] of Object.entries(ARCHITECTURES)) {
     const index = await readSuite(wants.debian.suite, architecture, registries);

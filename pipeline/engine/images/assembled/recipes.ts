@@ -18,7 +18,7 @@ const utc: steps.Step[] = [
 ];
 
 /** What the maintainer scripts of Debian's essential packages do to a fresh root. */
-const essentialSetup: steps.Step[] = [
+export const essentialSetup: steps.Step[] = [
   steps.link('var/run', '/run'),
   steps.folder('run/lock', { mode: 0o1777 }),
   steps.link('var/lock', '/run/lock'),
@@ -34,6 +34,12 @@ const essentialSetup: steps.Step[] = [
   ...alternative('usr/sbin/rmt', '/usr/sbin/rmt-tar'),
   steps.write('var/lib/dpkg/info/format', '1\n'),
   steps.write('var/lib/dpkg/available', ''),
+];
+
+export const npmSetup: steps.Step[] = [
+  steps.unpackNpm('npm', { './': `${NPM}/` }, /^(docs|man)\//),
+  steps.link('usr/local/bin/npm', '../lib/node_modules/npm/bin/npm-cli.js'),
+  steps.link('usr/local/bin/npx', '../lib/node_modules/npm/bin/npx-cli.js'),
 ];
 
 /** As update-alternatives links them. */
@@ -92,11 +98,7 @@ export const RECIPES: readonly Recipe[] = [
       },
       {
         title: 'npm',
-        steps: [
-          steps.unpackNpm('npm', { './': `${NPM}/` }, /^(docs|man)\//),
-          steps.link('usr/local/bin/npm', '../lib/node_modules/npm/bin/npm-cli.js'),
-          steps.link('usr/local/bin/npx', '../lib/node_modules/npm/bin/npx-cli.js'),
-        ],
+        steps: npmSetup,
       },
     ],
     config: { Env: [PATH, 'NODE_VERSION=24.21.0'], Cmd: ['node'] },

@@ -1,0 +1,43 @@
+// The README's first command where nothing else is: whatever a machine lacks, the engine brings, and nobody is asked for anything.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { $ } from 'zx';
+import { resultOf, temporaryFolder, wholeCopyOfRepository } from '../support.ts';
+import { leftovers, makeBareRoot, USERS } from './root.ts';
+import { SUITES } from './wants.ts';
+
+const isRoot = process.getuid?.() === 0;
+/** Udev lets all users open it; where that does not run, an ordinary user is told the command, which a test may not give. */
+const canUseTun = existsSync('/dev/net/tun');
+
+let checkout: string;
+beforeAll(async () => {
+  if (!isRoot) return;
+  checkout = join(await temporaryFolder('clone'), 'drydock');
+  await $`git clone --quiet ${await wholeCopyOfRepository('bare')} ${checkout}`;
+});
+
+describe.skipIf(!isRoot || !canUseTun)('on a bare machine (needs root, to make one)', () => {
+  for (const suite of SUITES) {
+    for (const user of USERS) {
+      test(`${suite}, ${user}: npm ci, and the pipeline`, { timeout: 900_000 }, async () => {
+        const before = leftovers();
+        const { run, checkout: there } = await makeBareRoot(suite, user, checkout);
+        // The first is the README's; the others need less time to show that another machine is as good.
+        const asked = suite === 'bookworm' && user === 'someone' ? 'ci' : 'build';
+        const { exitCode, output } = await run(`npm ci && npx tsx pipeline/ci.ts ${asked}`);
+        expect([exitCode, output]).toEqual([0, expect.stringContaining('engine: embedded')]);
+        const result = resultOf({ output: join(there, 'out') });
+        expect(result.stages.filter(({ status }) => status === 'failed')).toEqual([]);
+        const digest = readFileSync(join(there, 'out', 'exit-code'), 'utf8').trim();
+        expect(digest).toBe('0');
+        digests.add(result.image?.digest ?? `none on ${suite} by ${user}`);
+        expect(leftovers()).toEqual(before);
+      });
+    }
+  }
+
+  const digests = new Set<string>();
+  test('all made the same image', () => expect([...digests]).toEqual([expect.stringMatching(/^sha256:/)]));
+});
