@@ -25,12 +25,18 @@ export function lookAtIds(facts: Facts): Finding {
   return ofEmbedded(facts, () => {
     const { ids, user } = facts;
     if (ids === null) return { status: 'unasked', found: 'root needs none' };
-    const { users, groups } = ids;
-    if (users >= IDS && groups >= IDS) return { status: 'ok', found: `${users} for users, ${groups} for groups` };
+    const { users, groups, hasMapper } = ids;
+    const isEnough = users >= IDS && groups >= IDS;
+    if (isEnough && hasMapper) return { status: 'ok', found: `${users} for users, ${groups} for groups` };
+    const found = isEnough
+      ? 'newuidmap and newgidmap are missing, which map them'
+      : `${user} has ${users} for users and ${groups} for groups, ${IDS} of each are needed`;
     return {
-      status: 'blocked',
-      found: `${user} has ${users} for users and ${groups} for groups, ${IDS} of each are needed`,
-      mend: `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${user}`,
+      status: 'warning',
+      found: `${found}: all users of a step are its root, and own all files`,
+      mend: isEnough
+        ? 'install uidmap (Debian, Ubuntu) or shadow-utils'
+        : `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${user}`,
     };
   });
 }

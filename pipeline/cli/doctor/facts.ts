@@ -33,7 +33,7 @@ export type Facts = {
   /** Whose programs run steps, with the runtime's version; or why there are none. */
   programs: string | Fault | null;
   /** How many subordinate ids the user has; null for root, who needs none. */
-  ids: { users: number; groups: number } | null;
+  ids: { users: number; groups: number; hasMapper: boolean } | null;
   /** What the kernel says of itself; null where it is no Linux. */
   features: Features | null;
   /** Null where it was not tried, because programs are missing. */

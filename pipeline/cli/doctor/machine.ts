@@ -45,7 +45,7 @@ export async function gatherFacts(question: Question): Promise<Facts> {
     engines,
     ...embedded,
     features: readFeatures('/proc'),
-    ids: isRoot ? null : countIds(user),
+    ids: isRoot ? null : await countIds(user),
     images,
     packages: isOffline ? [] : await askPlaces(places),
     proxies: readProxies(env),

@@ -95,27 +95,35 @@ const cases: Case[] = [
 
   [
     'no subordinate ids',
-    { isRoot: false, ids: { users: 0, groups: 65_536 } },
+    { isRoot: false, ids: { users: 0, groups: 65_536, hasMapper: true } },
     'ids',
-    'blocked',
+    'warning',
     /ada has 0 for users and 65536/,
     /usermod --add-subuids .* ada$/,
   ],
   [
     'too few of them',
-    { isRoot: false, ids: { users: 65_536, groups: 1000 } },
+    { isRoot: false, ids: { users: 65_536, groups: 1000, hasMapper: true } },
     'ids',
-    'blocked',
+    'warning',
     /1000 for groups/,
     /add-subgids/,
   ],
   [
     'enough of them',
-    { isRoot: false, ids: { users: 65_536, groups: 100_000 } },
+    { isRoot: false, ids: { users: 65_536, groups: 100_000, hasMapper: true } },
     'ids',
     'ok',
     /^65536 for users, 100000/,
     null,
+  ],
+  [
+    'enough of them, and nothing that maps them',
+    { isRoot: false, ids: { users: 65_536, groups: 65_536, hasMapper: false } },
+    'ids',
+    'warning',
+    /newuidmap and newgidmap are missing, .* all users of a step are its root/,
+    /uidmap/,
   ],
 
   [
