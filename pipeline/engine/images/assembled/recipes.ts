@@ -85,6 +85,8 @@ export const RECIPES: readonly Recipe[] = [
           ...essentialSetup,
           ...utc,
           steps.certificateBundle,
+          // Without openssl it fails. Where it is not there, an engine puts further certificates into the bundle itself.
+          steps.remove('usr/sbin/update-ca-certificates'),
           steps.accounts([{ name: 'node', uid: 1000, home: '/home/node', shell: '/bin/bash' }]),
         ],
       },
