@@ -21,7 +21,7 @@ export async function resolveImage(session: Session, address: string, platform: 
   const key = `${encodeURIComponent(formatReference(reference))}-${platform.replaceAll('/', '-')}`;
   const find = () =>
     session.once(`image ${key}`, async () => {
-      const known = await fromStore(session, key, reference);
+      const known = await fromStore(session, key, reference, platform);
       if (known !== undefined) return known;
       const found =
         (await fromFolder(session, reference, platform)) ?? (await fromRegistry(session, reference, platform));
@@ -41,17 +41,23 @@ function parse(address: string): Reference {
   }
 }
 
-async function fromStore(session: Session, key: string, reference: Reference): Promise<ImageRecord | undefined> {
+async function fromStore(
+  session: Session,
+  key: string,
+  reference: Reference,
+  platform: string,
+): Promise<ImageRecord | undefined> {
   const known = session.store.record<ImageRecord>('images', key);
   if (known === undefined || !(await isComplete(session, known))) return undefined;
-  return known.standIn === undefined || session.options.offline || serves(known, reference) ? known : undefined;
+  const { standIn } = known;
+  return standIn === undefined || session.options.offline || serves(known, reference, platform) ? known : undefined;
 }
 
 /** Made not long ago, and from the recipe as it is now. */
-function serves({ importedAt, config }: ImageRecord, { digest = '' }: Reference): boolean {
+function serves({ importedAt, top }: ImageRecord, { digest = '' }: Reference, platform: string): boolean {
   // One from the future was made by a clock that was wrong: how old it is nobody knows.
   const age = Date.now() - importedAt;
-  return age >= 0 && age < STAND_IN_MS && isCurrent(digest, config.config?.Labels ?? {});
+  return age >= 0 && age < STAND_IN_MS && isCurrent(digest, platform, top.digest);
 }
 
 /** `--images`: a folder with an archive for each pin. */

@@ -15,9 +15,6 @@ import { hostRegistries, type Registries } from './registries.ts';
 import type { Parts } from './steps.ts';
 import { FileTree } from './tree.ts';
 
-/** Beside the label that says what a stand-in is made of: the hash of the lock it was made from. */
-export const STAND_IN_LOCK_LABEL = `${STAND_IN_LABEL}.lock`;
-
 export type AssembleOptions = {
   /** The folder to make. If it is there already, it must hold the same image. */
   destination: string;
@@ -132,7 +129,7 @@ async function writeImage(
     created,
     architecture,
     os,
-    config: { ...recipe.config, Labels: { [STAND_IN_LABEL]: label, [STAND_IN_LOCK_LABEL]: lockDigest(recipe) } },
+    config: { ...recipe.config, Labels: { [STAND_IN_LABEL]: label } },
     rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) },
     history: recipe.layers.map(({ title }) => ({ created, created_by: `drydock: ${title}` })),
   };
@@ -147,11 +144,6 @@ async function writeImage(
   await writeFile(join(layout, 'index.json'), JSON.stringify(index));
   await writeFile(join(layout, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
   return descriptor;
-}
-
-/** Hash of what the lock says, whatever the layout of its file. */
-export function lockDigest(recipe: Recipe): string {
-  return digestOf(JSON.stringify(recipe.lock));
 }
 
 async function writeJson(layout: string, value: object, mediaType: string): Promise<Descriptor> {

@@ -78,9 +78,8 @@ test('the layout is sound, labelled, and holds what the packages bring', async (
   expect(images).toMatchObject([{ platform: 'linux/amd64', digest: manifestDigest, standIn: label }]);
 
   const source = await openLayout(join(folder, 'image'));
-  const { layers, config } = await readBase(source, recipe.digest, 'linux/amd64');
+  const { layers } = await readBase(source, recipe.digest, 'linux/amd64');
   await source.close();
-  expect(config.config?.Labels?.['dev.drydock.stand-in.lock']).toMatch(/^sha256:[0-9a-f]{64}$/);
   const listed = await Promise.all(
     layers.map(async ({ digest }) => {
       const lines: string[] = [];
