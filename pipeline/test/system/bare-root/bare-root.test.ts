@@ -1,5 +1,5 @@
 // The README's first command where nothing else is: whatever a machine lacks, the engine brings, and nobody is asked for anything.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { $ } from 'zx';
@@ -22,18 +22,16 @@ describe.skipIf(!isRoot || !canUseTun)('on a bare machine (needs root, to make o
   for (const suite of SUITES) {
     for (const user of USERS) {
       test(`${suite}, ${user}: npm ci, and the pipeline`, { timeout: 900_000 }, async () => {
-        const before = leftovers();
         const { run, checkout: there } = await makeBareRoot(suite, user, checkout);
         // The first is the README's; the others need less time to show that another machine is as good.
         const asked = suite === 'bookworm' && user === 'someone' ? 'ci' : 'build';
         const { exitCode, output } = await run(`npm ci && npx tsx pipeline/ci.ts ${asked}`);
-        expect([exitCode, output]).toEqual([0, expect.stringContaining('engine: embedded')]);
+        expect(exitCode, output).toBe(0);
+        expect(output).toContain('engine: embedded');
         const result = resultOf({ output: join(there, 'out') });
         expect(result.stages.filter(({ status }) => status === 'failed')).toEqual([]);
-        const digest = readFileSync(join(there, 'out', 'exit-code'), 'utf8').trim();
-        expect(digest).toBe('0');
         digests.add(result.image?.digest ?? `none on ${suite} by ${user}`);
-        expect(leftovers()).toEqual(before);
+        expect(leftovers()).toEqual([]);
       });
     }
   }

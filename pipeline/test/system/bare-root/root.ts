@@ -1,5 +1,4 @@
 // A machine as a newcomer has it: Debian's essential packages, Node, git and certificates, an ordinary user without sudo; no terminal, no CI variable.
-import { execFileSync } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +15,8 @@ import type { Suite } from './wants.ts';
 export const USERS = ['root', 'someone'] as const;
 type User = (typeof USERS)[number];
 
+const LABEL = 'bare-machine';
+const PREFIX = `drydock-${LABEL}-`;
 const ID = 1000;
 const homeOf = (user: User) => (user === 'root' ? 'root' : `home/${user}`);
 
@@ -27,7 +28,7 @@ export type BareRoot = {
 };
 
 export async function makeBareRoot(suite: Suite, user: User, checkout: string): Promise<BareRoot> {
-  const folder = await temporaryFolder(`bare-${suite}`);
+  const folder = await temporaryFolder(`${LABEL}-${suite}`);
   const [root, layout, tools] = [join(folder, 'root'), join(folder, 'layout'), join(folder, 'tools')];
   const packages = { packages: packageFolder(), cache: packageFolder(), offline: false, log: () => {} };
   await assembleStandIn(recipeOf(suite), `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`, {
@@ -107,17 +108,18 @@ function bringConnections(root: string, home: string): void {
   if (existsSync(join(homedir(), '.npmrc'))) copyFileSync(join(homedir(), '.npmrc'), join(root, home, '.npmrc'));
 }
 
-/** Everything that a command may leave behind on the machine, to be compared. */
+/** Mounts and processes of such machines that are still there. */
 export const leftovers = (): string[] => [
-  ...readFileSync('/proc/self/mounts', 'utf8').split('\n'),
-  ...execFileSync('ls', ['/sys/class/net'], { encoding: 'utf8' }).split('\n'),
-  ...readdirSync('/proc').filter((name) => /^\d+$/.test(name) && isOurs(name)),
+  ...readFileSync('/proc/self/mounts', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(PREFIX)),
+  ...readdirSync('/proc').filter((name) => /^\d+$/.test(name) && commandLine(name).includes(PREFIX)),
 ];
 
-function isOurs(pid: string): boolean {
+function commandLine(pid: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('drydock-bare-');
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
   } catch {
-    return false; // it has ended
+    return ''; // it has ended
   }
 }
