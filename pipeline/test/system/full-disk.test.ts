@@ -11,6 +11,7 @@ import { tarOf } from '../oci/helpers.ts';
 import { makeBase } from './conformance/base.ts';
 import { craftImage, file } from './engine/crafted-images.ts';
 import { ENGINE, type EngineSession, openSession, sh } from './engine-session.ts';
+import { TEST_DISK } from './processes.ts';
 import { temporaryFolder } from './support.ts';
 
 const run = promisify(execFile);
@@ -45,7 +46,7 @@ describe.runIf(isRoot)('a small disk (needs root)', () => {
 
   async function mount(size: string): Promise<string> {
     const folder = await temporaryFolder('full');
-    await run('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'drydock-test', folder]);
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${size}`, TEST_DISK, folder]);
     mounted.push(folder);
     return folder;
   }

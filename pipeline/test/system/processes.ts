@@ -5,11 +5,14 @@ import { setTimeout as wait } from 'node:timers/promises';
 export type Process = { pid: number; parent: number; started: string; args: string };
 export type Traces = { mounts: string[]; interfaces: string[] };
 
+/** What the small disks of another test file are called, which may run at the same time. */
+export const TEST_DISK = 'disk-of-a-test';
+
 /** What of a run could stay on this machine beside processes; namespaces end with the last process and mount in them. */
 export function traces(): Traces {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
   return {
-    mounts: mounts.filter((line) => /drydock|overlay|nsfs/.test(line)),
+    mounts: mounts.filter((line) => /drydock|overlay|nsfs/.test(line) && !line.includes(TEST_DISK)),
     interfaces: readdirSync('/sys/class/net').sort(),
   };
 }
@@ -38,11 +41,13 @@ function processAt(pid: number): Process[] {
 }
 
 const LOOK_MS = 100;
+/** What a run may take on a busy machine: less than a test may, so that it says what it waited for. */
+const MINUTES = 4;
 
-export async function until(holds: () => boolean, what: string, minutes = 1): Promise<void> {
-  for (let left = (minutes * 60_000) / LOOK_MS; left > 0; left -= 1) {
+export async function until(holds: () => boolean, what: string): Promise<void> {
+  for (let left = (MINUTES * 60_000) / LOOK_MS; left > 0; left -= 1) {
     if (holds()) return;
     await wait(LOOK_MS);
   }
-  throw new Error(`not within ${minutes} min: ${what}`);
+  throw new Error(`not within ${MINUTES} min: ${what}`);
 }

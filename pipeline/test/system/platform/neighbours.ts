@@ -76,7 +76,8 @@ export function builtService(): Promise<string> {
   built ??= (async () => {
     const folder = await temporaryFolder('service');
     const source = join(ROOT, 'service');
-    await $({ cwd: ROOT, quiet: true })`npm run --silent prepare:service`;
+    // Another test file may want the same at the same time.
+    await $({ cwd: ROOT, quiet: true })`flock service/package.json npm run --silent prepare:service`;
     for (const name of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src'])
       await cp(join(source, name), join(folder, name), { recursive: true });
     await symlink(join(source, 'node_modules'), join(folder, 'node_modules'));
