@@ -1,4 +1,4 @@
-// The image, run by hand: under runc on a read-only root as its own user, and under a Docker Engine where one answers.
+// The image, run by hand: under crun on a read-only root as its own user, and under a Docker Engine where one answers.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
@@ -10,12 +10,12 @@ import { unpackLayer } from '../../engine/images/unpack.ts';
 import { openLayout, readBase } from '../../src/oci/layout.ts';
 import { readTar } from '../../src/oci/tar.ts';
 import type { RunConfig } from '../../src/oci/types.ts';
+import { debianProgram, PROGRAMS } from './packages.ts';
 import { ci, copyOfRepository, resultOf, temporaryFolder } from './support.ts';
+import { AMONG_TOOLS } from './tools.ts';
 
 const isRoot = process.getuid?.() === 0;
 const dockerAnswers = (await $({ nothrow: true, quiet: true })`docker version`).exitCode === 0;
-const hasRunc = (await $({ nothrow: true, quiet: true })`runc --version`).exitCode === 0;
-const hasSkopeo = (await $({ nothrow: true, quiet: true })`skopeo --version`).exitCode === 0;
 
 let archive: string;
 let digest: string;
@@ -27,7 +27,7 @@ beforeAll(async () => {
   digest = resultOf(run).image?.digest ?? '';
 });
 
-describe.runIf(isRoot && hasRunc)('under runc (needs root and runc)', () => {
+describe.runIf(isRoot)('under crun (needs root)', () => {
   const name = `drydock-image-test-${process.pid}`;
   let bundle: string;
   let config: RunConfig;
@@ -39,8 +39,9 @@ describe.runIf(isRoot && hasRunc)('under runc (needs root and runc)', () => {
     await chmod(bundle, 0o755);
     config = await unpackImage(join(bundle, 'rootfs'));
     port = await freePort();
-    await writeFile(join(bundle, 'config.json'), JSON.stringify(runcSpec(config, port)));
-    container = spawn('runc', ['run', '--bundle', bundle, name], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await writeFile(join(bundle, 'config.json'), JSON.stringify(specOf(config, port)));
+    const [program, ...args] = [...AMONG_TOOLS, 'crun', 'run', '--bundle', bundle, name];
+    container = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     container.stdout?.on('data', (chunk: Buffer) => (log += chunk));
     await once(container.stdout as NodeJS.ReadableStream, 'data');
   });
@@ -65,11 +66,11 @@ describe.runIf(isRoot && hasRunc)('under runc (needs root and runc)', () => {
 
   test('its own health check passes inside it', async () => {
     const [, ...command] = config.Healthcheck?.Test ?? [];
-    expect((await $({ nothrow: true })`runc exec ${name} ${command}`).exitCode).toBe(0);
+    expect((await $({ nothrow: true })`${AMONG_TOOLS} crun exec ${name} ${command}`).exitCode).toBe(0);
   });
 
   test('SIGTERM ends it in order', async () => {
-    await $`runc kill ${name} TERM`;
+    await $`${AMONG_TOOLS} crun kill ${name} TERM`;
     const [code] = await once(container, 'exit');
     expect(code).toBe(0);
     expect(log).toContain('"event":"draining"');
@@ -93,7 +94,7 @@ describe.runIf(isRoot && hasRunc)('under runc (needs root and runc)', () => {
 });
 
 /** The image's own settings, on a read-only root, with nothing granted; on this machine's network, so that it can be asked. */
-function runcSpec(config: RunConfig, port: number): object {
+function specOf(config: RunConfig, port: number): object {
   const [uid = 0, gid = 0] = (config.User ?? '').split(':').map(Number);
   const env = [
     ...(config.Env ?? []),
@@ -129,8 +130,9 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' ? (address?.port ?? 0) : 0;
 }
 
-test.runIf(hasSkopeo)('skopeo understands the archive (needs skopeo)', async () => {
-  const inspected = JSON.parse((await $`skopeo inspect oci-archive:${archive}`).stdout);
+test('skopeo understands the archive', async () => {
+  const skopeo = await debianProgram(PROGRAMS, 'skopeo');
+  const inspected = JSON.parse((await $`${skopeo} inspect oci-archive:${archive}`).stdout);
   expect(inspected).toMatchObject({ Digest: digest, Os: 'linux', Architecture: 'amd64' });
   expect(inspected.Labels).toMatchObject({ 'org.opencontainers.image.title': 'drydock-service' });
 });

@@ -1,12 +1,10 @@
 // What a run has of the machine: its processes, and what could stay when they are gone. Read from /proc.
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
+import { TEST_DISK } from './tools.ts';
 
 export type Process = { pid: number; parent: number; started: string; args: string };
 export type Traces = { mounts: string[]; interfaces: string[] };
-
-/** What the small disks of another test file are called, which may run at the same time. */
-export const TEST_DISK = 'disk-of-a-test';
 
 /** What of a run could stay on this machine beside processes; namespaces end with the last process and mount in them. */
 export function traces(): Traces {
