@@ -20,6 +20,7 @@ export default defineConfig({
         test: {
           name: 'system',
           include: ['pipeline/test/system/**/*.test.ts'],
+          globalSetup: 'pipeline/test/system/setup.ts',
           // More than a small machine has cores: what waits (for an alert, a service, a download) leaves room for what computes.
           maxWorkers: 3,
           sequence: { groupOrder: 1 },

@@ -1,4 +1,4 @@
-// The image, run by hand: under crun on a read-only root as its own user, and under a Docker Engine where one answers.
+// The image, run by hand: under runc on a read-only root as its own user, and under a Docker Engine where one answers.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { readTar } from '../../src/oci/tar.ts';
 import type { RunConfig } from '../../src/oci/types.ts';
 import { debianProgram, PROGRAMS } from './packages.ts';
 import { ci, copyOfRepository, resultOf, temporaryFolder } from './support.ts';
-import { AMONG_TOOLS } from './tools.ts';
+import { AMONG_TOOLS, runcIn } from './tools.ts';
 
 const isRoot = process.getuid?.() === 0;
 const dockerAnswers = (await $({ nothrow: true, quiet: true })`docker version`).exitCode === 0;
@@ -27,20 +27,22 @@ beforeAll(async () => {
   digest = resultOf(run).image?.digest ?? '';
 });
 
-describe.runIf(isRoot)('under crun (needs root)', () => {
+describe.runIf(isRoot)('under runc (needs root)', () => {
   const name = `drydock-image-test-${process.pid}`;
   let bundle: string;
+  let runc: string;
   let config: RunConfig;
   let port: number;
   let container: ChildProcess;
   let log = '';
   beforeAll(async () => {
+    runc = await runcIn(await temporaryFolder('runc'));
     bundle = await temporaryFolder('bundle');
     await chmod(bundle, 0o755);
     config = await unpackImage(join(bundle, 'rootfs'));
     port = await freePort();
     await writeFile(join(bundle, 'config.json'), JSON.stringify(specOf(config, port)));
-    const [program, ...args] = [...AMONG_TOOLS, 'crun', 'run', '--bundle', bundle, name];
+    const [program, ...args] = [...AMONG_TOOLS, runc, 'run', '--bundle', bundle, name];
     container = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     container.stdout?.on('data', (chunk: Buffer) => (log += chunk));
     await once(container.stdout as NodeJS.ReadableStream, 'data');
@@ -66,11 +68,11 @@ describe.runIf(isRoot)('under crun (needs root)', () => {
 
   test('its own health check passes inside it', async () => {
     const [, ...command] = config.Healthcheck?.Test ?? [];
-    expect((await $({ nothrow: true })`${AMONG_TOOLS} crun exec ${name} ${command}`).exitCode).toBe(0);
+    expect((await $({ nothrow: true })`${AMONG_TOOLS} ${runc} exec ${name} ${command}`).exitCode).toBe(0);
   });
 
   test('SIGTERM ends it in order', async () => {
-    await $`${AMONG_TOOLS} crun kill ${name} TERM`;
+    await $`${AMONG_TOOLS} ${runc} kill ${name} TERM`;
     const [code] = await once(container, 'exit');
     expect(code).toBe(0);
     expect(log).toContain('"event":"draining"');

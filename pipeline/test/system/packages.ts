@@ -154,8 +154,12 @@ export function ofThisProcessor<T>(pins: Readonly<Record<string, T>>): T {
 /** Unpack what an npm package has into a folder. */
 export async function unpackNpmPackage(pin: NpmPin, folder: string): Promise<void> {
   const archive = gunzipSync(await fetchedOne({ debian: [], npm: [pin], pypi: [] }, pin));
-  for await (const { path, type, content } of readTar(oneChunk(archive))) {
-    if (type === 'file') await put(folder, safePath(path, pin.name).replace(/^[^/]+\//, ''), await buffer(content));
+  await unpackTar(archive, folder, (path) => path.replace(/^[^/]+\//, ''));
+}
+
+export async function unpackTar(archive: Buffer, folder: string, placeOf = (path: string) => path): Promise<void> {
+  for await (const { path, type, content, mode } of readTar(oneChunk(archive))) {
+    if (type === 'file') await put(folder, placeOf(safePath(path, folder)), await buffer(content), mode & 0o777);
   }
 }
 

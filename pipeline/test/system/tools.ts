@@ -1,7 +1,10 @@
 // The engine's own tools for tests: a bare machine has neither `mount` nor a program that runs containers.
-import { join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { $ } from 'zx';
+import { withOurLoader } from '../../engine/tools/elf.ts';
 import { commandOf } from '../../engine/tools/install.ts';
+import { debianProgram, PROGRAMS } from './packages.ts';
 import { ROOT } from './repository.ts';
 
 const engine = join(ROOT, 'pipeline/engine');
@@ -32,3 +35,11 @@ export const unmountDisk = (folder: string) => mount('umount', ['--lazy', folder
 
 /** Begins a command that sees the tools in the folder that they expect to be in (run/mounts.ts), and finds them first. Needs root. */
 export const AMONG_TOOLS = ['unshare', '--mount', '--propagation', 'private', 'sh', AMONG, engine] as const;
+
+/** runc, put into a folder. It starts itself again, so that no script can tell its loader where libraries are: it needs to be among the tools. */
+export async function runcIn(folder: string): Promise<string> {
+  const installed = dirname(dirname(await debianProgram(PROGRAMS, 'runc')));
+  const program = join(folder, 'runc');
+  await writeFile(program, withOurLoader(await readFile(join(installed, 'programs/runc')), 'runc'), { mode: 0o755 });
+  return program;
+}
