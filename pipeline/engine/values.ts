@@ -274,11 +274,19 @@ export class ChangesetValue extends Value {
   readonly before: DirectoryValue;
   readonly after: DirectoryValue;
   readonly paths: Lazy<ChangedPaths>;
+  /** Where that can be told without the paths. */
+  readonly isEmpty: Lazy<boolean> | undefined;
 
-  constructor(before: DirectoryValue, after: DirectoryValue, paths: ChangesetValue['paths']) {
+  constructor(
+    before: DirectoryValue,
+    after: DirectoryValue,
+    paths: ChangesetValue['paths'],
+    isEmpty?: ChangesetValue['isEmpty'],
+  ) {
     super();
     this.before = before;
     this.after = after;
     this.paths = paths;
+    this.isEmpty = isEmpty;
   }
 }

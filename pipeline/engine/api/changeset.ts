@@ -23,10 +23,15 @@ import { type ChangedPaths, ChangesetValue, DirectoryValue, FileValue, lazy, who
 import { treeOf } from './content.ts';
 import type { Resolvers } from './resolvers.ts';
 
-export function changesBetween(session: Session, before: DirectoryValue, after: DirectoryValue): ChangesetValue {
+export function changesBetween(
+  session: Session,
+  before: DirectoryValue,
+  after: DirectoryValue,
+  isEmpty?: ChangesetValue['isEmpty'],
+): ChangesetValue {
   const compare = async () =>
     changedPaths(await treeOf(session, await before.content()), await treeOf(session, await after.content()));
-  return new ChangesetValue(before, after, lazy(compare));
+  return new ChangesetValue(before, after, lazy(compare), isEmpty);
 }
 
 const at = (tree: DirNode, path: string) => find(tree, path, { follow: false });
@@ -145,6 +150,7 @@ export const changesetFields: Resolvers<ChangesetValue> = {
     return self.id;
   },
   isEmpty: async (self) => {
+    if (self.isEmpty !== undefined) return self.isEmpty();
     const { added, modified, gone } = await self.paths();
     return [...added, ...modified, ...gone].every(isFolder); // git knows of no folders
   },

@@ -190,15 +190,37 @@ export const gitRepositoryFields: Resolvers<GitRepositoryValue> = {
       session,
       new DirectoryValue(lazy(async () => wholeTree(await cleaned(session, self)))),
       self.directory,
+      lazy(() => isClean(session, self)),
     ),
 };
+
+/** What git lists as changed or new in the folder; nothing where it is no working tree. */
+async function statusOf(session: Session, repository: GitRepositoryValue): Promise<string[]> {
+  if ((await git(session, repository, ['rev-parse', '--is-inside-work-tree'])).trim() === 'false') return [];
+  const status = ['status', '--porcelain=v1', '-z', '--untracked-files=all', '--no-renames'];
+  return (await git(session, repository, status)).split('\0').filter(Boolean);
+}
+
+/** Answered by git, which remembers what it has seen of its files: to compare two folders, all of both would be read. */
+async function isClean(session: Session, repository: GitRepositoryValue): Promise<boolean> {
+  const entries = await statusOf(session, repository);
+  if (entries.length === 0) return true;
+  if (entries.some((entry) => entry.startsWith('??'))) return false;
+  // What is staged may have been undone since.
+  const compare = ['diff', '--quiet', '--no-ext-diff', '--no-textconv', 'HEAD'];
+  return git(session, repository, compare).then(
+    () => true,
+    (error: EngineError) => {
+      if ((error.cause as { code?: unknown }).code === 1) return false;
+      throw error;
+    },
+  );
+}
 
 /** The folder as it would be with all that is not committed undone; ignored files stay. */
 async function cleaned(session: Session, repository: GitRepositoryValue): Promise<DirNode> {
   const tree = await treeOf(session, await repository.directory.content());
-  if ((await git(session, repository, ['rev-parse', '--is-inside-work-tree'])).trim() === 'false') return tree;
-  const status = ['status', '--porcelain=v1', '-z', '--untracked-files=all', '--no-renames'];
-  const entries = (await git(session, repository, status)).split('\0').filter(Boolean);
+  const entries = await statusOf(session, repository);
   if (entries.length === 0) return tree;
   const committed = await treeOf(
     session,

@@ -1,6 +1,6 @@
 // Local git repositories: refs, trees, and what is not committed.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sdkSession, sh } from '../sdk-session.ts';
 import { errorOf, type Row, refusal, testRows } from './rows.ts';
@@ -193,6 +193,30 @@ const rows: Row[] = [
       ];
     },
     [['n.txt', 'new/', 'new/deep/', 'new/deep/f'], ['a.txt'], ['sub/b.txt'], 'one', 'changed'],
+  ],
+  [
+    'whether anything is: a file that is new, changed or gone, and nothing where what is staged was undone',
+    async () => {
+      const { folder, run } = await repository();
+      const isEmpty = () => dag.host().directory(folder, { noCache: true }).asGit().uncommitted().isEmpty();
+      const answers = [await isEmpty()];
+      for (const [path, text] of [
+        ['n.txt', 'new'],
+        ['a.txt', 'changed'],
+      ] as const) {
+        const before = existsSync(join(folder, path)) ? readFileSync(join(folder, path)) : null;
+        writeFileSync(join(folder, path), text);
+        answers.push(await isEmpty());
+        run('add', path);
+        answers.push(await isEmpty());
+        if (before === null) rmSync(join(folder, path));
+        else writeFileSync(join(folder, path), before);
+        answers.push(await isEmpty());
+      }
+      rmSync(join(folder, 'sub/b.txt'));
+      return [...answers, await isEmpty()];
+    },
+    [true, false, false, true, false, false, true, false],
   ],
   [
     'a file in the place of a folder, and a link to another folder',
