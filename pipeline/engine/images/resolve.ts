@@ -1,11 +1,11 @@
 // Finds the image that a reference means: in the store, in a folder of archives, at a mirror or registry, or assembled from packages.
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { OciError } from '../../src/oci/errors.ts';
+import { OciError, type OciErrorCode } from '../../src/oci/errors.ts';
 import { type Descriptor, openLayout, readBase } from '../../src/oci/layout.ts';
 import { pullToLayout } from '../../src/oci/pull.ts';
 import { formatReference, parseReference, type Reference, RegistryClient } from '../../src/oci/registry.ts';
-import { EngineError } from '../errors.ts';
+import { EngineError, type Lack } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { diskFullError } from '../store/disk.ts';
 import { packageFolder } from '../store/store.ts';
@@ -72,6 +72,7 @@ async function fromFolder(session: Session, reference: Reference, platform: stri
   throw new EngineError(
     `no archive in ${images} holds ${formatReference(reference)}`,
     'write it with `npx tsx pipeline/ci.ts images --output DIR` where there is a network',
+    { lack: 'MISSING_IMAGE' },
   );
 }
 
@@ -105,6 +106,16 @@ async function fromLayout(
   }
 }
 
+/** Answers by which a registry does not have an image for us. The others are faults. */
+const LACKS: Readonly<Partial<Record<OciErrorCode, Lack>>> = {
+  UNREACHABLE: 'MISSING_IMAGE',
+  NOT_FOUND: 'MISSING_IMAGE',
+  PLATFORM_MISSING: 'MISSING_IMAGE',
+  UNAUTHORIZED: 'UNAUTHORIZED',
+  FORBIDDEN: 'UNAUTHORIZED',
+  RATE_LIMITED: 'RATE_LIMITED',
+};
+
 async function fromRegistry(session: Session, reference: Reference, platform: string): Promise<ImageRecord> {
   const folder = session.store.scratch('pull');
   try {
@@ -126,7 +137,7 @@ async function fromRegistry(session: Session, reference: Reference, platform: st
       throw new EngineError(
         `cannot have ${named}: ${(error as Error).message.replace(`${named}: `, '')}`,
         (error as OciError).hint,
-        { cause: error },
+        { cause: error, lack: unreachable && session.options.offline ? 'OFFLINE' : LACKS[(error as OciError).code] },
       );
     }
     return assembled(session, reference.digest, platform);

@@ -9,7 +9,7 @@ const STORE_HINT = 'make room, for example with `pipeline/engine/bin/embedded-en
 
 export class DiskFullError extends EngineError {
   constructor(place: string, options?: ErrorOptions, hint = STORE_HINT) {
-    super(`the disk is full: there is no room left at ${place}`, hint, options);
+    super(`the disk is full: there is no room left at ${place}`, hint, { ...options, lack: 'NO_SPACE' });
   }
 }
 

@@ -23,10 +23,8 @@ export async function checkManifests(source: Directory): Promise<string> {
   const folders = ['', SERVICE.folder];
   const packages = await Promise.all(
     folders.map(async (folder) => {
-      const files = ['package.json', 'package-lock.json'].map((name) =>
-        source.file(folder === '' ? name : `${folder}/${name}`),
-      );
-      const [manifest = null, lock = null] = await Promise.all(files.map(contentsIfAny));
+      const paths = ['package.json', 'package-lock.json'].map((name) => (folder === '' ? name : `${folder}/${name}`));
+      const [manifest = null, lock = null] = await Promise.all(paths.map((path) => contentsIfAny(source, path)));
       return { folder, manifest, lock };
     }),
   );
