@@ -1,5 +1,6 @@
 // The person at the other end: where to write, whether there is a terminal, and the wish to stop.
 import { EXIT, PipelineError } from '../src/core/errors.ts';
+import { safeLines } from '../src/core/safe-text.ts';
 import type { Screen } from './render.ts';
 
 export type Terminal = {
@@ -41,7 +42,8 @@ function screenOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Screen {
   });
   const isTerminal = Boolean(stream.isTTY) && env.TERM !== 'dumb';
   return {
-    write: (text) => stream.write(text),
+    write: (text) => stream.write(safeLines(text)),
+    control: (text) => stream.write(text),
     isTerminal,
     columns: () => stream.columns ?? 80,
     hasColour: env.NO_COLOR ? false : env.FORCE_COLOR ? env.FORCE_COLOR !== '0' : isTerminal,

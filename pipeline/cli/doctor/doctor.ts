@@ -1,6 +1,7 @@
 // `ci.ts doctor`: every wall that a run may meet on this machine, before the run. Starts no stage and changes nothing.
 import { resolve } from 'node:path';
 import { EXIT } from '../../src/core/errors.ts';
+import { safeJson } from '../../src/core/safe-text.ts';
 import type { DoctorInvocation } from '../arguments.ts';
 import type { Terminal } from '../terminal.ts';
 import { canRun, examine } from './checks.ts';
@@ -16,10 +17,7 @@ export async function doctor({ options }: DoctorInvocation, root: string, termin
   const gathering = gatherFacts({ ...question, env: process.env });
   const rows = examine(await Promise.race([gathering, terminal.interrupted]));
   const isWell = canRun(rows);
-  terminal.out.write(
-    options.json
-      ? `${JSON.stringify({ schemaVersion: SCHEMA_VERSION, canRun: isWell, rows }, null, 2)}\n`
-      : renderRows(rows, terminal.out, options.verbose),
-  );
+  if (options.json) terminal.out.control(safeJson({ schemaVersion: SCHEMA_VERSION, canRun: isWell, rows }));
+  else terminal.out.write(renderRows(rows, terminal.out, options.verbose));
   return isWell ? EXIT.ok : EXIT.environment;
 }
