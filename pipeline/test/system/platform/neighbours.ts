@@ -15,8 +15,9 @@ import nginxLock from '../../../engine/images/assembled/locks/nginx-debian13.jso
 import prometheusLock from '../../../engine/images/assembled/locks/prometheus-debian13.json' with { type: 'json' };
 import { NGINX_CONF } from '../../../engine/images/assembled/nginx-files.ts';
 import { answerFrom } from '../../../engine/run/dns.ts';
-import { debianProgram } from '../packages.ts';
+import { debianProgram, filesOf } from '../packages.ts';
 import { ROOT, temporaryFolder } from '../support.ts';
+import { withSharedFiles } from '../tools.ts';
 
 // As Debian has them, which the substitute images hold as well.
 export const PROMETHEUS = parseLock(prometheusLock);
@@ -173,6 +174,7 @@ async function configureNginx({ resolver, upstream, changes = [] }: NginxOptions
     ['/tmp/', `${folder}/`],
     ['/var/log/nginx/', `${folder}/`],
     ['/etc/nginx/conf.d', `${folder}/conf.d`],
+    ['/etc/nginx/mime.types', join(filesOf(await nginx()), 'etc/nginx/mime.types')],
   );
   const rendered = change(
     template,
@@ -224,8 +226,8 @@ export async function startAlertmanager({ changes = [], secrets = {} }: Alertman
   await mkdir(join(folder, 'secrets'));
   for (const [name, text] of Object.entries(secrets)) await writeFile(join(folder, 'secrets', name), text);
   const args = ['--config.file=config.yml', `--web.listen-address=${host}:9093`, '--cluster.listen-address='];
-  const program = await debianProgram(ALERTMANAGER, 'prometheus-alertmanager');
-  await start(program, [...args, '--storage.path=data'], { cwd: folder });
+  const [program = '', ...words] = await withSharedFiles(await debianProgram(ALERTMANAGER, 'prometheus-alertmanager'));
+  await start(program, [...words, ...args, '--storage.path=data'], { cwd: folder });
   return { host, url: `http://${host}:9093` };
 }
 
