@@ -36,6 +36,21 @@ export async function ensureIntact(bytes: Bytes): Promise<void> {
   await repairs.get(bytes)?.();
 }
 
+/** Keeps the hash of a large file from one session to the next. */
+export interface HashMemory {
+  readonly recall: () => string | undefined;
+  readonly keep: (hash: string) => Promise<void>;
+}
+
+const memories = new WeakMap<Bytes, HashMemory>();
+
+/** A file that never changes, and that may be too large to be read in each session for its hash alone. */
+export function lastingFile(path: string, size: number, memory: HashMemory): Bytes {
+  const bytes = { path };
+  if (size > SMALL_BYTES) memories.set(bytes, memory);
+  return bytes;
+}
+
 /** sha256 as hex. Blocks while it reads a file: of large ones, `prepareHash` first. */
 export function hashOf(bytes: Bytes): string {
   const known = hashes.get(bytes);
@@ -48,8 +63,12 @@ export function hashOf(bytes: Bytes): string {
 /** Makes `hashOf` a look-up. */
 export async function prepareHash(bytes: Bytes, size: number): Promise<void> {
   if (hashes.has(bytes)) return;
-  if (size <= SMALL_BYTES || 'data' in bytes) hashOf(bytes);
-  else hashes.set(bytes, (await digestOfFile(bytes.path)).slice('sha256:'.length));
+  if (size <= SMALL_BYTES || 'data' in bytes) return void hashOf(bytes);
+  const memory = memories.get(bytes);
+  const recalled = memory?.recall();
+  const hash = recalled ?? (await digestOfFile(bytes.path)).slice('sha256:'.length);
+  hashes.set(bytes, hash);
+  if (recalled === undefined) await memory?.keep(hash);
 }
 
 function hashOfFile(path: string): string {

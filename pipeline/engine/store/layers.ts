@@ -16,7 +16,7 @@ import { basename, dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EngineError } from '../errors.ts';
 import type { Mounts } from '../run/mounts.ts';
-import { createFile, ensureIntact } from './bytes.ts';
+import { type Bytes, createFile, ensureIntact, lastingFile } from './bytes.ts';
 import { type Store, sha256 } from './store.ts';
 import {
   type Attributes,
@@ -246,7 +246,17 @@ export class Layers {
   }
 
   fileAt({ path, stats }: Located): FileNode {
-    return { kind: 'file', ...this.attributes(stats), size: stats.size, bytes: { path } };
+    return { kind: 'file', ...this.attributes(stats), size: stats.size, bytes: this.#bytesAt(path, stats.size) };
+  }
+
+  /** What a layer holds never changes; what a mounted stack shows is not told apart by its path. */
+  #bytesAt(path: string, size: number): Bytes {
+    if (!path.startsWith(this.store.layers)) return { path };
+    const key = sha256(path.slice(this.store.layers.length));
+    return lastingFile(path, size, {
+      recall: () => this.store.record<{ hash: string }>('file-hashes', key)?.hash,
+      keep: async (hash) => this.store.keep('file-hashes', key, { hash }, { flush: false }),
+    });
   }
 
   /** The folder of the only layer that has anything at `path`, if there is just one and no link leads there. */
