@@ -36,11 +36,8 @@ export async function ensureIntact(bytes: Bytes): Promise<void> {
   await repairs.get(bytes)?.();
 }
 
-/** Keeps the hash of a large file from one session to the next. */
-export interface HashMemory {
-  readonly recall: () => string | undefined;
-  readonly keep: (hash: string) => Promise<void>;
-}
+/** Gives the hash that was found in an earlier session, or what `read` finds. */
+type HashMemory = (read: () => Promise<string>) => Promise<string>;
 
 const memories = new WeakMap<Bytes, HashMemory>();
 
@@ -64,11 +61,8 @@ export function hashOf(bytes: Bytes): string {
 export async function prepareHash(bytes: Bytes, size: number): Promise<void> {
   if (hashes.has(bytes)) return;
   if (size <= SMALL_BYTES || 'data' in bytes) return void hashOf(bytes);
-  const memory = memories.get(bytes);
-  const recalled = memory?.recall();
-  const hash = recalled ?? (await digestOfFile(bytes.path)).slice('sha256:'.length);
-  hashes.set(bytes, hash);
-  if (recalled === undefined) await memory?.keep(hash);
+  const read = async () => (await digestOfFile(bytes.path)).slice('sha256:'.length);
+  hashes.set(bytes, await (memories.get(bytes)?.(read) ?? read()));
 }
 
 function hashOfFile(path: string): string {
