@@ -8,6 +8,7 @@ import {
   phraseDetails,
   phraseFailure,
   phraseImage,
+  phraseReasons,
   phraseRow,
   phraseSeconds,
   phraseStage,
@@ -101,7 +102,8 @@ function lines(isVerbose: boolean, output: string, paint: Paint): Table {
               .map((line) => `      ${line}`);
       return [`${step.exitCode === 0 ? 'done' : 'FAIL'}  ${stage}: ${phraseStep(step)}`, ...rows];
     },
-    'stage-finished': ({ stage }) => [paintStage(stage, paint)],
+    // Told at length, the whole log stands above.
+    'stage-finished': ({ stage }) => [paintStage(stage, paint), ...(isVerbose ? [] : phraseReasons(stage))],
     'run-finished': ({ run }) => [
       ...(isVerbose ? (run.smoke?.rows.flatMap(phraseRow) ?? []) : []),
       ...closing(run, output, paint),

@@ -5,6 +5,7 @@ import type { Identity } from '../run/spec.ts';
 import type { Session } from '../session.ts';
 import { readBytes } from '../store/bytes.ts';
 import { EMPTY_STACK, onTop, type Stack } from '../store/layers.ts';
+import type { Filter } from '../store/patterns.ts';
 import { type DirNode, digestInTurns, emptyDir, type FileNode, find, type Node, realNames } from '../store/tree.ts';
 import type { Content } from '../values.ts';
 
@@ -13,10 +14,12 @@ const notFolder = (path: string) => new EngineError(`path ${path} is a file, not
 const notFile = (path: string, isFolder: boolean) =>
   new EngineError(isFolder ? `path ${path} is a directory, not a file` : `${path}: not a regular file`);
 
-export async function treeOf(session: Session, content: Content): Promise<DirNode> {
+/** A folder as a tree. What the filter passes over may be missing from it. */
+export async function treeOf(session: Session, content: Content, filter?: Filter): Promise<DirNode> {
   if ('tree' in content) return folderIn(content, '/');
-  await requireFolder(session, content);
-  return session.layers.treeAt(content.stack, content.path);
+  const { stack, path } = content;
+  if ((await session.layers.folderAt(stack, path)) === undefined) throw await whyNoFolder(session, stack, path, path);
+  return session.layers.treeAt(stack, path, filter);
 }
 
 export async function digestOf(session: Session, content: Content): Promise<string> {
@@ -54,20 +57,13 @@ export async function subfolder(session: Session, content: Content, path: string
     return { tree: content.tree, path: posix.join(content.path, path) };
   }
   const place = `${content.path}/${path}`;
-  const real = await session.layers.realPath(content.stack, place);
-  const result = { stack: content.stack, path: real };
-  await requireFolder(session, result, asked);
-  return result;
+  const real = await session.layers.folderAt(content.stack, place);
+  if (real === undefined) throw await whyNoFolder(session, content.stack, place, asked);
+  return { stack: content.stack, path: real };
 }
 
-async function requireFolder(
-  session: Session,
-  { stack, path }: Extract<Content, { stack: Stack }>,
-  asked = path,
-): Promise<void> {
-  const located = await session.layers.locate(stack, path);
-  if (located === undefined && path !== '/') throw missing(asked);
-  if (located !== undefined && !located.stats.isDirectory()) throw notFolder(asked);
+async function whyNoFolder(session: Session, stack: Stack, path: string, asked: string): Promise<EngineError> {
+  return (await session.layers.locate(stack, path)) === undefined ? missing(asked) : notFolder(asked);
 }
 
 export async function fileIn(session: Session, content: Content, path: string, asked = path): Promise<FileNode> {

@@ -65,14 +65,6 @@ const changed = (
     { path: directory.path },
   );
 
-/** A folder by itself, made from another one's tree. */
-const derived = (
-  session: Session,
-  directory: DirectoryValue,
-  derive: (tree: DirNode) => Promise<DirNode> | DirNode,
-): DirectoryValue =>
-  new DirectoryValue(lazy(async () => wholeTree(await derive(await treeOf(session, await directory.content())))));
-
 const optionalOwner = async (session: Session, directory: DirectoryValue, owner?: string) =>
   owner ? ownerIn(session, { ...(await directory.content()), path: '/' }, owner) : {};
 
@@ -112,7 +104,7 @@ export async function copied(
   change: Partial<Attributes>,
   permissions?: number,
 ): Promise<DirNode> {
-  let tree = await treeOf(session, await source.content());
+  let tree = await treeOf(session, await source.content(), filter);
   if (filter.include?.length || filter.exclude?.length || filter.gitignore)
     tree = await filterTree(tree, filter, readNode);
   if (change.uid !== undefined) tree = map(tree, (attributes) => ({ ...attributes, ...change })) as DirNode;
@@ -200,7 +192,12 @@ export const directoryFields: Resolvers<DirectoryValue> = {
     return target;
   },
   filter: (self, filter: Filter, session) =>
-    derived(session, self, async (tree) => put(emptyDir(), '/', await filterTree(tree, filter, readNode))),
+    new DirectoryValue(
+      lazy(async () => {
+        const tree = await treeOf(session, await self.content(), filter);
+        return wholeTree(put(emptyDir(), '/', await filterTree(tree, filter, readNode)));
+      }),
+    ),
   findUp: async (self, { name, start }: { name: string; start: string }, session) => {
     const content = await self.content();
     for (let folder = posix.normalize(start || '.'); ; folder = posix.dirname(folder)) {
@@ -210,8 +207,11 @@ export const directoryFields: Resolvers<DirectoryValue> = {
     }
   },
   diff: (self, { other }: { other: string }, session) =>
-    derived(session, self, async (tree) =>
-      difference(tree, await treeOf(session, await session.load(other, DirectoryValue).content())),
+    new DirectoryValue(
+      lazy(async () => {
+        const theirs = await treeOf(session, await session.load(other, DirectoryValue).content());
+        return wholeTree(difference(await treeOf(session, await self.content()), theirs));
+      }),
     ),
   changes: (self, { from }: { from: string }, session) =>
     changesBetween(session, session.load(from, DirectoryValue), self),

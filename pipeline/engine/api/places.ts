@@ -70,6 +70,12 @@ export async function stackWith(
   node: Node,
   name?: string,
 ): Promise<Stack> {
+  const place = JSON.stringify([path, name]);
+  const layer = await session.layers.layerFor(stack, place, node, () => layerWith(session, stack, path, node, name));
+  return onTop(stack, layer);
+}
+
+async function layerWith(session: Session, stack: Stack, path: string, node: Node, name?: string): Promise<string> {
   let target = path;
   if (node.kind === 'link' && (await statusOf(session, { stack, path: '/' }, path, false)) !== undefined)
     throw new EngineError(`symlink ${node.target} ${path}: file exists`);
@@ -80,7 +86,7 @@ export async function stackWith(
       target = posix.join(path, name);
     }
   }
-  return onTop(stack, await session.layers.putLayer(stack, target, node));
+  return session.layers.putLayer(stack, target, node);
 }
 
 /** A stack without what is at a path. The last name may be a pattern, as in `*.log`. */

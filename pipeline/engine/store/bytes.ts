@@ -36,6 +36,18 @@ export async function ensureIntact(bytes: Bytes): Promise<void> {
   await repairs.get(bytes)?.();
 }
 
+/** Gives the hash that was found in an earlier session, or what `read` finds. */
+type HashMemory = (read: () => Promise<string>) => Promise<string>;
+
+const memories = new WeakMap<Bytes, HashMemory>();
+
+/** A file that never changes, and that may be too large to be read in each session for its hash alone. */
+export function lastingFile(path: string, size: number, memory: HashMemory): Bytes {
+  const bytes = { path };
+  if (size > SMALL_BYTES) memories.set(bytes, memory);
+  return bytes;
+}
+
 /** sha256 as hex. Blocks while it reads a file: of large ones, `prepareHash` first. */
 export function hashOf(bytes: Bytes): string {
   const known = hashes.get(bytes);
@@ -48,8 +60,9 @@ export function hashOf(bytes: Bytes): string {
 /** Makes `hashOf` a look-up. */
 export async function prepareHash(bytes: Bytes, size: number): Promise<void> {
   if (hashes.has(bytes)) return;
-  if (size <= SMALL_BYTES || 'data' in bytes) hashOf(bytes);
-  else hashes.set(bytes, (await digestOfFile(bytes.path)).slice('sha256:'.length));
+  if (size <= SMALL_BYTES || 'data' in bytes) return void hashOf(bytes);
+  const read = async () => (await digestOfFile(bytes.path)).slice('sha256:'.length);
+  hashes.set(bytes, await (memories.get(bytes)?.(read) ?? read()));
 }
 
 function hashOfFile(path: string): string {

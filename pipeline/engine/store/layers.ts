@@ -16,8 +16,9 @@ import { basename, dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EngineError } from '../errors.ts';
 import type { Mounts } from '../run/mounts.ts';
-import { createFile, ensureIntact } from './bytes.ts';
+import { type Bytes, createFile, ensureIntact, lastingFile } from './bytes.ts';
 import { ownerOnDisk } from './ids.ts';
+import { type Filter, PathFilter } from './patterns.ts';
 import { type Store, sha256 } from './store.ts';
 import {
   type Attributes,
@@ -179,6 +180,37 @@ export class Layers {
     return undefined;
   }
 
+  /** The same of a folder that is there, or undefined. Remembered on disk, since a stack never changes. */
+  async folderAt(stack: Stack, path: string): Promise<string | undefined> {
+    const names = segments(path);
+    const isPlain = !path.split('/').includes('..');
+    if (names.length === 0 || (isPlain && this.hasFolder(stack, names))) return `/${names.join('/')}`;
+    return this.#recorded('folders', [stack.key, path], async () => {
+      const real = await this.realPath(stack, path);
+      return (await this.locate(stack, real))?.stats.isDirectory() ? real : undefined;
+    });
+  }
+
+  /** A layer of a stack that `make` makes of it, once for each `place` and content. */
+  async layerFor(stack: Stack, place: string, node: Node, make: () => Promise<string>): Promise<string> {
+    const id = await this.#recorded('puts', [stack.key, place, await digestInTurns(node)], make);
+    return (await this.store.hasLayer(id)) ? id : make();
+  }
+
+  /** What follows from names and digests of content, asked of the disk in one session and remembered for those after it. */
+  async #recorded<T extends string | undefined>(
+    kind: string,
+    of: readonly string[],
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const key = sha256(JSON.stringify(of));
+    const recorded = this.store.record<{ value?: T }>(kind, key);
+    if (recorded?.value !== undefined) return recorded.value;
+    const value = await work();
+    if (value !== undefined) await this.store.keep(kind, key, { value }, { flush: false });
+    return value;
+  }
+
   /** The path without symbolic links that `path` stands for; parts that don't exist are kept as they are. */
   async realPath(stack: Stack, path: string): Promise<string> {
     return resolveInside(await this.view(stack), path, true, true) as string;
@@ -195,59 +227,60 @@ export class Layers {
 
   /** The content digest of a folder of a stack; remembered on disk, since a stack never changes. */
   digestAt(stack: Stack, path: string): Promise<string> {
-    const key = sha256(`${stack.key} ${path}`);
+    const key = `${stack.key} ${path}`;
     const known = this.#digests.get(key);
     if (known !== undefined) return known;
-    const made = this.#digestAt(key, stack, path);
+    const made = this.#recorded('digests', [key], async () => digestInTurns(await this.treeAt(stack, path)));
     this.#digests.set(key, made);
     made.catch(() => this.#digests.delete(key));
     return made;
   }
 
-  async #digestAt(key: string, stack: Stack, path: string): Promise<string> {
-    const recorded = this.store.record<{ digest: string }>('digests', key);
-    if (recorded !== undefined) return recorded.digest;
-    const result = await digestInTurns(await this.treeAt(stack, path));
-    await this.store.keep('digests', key, { digest: result }, { flush: false });
-    return result;
-  }
-
-  /** A folder of a stack as a tree, read once a session. */
-  treeAt(stack: Stack, path: string): Promise<DirNode> {
-    const key = `${stack.key} ${path}`;
+  /** A folder of a stack as a tree, read once a session. Folders that the filter passes over whole are not in it. */
+  treeAt(stack: Stack, path: string, { include = [], exclude = [] }: Filter = {}): Promise<DirNode> {
+    const key = JSON.stringify([stack.key, path, include, exclude]);
     const known = this.#trees.get(key);
     if (known !== undefined) return known;
-    const made = this.#treeAt(stack, path);
+    const made = this.#treeAt(stack, path, new PathFilter({ include, exclude }));
     this.#trees.set(key, made);
     made.catch(() => this.#trees.delete(key));
     return made;
   }
 
-  async #treeAt(stack: Stack, path: string): Promise<DirNode> {
+  async #treeAt(stack: Stack, path: string, filter: PathFilter): Promise<DirNode> {
     // Read from the one layer that holds it where that is so: files can then be linked from there.
     const sole = this.soleFolder(stack, path);
     const folder = sole ?? (await this.locate(stack, path))?.path;
     if (folder === undefined) throw new Error(`no such directory: ${path}`);
-    return (await this.#read(folder, { files: 0 })) as DirNode;
+    return (await this.#read(folder, '', { filter, files: 0 })) as DirNode;
   }
 
-  async #read(path: string, progress: { files: number }): Promise<Node | undefined> {
+  async #read(root: string, place: string, progress: { filter: PathFilter; files: number }): Promise<Node | undefined> {
+    const path = place === '' ? root : `${root}/${place}`;
     const stats = lstatSync(path);
     const attributes = this.attributes(stats);
     if (++progress.files % FILES_PER_TURN === 0) await nextTurn();
     if (stats.isSymbolicLink()) return { kind: 'link', ...attributes, mode: 0o777, target: readlinkSync(path) };
     if (stats.isFile()) return this.fileAt({ path, stats });
     if (!stats.isDirectory()) return undefined; // whiteouts, sockets, devices
+    if (place !== '' && progress.filter.skipsFolder(place)) return undefined;
     const children = new Map<string, Node>();
     for (const name of readdirSync(path)) {
-      const child = await this.#read(join(path, name), progress);
+      const child = await this.#read(root, place === '' ? name : `${place}/${name}`, progress);
       if (child !== undefined) children.set(name, child);
     }
     return dirNode(attributes, children);
   }
 
   fileAt({ path, stats }: Located): FileNode {
-    return { kind: 'file', ...this.attributes(stats), size: stats.size, bytes: { path } };
+    return { kind: 'file', ...this.attributes(stats), size: stats.size, bytes: this.#bytesAt(path, stats.size) };
+  }
+
+  /** What a layer holds never changes; what a mounted stack shows is not told apart by its path. */
+  #bytesAt(path: string, size: number): Bytes {
+    if (!path.startsWith(this.store.layers)) return { path };
+    const name = path.slice(this.store.layers.length);
+    return lastingFile(path, size, (read) => this.#recorded('file-hashes', [name], read));
   }
 
   /** The folder of the only layer that has anything at `path`, if there is just one and no link leads there. */

@@ -32,10 +32,14 @@ export function patternToRegExp(pattern: string): RegExp {
 /** Whether a path means more than the file of that very name. */
 export const isPattern = (path: string) => /[*?[]/.test(path);
 
+const literalStart = (path: string) => (path === '.' ? '' : (/^[^*?[\\]*/.exec(path)?.[0] ?? ''));
+
 const escapeChar = (char: string) => char.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 
 interface Rule {
   readonly negated: boolean;
+  /** What every path that fits begins with: names as they are, the last perhaps not to its end. */
+  readonly prefix: string;
   readonly expression: RegExp;
 }
 
@@ -53,12 +57,19 @@ export class Patterns {
       .map((pattern) => {
         const negated = pattern.startsWith('!');
         const path = posix.normalize(negated ? pattern.slice(1) : pattern).replace(/\/+$/, '');
-        return { negated, expression: patternToRegExp(path === '.' ? '**' : path) };
+        return { negated, prefix: literalStart(path), expression: patternToRegExp(path === '.' ? '**' : path) };
       });
   }
 
   get isEmpty(): boolean {
     return this.#rules.length === 0;
+  }
+
+  /** Whether something in a folder may fit, as far as the names tell with which the rules begin. */
+  mayFitIn(folder: string): boolean {
+    return this.#rules.some(
+      ({ negated, prefix }) => !negated && (`${prefix}/`.startsWith(`${folder}/`) || `${folder}/`.startsWith(prefix)),
+    );
   }
 
   /** Whether a later rule takes something back, so that a folder that fits may still hold what does not. */
@@ -108,6 +119,7 @@ export class PathFilter {
 
   /** Whether a folder may be passed over whole. */
   skipsFolder(path: string): boolean {
+    if (!this.#include.isEmpty && !this.#include.mayFitIn(path)) return true;
     if (this.#isGitignored(`${path}/`)) return true;
     return this.#exclude.matches(path) && !this.#exclude.hasExceptions;
   }

@@ -58,6 +58,13 @@ export function phraseStep(step: StepResult): string {
   return step.exitCode === 0 ? `${step.name} · ${time}` : `${step.name} · exit ${step.exitCode} · ${time}`;
 }
 
+/** Why a stage failed, in a line of each step that did: to be read while the others go on, and before a capsule is written. */
+export function phraseReasons({ steps }: StageResult): string[] {
+  return steps.filter((step) => step.exitCode !== 0).flatMap((step) => step.firstErrors.slice(0, 1).map(indented));
+}
+
+const indented = (line: string) => `      ${line}`;
+
 /** About ten lines: which stage, which command, the first real errors, where the log is, how to run just this again. */
 export function phraseFailure(
   stage: StageResult,

@@ -27,6 +27,8 @@ export type RegistryOptions = Patience & {
   reachMs?: number;
   /** How long a registry may be silent, before it answers or in the middle of an answer. Default: 60 s. */
   silenceMs?: number;
+  /** Aborted when no answer is wanted any more. */
+  signal?: AbortSignal;
 };
 
 /** A manifest or index as the registry holds it; the bytes hash to the digest. `host` is who answered: the registry or a mirror. */
@@ -273,9 +275,10 @@ export class RegistryClient {
   async #fetch(url: URL, init: RequestInit): Promise<Response> {
     await this.#reach(url);
     const silence = new AbortController();
+    const { signal } = this.#options;
     const timer = setTimeout(() => silence.abort(), this.#silenceMs());
     try {
-      return await fetch(url, { ...init, signal: silence.signal });
+      return await fetch(url, { ...init, signal: AbortSignal.any([silence.signal, ...(signal ? [signal] : [])]) });
     } catch (cause) {
       throw new Passing(
         unreachable(url.host, silence.signal.aborted ? 'no answer in time' : networkReason(cause), cause),

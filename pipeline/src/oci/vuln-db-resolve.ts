@@ -34,22 +34,31 @@ export const NO_ANSWER: readonly OciErrorCode[] = [
 /** A run waits for this, and there is a memory to fall back to: nothing here is waited for long. */
 const PATIENCE = { attempts: 3, maxWaitMs: 5000, reachMs: 1000, silenceMs: 10_000 } as const;
 
+/** Who has not answered by then is not waited for alone. */
+const SILENT_MS = 300;
+
 export async function resolveDatabase(
   references: readonly Reference[],
   memory: string,
   options: RegistryOptions,
 ): Promise<ResolvedDatabase> {
   const refusals: string[] = [];
-  for (const reference of references) {
-    const document = await ask(reference, options);
-    if (typeof document === 'string') {
-      refusals.push(document);
-      continue;
+  const end = new AbortController();
+  const begin = inTurn(references, { ...options, signal: end.signal });
+  try {
+    for (const [index, reference] of references.entries()) {
+      const document = await begin(index);
+      if (typeof document === 'string') {
+        refusals.push(document);
+        continue;
+      }
+      const { digest, host } = document;
+      const answer = { reference: formatReference(reference), registry: host, digest, at: new Date().toISOString() };
+      await remember(memory, answer);
+      return { ...resolved(answer), from: 'registry', reason: null };
     }
-    const { digest, host } = document;
-    const answer = { reference: formatReference(reference), registry: host, digest, at: new Date().toISOString() };
-    await remember(memory, answer);
-    return { ...resolved(answer), from: 'registry', reason: null };
+  } finally {
+    end.abort();
   }
   const reason = `no registry told which database is current: ${refusals.join('; ')}`;
   const known = await recall(memory, references.map(formatReference));
@@ -59,10 +68,27 @@ export async function resolveDatabase(
 
 const resolved = ({ reference, registry, digest }: Answer) => ({ reference, registry, digest });
 
+/** Asks one of them; and the one after it too, once it has been silent for a moment: where none answers, all are waited for at once. */
+function inTurn(references: readonly Reference[], options: RegistryOptions & { signal: AbortSignal }) {
+  const asked: Promise<Document | string>[] = [];
+  const begin = (index: number): Promise<Document | string> => {
+    const [reference, known] = [references[index] as Reference, asked[index]];
+    if (known !== undefined) return known;
+    const asking = ask(reference, options);
+    asked[index] = asking;
+    const isLast = index === references.length - 1;
+    const next = isLast ? undefined : setTimeout(() => options.signal.aborted || void begin(index + 1), SILENT_MS);
+    asking.catch(() => {}).finally(() => clearTimeout(next));
+    return asking;
+  };
+  return begin;
+}
+
 /** The manifest; or who did not give it and why, for a sentence. */
 async function ask(reference: Reference, options: RegistryOptions): Promise<Document | string> {
   let again = 0;
   const wait = async (ms: number) => {
+    options.signal?.throwIfAborted();
     again += 1;
     await (options.wait ?? sleep)(ms);
   };

@@ -28,14 +28,17 @@ const REGISTRY = 'vuln-db-registry';
 /** Survives runs: what the registries said last serves when none answers. */
 const MEMORY = 'drydock-vuln-db-lookups';
 
+/** What the registries said. */
+export type LookedUp = { result: StepResult; lookup: Lookup | null };
+
 export async function obtainDatabase(
   context: RunContext,
   options: DatabaseOptions,
   policy: DatabasePolicy,
+  asked?: Promise<LookedUp> | null,
 ): Promise<Found> {
   if (options.folder !== undefined) return await weigh(context, options.folder, null, policy, []);
-  const references = options.reference === '' ? policy.references : [options.reference];
-  const { result, lookup } = await lookUp(context, options, references);
+  const { result, lookup } = await (asked ?? lookUp(context, options, policy));
   if (lookup === null) return { steps: [result], database: null, missing: null };
   if (lookup.digest === null || lookup.reference === null) {
     return {
@@ -70,7 +73,8 @@ export async function obtainDatabase(
 const UNAVAILABLE = 3;
 
 /** Which digest the references stand for now. */
-async function lookUp(context: RunContext, options: DatabaseOptions, references: readonly string[]) {
+export async function lookUp(context: RunContext, options: DatabaseOptions, policy: DatabasePolicy): Promise<LookedUp> {
+  const references = options.reference === '' ? policy.references : [options.reference];
   const out = `${stepFolder('database-lookup')}/lookup.json`;
   const { result, container } = await runStep(context, {
     stage: 'scan',

@@ -8,7 +8,7 @@ import { parseServiceManifest } from '../core/service.ts';
 import { skippedStage } from '../core/verdict.ts';
 import { type Built, build, IMAGE_FILE } from './build.ts';
 import type { RunContext } from './context.ts';
-import type { DatabaseOptions } from './database.ts';
+import { type DatabaseOptions, lookUp } from './database.ts';
 import type { Delivery, Ready } from './delivery.ts';
 import { type Gated, gate, replayGate } from './gate.ts';
 import { INSTALLS, type InstallName, install, nodeContainer } from './install.ts';
@@ -152,12 +152,16 @@ export class Plan {
   scan(): Promise<Pick<Scanned, 'stage'> & Partial<Scanned>> {
     return this.#once('scan', async () => {
       const { deciding, database, strict } = this.#inputs;
-      const shipped = await this.#shipped();
+      // Asked while the image is built: an answer takes as long as the network does.
+      const isAsked = deciding !== null && database.folder === undefined;
+      const lookedUp = isAsked ? lookUp(this.#context, database, deciding.parsed.database) : null;
+      const [shipped] = await settled([this.#shipped(), lookedUp]);
       if (shipped === null || deciding === null) return lacking('scan', 'build');
       const found = await scan(this.#context, {
         ...shipped,
         deciding,
         database,
+        lookedUp,
         strict,
         ecosystems: async () => (await this.sbom()).ecosystems ?? [],
       });

@@ -11,7 +11,7 @@ import type { StageResult, StandIn, StepResult } from '../core/model.ts';
 import { nameFor } from '../core/platforms.ts';
 import { SERVICE } from '../core/service.ts';
 import type { RunContext } from './context.ts';
-import { type Database, type DatabaseOptions, obtainDatabase } from './database.ts';
+import { type Database, type DatabaseOptions, type LookedUp, obtainDatabase } from './database.ts';
 import { layoutOf } from './layout.ts';
 import type { Deciding } from './policy.ts';
 import { obtainScanner } from './scanners.ts';
@@ -22,6 +22,8 @@ export type ScanInputs = {
   archive: File;
   image: ScannedImage;
   database: DatabaseOptions;
+  /** The registries' answer, where they were asked already. */
+  lookedUp: Promise<LookedUp> | null;
   deciding: Deciding;
   /** What the image holds, by its SBOM. Bait is put out for each. */
   ecosystems: () => Promise<string[]>;
@@ -60,7 +62,7 @@ export async function scan(context: RunContext, inputs: ScanInputs): Promise<Sca
   const stage = await timedStage(context, 'scan', async () => {
     const [scanner, found] = await Promise.all([
       obtainScanner(context, 'trivy'),
-      obtainDatabase(context, inputs.database, inputs.deciding.parsed.database),
+      obtainDatabase(context, inputs.database, inputs.deciding.parsed.database, inputs.lookedUp),
     ]);
     const steps: StepResult[] = [...found.steps];
     output.database = found.database?.facts ?? null;

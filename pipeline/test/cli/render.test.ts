@@ -134,6 +134,7 @@ test('a red run: stage, command, first errors, log, and how to run just this aga
     engine: embedded (no container runtime answers)
     ok    install  4.2 s
     FAIL  lint     2.0 s · tsc: exit 2
+          src/b.ts(2,14): error TS2322: Type it is not
     ok    test     1 min 12 s · service 31 passed, 98.0 % covered
     skip  build    not reached: lint failed
 
@@ -149,12 +150,20 @@ test('a red run: stage, command, first errors, log, and how to run just this aga
     report: out/report.html, out/summary.md, out/result.json
     "
   `);
-  expect(text.split('\n').length).toBeLessThanOrEqual(18);
+  expect(text.split('\n').length).toBeLessThanOrEqual(19);
 });
 
 test('a red run, told at length, says of a step that it failed', () => {
   const text = shownPlain(eventsOf(red), { isVerbose: true });
   expect(text).toContain('FAIL  lint: tsc · exit 2 · 1.5 s\n      tsc says\n      that it is done\n');
+});
+
+test('why a stage failed is said with its line, while the others still run', () => {
+  const events = eventsOf(red);
+  const failure = events.findIndex((event) => event.kind === 'stage-finished' && event.stage.name === 'lint');
+  expect(shownPlain(events.slice(0, failure + 1))).toMatch(
+    /\nFAIL {2}lint .*\n {6}src\/b\.ts\(2,14\): error TS2322: Type it is not\n/,
+  );
 });
 
 test('two stages that failed', () => {
@@ -165,7 +174,9 @@ test('two stages that failed', () => {
     engine: embedded (no container runtime answers)
     ok    install  4.2 s
     FAIL  lint     2.0 s · tsc: exit 2
+          src/b.ts(2,14): error TS2322: Type it is not
     FAIL  test     2.0 s · tsc: exit 2
+          src/b.ts(2,14): error TS2322: Type it is not
 
     lint failed: tsc: exit 2
       npx tsc --noEmit

@@ -114,6 +114,28 @@ describe('resolve', () => {
     expect(await resolve([host])).toMatchObject({ from: 'registry', digest: artifact.digest });
   });
 
+  test('while the first is silent the second is asked as well, and the answer of the first counts', async () => {
+    let silent: ServerResponse | undefined;
+    const first = await startRegistry(
+      artifact,
+      atFirst(1, (response) => {
+        silent = response;
+      }),
+    );
+    const second = await startRegistry(artifact, ({ url }) => {
+      silent?.writeHead(307, { location: `http://${first.host}${url}` }).end();
+      return undefined;
+    });
+    expect(await resolve([first.host, second.host])).toMatchObject({ registry: first.host, digest: artifact.digest });
+    expect(second.seen.length).toBeGreaterThan(0);
+  });
+
+  test('where the first answers, the second is not asked', async () => {
+    const [first, second] = [await startRegistry(artifact), await startRegistry(artifact)];
+    expect(await resolve([first.host, second.host])).toMatchObject({ registry: first.host });
+    expect(second.seen).toEqual([]);
+  });
+
   test('who refuses connections, or has no address, is asked once and not waited for', async () => {
     waits.length = 0;
     const { from, reason } = await resolve([NOBODY, 'nobody.invalid']);
