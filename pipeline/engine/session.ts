@@ -11,6 +11,7 @@ import { Network } from './run/network.ts';
 import { Runner } from './run/runner.ts';
 import { Scrubber } from './run/scrubber.ts';
 import { Services } from './run/services.ts';
+import { unwritableError } from './store/disk.ts';
 import { HostFiles } from './store/host.ts';
 import { Layers } from './store/layers.ts';
 import { Store, storeFolder } from './store/store.ts';
@@ -108,7 +109,7 @@ export class Session {
     if (free.length > 0)
       process.stderr.write(`note: ${free.join(' and ')} of a step cannot be limited here: ${whyUnlimited()}\n`);
     const mounts = await Mounts.start(process.env.DRYDOCK_TOOLS);
-    const store = new Store(storeFolder(), { budget: options.budget });
+    const store = openStore(options.budget);
     const runner = await Runner.start(mounts, shift, options.limits);
     return new Session(options, store, mounts, runner, new Network(options, runner.enter), shift);
   }
@@ -222,6 +223,15 @@ export class Session {
     return this.#certificates.bundle;
   }
   #certificates: { bundle: Buffer | undefined } | undefined;
+}
+
+function openStore(budget: string | undefined): Store {
+  const root = storeFolder();
+  try {
+    return new Store(root, { budget });
+  } catch (error) {
+    throw unwritableError(error, `the store at ${root} cannot be used`) ?? error;
+  }
 }
 
 function readHostCertificates(): Buffer | undefined {

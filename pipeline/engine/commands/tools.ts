@@ -5,8 +5,9 @@ import { basename, dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { AssembleError } from '../images/assembled/errors.ts';
 import { findProgram } from '../run/programs.ts';
+import { unwritableError } from '../store/disk.ts';
 import { installCommand, missingPackages, readDistribution } from '../tools/host.ts';
-import { commandOf, type InstallOptions, installTools } from '../tools/install.ts';
+import { areSound, commandOf, type InstallOptions, installTools } from '../tools/install.ts';
 
 const KEEP_MS = 7 * 24 * 60 * 60 * 1000;
 
@@ -16,6 +17,8 @@ export async function provideTools(options: InstallOptions & { isRoot: boolean }
     await installTools(options);
     removeOld(options.folder);
   } catch (error) {
+    const unwritable = unwritableError(error, `the engine's tools cannot be kept in ${options.folder}`);
+    if (unwritable !== undefined) throw unwritable;
     if (!(error instanceof AssembleError)) throw error;
     const why = error.message.split('; ')[0];
     const missing = missingPackages();
@@ -27,6 +30,14 @@ export async function provideTools(options: InstallOptions & { isRoot: boolean }
       );
     options.log(`note: this machine's own programs are used, as the engine's could not be fetched: ${why}`);
   }
+}
+
+/** Makes them again where a file is not what was unpacked: what starts all steps may not be anything else. */
+export async function repairTools(options: InstallOptions): Promise<void> {
+  if (areSound(options.folder)) return;
+  options.log(`note: the engine's tools in ${options.folder} are damaged, and made again`);
+  rmSync(options.folder, { recursive: true, force: true });
+  await installTools(options);
 }
 
 /** "crun version 1.21, its own": whose programs they are, and the version of the one that starts steps. */
