@@ -261,7 +261,7 @@ for (const clock of ['400', '-400', 'jumps']) {
     expect((await engine(['gc'], wrong)).code).toBe(0);
     expect([await once(STEP), await once(answers)]).toEqual([first, made]);
     // Put together anew under that clock, it starts as well.
-    rmSync(join(cache, 'drydock/engine'), { recursive: true });
+    rmSync(join(cache, 'drydock/bundles'), { recursive: true });
     expect(await once(STEP, wrong)).toBe(first);
   });
 }

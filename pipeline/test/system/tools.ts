@@ -21,8 +21,8 @@ export function toolsFolder(): Promise<string> {
   return found;
 }
 
-/** The beginning of a command line. */
-async function tool(name: string): Promise<string[]> {
+/** The beginning of a tool's command line. */
+export async function tool(name: string): Promise<string[]> {
   const folder = await toolsFolder();
   return folder === '' ? [name] : commandOf(folder, name);
 }
