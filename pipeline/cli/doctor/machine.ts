@@ -25,31 +25,24 @@ export type Question = {
 /** It bundles the engine at the first time, and starts a network. */
 const PROBE_MS = 30_000;
 
-export async function gatherFacts(question: Question): Promise<Facts> {
+/** All facts; `tell` has them as they come, several at a time. */
+export async function gatherFacts(question: Question, tell: (facts: Partial<Facts>) => void): Promise<void> {
   const { root, output, env, isOffline } = question;
   const isRoot = process.getuid?.() === 0;
   const user = userInfo().username;
-  const [engines, images, git] = await Promise.all([
-    askEngines(question),
-    isOffline ? [] : askImages(question.mirrors, env),
-    askGit(root),
-  ]);
-  const isEmbedded = !isFault(engines) && engines.some(({ kind }) => kind === 'embedded');
-  const embedded = isEmbedded ? await askEmbedded(question) : { programs: null, runtime: null, probe: null };
-  const { probe } = embedded;
-  const places = probe === null || isFault(probe) ? [] : [...probe.packages.npm, ...probe.packages.debian];
-  return {
+  const asking = [
+    askGit(root).then((git) => tell({ git })),
+    askOfEngine(question, tell),
+    (isOffline ? Promise.resolve([]) : askImages(question.mirrors, env)).then((images) => tell({ images })),
+  ];
+  tell({
     kernel: release(),
     nodeVersion: process.versions.node,
     user,
     isRoot,
     isOffline,
-    engines,
-    ...embedded,
     features: readFeatures('/proc'),
     ids: isRoot ? null : countIds(user),
-    images,
-    packages: isOffline ? [] : await askPlaces(places),
     proxies: readProxies(env),
     nodeUsesProxy: env.NODE_USE_ENV_PROXY === '1',
     certificates: readCertificates(env),
@@ -58,8 +51,19 @@ export async function gatherFacts(question: Question): Promise<Facts> {
     npmVariables: readNpmVariables(root, env),
     folders: [cacheFolder(env), output].map(lookAtFolder),
     nowMs: Date.now(),
-    git,
-  };
+  });
+  await Promise.all(asking);
+}
+
+async function askOfEngine(question: Question, tell: (facts: Partial<Facts>) => void): Promise<void> {
+  const engines = await askEngines(question);
+  tell({ engines });
+  const isEmbedded = !isFault(engines) && engines.some(({ kind }) => kind === 'embedded');
+  const embedded = isEmbedded ? await askEmbedded(question) : { programs: null, runtime: null, probe: null };
+  tell(embedded);
+  const { probe } = embedded;
+  const places = probe === null || isFault(probe) ? [] : [...probe.packages.npm, ...probe.packages.debian];
+  tell({ packages: question.isOffline ? [] : await askPlaces(places) });
 }
 
 async function askEngines({ engine, isOffline, env }: Question): Promise<EngineFacts[] | Fault> {
