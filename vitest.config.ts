@@ -1,4 +1,4 @@
-// How the tests run. `unit` needs Node alone; `system` runs whole pipelines on the embedded engine, one file at a time.
+// How the tests run. `unit` needs Node alone; `system` runs whole pipelines on the embedded engine, some files side by side.
 // JUNIT_FILE and COVERAGE_DIR name where the reports go; without them there are none.
 import { defineConfig } from 'vitest/config';
 
@@ -21,7 +21,9 @@ export default defineConfig({
           name: 'system',
           include: ['pipeline/test/system/**/*.test.ts'],
           globalSetup: 'pipeline/test/system/setup.ts',
-          fileParallelism: false,
+          // More than a small machine has cores: what waits (for an alert, a service, a download) leaves room for what computes.
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },

@@ -1,4 +1,5 @@
 // The two places that it is deployed to, how they differ, and what is released there.
+import { stringify } from 'yaml';
 import { parseRelease, type Release } from '../pipeline/src/core/delivery/release.ts';
 import { PipelineError } from '../pipeline/src/core/errors.ts';
 import { type RenderedFile, yamlFile } from './resource.ts';
@@ -45,7 +46,8 @@ export function overlay(name: EnvironmentName): RenderedFile[] {
         resources: ['namespace.yaml', '../../base'],
         // By digest, from release.json: what was scanned and signed is what runs.
         images: [{ name: 'app', newName: image.name, digest: image.digest }],
-        patches: [{ path: 'patches.yaml' }],
+        // Inline, as a scanner takes a file with a part of a Deployment for one that lacks all the rest.
+        patches: [{ patch: stringify(releasedApp(env)) }, { path: 'patches.yaml' }],
       },
     ]),
     yamlFile(`overlays/${name}/namespace.yaml`, [
@@ -57,18 +59,6 @@ export function overlay(name: EnvironmentName): RenderedFile[] {
     ]),
     yamlFile(`overlays/${name}/patches.yaml`, [
       {
-        apiVersion: 'apps/v1',
-        kind: 'Deployment',
-        metadata: { name: 'app' },
-        spec: {
-          template: {
-            spec: {
-              containers: [{ name: 'app', env: Object.entries(env).map(([key, value]) => ({ name: key, value })) }],
-            },
-          },
-        },
-      },
-      {
         apiVersion: 'autoscaling/v2',
         kind: 'HorizontalPodAutoscaler',
         metadata: { name: 'app' },
@@ -78,3 +68,17 @@ export function overlay(name: EnvironmentName): RenderedFile[] {
     ]),
   ];
 }
+
+/** The Deployment's part that says what is released. */
+const releasedApp = (env: Readonly<Record<string, string>>) => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'app' },
+  spec: {
+    template: {
+      spec: {
+        containers: [{ name: 'app', env: Object.entries(env).map(([name, value]) => ({ name, value })) }],
+      },
+    },
+  },
+});

@@ -26,7 +26,6 @@ export type EngineOptions = {
   offline: boolean;
   mirrors: string[];
   verbose: boolean;
-  yes: boolean;
 };
 
 export type StageInvocation = {
@@ -56,7 +55,7 @@ export type StageInvocation = {
 export type ReplayInvocation = {
   kind: 'replay';
   file: string;
-  options: Pick<StageInvocation['options'], 'output' | 'images' | 'json' | 'progress' | 'verbose' | 'yes'> & {
+  options: Pick<StageInvocation['options'], 'output' | 'images' | 'json' | 'progress' | 'verbose'> & {
     all: boolean;
     shell: boolean;
     /** A tree to run the stages on, instead of the capsule's. */
@@ -67,7 +66,7 @@ export type BisectInvocation = {
   kind: 'bisect';
   /** One that passed, one that failed. */
   files: [string, string];
-  options: { verbose: boolean; yes: boolean };
+  options: { verbose: boolean };
 };
 /** What runs the stage whose container is looked into. */
 export type ShellInvocation = { kind: 'shell'; stage: StageInvocation };
@@ -171,7 +170,7 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
     return {
       kind: 'bisect',
       files: toCapsules(name, operands, 2),
-      options: { verbose: values.verbose === true, yes: values.yes === true },
+      options: { verbose: values.verbose === true },
     };
   // The image to verify may stand by itself.
   const [reference] = name === 'verify' ? operands.splice(0, 1) : [];
@@ -213,12 +212,11 @@ function toStages(name: StageFunction, values: Values, reference?: string): Stag
 
 function toReplay(operands: readonly string[], values: Values): ReplayInvocation {
   const [file] = toCapsules('replay', operands, 1);
-  const { verbose, yes } = toEngineOptions(values);
   return {
     kind: 'replay',
     file,
     options: {
-      ...{ verbose, yes },
+      verbose: values.verbose === true,
       output: text(values, 'output') ?? 'out/replay',
       images: text(values, 'images') ?? null,
       json: values.json === true,
@@ -311,7 +309,7 @@ function toEngineOptions(values: Values): EngineOptions {
     );
   }
   const mirrors = checkMirrors(Array.isArray(values.mirror) ? values.mirror : []);
-  return { engine, offline, mirrors, verbose: values.verbose === true, yes: values.yes === true };
+  return { engine, offline, mirrors, verbose: values.verbose === true };
 }
 
 function toPinsOptions(

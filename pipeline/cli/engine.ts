@@ -2,7 +2,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type ErrorCode, PipelineError } from '../src/core/errors.ts';
@@ -148,6 +148,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EngineSes
     detached: true,
     env: {
       ...process.env,
+      // The Node that runs us is the one that runs the engine, wherever it is.
+      PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
       ...(options.offline ? { DRYDOCK_OFFLINE: '1' } : {}),
       ...(options.mirrors.length > 0 ? { DRYDOCK_MIRRORS: options.mirrors.join(',') } : {}),
     },

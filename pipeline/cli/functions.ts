@@ -102,7 +102,6 @@ export const OPTIONS = {
     summary: 'live display, or lines (default auto)',
   },
   verbose: { summary: 'print every step and its output' },
-  yes: { summary: 'install missing system packages without asking' },
   help: { summary: 'show help; after a function, its own' },
   version: { summary: 'show the version' },
 } as const satisfies Record<string, OptionInfo>;
@@ -113,7 +112,7 @@ export function optionInfo(name: OptionName): OptionInfo {
   return OPTIONS[name];
 }
 
-const GENERAL = ['engine', 'offline', 'mirror', 'verbose', 'yes'] as const;
+const GENERAL = ['engine', 'offline', 'mirror', 'verbose'] as const;
 const RUN = [...GENERAL, 'images', 'output', 'strict', 'json', 'progress'] as const;
 /** What the general help lists; the rest is in the help of the functions that take it. */
 export const COMMON_OPTIONS: readonly OptionName[] = [...RUN, 'platforms', 'help', 'version'];
@@ -208,7 +207,7 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   replay: {
     summary: 'run a capsule again, from its content alone and without a network',
     operands: 'FILE',
-    options: ['all', 'with', 'shell', 'images', 'output', 'json', 'progress', 'verbose', 'yes'],
+    options: ['all', 'with', 'shell', 'images', 'output', 'json', 'progress', 'verbose'],
     example: 'replay out/capsule-test.tar --with .',
   },
   diff: {
@@ -220,7 +219,7 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   bisect: {
     summary: 'name the one input that makes the second capsule fail and the first not',
     operands: 'GOOD BAD',
-    options: ['verbose', 'yes'],
+    options: ['verbose'],
     example: 'bisect yesterday.tar out/capsule-test.tar',
   },
   watch: {

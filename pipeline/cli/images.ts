@@ -54,7 +54,6 @@ export async function archivesOf(
       engine: 'embedded' as const,
       root,
       interrupted: terminal.interrupted,
-      canAsk: terminal.canAsk,
       say,
       onEngine: () => {},
     };

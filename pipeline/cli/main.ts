@@ -30,7 +30,7 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
       terminal.out.write(`drydock ${VERSION}\n`);
       return 0;
     case 'completion':
-      terminal.out.write(renderCompletion(invocation.shell));
+      terminal.out.control(renderCompletion(invocation.shell));
       return 0;
     case 'up': {
       const { up } = await import('./platform/up.ts');

@@ -20,7 +20,10 @@ import { NOT_ASKED } from '../src/core/summary.ts';
 
 /** Where it is shown. */
 export type Screen = {
+  /** Text, of which nothing is obeyed but our own colours. */
   write: (text: string) => void;
+  /** What is to be obeyed: where the cursor goes, commands to GitHub, and what another program reads. */
+  control: (text: string) => void;
   isTerminal: boolean;
   columns: () => number;
   hasColour: boolean;
@@ -45,7 +48,7 @@ export function renderTty({ screen, isVerbose, output, now = Date.now }: RenderO
   const running = new Map<string, { label: string; sinceMs: number }>();
   let drawn = 0;
   const erase = () => {
-    if (drawn > 0) screen.write(`\u001b[${drawn}A\u001b[0J`);
+    if (drawn > 0) screen.control(`\u001b[${drawn}A\u001b[0J`);
     drawn = 0;
   };
   const draw = () => {

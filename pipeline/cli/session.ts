@@ -4,13 +4,11 @@ import { PipelineError, reasonOf } from '../src/core/errors.ts';
 import type { EngineFacts } from '../src/core/model.ts';
 import type { EngineOptions } from './arguments.ts';
 import { type EngineSession, engineCandidates, findProvisioning, startEmbedded } from './engine.ts';
-import { ensureRequirements } from './requirements.ts';
 
 export type SessionOptions = EngineOptions & {
   root: string;
   /** Rejects when somebody wants it to end. */
   interrupted: Promise<never>;
-  canAsk: boolean;
   say: (line: string) => void;
   /** Told which engine it is, before anything runs on it. */
   onEngine: (engine: EngineFacts) => void;
@@ -48,15 +46,17 @@ async function onEmbedded<T>(
   options: SessionOptions,
   work: (engine: EngineFacts) => Promise<T>,
 ): Promise<T> {
-  const { root, offline, mirrors, verbose, yes, canAsk, say, interrupted } = options;
-  await Promise.race([ensureRequirements({ yes, env: process.env, canAsk, say }), interrupted]);
+  const { root, offline, mirrors, verbose, say, interrupted } = options;
   options.onEngine(engine);
   // Started first: while it starts, we load the SDK, which takes longer.
   const starting = startEmbedded({
     root,
     offline,
     mirrors,
-    onLine: verbose ? (line) => say(`engine: ${line}`) : undefined,
+    onLine: (line) => {
+      if (verbose) say(`engine: ${line}`);
+      else if (line.startsWith('warning: ')) say(line);
+    },
   });
   let session: EngineSession | undefined;
   try {

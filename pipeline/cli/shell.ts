@@ -23,7 +23,7 @@ export async function shell({ stage }: ShellInvocation, root: string, terminal: 
   const secrets = readSecrets(options.delivery.secrets);
   const { listener } = renderPlain({ screen: terminal.out, isVerbose: options.verbose, output: options.output });
   const session = {
-    ...{ ...options, engine: 'embedded' as const, root, interrupted: terminal.interrupted, canAsk: terminal.canAsk },
+    ...{ ...options, engine: 'embedded' as const, root, interrupted: terminal.interrupted },
     say: (text: string) => listener({ kind: 'note', text }),
     onEngine: () => {},
   };

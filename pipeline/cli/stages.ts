@@ -9,6 +9,7 @@ import { SOURCE_IGNORE } from '../src/core/ignore.ts';
 import type { AskedStage, EngineFacts, RunResult } from '../src/core/model.ts';
 import { renderReport } from '../src/core/report.ts';
 import { runResult } from '../src/core/result.ts';
+import { safeJson } from '../src/core/safe-text.ts';
 import type { Timing } from '../src/core/times/budgets.ts';
 import { timedRun } from '../src/core/times/ledger.ts';
 import { nothingKnown } from '../src/stages/known.ts';
@@ -51,8 +52,8 @@ export async function runStages(
     renderer.listener({ kind: 'run-finished', run });
     renderer.close();
     // GitHub takes them out of the log, and shows them on the lines of a pull request.
-    if (process.env.GITHUB_ACTIONS === 'true') screen.write(readFileSync(join(output, 'annotations.txt'), 'utf8'));
-    if (options.json) terminal.out.write(`${JSON.stringify(run, null, 2)}\n`);
+    if (process.env.GITHUB_ACTIONS === 'true') screen.control(readFileSync(join(output, 'annotations.txt'), 'utf8'));
+    if (options.json) terminal.out.control(safeJson(run));
     if (wantsTrace(process.env)) {
       const { sendTrace } = await import('./traces.ts');
       const refusal = await sendTrace(run);
@@ -66,7 +67,6 @@ export async function runStages(
         ...options,
         root,
         interrupted: terminal.interrupted,
-        canAsk: terminal.canAsk,
         say: (text) => renderer.listener({ kind: 'note', text }),
         onEngine: (chosen) => {
           engine = chosen;

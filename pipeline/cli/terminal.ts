@@ -1,11 +1,11 @@
 // The person at the other end: where to write, whether there is a terminal, and the wish to stop.
 import { EXIT, PipelineError } from '../src/core/errors.ts';
+import { safeLines } from '../src/core/safe-text.ts';
 import type { Screen } from './render.ts';
 
 export type Terminal = {
   out: Screen;
   err: Screen;
-  canAsk: boolean;
   /** Rejects at the first Ctrl-C. */
   interrupted: Promise<never>;
 };
@@ -31,7 +31,6 @@ export function openTerminal(env: NodeJS.ProcessEnv = process.env): Terminal {
   return {
     out: screenOf(process.stdout, env),
     err: screenOf(process.stderr, env),
-    canAsk: Boolean(process.stdin.isTTY && process.stderr.isTTY),
     interrupted,
   };
 }
@@ -43,7 +42,8 @@ function screenOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Screen {
   });
   const isTerminal = Boolean(stream.isTTY) && env.TERM !== 'dumb';
   return {
-    write: (text) => stream.write(text),
+    write: (text) => stream.write(safeLines(text)),
+    control: (text) => stream.write(text),
     isTerminal,
     columns: () => stream.columns ?? 80,
     hasColour: env.NO_COLOR ? false : env.FORCE_COLOR ? env.FORCE_COLOR !== '0' : isTerminal,

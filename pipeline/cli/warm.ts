@@ -18,7 +18,7 @@ export async function warm({ run: invocation }: WarmInvocation, root: string, te
   const inputs = checkInputs(options);
   const say = (text: string) => void terminal.err.write(`${text}\n`);
   const session = {
-    ...{ ...options, root, interrupted: terminal.interrupted, canAsk: terminal.canAsk, say },
+    ...{ ...options, root, interrupted: terminal.interrupted, say },
     onEngine: () => {},
   };
   return await withEngine(session, async (engine) => {

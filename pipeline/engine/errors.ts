@@ -1,13 +1,22 @@
 // The errors of the embedded engine: what a caller sees of them is a message, a way out, and for a failed command its facts.
 
+/** What this place lacks, where that alone is why something failed. Clients tell by it what is missing from what is broken. */
+export type Lack = 'MISSING_IMAGE' | 'RATE_LIMITED' | 'UNAUTHORIZED' | 'OFFLINE' | 'NO_SPACE';
+
+export interface EngineErrorOptions extends ErrorOptions {
+  readonly lack?: Lack | undefined;
+}
+
 /** A fault that a person or a client can act on: one sentence and, where there is a way out, a hint. */
 export class EngineError extends Error {
   readonly hint: string | undefined;
+  readonly lack: Lack | undefined;
 
-  constructor(message: string, hint?: string, options?: ErrorOptions) {
+  constructor(message: string, hint?: string, options?: EngineErrorOptions) {
     super(hint === undefined ? message : `${message}; ${hint}`, options);
     this.name = 'EngineError';
     this.hint = hint;
+    this.lack = options?.lack;
   }
 }
 

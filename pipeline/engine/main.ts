@@ -9,6 +9,7 @@ import { measureUsage, renderUsage } from './commands/du.ts';
 import { gc } from './commands/gc.ts';
 import { probe } from './commands/probe.ts';
 import { sweep } from './commands/sweep.ts';
+import { describeTools, provideTools, repairTools } from './commands/tools.ts';
 import { USAGE } from './commands/usage.ts';
 import { EngineError, EnvironmentError, UsageError } from './errors.ts';
 import { limitsOf, machineLimits } from './run/limits.ts';
@@ -17,7 +18,8 @@ import { isRoot, Session, type SessionOptions } from './session.ts';
 import { UMASK } from './store/bytes.ts';
 import { DiskFullError, diskFullError } from './store/disk.ts';
 import { FORMAT } from './store/format.ts';
-import { budgetFor, cacheFolder, storeFolder } from './store/store.ts';
+import { budgetFor, cacheFolder, packageFolder, storeFolder } from './store/store.ts';
+import type { InstallOptions } from './tools/install.ts';
 
 const SERVICE_READY_SECONDS = 60;
 
@@ -40,7 +42,14 @@ async function main(args: string[]): Promise<number> {
       say(`${(await sweep(store)).join('\n')}\n`);
       return 0;
     case 'probe':
+      await soundTools();
       say(`${JSON.stringify(await probe(optionsFrom(process.env, '.')))}\n`);
+      return 0;
+    case 'tools':
+      say(`${describeTools(process.env.DRYDOCK_TOOLS)}\n`);
+      return 0;
+    case 'fetch-tools':
+      await provideTools({ ...toolsIn(command.folder), isRoot: isRoot() });
       return 0;
     case 'help':
       say(USAGE);
@@ -67,10 +76,23 @@ function optionsFrom(env: NodeJS.ProcessEnv, workdir: string): SessionOptions {
   };
 }
 
+/** Those that we were given, if they are the engine's own. */
+async function soundTools(): Promise<void> {
+  const folder = process.env.DRYDOCK_TOOLS;
+  if (folder) await repairTools(toolsIn(folder));
+}
+
+const toolsIn = (folder: string): InstallOptions => ({
+  folder,
+  packages: packageFolder(),
+  offline: process.env.DRYDOCK_OFFLINE === '1',
+  log: (line) => void process.stderr.write(`${line}\n`),
+});
+
 async function serve(options: SessionOptions): Promise<number> {
   budgetFor(storeFolder(), options.budget); // a wrong value is told before anybody connects
   const ended = endOfClient();
-  const session = Session.start(options);
+  const session = soundTools().then(() => Session.start(options));
   session.catch(() => {}); // told below, where it is awaited
   const server = await listen(session);
   process.stdout.write(`${JSON.stringify({ port: server.port, session_token: server.token })}\n`);

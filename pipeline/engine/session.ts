@@ -2,7 +2,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Credentials } from '../src/oci/registry.ts';
 import { EngineError } from './errors.ts';
 import { type Limits, unlimited } from './run/limits.ts';
@@ -11,9 +11,10 @@ import { Network } from './run/network.ts';
 import { Runner } from './run/runner.ts';
 import { Scrubber } from './run/scrubber.ts';
 import { Services } from './run/services.ts';
+import { unwritableError } from './store/disk.ts';
 import { HostFiles } from './store/host.ts';
 import { Layers } from './store/layers.ts';
-import { cacheFolder, Store, storeFolder } from './store/store.ts';
+import { Store, storeFolder } from './store/store.ts';
 import { Volumes } from './store/volumes.ts';
 import type { Value } from './values.ts';
 
@@ -107,8 +108,8 @@ export class Session {
     const free = unlimited(options.limits);
     if (free.length > 0)
       process.stderr.write(`note: ${free.join(' and ')} of a step cannot be limited here: ${whyUnlimited()}\n`);
-    const store = new Store(storeFolder(), { budget: options.budget });
-    const mounts = await Mounts.start();
+    const mounts = await Mounts.start(process.env.DRYDOCK_TOOLS);
+    const store = openStore(options.budget);
     const runner = await Runner.start(mounts, shift, options.limits);
     return new Session(options, store, mounts, runner, new Network(options, runner.enter), shift);
   }
@@ -131,11 +132,6 @@ export class Session {
   /** A path of the host as its user writes it: from the working directory, or from home. */
   hostPath(path: string): string {
     return resolve(this.options.workdir, path.replace(/^~(?=\/|$)/, homedir()));
-  }
-
-  /** Where packages for assembled images are kept. */
-  get packageCache(): string {
-    return join(cacheFolder(), 'packages');
   }
 
   readonly log = (line: string): void => {
@@ -227,6 +223,15 @@ export class Session {
     return this.#certificates.bundle;
   }
   #certificates: { bundle: Buffer | undefined } | undefined;
+}
+
+function openStore(budget: string | undefined): Store {
+  const root = storeFolder();
+  try {
+    return new Store(root, { budget });
+  } catch (error) {
+    throw unwritableError(error, `the store at ${root} cannot be used`) ?? error;
+  }
 }
 
 function readHostCertificates(): Buffer | undefined {

@@ -1,6 +1,7 @@
 // Says what differs between two capsules. Files in, text out: nothing of them is run.
 import { basename } from 'node:path';
 import { diffCapsules, phraseDifferences } from '../../src/core/capsule/diff.ts';
+import { safeJson } from '../../src/core/safe-text.ts';
 import type { DiffInvocation } from '../arguments.ts';
 import type { Terminal } from '../terminal.ts';
 import { openManifest } from './open.ts';
@@ -10,6 +11,7 @@ export async function diff({ files, json }: DiffInvocation, terminal: Terminal):
   const [a, b] = [await openManifest(files[0]), await openManifest(files[1])];
   const differences = diffCapsules(a, b);
   const lines = phraseDifferences(differences, basename(files[0]), basename(files[1]));
-  terminal.out.write(json ? `${JSON.stringify(differences, null, 2)}\n` : `${lines.join('\n')}\n`);
+  if (json) terminal.out.control(safeJson(differences));
+  else terminal.out.write(`${lines.join('\n')}\n`);
   return differences.length === 0 ? 0 : 1;
 }

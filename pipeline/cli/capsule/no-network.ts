@@ -2,9 +2,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { PipelineError } from '../../src/core/errors.ts';
-import { ensureRequirements } from '../requirements.ts';
-import type { Terminal } from '../terminal.ts';
+
+const WITHOUT_NETWORK = fileURLToPath(new URL('../../engine/bin/without-network', import.meta.url));
 
 /** Set for the program in there. */
 const INSIDE = 'DRYDOCK_WITHOUT_NETWORK';
@@ -23,25 +24,13 @@ export function isWithoutNetwork(): boolean {
 }
 
 /** The same command line, in there. Returns its exit code; it is told of signals, and ends before we do. */
-export async function runWithoutNetwork(terminal: Terminal, { yes }: { yes: boolean }): Promise<number> {
+export async function runWithoutNetwork(): Promise<number> {
   if (process.platform !== 'linux')
     throw new PipelineError('NO_ENGINE', 'a capsule is replayed on Linux only', 'use a Linux machine, or WSL2');
-  const say = (line: string) => void terminal.err.write(`${line}\n`);
-  // Afterwards nothing can be fetched any more.
-  await ensureRequirements({ yes, env: process.env, canAsk: terminal.canAsk, say });
-  const isRoot = process.getuid?.() === 0;
-  const namespaces = isRoot ? ['--net'] : ['--user', '--map-root-user', '--map-auto', '--net'];
   const [script = '', ...args] = process.argv.slice(1);
-  const program = [process.execPath, ...process.execArgv, script, ...args];
-  const child = spawn('unshare', [...namespaces, '--', 'sh', '-ec', 'ip link set lo up; exec "$@"', 'sh', ...program], {
+  const child = spawn(WITHOUT_NETWORK, [process.execPath, ...process.execArgv, script, ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
-    env: {
-      ...process.env,
-      PATH: `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`,
-      [INSIDE]: '1',
-      // Root of a namespace of the user's own is not root.
-      ...(isRoot ? {} : { DRYDOCK_ROOTLESS: '1' }),
-    },
+    env: { ...process.env, [INSIDE]: '1' },
   });
   // From a terminal it gets them, too; a signal that comes twice is taken once.
   const pass = (signal: NodeJS.Signals) => void child.kill(signal);

@@ -3,6 +3,7 @@ import { basename, relative, resolve } from 'node:path';
 import { compareEndings, type Ending, phraseEndings } from '../../src/core/capsule/compare.ts';
 import { phraseCapsule } from '../../src/core/capsule/phrases.ts';
 import { EXIT, PipelineError } from '../../src/core/errors.ts';
+import { safeJson } from '../../src/core/safe-text.ts';
 import type { LeftStep } from '../../src/stages/context.ts';
 import type { ReplayInvocation } from '../arguments.ts';
 import { renderPlain, renderTty } from '../render.ts';
@@ -18,7 +19,7 @@ export async function replay(invocation: ReplayInvocation, terminal: Terminal): 
   const { file, options } = invocation;
   const manifest = await openManifest(file);
   if (options.shell) offerTerminal();
-  if (!isWithoutNetwork()) return await runWithoutNetwork(terminal, options);
+  if (!isWithoutNetwork()) return await runWithoutNetwork();
   const screen = options.json ? terminal.err : terminal.out;
   const say = (line: string) => void screen.write(`${line}\n`);
   for (const line of phraseCapsule(basename(file), manifest)) say(line);
@@ -29,7 +30,7 @@ export async function replay(invocation: ReplayInvocation, terminal: Terminal): 
     const endings = await replayStages(capsule, invocation, folder, terminal, screen);
     const isFix = options.with !== null;
     for (const line of phraseEndings(endings, { isFix })) say(line);
-    if (options.json) terminal.out.write(`${JSON.stringify({ endings }, null, 2)}\n`);
+    if (options.json) terminal.out.control(safeJson({ endings }));
     const isRight = endings.every(({ outcome, now }) =>
       isFix || outcome === 'new' ? now === null : outcome === 'same',
     );

@@ -31,7 +31,7 @@ export type ReplayRun = (capsule: OpenCapsule, request: ReplayRequest) => Promis
 type Around = {
   folder: string;
   terminal: Terminal;
-  options: { verbose: boolean; yes: boolean };
+  options: { verbose: boolean };
   listener: Listener;
 };
 
@@ -49,7 +49,6 @@ export async function withReplayEngine<T>(
       ...options,
       root: folder,
       interrupted: terminal.interrupted,
-      canAsk: terminal.canAsk,
       say: (text: string) => listener({ kind: 'note', text }),
       onEngine: () => {},
     };

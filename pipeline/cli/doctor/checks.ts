@@ -7,7 +7,6 @@ import {
   lookAtNamespaces,
   lookAtNetwork,
   lookAtPrograms,
-  lookAtRuntime,
 } from './engine.ts';
 import type { Facts } from './facts.ts';
 import { lookAtClock, lookAtDisk, lookAtGit, lookAtNode } from './place.ts';
@@ -26,8 +25,7 @@ export const CHECKS = {
   node: { means: 'the tool itself runs on it', look: lookAtNode },
   git: { means: 'what is committed and what is changed is read from it', look: lookAtGit },
   engine: { means: 'it runs the containers; `auto` takes the first that works', look: lookAtEngine },
-  programs: { means: 'the embedded engine is made of them', look: lookAtPrograms },
-  runtime: { means: 'the OCI runtime starts every step', look: lookAtRuntime },
+  programs: { means: 'an OCI runtime starts every step, others mount and connect it', look: lookAtPrograms },
   ids: { means: 'without root, the users of a step are mapped to subordinate ids', look: lookAtIds },
   namespaces: { means: 'a step’s root is nobody on the host, by a user namespace', look: lookAtNamespaces },
   kernel: { means: 'a step needs overlayfs, seccomp, other namespaces and a store to write to', look: lookAtKernel },

@@ -1,6 +1,7 @@
 // `ci.ts doctor`: every wall that a run may meet on this machine, before the run. Starts no stage and changes nothing.
 import { resolve } from 'node:path';
 import { EXIT } from '../../src/core/errors.ts';
+import { safeJson } from '../../src/core/safe-text.ts';
 import type { DoctorInvocation } from '../arguments.ts';
 import type { Terminal } from '../terminal.ts';
 import { canRun, Rows } from './checks.ts';
@@ -13,7 +14,7 @@ const SCHEMA_VERSION = 1;
 /** Exit code 0 if the pipeline can run, 3 if it can't. */
 export async function doctor({ options }: DoctorInvocation, root: string, terminal: Terminal): Promise<number> {
   const { engine, offline: isOffline, mirrors } = options;
-  const question = { root, output: resolve('out'), engine, isOffline, mirrors, canAsk: terminal.canAsk };
+  const question = { root, output: resolve('out'), engine, isOffline, mirrors };
   const rows = new Rows();
   const show = (text: string) => options.json || terminal.out.write(text);
   const tell = (facts: Partial<Facts>) => show(renderRows(rows.add(facts), terminal.out, options.verbose));
@@ -22,6 +23,6 @@ export async function doctor({ options }: DoctorInvocation, root: string, termin
   show(renderVerdict(rows.all));
   const isWell = canRun(rows.all);
   const answer = { schemaVersion: SCHEMA_VERSION, canRun: isWell, rows: rows.all };
-  if (options.json) terminal.out.write(`${JSON.stringify(answer, null, 2)}\n`);
+  if (options.json) terminal.out.control(safeJson(answer));
   return isWell ? EXIT.ok : EXIT.environment;
 }

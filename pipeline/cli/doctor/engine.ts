@@ -16,24 +16,8 @@ export function lookAtEngine({ engines }: Facts): Finding {
 export function lookAtPrograms(facts: Facts): Finding {
   return ofEmbedded(facts, () => {
     const { programs } = facts;
-    if (programs === null || programs.kind === 'nothing') return { status: 'ok', found: 'all are there' };
-    if (programs.kind === 'refuse')
-      return { status: 'blocked', found: programs.error.message, mend: programs.error.hint };
-    const found = `${programs.packages.join(', ')} missing; a run ${programs.kind === 'ask' ? 'asks whether to install' : 'installs'} them`;
-    return { status: 'warning', found, mend: programs.command.join(' ') };
-  });
-}
-
-export function lookAtRuntime(facts: Facts): Finding {
-  return ofEmbedded(facts, () => {
-    const { programs, runtime } = facts;
-    if (runtime !== null) return { status: 'ok', found: runtime };
-    if (programs !== null && programs.kind !== 'nothing') return NOT_YET;
-    return {
-      status: 'blocked',
-      found: 'neither `crun --version` nor `runc --version` gives an answer',
-      mend: 'run it by hand, and see what it says',
-    };
+    if (!isFault(programs)) return { status: 'ok', found: programs ?? '' };
+    return { status: 'blocked', found: programs.message, ...mended(programs.hint) };
   });
 }
 
@@ -41,12 +25,18 @@ export function lookAtIds(facts: Facts): Finding {
   return ofEmbedded(facts, () => {
     const { ids, user } = facts;
     if (ids === null) return { status: 'unasked', found: 'root needs none' };
-    const { users, groups } = ids;
-    if (users >= IDS && groups >= IDS) return { status: 'ok', found: `${users} for users, ${groups} for groups` };
+    const { users, groups, hasMapper } = ids;
+    const isEnough = users >= IDS && groups >= IDS;
+    if (isEnough && hasMapper) return { status: 'ok', found: `${users} for users, ${groups} for groups` };
+    const found = isEnough
+      ? 'newuidmap and newgidmap are missing, which map them'
+      : `${user} has ${users} for users and ${groups} for groups, ${IDS} of each are needed`;
     return {
-      status: 'blocked',
-      found: `${user} has ${users} for users and ${groups} for groups, ${IDS} of each are needed`,
-      mend: `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${user}`,
+      status: 'warning',
+      found: `${found}: all users of a step are its root, and own all files`,
+      mend: isEnough
+        ? 'install uidmap (Debian, Ubuntu) or shadow-utils'
+        : `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${user}`,
     };
   });
 }

@@ -1,6 +1,5 @@
 // What the doctor knows of a machine: everything that a check decides on. Gathered by machine.ts; tests make their own.
 import type { EngineFacts } from '../../src/core/model.ts';
-import type { Plan } from '../requirements.ts';
 
 /** Something that did not work, in its own words. */
 export type Fault = { message: string; hint?: string };
@@ -31,11 +30,10 @@ export type Facts = {
   engines: EngineFacts[] | Fault;
 
   // ── the embedded engine; unknown where another one runs ──
-  programs: Plan | null;
-  /** First line of what the runtime says of its version. */
-  runtime: string | null;
+  /** Whose programs run steps, with the runtime's version; or why there are none. */
+  programs: string | Fault | null;
   /** How many subordinate ids the user has; null for root, who needs none. */
-  ids: { users: number; groups: number } | null;
+  ids: { users: number; groups: number; hasMapper: boolean } | null;
   /** What the kernel says of itself; null where it is no Linux. */
   features: Features | null;
   /** Null where it was not tried, because programs are missing. */
@@ -80,4 +78,5 @@ export type Credential = { registry: string; kind: 'password' | 'identity' | 'he
 
 export type Git = { commit: string | null; committedMs: number | null; changes: number; isShallow: boolean };
 
-export const isFault = (value: object | null): value is Fault => value !== null && 'message' in value;
+export const isFault = (value: object | string | null): value is Fault =>
+  typeof value === 'object' && value !== null && 'message' in value;

@@ -4,7 +4,6 @@ import { PipelineError, reasonOf } from '../../src/core/errors.ts';
 import type { EngineFacts } from '../../src/core/model.ts';
 import type { EngineChoice } from '../arguments.ts';
 import { EMBEDDED_ENGINE, engineCandidates, engineError, findProvisioning } from '../engine.ts';
-import { lookForPrograms, searchPath } from '../requirements.ts';
 import { ask } from './ask.ts';
 import { type Facts, type Fault, isFault, type Probe } from './facts.ts';
 import { askImages, askPlaces } from './network.ts';
@@ -18,12 +17,11 @@ export type Question = {
   engine: EngineChoice;
   isOffline: boolean;
   mirrors: readonly string[];
-  canAsk: boolean;
   env: NodeJS.ProcessEnv;
 };
 
-/** It bundles the engine at the first time, and starts a network. */
-const PROBE_MS = 30_000;
+/** At the first time it bundles the engine and fetches its tools. */
+const ENGINE_MS = 60_000;
 
 /** All facts; `tell` has them as they come, several at a time. */
 export async function gatherFacts(question: Question, tell: (facts: Partial<Facts>) => void): Promise<void> {
@@ -34,6 +32,7 @@ export async function gatherFacts(question: Question, tell: (facts: Partial<Fact
     askGit(root).then((git) => tell({ git })),
     askOfEngine(question, tell),
     (isOffline ? Promise.resolve([]) : askImages(question.mirrors, env)).then((images) => tell({ images })),
+    (isRoot ? Promise.resolve(null) : countIds(user)).then((ids) => tell({ ids })),
   ];
   tell({
     kernel: release(),
@@ -42,7 +41,6 @@ export async function gatherFacts(question: Question, tell: (facts: Partial<Fact
     isRoot,
     isOffline,
     features: readFeatures('/proc'),
-    ids: isRoot ? null : countIds(user),
     proxies: readProxies(env),
     nodeUsesProxy: env.NODE_USE_ENV_PROXY === '1',
     certificates: readCertificates(env),
@@ -59,7 +57,7 @@ async function askOfEngine(question: Question, tell: (facts: Partial<Facts>) => 
   const engines = await askEngines(question);
   tell({ engines });
   const isEmbedded = !isFault(engines) && engines.some(({ kind }) => kind === 'embedded');
-  const embedded = isEmbedded ? await askEmbedded(question) : { programs: null, runtime: null, probe: null };
+  const embedded = isEmbedded ? await askEmbedded(question) : { programs: null, probe: null };
   tell(embedded);
   const { probe } = embedded;
   const places = probe === null || isFault(probe) ? [] : [...probe.packages.npm, ...probe.packages.debian];
@@ -76,32 +74,20 @@ async function askEngines({ engine, isOffline, env }: Question): Promise<EngineF
   }
 }
 
-async function askEmbedded(question: Question): Promise<Pick<Facts, 'programs' | 'runtime' | 'probe'>> {
-  const { env, canAsk } = question;
-  const [programs, runtime] = await Promise.all([lookForPrograms({ yes: false, env, canAsk }), askRuntime(env)]);
-  return {
-    programs,
-    runtime,
-    probe: programs.kind === 'nothing' ? await askProbe(question) : null,
-  };
+async function askEmbedded(question: Question): Promise<Pick<Facts, 'programs' | 'probe'>> {
+  const programs = await askEngine('tools', question);
+  if (isFault(programs)) return { programs, probe: null };
+  const probe = await askEngine('probe', question);
+  return { programs: programs.stdout.trim(), probe: isFault(probe) ? probe : (JSON.parse(probe.stdout) as Probe) };
 }
 
-/** As the engine chooses: crun, else runc. */
-async function askRuntime(env: NodeJS.ProcessEnv): Promise<string | null> {
-  for (const name of ['crun', 'runc']) {
-    const { exitCode, stdout } = await ask(name, ['--version'], { env: { ...env, PATH: searchPath(env) } });
-    if (exitCode === 0) return stdout.split('\n')[0] ?? '';
-  }
-  return null;
-}
-
-/** The engine tries itself what a session needs; where it does not even start, its last words are told. */
-async function askProbe({ env, isOffline }: Question): Promise<Probe | Fault> {
-  const { exitCode, stdout, stderr } = await ask(EMBEDDED_ENGINE, ['probe'], {
+/** What the engine says when it tries itself what a session needs; where it does not even start, its last log lines. */
+async function askEngine(command: string, { env, isOffline }: Question): Promise<{ stdout: string } | Fault> {
+  const { exitCode, stdout, stderr } = await ask(EMBEDDED_ENGINE, [command], {
     env: { ...env, ...(isOffline ? { DRYDOCK_OFFLINE: '1' } : {}) },
-    timeoutMs: PROBE_MS,
+    timeoutMs: ENGINE_MS,
   });
-  if (exitCode === 0) return JSON.parse(stdout) as Probe;
+  if (exitCode === 0) return { stdout };
   const { message, hint } = engineError(`exit code ${exitCode}`, stderr.split('\n'));
   return { message, hint };
 }

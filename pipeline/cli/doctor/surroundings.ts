@@ -27,10 +27,12 @@ function isWritable(path: string): boolean {
   }
 }
 
-export function countIds(user: string): NonNullable<Facts['ids']> {
+export async function countIds(user: string): Promise<NonNullable<Facts['ids']>> {
   const uid = String(process.getuid?.() ?? '');
   const count = (file: string) => (existsSync(file) ? idsOf([user, uid], readFileSync(file, 'utf8')) : 0);
-  return { users: count('/etc/subuid'), groups: count('/etc/subgid') };
+  const asked = await Promise.all(['newuidmap', 'newgidmap'].map((name) => ask(name, [])));
+  const hasMapper = asked.every(({ exitCode }) => exitCode !== NOT_FOUND);
+  return { users: count('/etc/subuid'), groups: count('/etc/subgid'), hasMapper };
 }
 
 /** How many subordinate ids a file gives: the longest range of one who is called by name or by number. */

@@ -265,8 +265,9 @@ function asError(error: GraphQLError, session: Session) {
     return { message, path, extensions: { _type: 'EXEC_ERROR', cmd, ...facts } };
   }
   if (originalError instanceof EngineError) {
-    return { message, path, ...(originalError.hint === undefined ? {} : { extensions: { hint: originalError.hint } }) };
+    const { hint, lack = 'FAILED' } = originalError;
+    return { message, path, extensions: { code: lack, ...(hint === undefined ? {} : { hint }) } };
   }
   if (originalError?.stack) process.stderr.write(`${scrubber.scrub(originalError.stack)}\n`);
-  return { message, path };
+  return { message, path, extensions: { code: 'FAILED' } };
 }

@@ -176,7 +176,9 @@ export function hostService(session: Session, args: HostServiceArgs, named?: str
   const { ports: forwards, host = 'localhost' } = args;
   if (forwards.length === 0) throw new EngineError('a service of the host needs at least one port');
   if (session.options.offline && !LOOPBACK.test(host))
-    throw new EngineError(`${host} is not reached: the network is off`, 'run without --offline');
+    throw new EngineError(`${host} is not reached: the network is off`, 'run without --offline', {
+      lack: 'OFFLINE',
+    });
   const key = ready(keyOf({ host, forwards, ...(named === undefined ? {} : { named }) }));
   const hostname = named === undefined ? lazy(async () => hostnameOf(await key())) : ready(named);
   const ports = ready(forwards.map(({ frontend, backend, protocol }) => portOf(frontend || backend, protocol)));

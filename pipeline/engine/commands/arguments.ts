@@ -7,7 +7,8 @@ export type Command =
   | { readonly name: 'session'; readonly workdir: string }
   | { readonly name: 'du'; readonly json: boolean }
   | { readonly name: 'gc'; readonly keep?: number; readonly all: boolean }
-  | { readonly name: 'sweep' | 'probe' | 'help' | 'version' };
+  | { readonly name: 'fetch-tools'; readonly folder: string }
+  | { readonly name: 'sweep' | 'probe' | 'tools' | 'help' | 'version' };
 
 /** Options of each command; those that are followed by a value say by which. */
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, string | null>>>> = {
@@ -16,6 +17,7 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, string | null>>>>
   gc: { keep: 'SIZE', all: null },
   sweep: {},
   probe: {},
+  tools: {},
 };
 
 /** Clients of a Dagger session pass these along; there is nothing here that they would change. */
@@ -28,6 +30,7 @@ export function parseCommand(words: readonly string[]): Command {
   if (name === '--version' || name === '-v') return { name: 'version' };
   if (name === undefined)
     throw new UsageError('no command was given', `one of ${Object.keys(OPTIONS).join(', ')}; see --help`);
+  if (name === 'fetch-tools' && rest[0] !== undefined) return { name, folder: rest[0] }; // bin/tools.sh alone says so
   const known = Object.hasOwn(OPTIONS, name) ? OPTIONS[name] : undefined;
   if (known === undefined) throw unknown('command', name, Object.keys(OPTIONS));
   const given = readOptions(name, rest, known);
@@ -38,8 +41,12 @@ export function parseCommand(words: readonly string[]): Command {
       return { name, json: given.has('json') };
     case 'gc':
       return gc(given);
+    case 'sweep':
+    case 'probe':
+    case 'tools':
+      return { name };
     default:
-      return { name: name === 'probe' ? 'probe' : 'sweep' };
+      throw unknown('command', name, Object.keys(OPTIONS));
   }
 }
 

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { startOf } from '../store/boot.ts';
 import { FORMAT, formatOf } from '../store/format.ts';
 import { readLeases } from '../store/leases.ts';
+import { storeFolder } from '../store/store.ts';
 
 const filesBelow = (folder: string): string[] =>
   existsSync(folder)
@@ -25,15 +26,15 @@ export interface OtherStore {
 
 /** Stores that this version does not read: of another format, or with a damaged stamp. */
 export function otherStores(cache: string): OtherStore[] {
-  const names = existsSync(cache) ? readdirSync(cache).filter((name) => /^store-v\d+$/.test(name)) : [];
+  const names = existsSync(cache) ? readdirSync(cache).filter((name) => /^store-v\d+(-one-id)?$/.test(name)) : [];
   return names.flatMap((name) => {
     const path = join(cache, name);
-    const [format, isOurs] = [formatOf(path), name === `store-v${FORMAT}`];
+    const [format, isOurs] = [formatOf(path), name === basename(storeFolder())];
     if (isOurs && (format === FORMAT || format === 'empty')) return [];
     const said =
       isOurs && format === 'damaged'
         ? 'its version stamp is damaged'
-        : `a store of another version (${versionOf(path)})`;
+        : `a store of another ${format === FORMAT ? 'mapping of ids' : `version (${versionOf(path)})`}`;
     return [{ path, format: said, isUsed: isUsed(path) }];
   });
 }

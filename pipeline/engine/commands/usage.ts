@@ -4,6 +4,7 @@ export const USAGE = `Usage: embedded-engine session [--workdir DIR]     speak D
        embedded-engine gc [--keep SIZE] [--all]    evict what was not used for longest
        embedded-engine sweep                       remove what sessions that were killed left behind
        embedded-engine probe                       try a step and its network here; print what came of it as JSON
+       embedded-engine tools                       say which programs run steps: its own, fetched once, or this machine's
 
 session  prints {"port":…,"session_token":…} and answers GraphQL on that port until its standard input is closed
          or it is told to stop

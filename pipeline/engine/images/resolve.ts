@@ -1,13 +1,14 @@
 // Finds the image that a reference means: in the store, in a folder of archives, at a mirror or registry, or assembled from packages.
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { OciError } from '../../src/oci/errors.ts';
+import { OciError, type OciErrorCode } from '../../src/oci/errors.ts';
 import { type Descriptor, openLayout, readBase } from '../../src/oci/layout.ts';
 import { pullToLayout } from '../../src/oci/pull.ts';
 import { formatReference, parseReference, type Reference, RegistryClient } from '../../src/oci/registry.ts';
-import { EngineError } from '../errors.ts';
+import { EngineError, type Lack } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { diskFullError } from '../store/disk.ts';
+import { packageFolder } from '../store/store.ts';
 import type { ContainerState } from '../values.ts';
 import { assembleImage, hasRecipe, isCurrent } from './assembled/index.ts';
 import { type ImageRecord, imageState, isComplete, keepImage } from './import.ts';
@@ -20,7 +21,7 @@ export async function resolveImage(session: Session, address: string, platform: 
   const key = `${encodeURIComponent(formatReference(reference))}-${platform.replaceAll('/', '-')}`;
   const find = () =>
     session.once(`image ${key}`, async () => {
-      const known = await fromStore(session, key, reference);
+      const known = await fromStore(session, key, reference, platform);
       if (known !== undefined) return known;
       const found =
         (await fromFolder(session, reference, platform)) ?? (await fromRegistry(session, reference, platform));
@@ -40,17 +41,23 @@ function parse(address: string): Reference {
   }
 }
 
-async function fromStore(session: Session, key: string, reference: Reference): Promise<ImageRecord | undefined> {
+async function fromStore(
+  session: Session,
+  key: string,
+  reference: Reference,
+  platform: string,
+): Promise<ImageRecord | undefined> {
   const known = session.store.record<ImageRecord>('images', key);
   if (known === undefined || !(await isComplete(session, known))) return undefined;
-  return known.standIn === undefined || session.options.offline || serves(known, reference) ? known : undefined;
+  const { standIn } = known;
+  return standIn === undefined || session.options.offline || serves(known, reference, platform) ? known : undefined;
 }
 
 /** Made not long ago, and from the recipe as it is now. */
-function serves({ importedAt, config }: ImageRecord, { digest = '' }: Reference): boolean {
+function serves({ importedAt, top }: ImageRecord, { digest = '' }: Reference, platform: string): boolean {
   // One from the future was made by a clock that was wrong: how old it is nobody knows.
   const age = Date.now() - importedAt;
-  return age >= 0 && age < STAND_IN_MS && isCurrent(digest, config.config?.Labels ?? {});
+  return age >= 0 && age < STAND_IN_MS && isCurrent(digest, platform, top.digest);
 }
 
 /** `--images`: a folder with an archive for each pin. */
@@ -65,6 +72,7 @@ async function fromFolder(session: Session, reference: Reference, platform: stri
   throw new EngineError(
     `no archive in ${images} holds ${formatReference(reference)}`,
     'write it with `npx tsx pipeline/ci.ts images --output DIR` where there is a network',
+    { lack: 'MISSING_IMAGE' },
   );
 }
 
@@ -98,6 +106,16 @@ async function fromLayout(
   }
 }
 
+/** Answers by which a registry does not have an image for us. The others are faults. */
+const LACKS: Readonly<Partial<Record<OciErrorCode, Lack>>> = {
+  UNREACHABLE: 'MISSING_IMAGE',
+  NOT_FOUND: 'MISSING_IMAGE',
+  PLATFORM_MISSING: 'MISSING_IMAGE',
+  UNAUTHORIZED: 'UNAUTHORIZED',
+  FORBIDDEN: 'UNAUTHORIZED',
+  RATE_LIMITED: 'RATE_LIMITED',
+};
+
 async function fromRegistry(session: Session, reference: Reference, platform: string): Promise<ImageRecord> {
   const folder = session.store.scratch('pull');
   try {
@@ -119,7 +137,7 @@ async function fromRegistry(session: Session, reference: Reference, platform: st
       throw new EngineError(
         `cannot have ${named}: ${(error as Error).message.replace(`${named}: `, '')}`,
         (error as OciError).hint,
-        { cause: error },
+        { cause: error, lack: unreachable && session.options.offline ? 'OFFLINE' : LACKS[(error as OciError).code] },
       );
     }
     return assembled(session, reference.digest, platform);
@@ -133,7 +151,7 @@ async function assembled(session: Session, pin: string, platform: string): Promi
   try {
     await assembleImage(pin, platform, {
       destination: layout,
-      cache: session.packageCache,
+      cache: packageFolder(),
       offline: session.options.offline,
       log: session.log,
     });

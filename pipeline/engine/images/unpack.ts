@@ -16,6 +16,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { TarEntry } from '../../src/oci/tar.ts';
 import { EngineError } from '../errors.ts';
+import { ownerOnDisk } from '../store/ids.ts';
 import { resolveInside } from '../store/layers.ts';
 
 const WHITEOUT = '.wh.';
@@ -94,7 +95,7 @@ async function writeEntry(entry: TarEntry, path: string, root: string, shift: nu
 }
 
 function setAttributes(entry: TarEntry, path: string, shift: number): void {
-  lchownSync(path, entry.uid + shift, entry.gid + shift);
+  lchownSync(path, ownerOnDisk(entry.uid, shift), ownerOnDisk(entry.gid, shift));
   if (entry.type !== 'symlink') chmodSync(path, entry.mode & 0o7777);
   lutimesSync(path, entry.mtime, entry.mtime);
 }

@@ -2,8 +2,10 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { release } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { TOOLS_FOLDER } from '../tools/elf.ts';
+import { commandOf } from '../tools/install.ts';
 
 const run = promisify(execFile);
 
@@ -34,10 +36,17 @@ export class Mounts {
   #counter = 0;
 
   /** Prepares the session's folder. The engine must already be in a mount namespace of its own. */
-  static async start(): Promise<Mounts> {
+  static async start(tools: string | undefined): Promise<Mounts> {
+    const [program, ...words] = tools ? commandOf(tools, 'mount') : ['mount'];
+    const mount = (...options: string[]) => run(program, [...words, ...options]);
     // Shared: what is mounted here later is to be seen by the namespace that steps start from, too.
-    await run('mount', ['-t', 'tmpfs', '-o', 'mode=0711', '--make-shared', 'drydock', SESSION_FOLDER]);
+    await mount('-t', 'tmpfs', '-o', 'mode=0711', '--make-shared', 'drydock', SESSION_FOLDER);
     for (const folder of ['l', 'v', 'j', 'n', 'p', 'runtime']) mkdirSync(join(SESSION_FOLDER, folder), { mode: 0o711 });
+    if (tools) {
+      mkdirSync(TOOLS_FOLDER, { mode: 0o711 });
+      await mount('--bind', tools, TOOLS_FOLDER);
+      process.env.PATH = [join(TOOLS_FOLDER, 'bin'), process.env.PATH].join(delimiter);
+    }
     return new Mounts();
   }
 

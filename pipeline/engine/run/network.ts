@@ -3,6 +3,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { EnvironmentError } from '../errors.ts';
@@ -31,8 +32,8 @@ const FOLDER = join(SESSION_FOLDER, 'n');
 const ROUTER = join(FOLDER, 'router');
 const IN_ROUTER = `nsenter --net=${ROUTER}`;
 
-/** Steps may speak to the world, not to the machine they run on or its link-local neighbours (cloud metadata lives there). */
-const FIREWALL = `
+/** Steps may speak to the world, not to the machine they run on, by any of its addresses, or its link-local neighbours (cloud metadata lives there). */
+const firewall = (addresses: readonly string[]) => `
 table ip drydock {
   chain input {
     type filter hook input priority 0;
@@ -40,7 +41,7 @@ table ip drydock {
   }
   chain forward {
     type filter hook forward priority 0; policy accept;
-    ip daddr { 127.0.0.0/8, 169.254.0.0/16 } drop
+    ip daddr { ${['127.0.0.0/8', '169.254.0.0/16', ...addresses].join(', ')} } drop
   }
   chain postrouting {
     type nat hook postrouting priority 100;
@@ -64,7 +65,7 @@ const serviceAddress = (index: number) => `10.87.${128 + (index >> 8)}.${index &
  */
 const LIKE_ROOT = `cd /proc/sys/net/ipv4
 echo 0 > ip_unprivileged_port_start
-{ echo 0 2147483647 || echo 0 65535; } > ping_group_range`;
+{ echo 0 2147483647 || echo 0 65535 || echo 0 0; } 2>/dev/null > ping_group_range`;
 
 export class Network {
   readonly names = new Names();
@@ -180,7 +181,7 @@ export class Network {
     if (this.#offline) return;
     await startPasta(this.#enter);
     const ruleset = join(FOLDER, 'rules');
-    writeFileSync(ruleset, FIREWALL);
+    writeFileSync(ruleset, firewall(hostAddresses()));
     await shell(`${IN_ROUTER} sh -ec 'echo 1 >/proc/sys/net/ipv4/ip_forward; nft -f ${ruleset}'`);
   }
 }
@@ -204,18 +205,28 @@ async function startPasta(enter: readonly [string, ...string[]]): Promise<void> 
   ended.catch(() => {}); // later ends are the session's
 }
 
+/** What lies in the two blocks is left out: intervals may not overlap. */
+const hostAddresses = (): string[] =>
+  Object.values(networkInterfaces())
+    .flat()
+    .flatMap((entry) => (entry?.family === 'IPv4' && !/^(127|169\.254)\./.test(entry.address) ? [entry.address] : []));
+
 async function unmount(...paths: string[]): Promise<void> {
   await run('umount', paths).catch(() => {}); // a session that ends takes its mounts with it
 }
 
 function unavailable(said: Buffer[]): EnvironmentError {
-  const text = Buffer.concat(said).toString().trim();
-  const [, hint = 'install passt, or run with --offline'] = WAYS_OUT.find(([reason]) => reason.test(text)) ?? [];
-  return new EnvironmentError(`steps have no network: pasta says ${text.split('\n').at(-1) ?? 'nothing'}`, hint);
+  const lines = Buffer.concat(said).toString().trim().split('\n');
+  for (const [reason, hint] of WAYS_OUT) {
+    const line = lines.find((one) => reason.test(one));
+    if (line !== undefined) return new EnvironmentError(`steps have no network: pasta says ${line}`, hint);
+  }
+  return new EnvironmentError(`steps have no network: pasta says ${lines.at(-1)}`, 'run with --offline');
 }
 
 const WAYS_OUT: readonly (readonly [RegExp, string])[] = [
-  [/tun socket/, 'let users open it: sudo chmod 0666 /dev/net/tun'],
+  [/\/dev\/net\/tun: No such/, 'have the kernel make it: sudo modprobe tun'],
+  [/tun socket|\/dev\/net\/tun/, 'let users open it: sudo chmod 0666 /dev/net/tun'],
   [/interface/, 'connect this machine to a network, or run with --offline'],
 ];
 

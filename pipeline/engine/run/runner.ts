@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
+import { ownerOnDisk } from '../store/ids.ts';
 import { cgroupOf, makeCgroup, removeAbandonedCgroups, type StepCgroup, stepId } from './cgroups.ts';
 import { Filters } from './filters.ts';
 import { type Limits, oomScore } from './limits.ts';
@@ -301,7 +302,7 @@ export class Runner {
       else if (mount.kind === 'tmpfs') mounts.push({ destination: mount.path, size: mount.size });
       else if (mount.kind === 'data') {
         writeFileSync(source, mount.data, { mode: 0o600 });
-        chownSync(source, mount.uid + this.#shift, mount.gid + this.#shift);
+        chownSync(source, ownerOnDisk(mount.uid, this.#shift), ownerOnDisk(mount.gid, this.#shift));
         chmodSync(source, mount.mode);
         mounts.push({ destination: mount.path, source, readOnly: true });
       } else {

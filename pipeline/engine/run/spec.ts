@@ -1,4 +1,5 @@
 // The OCI runtime specification of a step: what Docker gives an unprivileged container, and a user namespace besides.
+import { hasOneId } from '../store/ids.ts';
 import type { Limits } from './limits.ts';
 import { SECCOMP, SECCOMP_ALL_CAPABILITIES } from './seccomp.ts';
 
@@ -139,7 +140,9 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
       ...(step.terminal === undefined
         ? {}
         : { consoleSize: { height: step.terminal.rows, width: step.terminal.columns } }),
-      user: { uid: step.identity.uid, gid: step.identity.gid, additionalGids: step.identity.groups },
+      user: hasOneId
+        ? { uid: 0, gid: 0 }
+        : { uid: step.identity.uid, gid: step.identity.gid, additionalGids: step.identity.groups },
       args: init === undefined ? step.args : [INIT, '-s', '--', ...step.args],
       env: step.env,
       cwd: step.cwd,
@@ -196,6 +199,7 @@ function resources({ processes, memory }: Limits): object {
  */
 function idMappings(shift: number): object[] {
   if (shift > 0) return [{ containerID: 0, hostID: shift, size: ID_COUNT }];
+  if (hasOneId) return [{ containerID: 0, hostID: 0, size: 1 }];
   return [
     { containerID: 0, hostID: 0, size: 1 },
     { containerID: 1, hostID: 1, size: ID_COUNT - 1 },
@@ -216,7 +220,8 @@ function systemMounts(sys: string | undefined): object[] {
       destination: '/dev/pts',
       type: 'devpts',
       source: 'devpts',
-      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+      // The group of terminals, where there is one.
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', ...(hasOneId ? [] : ['gid=5'])],
     },
     { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: [...quiet, 'mode=1777', 'size=65536k'] },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: quiet },

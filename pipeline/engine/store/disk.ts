@@ -1,6 +1,6 @@
 // A full disk: told from other faults, and said in one sentence.
 import { statfsSync } from 'node:fs';
-import { EngineError } from '../errors.ts';
+import { EngineError, EnvironmentError } from '../errors.ts';
 
 /** Less than this is full: what a step wrote last may be cut off. */
 const FULL_BYTES = 256 * 1024;
@@ -9,7 +9,7 @@ const STORE_HINT = 'make room, for example with `pipeline/engine/bin/embedded-en
 
 export class DiskFullError extends EngineError {
   constructor(place: string, options?: ErrorOptions, hint = STORE_HINT) {
-    super(`the disk is full: there is no room left at ${place}`, hint, options);
+    super(`the disk is full: there is no room left at ${place}`, hint, { ...options, lack: 'NO_SPACE' });
   }
 }
 
@@ -28,4 +28,20 @@ export function diskFullError(error: unknown, place: string, hint?: string): Dis
       return new DiskFullError(place, { cause: error }, hint);
   }
   return undefined;
+}
+
+const UNWRITABLE: Readonly<Record<string, string>> = {
+  EACCES: 'permission is denied',
+  EPERM: 'permission is denied',
+  EROFS: 'the file system is read-only',
+  ENOTDIR: 'a part of the path is a file',
+};
+
+/** The sentence for a folder that may not be written; undefined for any other error. */
+export function unwritableError(error: unknown, sentence: string): EnvironmentError | undefined {
+  const why = UNWRITABLE[(error as NodeJS.ErrnoException).code ?? ''];
+  if (why === undefined) return undefined;
+  return new EnvironmentError(`${sentence}: ${why}`, 'set XDG_CACHE_HOME to a folder that can be written', {
+    cause: error,
+  });
 }

@@ -17,6 +17,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EngineError } from '../errors.ts';
 import type { Mounts } from '../run/mounts.ts';
 import { type Bytes, createFile, ensureIntact, lastingFile } from './bytes.ts';
+import { ownerOnDisk } from './ids.ts';
 import { type Filter, PathFilter } from './patterns.ts';
 import { type Store, sha256 } from './store.ts';
 import {
@@ -118,15 +119,15 @@ export class Layers {
     const stats = lstatSync(node.bytes.path);
     const same =
       (stats.mode & 0o7777) === node.mode &&
-      stats.uid === node.uid + this.#shift &&
-      stats.gid === node.gid + this.#shift &&
+      stats.uid === ownerOnDisk(node.uid, this.#shift) &&
+      stats.gid === ownerOnDisk(node.gid, this.#shift) &&
       Math.floor(stats.mtimeMs / 1000) === node.mtime;
     if (same) linkSync(node.bytes.path, target);
     return same;
   }
 
   #setAttributes(node: Node, path: string, { hasMode = false } = {}): void {
-    lchownSync(path, node.uid + this.#shift, node.gid + this.#shift);
+    lchownSync(path, ownerOnDisk(node.uid, this.#shift), ownerOnDisk(node.gid, this.#shift));
     if (node.kind !== 'link' && !hasMode) chmodSync(path, node.mode);
     lutimesSync(path, node.mtime, node.mtime);
   }

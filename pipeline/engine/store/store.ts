@@ -24,6 +24,7 @@ import { diskFullError } from './disk.ts';
 import { settleDurably, writeDurably } from './durable.ts';
 import { Flushes, type Made, madeNow } from './flushes.ts';
 import { claimFormat, FORMAT } from './format.ts';
+import { hasOneId } from './ids.ts';
 import { measureLayer, sizeOf } from './inventory.ts';
 import { Lease } from './leases.ts';
 import { withLock } from './lock.ts';
@@ -48,7 +49,12 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'drydock');
 }
 
-export const storeFolder = (env?: NodeJS.ProcessEnv): string => join(cacheFolder(env), `store-v${FORMAT}`);
+/** Where packages are kept, by their hash. */
+export const packageFolder = (): string => join(cacheFolder(), 'packages');
+
+/** Layers in which all belongs to one owner are of no use to sessions that know more, so these have a store of their own. */
+export const storeFolder = (env?: NodeJS.ProcessEnv): string =>
+  join(cacheFolder(env), `store-v${FORMAT}${hasOneId ? '-one-id' : ''}`);
 
 /** The mark of a layer: when it was made, and of which command's result it is a part. */
 export interface LayerMark {

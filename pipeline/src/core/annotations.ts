@@ -5,6 +5,7 @@ import { type DiagnosticPlace, diagnosticsOf, parsePlace, stackPlace, stripColou
 import { SOURCE } from './ignore.ts';
 import type { SuiteCases, TestCase } from './junit.ts';
 import type { BlockingRow, ReportTexts, RunResult, StageResult, StepResult } from './model.ts';
+import { safeText } from './safe-text.ts';
 import { phraseExit } from './verdict.ts';
 
 /** An error, and where in the repository it is, if it is known. */
@@ -36,7 +37,7 @@ export function renderAnnotation({ title, message, place }: Annotation): string 
   return `::error ${properties.join(',')}::${escapeData(shown)}`;
 }
 
-const escapeData = (text: string) => text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+const escapeData = (text: string) => safeText(text).replaceAll('%', '%25').replaceAll('\n', '%0A');
 const escapeProperty = (text: string) => escapeData(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
 
 /** The first of each, then the second of each: fifty lines that are not formatted do not hide a test that failed. */

@@ -1,43 +1,58 @@
-// Reads an engine's error message, of either engine, as one of ours: what a person can do about it.
-import { PipelineError } from './errors.ts';
+// Reads an engine's error, of either engine, as one of ours: what a person can do about it. Most are faults; what is only missing here has to be
+// said by the operation that could not have it, since any word may stand in the name of a file.
+import { type ErrorCode, PipelineError } from './errors.ts';
 
-type Reading = { when: RegExp; code: PipelineError['code']; hint: string };
+/** What may be missing at a place, and the way out. */
+const HINTS = {
+  RATE_LIMITED: 'wait, log in (`docker login`), or name a mirror: --mirror docker.io=host/prefix',
+  NO_SPACE: 'free some space, or move the cache with XDG_CACHE_HOME',
+  OFFLINE: 'fetch it where there is a network: npx tsx pipeline/ci.ts warm; or give the images with --images',
+  UNAUTHORIZED: 'log in to the registry (`docker login`): the Docker configuration is read',
+  MISSING_IMAGE: 'give it in a folder with --images, or name a mirror: --mirror docker.io=host/prefix',
+} as const satisfies Partial<Record<ErrorCode, string>>;
 
-/** In order: the first that fits. */
-const READINGS: readonly Reading[] = [
+type Lack = keyof typeof HINTS;
+
+/** What the embedded engine says of an error beside its message: `code` is one of the above, or `FAILED`. */
+export type EngineSays = { code: string; hint?: string };
+
+/** How a Dagger Engine's message begins, or goes on after a colon, when an image could not be pulled. */
+const PULL = new RegExp(
+  `(?:^|: )(?:${[
+    'failed to resolve source metadata for \\S+',
+    'failed to resolve image \\S+',
+    'failed to do request: (?:Head|Get) "https?://[^"/]+/(?:v2|token)\\b[^"]*"',
+    'unexpected status from (?:HEAD|GET) request to https?://[^/\\s]+/v2/\\S+',
+    'pulling from host \\S+ failed with status code \\[[^\\]]*\\]',
+    'failed to authorize',
+  ].join('|')}):`,
+);
+
+/** What the registry answered then; all else that a pull may end with is an image that is not available. */
+const ANSWERS: readonly { when: RegExp; lack: Lack }[] = [
+  { when: /(?:^|: )\s*(?:429 Too Many Requests\b|toomanyrequests:)/, lack: 'RATE_LIMITED' },
   {
-    when: /\b429\b|too many requests|toomanyrequests|rate.?limit/i,
-    code: 'RATE_LIMITED',
-    hint: 'wait, log in (`docker login`), or name a mirror: --mirror docker.io=host/prefix',
-  },
-  {
-    when: /ENOSPC|no space left on device|the disk is full/i,
-    code: 'NO_SPACE',
-    hint: 'free some space, or move the cache with XDG_CACHE_HOME',
-  },
-  {
-    when: /offline|the network is off/i,
-    code: 'OFFLINE',
-    hint: 'fetch it where there is a network: npx tsx pipeline/ci.ts warm; or give the images with --images',
-  },
-  {
-    when: /\b(401|403)\b|unauthorized|authentication required|access denied/i,
-    code: 'UNAUTHORIZED',
-    hint: 'log in to the registry (`docker login`): the Docker configuration is read',
-  },
-  {
-    when: /^cannot have |failed to resolve|not found in any|manifest unknown|no such image|cannot be pulled|could not pull|no registry|failed to do request/i,
-    code: 'MISSING_IMAGE',
-    hint: 'give it in a folder with --images, or name a mirror: --mirror docker.io=host/prefix',
+    when: /(?:^|: )\s*(?:401 Unauthorized|403 Forbidden|pull access denied)\b|insufficient_scope/,
+    lack: 'UNAUTHORIZED',
   },
 ];
 
-/** The embedded engine has a hint of its own, which ends its message too. */
-export function readEngineError(message: string, hint: string | undefined, cause: unknown): PipelineError {
+function lackOf(sentence: string, said: EngineSays | undefined): Lack | undefined {
+  if (said !== undefined) return Object.hasOwn(HINTS, said.code) ? (said.code as Lack) : undefined;
+  if (/(?:^|: )no space left on device$/.test(sentence)) return 'NO_SPACE';
+  const pull = PULL.exec(sentence);
+  if (pull === null) return undefined;
+  const answer = sentence.slice(pull.index);
+  return ANSWERS.find(({ when }) => when.test(answer))?.lack ?? 'MISSING_IMAGE';
+}
+
+/** The embedded engine's hint ends its message too. */
+export function readEngineError(message: string, said: EngineSays | undefined, cause: unknown): PipelineError {
   const whole = firstLine(message.replace(/ \[traceparent:.*/s, ''));
+  const hint = said?.hint;
   const sentence = hint !== undefined && whole.endsWith(`; ${hint}`) ? whole.slice(0, -hint.length - 2) : whole;
-  const reading = READINGS.find(({ when }) => when.test(message));
-  if (reading !== undefined) return new PipelineError(reading.code, sentence, reading.hint, { cause });
+  const lack = lackOf(sentence, said);
+  if (lack !== undefined) return new PipelineError(lack, sentence, HINTS[lack], { cause });
   const way = hint ?? 'run again with --verbose to see what it says';
   return new PipelineError('ENGINE_FAILED', `the engine failed: ${sentence}`, way, { cause });
 }

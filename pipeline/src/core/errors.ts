@@ -33,7 +33,6 @@ export const ERRORS = {
   RATE_LIMITED: { exit: EXIT.environment, meaning: 'a registry refuses to serve more for now' },
   UNAUTHORIZED: { exit: EXIT.environment, meaning: 'a registry wants other credentials' },
   OFFLINE: { exit: EXIT.environment, meaning: 'something is not in the cache and the network may not be used' },
-  MISSING_PROGRAMS: { exit: EXIT.environment, meaning: 'programs of the operating system are missing' },
   NO_DOCKER: { exit: EXIT.environment, meaning: 'Docker or its Compose plugin is missing, or does not answer' },
   PORT_IN_USE: { exit: EXIT.environment, meaning: 'a port that the platform publishes belongs to another program' },
   NO_ENGINE: { exit: EXIT.environment, meaning: 'nothing here can run containers' },

@@ -12,6 +12,7 @@ import {
   phraseStep,
   phraseVerdict,
 } from './phrases.ts';
+import { safeText } from './safe-text.ts';
 
 const MARKS: Record<StageResult['status'], string> = {
   passed: '✅',
@@ -207,9 +208,9 @@ function steps(stage: StageResult): string[] {
 function fenced(lines: readonly string[]): string[] {
   const longest = Math.max(2, ...lines.flatMap((line) => [...line.matchAll(/`+/g)].map(([run]) => run.length)));
   const fence = '`'.repeat(longest + 1);
-  return [`${fence}text`, ...lines, fence];
+  return [`${fence}text`, ...lines.map(safeText), fence];
 }
 
 function escapeMarkdown(text: string): string {
-  return text.replace(/[\\`*_<>|[\]]/g, (character) => `\\${character}`);
+  return safeText(text).replace(/[\\`*_<>|[\]]/g, (character) => `\\${character}`);
 }

@@ -1,4 +1,5 @@
 // Reads and writes the little XML that test reports are made of: elements, attributes and text. No entities of one's own, no DTD.
+import { safeText } from './safe-text.ts';
 
 export type XmlElement = { name: string; attributes: Record<string, string>; children: XmlElement[]; text: string };
 
@@ -50,15 +51,7 @@ function decode(text: string): string {
   });
 }
 
-/** Text as it may stand in an element or attribute; control characters, which XML cannot hold, become `?`. */
+/** Text as it may stand in an element or attribute. */
 export function escapeXml(text: string): string {
-  return (
-    text
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that XML 1.0 forbids
-      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '?')
-      .replace(/&/g, '&amp;')
-      .replace(/</g, '&lt;')
-      .replace(/>/g, '&gt;')
-      .replace(/"/g, '&quot;')
-  );
+  return safeText(text).replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
 }

@@ -172,7 +172,7 @@ async function lockedIn(context: RunContext, needs: Needs): Promise<CapsulePacka
     sets.map(async (name) => {
       const { folder } = INSTALLS[name];
       const path = `${folder === SOURCE ? '' : `${folder.slice(SOURCE.length + 1)}/`}package-lock.json`;
-      return lockedPackages(name, (await contentsIfAny(context.source.file(path))) ?? '{}');
+      return lockedPackages(name, (await contentsIfAny(context.source, path)) ?? '{}');
     }),
   );
   return found.flat();

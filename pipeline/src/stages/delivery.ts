@@ -273,7 +273,7 @@ async function readRun(run: Directory): Promise<Recorded> {
   const verdict = run.file('verdict.json');
   const judged = parseRecord(await verdict.contents(), 'verdict.json of the run').inputs.image?.digest ?? null;
   const files = entries.filter((name) => KEPT.test(name)).map((name) => [name, run.file(name)] as const);
-  const text = (await contentsIfAny(run.file('result.json'))) ?? '';
+  const text = (await contentsIfAny(run, 'result.json')) ?? '';
   try {
     const result = JSON.parse(text) as RunResult;
     if (!Array.isArray(result.stages) || result.source === undefined) throw new Error('it has no stages');

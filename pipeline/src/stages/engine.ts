@@ -1,6 +1,6 @@
 // Small questions to the engine, with the answers that stages need: absent files, and errors in our own words.
-import type { File } from '@dagger.io/dagger';
-import { readEngineError } from '../core/engine-errors.ts';
+import type { Directory } from '@dagger.io/dagger';
+import { type EngineSays, readEngineError } from '../core/engine-errors.ts';
 import { type ErrorCode, PipelineError, reasonOf } from '../core/errors.ts';
 
 /** Names, not classes: the module's bundle does not export them all. */
@@ -13,21 +13,16 @@ const ENGINE_ERRORS = new Set([
   'TooManyNestedObjectsError',
 ]);
 
-/** The text of a file; null where there is none. */
-export async function contentsIfAny(file: File): Promise<string | null> {
-  try {
-    return await file.contents();
-  } catch (error) {
-    if (/no such file|not found|does not exist|not exist/i.test(reasonOf(error))) return null;
-    throw error;
-  }
+/** The text of a file in a folder or container; null where there is none. */
+export async function contentsIfAny(place: Pick<Directory, 'exists' | 'file'>, path: string): Promise<string | null> {
+  return (await place.exists(path)) ? await place.file(path).contents() : null;
 }
 
 /** An error of the engine as one of ours; one of ours as it is; undefined for anything else, which is a bug. */
 export function asPipelineError(error: unknown): PipelineError | undefined {
   if (error instanceof PipelineError) return error;
   if (error instanceof Error && ENGINE_ERRORS.has(error.name))
-    return readEngineError(reasonOf(error), hintOf(error), error);
+    return readEngineError(reasonOf(error), saidBy(error), error);
   return undefined;
 }
 
@@ -40,8 +35,8 @@ export function notToBeHad(error: unknown): string | undefined {
   return known !== undefined && NOT_TO_BE_HAD.includes(known.code) ? known.message : undefined;
 }
 
-/** What the embedded engine advises. */
-function hintOf(error: Error): string | undefined {
-  const { extensions } = error as { extensions?: { hint?: unknown } };
-  return typeof extensions?.hint === 'string' ? extensions.hint : undefined;
+/** What the embedded engine says of its errors; a Dagger Engine has nothing but a message. */
+function saidBy(error: Error): EngineSays | undefined {
+  const { code, hint } = (error as { extensions?: { code?: unknown; hint?: unknown } }).extensions ?? {};
+  return typeof code === 'string' ? { code, ...(typeof hint === 'string' ? { hint } : {}) } : undefined;
 }

@@ -39,7 +39,7 @@ export type Gated = { stage: StageResult; gate: GateResult; texts: Map<string, s
 export async function gate(context: RunContext, given: GateInputs): Promise<Gated> {
   const inputs = await recordable(context, given);
   const { scanned, deciding } = given;
-  const pins = await contentsIfAny(context.source.file(PINS_FILE));
+  const pins = await contentsIfAny(context.source, PINS_FILE);
   const verdict = decideInputs(inputs);
   const texts = new Map([
     ['verdict.json', renderVerdict(freezeDecided(inputs, verdict))],

@@ -15,6 +15,8 @@ export const NPM_CACHE = '/var/cache/npm';
 export const ENVIRONMENT = {
   CI: 'true',
   NO_COLOR: '1',
+  // A Dagger Engine puts the certificates that its host trusts into the system's store, where Node looks only when it is told.
+  NODE_USE_SYSTEM_CA: '1',
   npm_config_cache: NPM_CACHE,
   npm_config_ignore_scripts: 'true',
   npm_config_audit: 'false',
@@ -49,10 +51,15 @@ export async function install(context: RunContext, node: Container, name: Instal
   const cached = context.packages === undefined ? node : offline(node, context.packages);
   const container = cached.withDirectory(folder, from.filter({ include: MANIFESTS })).withWorkdir(folder);
   const where = folder === SOURCE ? '' : ` --prefix ${SERVICE.folder}`;
-  return await runStep(context, { stage: 'install', step: name, container, args, shown: `${args.join(' ')}${where}` });
+  const shown = `${args.join(' ')}${where}`;
+  const ran = await runStep(context, { stage: 'install', step: name, container, args, shown });
+  // Later steps see what they saw when there was a network.
+  return { ...ran, container: ran.container.withoutEnvVariable(OFFLINE) };
 }
+
+const OFFLINE = 'npm_config_offline';
 
 /** From what an earlier install fetched, and nothing else. */
 function offline(node: Container, cache: Directory): Container {
-  return node.withDirectory(NPM_CACHE, cache).withEnvVariable('npm_config_offline', 'true');
+  return node.withDirectory(NPM_CACHE, cache).withEnvVariable(OFFLINE, 'true');
 }

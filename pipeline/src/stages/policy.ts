@@ -51,7 +51,7 @@ async function treeOf(repo: GitRepository, base: string): Promise<Directory> {
 }
 
 async function readTexts(tree: Directory): Promise<Texts> {
-  const text = await contentsIfAny(tree.file(POLICY_FILE));
+  const text = await contentsIfAny(tree, POLICY_FILE);
   const paths = await tree.glob(`${VEX_FOLDER}/**/*.json`);
   const vex = await Promise.all(paths.sort().map(async (path) => decidingText(path, await tree.file(path).contents())));
   return { policy: text === null ? null : decidingText(POLICY_FILE, text), vex };

@@ -46,7 +46,7 @@ export async function referrersOf(asking: Asking, digest: string, step = 'referr
 /** The record of an image's release; null where it has none, too. */
 export async function recordOf(asking: Asking, digest: string, step = 'record'): Promise<Release | null> {
   const found = await referrersOf(asking, digest, step);
-  const text = found === null ? null : await contentsIfAny(found.file(RELEASE_FILE));
+  const text = found === null ? null : await contentsIfAny(found, RELEASE_FILE);
   return text === null ? null : parseRelease(text, `the release record of ${digest}`);
 }
 

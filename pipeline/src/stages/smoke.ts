@@ -63,7 +63,7 @@ export async function checkDeployment(context: RunContext): Promise<void> {
 }
 
 async function readDeployment(context: RunContext, { commit, built, digest }: Deployed): Promise<ComposeFile> {
-  const text = await contentsIfAny(context.source.file(COMPOSE_FILE));
+  const text = await contentsIfAny(context.source, COMPOSE_FILE);
   if (text === null) throw new PipelineError('BAD_COMPOSE', `there is no ${COMPOSE_FILE}`, 'smoke deploys it: add one');
   const compose = readCompose(text, { APP_IMAGE, APP_COMMIT: commit, APP_BUILT: built, APP_DIGEST: digest });
   const missing = ['app', 'nginx', 'prometheus', 'alertmanager', 'grafana'].filter(

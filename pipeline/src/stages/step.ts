@@ -12,8 +12,10 @@ const EXCERPT_BYTES = 262_144;
 /**
  * Output, exit code (128+n for a signal) and times go to files, and the wrapper itself ends with 0: an engine's error is cut short,
  * and a signal is an error whatever is expected. The record is one line and the end of the log, so that one question answers all.
+ * A Dagger Engine tells each step where to send traces, and the embedded one doesn't: a command is not to see by which it is run.
  */
 const WRAPPER = `folder=$1; shift
+unset $(env | sed -n 's/^\\(OTEL_[A-Z0-9_]*\\|TRACEPARENT\\|TRACESTATE\\|BAGGAGE\\)=.*/\\1/p')
 mkdir -p "$folder"
 started=$(date +%s%3N)
 "$@" >"$folder/log" 2>&1 </dev/null

@@ -66,8 +66,8 @@ async function runSuite(context: RunContext, suite: Suite): Promise<SuiteOutcome
     shown: suite.shown,
   });
   const [junit, coverage] = await Promise.all([
-    contentsIfAny(container.file(`${reports}/junit.xml`)),
-    contentsIfAny(container.file(`${reports}/coverage/coverage-summary.json`)),
+    contentsIfAny(container, `${reports}/junit.xml`),
+    contentsIfAny(container, `${reports}/coverage/coverage-summary.json`),
   ]);
   return { step: result, ...readReports(suite.name, result.exitCode === 0, junit, coverage) };
 }

@@ -57,6 +57,6 @@ export async function runTrivy(
     ],
     confinedTo: inputs.map(([at]) => at).filter((at) => at !== SCAN.database || leavesDatabaseAlone(version)),
   });
-  const report = result.exitCode === 0 ? await contentsIfAny(container.file(output)) : null;
+  const report = result.exitCode === 0 ? await contentsIfAny(container, output) : null;
   return { step: result, report: report ?? '' };
 }

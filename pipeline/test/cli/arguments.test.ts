@@ -4,7 +4,7 @@ import { type EngineOptions, type Invocation, parseInvocation, type StageInvocat
 import { PIN_NAMES } from '../../src/pins.ts';
 import { type Refusal, refusalOf, words } from './make.ts';
 
-const general: EngineOptions = { engine: 'auto', offline: false, mirrors: [], verbose: false, yes: false };
+const general: EngineOptions = { engine: 'auto', offline: false, mirrors: [], verbose: false };
 const images = { ...general, output: 'images', platforms: ['linux/amd64'] };
 const stages: StageInvocation['options'] = {
   ...general,
@@ -49,7 +49,6 @@ const replay = {
   json: false,
   progress: 'auto',
   verbose: false,
-  yes: false,
   all: false,
   shell: false,
   with: null,
@@ -90,7 +89,7 @@ const lines: [line: string, meant: Invocation][] = [
   ['--strict --json', { kind: 'stages', function: 'ci', options: { ...stages, strict: true, json: true } }],
   ['--progress tty', { kind: 'stages', function: 'ci', options: { ...stages, progress: 'tty' } }],
   ['--progress plain', { kind: 'stages', function: 'ci', options: { ...stages, progress: 'plain' } }],
-  ['--verbose --yes', { kind: 'stages', function: 'ci', options: { ...stages, verbose: true, yes: true } }],
+  ['--verbose', { kind: 'stages', function: 'ci', options: { ...stages, verbose: true } }],
   ['-v', { kind: 'stages', function: 'ci', options: { ...stages, verbose: true } }],
 
   ['smoke --runtime compose', { kind: 'stages', function: 'smoke', options: { ...stages, runtime: 'compose' } }],
@@ -138,7 +137,7 @@ const lines: [line: string, meant: Invocation][] = [
     },
   ],
   ['diff a.tar b.tar --json', { kind: 'diff', files: ['a.tar', 'b.tar'], json: true }],
-  ['bisect a.tar b.tar', { kind: 'bisect', files: ['a.tar', 'b.tar'], options: { verbose: false, yes: false } }],
+  ['bisect a.tar b.tar', { kind: 'bisect', files: ['a.tar', 'b.tar'], options: { verbose: false } }],
   ['shell test', { kind: 'shell', stage: { kind: 'stages', function: 'test', options: stages } }],
   ['watch', { kind: 'watch', run: { kind: 'stages', function: 'ci', options: stages } }],
   ['watch test', { kind: 'watch', run: { kind: 'stages', function: 'test', options: stages } }],
@@ -265,8 +264,13 @@ const refusals: [line: string, code: string, message: string, hint: string][] = 
   ['test --platforms linux/arm64', 'UNKNOWN_OPTION', 'test does not take --platforms', 'what it takes: test --help'],
   ['images --json', 'UNKNOWN_OPTION', 'images does not take --json', 'what it takes: images --help'],
   ['images --images DIR', 'UNKNOWN_OPTION', 'images does not take --images', 'what it takes: images --help'],
-  ['doctor --yes', 'UNKNOWN_OPTION', 'doctor does not take --yes', 'what it takes: doctor --help'],
-  ['completion bash --yes', 'UNKNOWN_OPTION', 'completion does not take --yes', 'what it takes: completion --help'],
+  ['doctor --strict', 'UNKNOWN_OPTION', 'doctor does not take --strict', 'what it takes: doctor --help'],
+  [
+    'completion bash --strict',
+    'UNKNOWN_OPTION',
+    'completion does not take --strict',
+    'what it takes: completion --help',
+  ],
 
   [
     'lint test',

@@ -47,6 +47,9 @@ export function recorder(over: Partial<Screen> = {}): Screen & { text: () => str
     write: (more) => {
       text += more;
     },
+    control: (more) => {
+      text += more;
+    },
     text: () => text,
   };
 }

@@ -20,7 +20,7 @@ const commands: [what: string, annotation: Annotation, line: string][] = [
   [
     'a message of several lines, that would be commands',
     { title: 't', message: '50 % done\r\n::warning::x', place: null },
-    '::error title=t::50 %25 done%0D%0A::warning::x',
+    '::error title=t::50 %25 done%0A::warning::x',
   ],
   [
     'properties with what ends them',

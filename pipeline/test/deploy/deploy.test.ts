@@ -66,8 +66,8 @@ for (const name of ['staging', 'production']) {
     const { image, source } = JSON.parse(read(`overlays/${name}/release.json`));
     const { images } = parse(read(`overlays/${name}/kustomization.yaml`));
     expect(images).toEqual([{ name: 'app', newName: image.name, digest: image.digest }]);
-    expect(read(`overlays/${name}/patches.yaml`)).toContain(`value: ${image.digest}\n`);
-    expect(read(`overlays/${name}/patches.yaml`)).toMatch(new RegExp(`value: "?${source.commit}"?\\n`));
+    expect(read(`overlays/${name}/kustomization.yaml`)).toContain(`value: ${image.digest}\n`);
+    expect(read(`overlays/${name}/kustomization.yaml`)).toMatch(new RegExp(`value: "?${source.commit}"?\\n`));
   });
 }
 

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { $ } from 'zx';
 import type { Row } from '../../cli/doctor/checks.ts';
 import { command, type Environment, environment, ROOT, temporaryFolder } from './support.ts';
+import { toolsFolder } from './tools.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -17,7 +18,7 @@ async function doctor(before: readonly string[], args: readonly string[], env: E
   const [program = '', ...rest] = words;
   const options = {
     cwd: ROOT,
-    env: environment({ XDG_CACHE_HOME: cache, CI: '', ...env }),
+    env: environment({ XDG_CACHE_HOME: cache, DRYDOCK_TOOLS: '', CI: '', ...env }),
     nothrow: true,
     quiet: true,
   };
@@ -29,7 +30,7 @@ async function doctor(before: readonly string[], args: readonly string[], env: E
 test('this machine, where the tests of the engine run, has what the engine needs', async () => {
   const { rows, canRun, exitCode } = await doctor([], []);
   const status = (check: string) => [check, rows.get(check)?.status];
-  const needed = ['node', 'git', 'engine', 'programs', 'runtime', 'namespaces', 'kernel', 'network'];
+  const needed = ['node', 'git', 'engine', 'programs', 'namespaces', 'kernel', 'network'];
   expect(needed.map(status)).toEqual(needed.map((check) => [check, 'ok']));
   expect(rows.get('ids')?.status).toBe(isRoot ? 'unasked' : 'ok');
   if (!isRoot)
@@ -40,19 +41,25 @@ test('this machine, where the tests of the engine run, has what the engine needs
 test('a PATH without the folders of administrators, as ordinary users have it, is enough', async () => {
   const folders = (process.env.PATH ?? '').split(':').filter((folder) => !/\/sbin\/?$/.test(folder));
   const { rows } = await doctor([], [], { PATH: folders.join(':') });
-  for (const check of ['programs', 'runtime', 'kernel', 'network'])
-    expect(rows.get(check)).toMatchObject({ status: 'ok' });
+  for (const check of ['programs', 'kernel', 'network']) expect(rows.get(check)).toMatchObject({ status: 'ok' });
 });
 
-test.runIf(isRoot)('without a runtime: the one command (needs root, to hide it)', async () => {
+test.runIf(isRoot)('without a runtime, and no way to fetch one: the one command (needs root, to hide it)', async () => {
   const hide =
     'for program in /usr/bin/runc /usr/sbin/runc /usr/bin/crun; do test ! -e $program || mount --bind /dev/null $program; done';
-  const { rows, exitCode } = await doctor(['unshare', '--mount', 'sh', '-c', `${hide}; exec "$@"`, 'sh'], []);
+  const cache = await temporaryFolder('doctor-cache');
+  const { rows, exitCode } = await doctor(
+    ['unshare', '--mount', 'sh', '-c', `${hide}; exec "$@"`, 'sh'],
+    ['--offline'],
+    {
+      XDG_CACHE_HOME: cache,
+    },
+  );
   expect(exitCode).toBe(3);
   expect(rows.get('programs')).toMatchObject({
     status: 'blocked',
-    found: 'the embedded engine needs crun',
-    mend: expect.stringMatching(/install .*\bcrun$/),
+    found: expect.stringMatching(/^the engine's own tools could not be fetched, and this machine lacks .*crun/),
+    mend: expect.stringMatching(/install .*\bcrun\b/),
   });
   expect(rows.get('kernel')?.status).toBe('unasked');
 });
@@ -60,9 +67,11 @@ test.runIf(isRoot)('without a runtime: the one command (needs root, to hide it)'
 test.runIf(isRoot)('without a network: said soon, with the way out (needs root, to cut it off)', async () => {
   const { rows, exitCode } = await doctor(['unshare', '--net'], []);
   expect(exitCode).toBe(3);
-  expect(rows.get('network')).toMatchObject({ status: 'blocked', mend: expect.stringContaining('--offline') });
+  // A bare machine has no programs of its own and cannot fetch any, which is all that it is told then.
+  if (rows.get('programs')?.status === 'blocked') return;
   expect(rows.get('images')?.status).toBe('blocked');
   expect(rows.get('packages')?.status).toBe('warning');
+  expect(rows.get('network')).toMatchObject({ status: 'blocked', mend: expect.stringContaining('--offline') });
   expect(rows.get('kernel')?.status).toBe('ok');
 });
 
@@ -82,7 +91,7 @@ test.runIf(isRoot)(
 );
 
 test('with --offline, an empty cache is the only wall', async () => {
-  const { rows, exitCode } = await doctor([], ['--offline']);
+  const { rows, exitCode } = await doctor([], ['--offline'], { DRYDOCK_TOOLS: await toolsFolder() });
   const walls = [...rows.values()].filter(({ status }) => status === 'blocked');
   expect([exitCode, walls.map(({ check }) => check)]).toEqual([3, ['images']]);
 });

@@ -12,6 +12,7 @@ import { makeBase } from './conformance/base.ts';
 import { craftImage, file } from './engine/crafted-images.ts';
 import { ENGINE, type EngineSession, openSession, sh } from './engine-session.ts';
 import { temporaryFolder } from './support.ts';
+import { mountDisk, resizeDisk, unmountDisk } from './tools.ts';
 
 const run = promisify(execFile);
 const isRoot = process.getuid?.() === 0;
@@ -40,12 +41,12 @@ describe.runIf(isRoot)('a small disk (needs root)', () => {
   });
   // Before the folders themselves go.
   afterAll(async () => {
-    for (const folder of mounted) await run('umount', ['--lazy', folder]);
+    for (const folder of mounted) await unmountDisk(folder);
   });
 
   async function mount(size: string): Promise<string> {
     const folder = await temporaryFolder('full');
-    await run('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'drydock-test', folder]);
+    await mountDisk(folder, size);
     mounted.push(folder);
     return folder;
   }
@@ -118,7 +119,7 @@ describe.runIf(isRoot)('a small disk (needs root)', () => {
         expect(readdirSync(target)).toEqual(['out']);
         expect(readFileSync(join(target, 'out'), 'utf8')).toBe('what was there');
       } else expect(readdirSync(join(target, 'out'))).not.toContain('big');
-      await run('mount', ['-o', 'remount,size=8m', target]);
+      await resizeDisk(target, '8m');
       await ask(fields(target));
       expect(readFileSync(isFile ? join(target, 'out') : join(target, 'out/big')).length).toBe(3_000_000);
       await isRight();

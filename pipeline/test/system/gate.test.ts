@@ -36,7 +36,7 @@ const MENDED: Dependency = {
   integrity: 'sha512-v2kDEe57lecTulaDIuNTPy3Ry4gLGJ6Z1O3vE1krgXZNrsQ+LFTGHVxVjcXPs17LhbZVGedAJv8XZ1tvj5FvSg==',
 };
 
-/** Without what nothing here looks at: the old Trivy takes its time for our dashboards, and each change here scans anew. */
+/** Without what nothing here looks at: each change here scans anew. */
 let repository: string;
 let policy: string;
 beforeAll(async () => {

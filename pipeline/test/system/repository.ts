@@ -57,7 +57,7 @@ export type Ran = {
 
 /** The program and its arguments, for tests that must hold the process themselves. */
 export function command(args: readonly string[]): [program: string, args: string[]] {
-  return [process.execPath, ['--import', 'tsx', 'pipeline/ci.ts', ...args]];
+  return [process.execPath, ['pipeline/bin/drydock.mjs', ...args]];
 }
 
 /** The environment of a run: nothing of a session, an engine or GitHub's that this process may be in. */
@@ -66,7 +66,7 @@ export function environment(more: Environment = {}): NodeJS.ProcessEnv {
   return { ...env, CI: 'true', NO_COLOR: '1', ...more };
 }
 
-/** `npx tsx pipeline/ci.ts …` on the embedded engine, to its end. */
+/** `drydock …` on the embedded engine, to its end. */
 export async function ci(repository: string, args: readonly string[], env: Environment = {}): Promise<Ran> {
   const [program, words] = command([...args, '--engine', 'embedded']);
   const ran = await $({ cwd: repository, env: environment(env), nothrow: true, quiet: true })`${program} ${words}`;

@@ -91,7 +91,7 @@ export function sdkSession(environment: Environment = {}): Tools {
 /** A cache without a store. The engine's program, bundled once, is at hand, and so are packages that were downloaded. */
 async function emptyCache(folder: string): Promise<string> {
   await mkdir(join(folder, 'cache/drydock'), { recursive: true });
-  for (const name of ['engine', 'packages']) {
+  for (const name of ['bundles', 'packages']) {
     const shared = join(cacheFolder(), name);
     await mkdir(shared, { recursive: true });
     await symlink(shared, join(folder, 'cache/drydock', name));

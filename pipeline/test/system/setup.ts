@@ -1,7 +1,6 @@
-// Before the system tests: what the embedded engine needs of the operating system is there, or they end at once with the one command.
-import { ensureRequirements } from '../../cli/requirements.ts';
+// Before the system tests: the engine's tools are fetched once, for all the empty caches that tests begin with.
+import { toolsFolder } from './tools.ts';
 
 export default async function setup(): Promise<void> {
-  const say = (line: string) => process.stderr.write(`${line}\n`);
-  await ensureRequirements({ yes: false, env: process.env, canAsk: false, say });
+  process.env.DRYDOCK_TOOLS = await toolsFolder();
 }

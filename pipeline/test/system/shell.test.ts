@@ -24,7 +24,7 @@ test('the failed step: its files, its log, a terminal that knows its size', { ti
   });
   let said = '';
   child.stdout.on('data', (chunk: Buffer) => (said += chunk));
-  await until(() => said.includes('(Ctrl-D)') && /[#$] $/.test(said), `there is a prompt after ${said}`, 4);
+  await until(() => said.includes('(Ctrl-D)') && /[#$] $/.test(said), `there is a prompt after ${said}`);
   const family = descendants(child.pid ?? 0);
   child.stdin.write('pwd; stty size; tail -n 40 /var/drydock/service/log | grep -c hello; tty\n');
   await until(() => said.includes('/dev/pts/'), 'it answered');

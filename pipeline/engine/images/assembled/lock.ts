@@ -1,28 +1,38 @@
-// Makes the locks again: `npx tsx pipeline/engine/images/assembled/lock.ts [recipe…]`. Needs the network, npm's registry and gpgv.
-import { writeFile } from 'node:fs/promises';
+// Makes the locks again: `npx tsx pipeline/engine/images/assembled/lock.ts [--images] [recipe…]`. Needs the network, npm's registry and gpgv.
+// With --images packages stay, and what a changed recipe or program makes of them is locked.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { packageFolder } from '../../store/store.ts';
+import { assembleStandIn } from './assemble.ts';
 import { fieldOf, parseDependencies } from './deb822.ts';
 import { readSuite, type SuiteIndex } from './debian-index.ts';
 import { AssembleError } from './errors.ts';
 import { type DebianPin, type Lock, type NpmPin, type PypiPin, parseLock } from './lock-file.ts';
+import type { Recipe } from './recipe.ts';
+import { RECIPES } from './recipes.ts';
 import { hostRegistries, type Registries } from './registries.ts';
 import { filledIn } from './steps.ts';
 import { WANTS, type Wants } from './wants.ts';
 
 const ARCHITECTURES = { amd64: 'x64', arm64: 'arm64' } as const;
 
-async function makeLock(recipe: string, wants: Wants, registries: Registries): Promise<Lock> {
+export async function makeLock(recipe: string, wants: Wants, registries: Registries): Promise<Lock> {
   const lock: Lock = { recipe, madeFrom: {}, platforms: {} };
   for (const [architecture, cpu] of Object.entries(ARCHITECTURES)) {
     const index = await readSuite(wants.debian.suite, architecture, registries);
+    const isWanted = (one: Wants['npm'][number]) => (one.architecture ?? architecture) === architecture;
     Object.assign(lock.madeFrom, index.madeFrom);
     lock.platforms[`linux/${architecture}`] = {
       debian: resolveDebian(wants.debian, index),
       npm: await Promise.all(
-        wants.npm.map(({ name, version }) => resolveNpm(filledIn(name, { cpu, architecture }), version, registries)),
+        wants.npm
+          .filter(isWanted)
+          .map(({ name, version }) => resolveNpm(filledIn(name, { cpu, architecture }), version, registries)),
       ),
       pypi: await Promise.all(
-        wants.pypi.map(({ name, version }) => resolvePypi(name, version, architecture, registries)),
+        wants.pypi.filter(isWanted).map(({ name, version }) => resolvePypi(name, version, architecture, registries)),
       ),
     };
   }
@@ -87,13 +97,30 @@ async function firstAnswer(
   throw new AssembleError('PACKAGE_GONE', `no registry has ${path}`, 'mend wants.ts');
 }
 
+async function imagesOf(recipe: Recipe, registries: Registries): Promise<Record<string, string>> {
+  const images: Record<string, string> = {};
+  for (const platform of Object.keys(recipe.lock.platforms)) {
+    const folder = await mkdtemp(join(tmpdir(), 'drydock-lock-'));
+    const options = { destination: join(folder, 'layout'), cache: packageFolder(), offline: false, registries };
+    images[platform] = (await assembleStandIn(recipe, platform, options)).manifestDigest;
+    await rm(folder, { recursive: true });
+  }
+  return images;
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const asked = process.argv.slice(2);
+  const asked = process.argv.slice(2).filter((word) => word !== '--images');
+  const keepsPackages = process.argv.includes('--images');
   const registries = hostRegistries();
-  for (const [recipe, wants] of Object.entries(WANTS)) {
-    if (asked.length > 0 && !asked.includes(recipe)) continue;
-    const file = new URL(`./locks/${recipe}.json`, import.meta.url);
-    await writeFile(file, `${JSON.stringify(await makeLock(recipe, wants, registries), null, 2)}\n`);
-    process.stdout.write(`locked ${recipe}\n`);
+  for (const [name, wants] of Object.entries(WANTS)) {
+    if (asked.length > 0 && !asked.includes(name)) continue;
+    const file = new URL(`./locks/${name}.json`, import.meta.url);
+    const lock = keepsPackages
+      ? parseLock(JSON.parse(await readFile(file, 'utf8')))
+      : await makeLock(name, wants, registries);
+    const recipe = RECIPES.find((one) => one.lock.recipe === name);
+    if (recipe !== undefined) lock.images = await imagesOf({ ...recipe, lock }, registries);
+    await writeFile(file, `${JSON.stringify(lock, null, 2)}\n`);
+    process.stdout.write(`locked ${name}\n`);
   }
 }

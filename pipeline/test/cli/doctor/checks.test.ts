@@ -5,7 +5,6 @@ import { CHECKS, type CheckName, canRun, Rows } from '../../../cli/doctor/checks
 import type { Facts } from '../../../cli/doctor/facts.ts';
 import { OLDEST_NODE } from '../../../cli/doctor/place.ts';
 import { renderRows, renderVerdict } from '../../../cli/doctor/render.ts';
-import { PipelineError } from '../../../src/core/errors.ts';
 import { DEBIAN, facts, features, NOW, NPM, place, probe } from './make.ts';
 
 const examine = (all: Facts) => new Rows().add(all);
@@ -22,8 +21,7 @@ test('where all is well, no row is a wall or a warning, and none needs mending',
 
 const engine = (kind: 'dagger' | 'embedded', why = 'asked for') => ({ kind, why });
 const docker = [engine('dagger', 'Docker answers'), engine('embedded', 'the Dagger engine did not start')];
-const refused = new PipelineError('MISSING_PROGRAMS', 'the embedded engine needs crun', 'sudo apt-get install crun');
-const planned = { packages: ['crun'], command: ['sudo', '-n', 'apt-get', 'install', 'crun'] };
+const refused = { message: 'this machine lacks crun', hint: 'sudo apt-get install crun' };
 const unreachable = { name: 'node', fault: { message: 'registry.example cannot be reached', hint: 'use --mirror' } };
 const limited = { name: 'node', fault: { message: 'registry.example answers 429', hint: 'log in with docker login' } };
 const proxy = (value: string, name = 'HTTPS_PROXY') => ({ proxies: [{ name, value }] });
@@ -76,54 +74,17 @@ const cases: Case[] = [
   ],
   ['Docker first', { engines: docker }, 'engine', 'ok', /^dagger, because Docker answers; else embedded$/, null],
 
+  ['programs', {}, 'programs', 'ok', /^crun version 1\.21, its own$/, null],
   [
-    'programs that nobody may install',
-    { programs: { kind: 'refuse', error: refused }, runtime: null, probe: null },
+    'no programs',
+    { programs: refused, probe: null },
     'programs',
     'blocked',
-    /needs crun/,
+    /lacks crun/,
     /^sudo apt-get install crun$/,
   ],
-  [
-    '… of which no more is said',
-    { programs: { kind: 'refuse', error: refused }, runtime: null, probe: null },
-    'runtime',
-    'unasked',
-    /above/,
-    null,
-  ],
-  [
-    '… nor tried',
-    { programs: { kind: 'refuse', error: refused }, runtime: null, probe: null },
-    'kernel',
-    'unasked',
-    /above/,
-    null,
-  ],
-  [
-    'programs that a run installs',
-    { programs: { kind: 'install', ...planned }, probe: null },
-    'programs',
-    'warning',
-    /a run installs them/,
-    /apt-get install crun/,
-  ],
-  [
-    'programs that a run asks for',
-    { programs: { kind: 'ask', ...planned }, probe: null },
-    'programs',
-    'warning',
-    /a run asks/,
-    /apt-get install crun/,
-  ],
-  [
-    'programs of a fallback',
-    { engines: docker, programs: { kind: 'refuse', error: refused } },
-    'programs',
-    'warning',
-    /needs crun/,
-    /crun/,
-  ],
+  ['… of which no more is said', { programs: refused, probe: null }, 'kernel', 'unasked', /above/, null],
+  ['no programs of a fallback', { engines: docker, programs: refused }, 'programs', 'warning', /lacks crun/, /crun/],
   [
     'programs of an engine that is not used',
     { engines: [engine('dagger')], programs: null, probe: null },
@@ -132,31 +93,38 @@ const cases: Case[] = [
     /not used/,
     null,
   ],
-  ['a runtime that is broken', { runtime: null }, 'runtime', 'blocked', /gives an answer/, /by hand/],
 
   [
     'no subordinate ids',
-    { isRoot: false, ids: { users: 0, groups: 65_536 } },
+    { isRoot: false, ids: { users: 0, groups: 65_536, hasMapper: true } },
     'ids',
-    'blocked',
+    'warning',
     /ada has 0 for users and 65536/,
     /usermod --add-subuids .* ada$/,
   ],
   [
     'too few of them',
-    { isRoot: false, ids: { users: 65_536, groups: 1000 } },
+    { isRoot: false, ids: { users: 65_536, groups: 1000, hasMapper: true } },
     'ids',
-    'blocked',
+    'warning',
     /1000 for groups/,
     /add-subgids/,
   ],
   [
     'enough of them',
-    { isRoot: false, ids: { users: 65_536, groups: 100_000 } },
+    { isRoot: false, ids: { users: 65_536, groups: 100_000, hasMapper: true } },
     'ids',
     'ok',
     /^65536 for users, 100000/,
     null,
+  ],
+  [
+    'enough of them, and nothing that maps them',
+    { isRoot: false, ids: { users: 65_536, groups: 65_536, hasMapper: false } },
+    'ids',
+    'warning',
+    /newuidmap and newgidmap are missing, .* all users of a step are its root/,
+    /uidmap/,
   ],
 
   [

@@ -89,8 +89,11 @@ async function update({ image, action = false, options = {} }: Case) {
     actions: action ? found.actions : [],
   };
   let said = '';
-  const out: Screen = { write: (text) => (said += text), isTerminal: false, columns: () => 80, hasColour: false };
-  const terminal = { out, err: out, canAsk: false, interrupted: new Promise<never>(() => {}) };
+  const write = (text: string) => {
+    said += text;
+  };
+  const out: Screen = { write, control: write, isTerminal: false, columns: () => 80, hasColour: false };
+  const terminal = { out, err: out, interrupted: new Promise<never>(() => {}) };
   const invocation: PinsInvocation = {
     kind: 'pins',
     options: { offline: false, mirrors: [], check: false, strict: false, ...options },

@@ -112,7 +112,10 @@ export async function serve(files: Map<string, Buffer>): Promise<Served> {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const source = [{ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` }];
-  const registries: Registries = { debian: async () => source, npm: async () => source, pypi: async () => source };
+  const registries: Registries = {
+    ...{ debian: async () => source, npm: async () => source, pypi: async () => source },
+    snapshots: () => [],
+  };
   const close = async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));

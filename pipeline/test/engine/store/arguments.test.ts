@@ -23,7 +23,7 @@ const right: [line: string, command: ReturnType<typeof parseCommand>][] = [
 for (const [line, command] of right) test(line, () => expect(parseCommand(line.split(' '))).toEqual(command));
 
 const wrong: [line: string, said: string][] = [
-  ['', 'no command was given; one of session, du, gc, sweep, probe; see --help'],
+  ['', 'no command was given; one of session, du, gc, sweep, probe, tools; see --help'],
   ['swep', 'unknown command: swep; did you mean sweep?'],
   ['constructor', 'unknown command: constructor; see --help'],
   ['du --jsn', 'unknown word after du: --jsn; did you mean --json?'],

@@ -3,12 +3,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { $, type ProcessPromise } from 'zx';
 import { composeProgram } from '../platform/compose.ts';
 import { type Environment, temporaryFolder } from '../support.ts';
+import { tool } from '../tools.ts';
 
 export const hasDockerd =
   process.getuid?.() === 0 && (await $({ nothrow: true, quiet: true })`command -v dockerd`).exitCode === 0;
@@ -23,7 +24,7 @@ export type DockerEngine = {
 };
 
 /** No rule and no bridge but those of Compose's networks; the ports are published by a proxy. */
-const START = `ip link set lo up
+const START = `$3 link set lo up
 exec dockerd --data-root "$1/data" --exec-root "$1/run" --pidfile "$1/pid" --host "unix://$1/socket" \\
   --cgroup-parent "$2" --iptables=false --bridge=none`;
 
@@ -31,14 +32,13 @@ export async function startDocker(): Promise<DockerEngine> {
   const folder = await temporaryFolder('docker');
   const plugins = join(folder, 'config', 'cli-plugins');
   await mkdir(plugins, { recursive: true });
-  await composeProgram(plugins);
+  await symlink(await composeProgram(), join(plugins, 'docker-compose'));
   const env = { DOCKER_HOST: `unix://${folder}/socket`, DOCKER_CONFIG: join(folder, 'config') };
   const cgroup = `drydock-docker-${process.pid}`;
   const log = openSync(join(folder, 'log'), 'a');
   const own = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
-  const child = spawn('unshare', [...own, 'sh', '-c', START, 'dockerd', folder, `/${cgroup}`], {
-    stdio: ['ignore', log, log],
-  });
+  const words = [folder, `/${cgroup}`, (await tool('ip')).join(' ')];
+  const child = spawn('unshare', [...own, 'sh', '-c', START, 'dockerd', ...words], { stdio: ['ignore', log, log] });
   closeSync(log);
   const ended = once(child, 'exit');
   const run = $({ env: { ...process.env, ...env }, nothrow: true, quiet: true });

@@ -13,7 +13,7 @@ import type { RunResult, StageName } from '../../../src/core/model.ts';
 import { describeArchive } from '../../../src/oci/layout.ts';
 import { RegistryClient } from '../../../src/oci/registry.ts';
 import { digestOfTag } from '../../../src/oci/upload.ts';
-import { debianProgram, pinIn } from '../packages.ts';
+import { debianProgram } from '../packages.ts';
 import { ci, commitAll, copyOfRepository, edit, type Ran, resultOf, temporaryFolder } from '../support.ts';
 import { type Registry, startRegistry } from './registry.ts';
 
@@ -29,11 +29,7 @@ beforeAll(async () => {
   repository = await copyOfRepository('delivered');
   [registry, keys] = await Promise.all([startRegistry(), temporaryFolder('keys')]);
   to = ['--registry', registry.host, '--repository', 'acme/app'];
-  const cosign = await debianProgram(
-    pinIn(parseLock(cosignLock), 'cosign'),
-    'usr/bin/cosign',
-    await temporaryFolder('cosign'),
-  );
+  const cosign = await debianProgram(parseLock(cosignLock), 'cosign');
   const env = { PATH: process.env.PATH, HOME: keys, COSIGN_PASSWORD: PASSWORD };
   await $({ cwd: keys, env, quiet: true })`${cosign} generate-key-pair`;
   await release();

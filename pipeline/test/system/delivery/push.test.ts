@@ -12,7 +12,9 @@ import { RegistryClient } from '../../../src/oci/registry.ts';
 import { withRights } from '../../../src/oci/rights.ts';
 import { digestOfTag, moveTags, pushBlob, pushImage } from '../../../src/oci/upload.ts';
 import { smallImage, writeArchive } from '../../oci/helpers.ts';
+import { debianProgram, PROGRAMS } from '../packages.ts';
 import { temporaryFolder } from '../support.ts';
+import { mountDisk, unmountDisk } from '../tools.ts';
 import { type Fault, type FaultyRegistry, onFirst, type Registry, startProxy, startRegistry } from './registry.ts';
 
 let registry: Registry;
@@ -89,7 +91,8 @@ describe('a registry that is well', () => {
   test('skopeo finds every platform whole', async () => {
     await push();
     const target = join(folder, `copied-${count}`);
-    await $`skopeo copy --quiet --all --src-tls-verify=false docker://${registry.host}/${name}@${digest} dir:${target}`;
+    const skopeo = await debianProgram(PROGRAMS, 'skopeo');
+    await $`${skopeo} --insecure-policy copy --quiet --all --src-tls-verify=false docker://${registry.host}/${name}@${digest} dir:${target}`;
     expect(digestOf(await readFile(join(target, 'manifest.json')))).toBe(digest);
   });
 
@@ -202,7 +205,7 @@ describe('faults that last: said in one sentence, and the tag stays', () => {
   test.runIf(process.getuid?.() === 0)('a disk that is full', async () => {
     const small = await temporaryFolder('full-registry');
     await mkdir(small, { recursive: true });
-    await $`mount -t tmpfs -o size=1m tmpfs ${small}`;
+    await mountDisk(small, '1m');
     try {
       const full = await startRegistry(small);
       await writeFile(join(small, 'filler'), Buffer.alloc(960 * 1024));
@@ -213,7 +216,7 @@ describe('faults that last: said in one sentence, and the tag stays', () => {
       );
       await full.stop();
     } finally {
-      await $`umount --lazy ${small}`;
+      await unmountDisk(small);
     }
   });
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, vi } from 'vitest';
 import { parseLock } from '../../../engine/images/assembled/lock-file.ts';
 import lock from '../../../engine/images/assembled/locks/registry-debian13.json' with { type: 'json' };
-import { debianProgram, pinIn } from '../packages.ts';
+import { debianProgram } from '../packages.ts';
 import { temporaryFolder } from '../support.ts';
 
 export interface Registry {
@@ -27,11 +27,7 @@ afterAll(async () => {
 /** Ends with the test file, at the latest. */
 export async function startRegistry(folder?: string): Promise<Registry> {
   const [program, place] = await Promise.all([
-    debianProgram(
-      pinIn(parseLock(lock), 'docker-registry'),
-      'usr/bin/docker-registry',
-      await temporaryFolder('registry-program'),
-    ),
+    debianProgram(parseLock(lock), 'docker-registry'),
     folder ?? temporaryFolder('registry'),
   ]);
   const host = `127.0.0.1:${await freePort()}`;

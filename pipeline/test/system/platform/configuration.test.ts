@@ -4,22 +4,30 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { $ } from 'zx';
 import { SERVICE } from '../../../src/core/service.ts';
+import { debianProgram } from '../packages.ts';
 import { ROOT, temporaryFolder } from '../support.ts';
 import { compose } from './compose.ts';
+import { ALERTMANAGER, PROMETHEUS } from './neighbours.ts';
 
 const run = $({ cwd: join(ROOT, 'monitoring'), nothrow: true, quiet: true });
-const ALERTMANAGER = 'alertmanager/config.yml';
+const CONFIG = 'alertmanager/config.yml';
+let promtool: string;
+let amtool: string;
+beforeAll(async () => {
+  promtool = await debianProgram(PROMETHEUS, 'promtool');
+  amtool = await debianProgram(ALERTMANAGER, 'amtool');
+});
 
 describe('promtool', () => {
   test('accepts configuration and rules', async () => {
-    const { exitCode, stdout, stderr } = await run`promtool check config prometheus/prometheus.yml`;
+    const { exitCode, stdout, stderr } = await run`${promtool} check config prometheus/prometheus.yml`;
     expect(exitCode, stderr).toBe(0);
     expect(stdout).toContain('2 rule files found');
   });
 
   for (const name of ['alerts', 'slo']) {
     test(`finds that ${name} do as their cases say`, async () => {
-      const { exitCode, stdout, stderr } = await run`promtool test rules ${`prometheus/tests/${name}.yml`}`;
+      const { exitCode, stdout, stderr } = await run`${promtool} test rules ${`prometheus/tests/${name}.yml`}`;
       expect(exitCode, stdout + stderr).toBe(0);
     });
   }
@@ -27,7 +35,7 @@ describe('promtool', () => {
 
 describe('amtool', () => {
   test('accepts the configuration', async () => {
-    const { exitCode, stdout, stderr } = await run`amtool check-config ${ALERTMANAGER}`;
+    const { exitCode, stdout, stderr } = await run`${amtool} check-config ${CONFIG}`;
     expect(exitCode, stderr).toBe(0);
     expect(stdout).toContain('3 receivers');
   });
@@ -42,7 +50,7 @@ describe('amtool', () => {
     [['alertname=Unknown'], 'webhook'],
   ];
   test.for(routes)('%s goes to %s', async ([labels, receivers]) => {
-    const { exitCode, stdout, stderr } = await run`amtool config routes test --config.file ${ALERTMANAGER} ${labels}`;
+    const { exitCode, stdout, stderr } = await run`${amtool} config routes test --config.file ${CONFIG} ${labels}`;
     expect([exitCode, stdout.trim()], stderr).toEqual([0, receivers]);
   });
 });

@@ -9,9 +9,20 @@ import { chmod, cp, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, vi } from 'vitest';
 import { $ } from 'zx';
+import { parseLock } from '../../../engine/images/assembled/lock-file.ts';
+import alertmanagerLock from '../../../engine/images/assembled/locks/alertmanager-debian13.json' with { type: 'json' };
+import nginxLock from '../../../engine/images/assembled/locks/nginx-debian13.json' with { type: 'json' };
+import prometheusLock from '../../../engine/images/assembled/locks/prometheus-debian13.json' with { type: 'json' };
 import { NGINX_CONF } from '../../../engine/images/assembled/nginx-files.ts';
 import { answerFrom } from '../../../engine/run/dns.ts';
+import { debianProgram, filesOf } from '../packages.ts';
 import { ROOT, temporaryFolder } from '../support.ts';
+import { withSharedFiles } from '../tools.ts';
+
+// As Debian has them, which the substitute images hold as well.
+export const PROMETHEUS = parseLock(prometheusLock);
+export const ALERTMANAGER = parseLock(alertmanagerLock);
+const nginx = () => debianProgram(parseLock(nginxLock), 'nginx');
 
 /** A loopback address that nobody else has: the ports are those of the shipped files. */
 export const address = () => `127.${randomInt(1, 255)}.${randomInt(256)}.${randomInt(1, 255)}`;
@@ -76,7 +87,8 @@ export function builtService(): Promise<string> {
   built ??= (async () => {
     const folder = await temporaryFolder('service');
     const source = join(ROOT, 'service');
-    await $({ cwd: ROOT, quiet: true })`npm run --silent prepare:service`;
+    // Another test file may want the same at the same time.
+    await $({ cwd: ROOT, quiet: true })`flock service/package.json npm run --silent prepare:service`;
     for (const name of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src'])
       await cp(join(source, name), join(folder, name), { recursive: true });
     await symlink(join(source, 'node_modules'), join(folder, 'node_modules'));
@@ -138,14 +150,14 @@ export type NginxOptions = {
 /** nginx with the shipped template, from when it begins to start. */
 export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const { folder, host, healthHost, args } = await configureNginx(options);
-  const program = await start('nginx', [...args, '-g', 'daemon off;'], { cwd: folder });
+  const program = await start(await nginx(), [...args, '-g', 'daemon off;'], { cwd: folder });
   return { ...program, host, healthHost };
 }
 
 /** Whether nginx takes the rendered template, and what it says of it. */
 export async function checkNginx(options: NginxOptions): Promise<{ exitCode: number | null; said: string }> {
   const { folder, args } = await configureNginx(options);
-  const { ended, output } = await start('nginx', [...args, '-t'], { cwd: folder });
+  const { ended, output } = await start(await nginx(), [...args, '-t'], { cwd: folder });
   return { exitCode: await ended, said: output() };
 }
 
@@ -162,6 +174,7 @@ async function configureNginx({ resolver, upstream, changes = [] }: NginxOptions
     ['/tmp/', `${folder}/`],
     ['/var/log/nginx/', `${folder}/`],
     ['/etc/nginx/conf.d', `${folder}/conf.d`],
+    ['/etc/nginx/mime.types', join(filesOf(await nginx()), 'etc/nginx/mime.types')],
   );
   const rendered = change(
     template,
@@ -173,7 +186,7 @@ async function configureNginx({ resolver, upstream, changes = [] }: NginxOptions
   );
   await writeFile(join(folder, 'nginx.conf'), main);
   await writeFile(join(folder, 'conf.d/default.conf'), rendered);
-  return { folder, host, healthHost, args: ['-c', join(folder, 'nginx.conf'), '-p', folder] };
+  return { folder, host, healthHost, args: ['-c', join(folder, 'nginx.conf'), '-p', folder, '-e', 'stderr'] };
 }
 
 // ── what watches ──────────────────────────────────────────────────────────────────────────────────────────
@@ -194,7 +207,7 @@ export async function startPrometheus(targets: { app: string; alertmanager: stri
   // An alert that was sent before Alertmanager was found is sent again at once.
   const again = '--rules.alert.resend-delay=1s';
   const args = ['--config.file=prometheus.yml', '--storage.tsdb.path=data', `--web.listen-address=${host}:9090`, again];
-  await start('prometheus', args, { cwd: folder });
+  await start(await debianProgram(PROMETHEUS, 'prometheus'), args, { cwd: folder });
   return { url: `http://${host}:9090` };
 }
 
@@ -213,7 +226,8 @@ export async function startAlertmanager({ changes = [], secrets = {} }: Alertman
   await mkdir(join(folder, 'secrets'));
   for (const [name, text] of Object.entries(secrets)) await writeFile(join(folder, 'secrets', name), text);
   const args = ['--config.file=config.yml', `--web.listen-address=${host}:9093`, '--cluster.listen-address='];
-  await start('prometheus-alertmanager', [...args, '--storage.path=data'], { cwd: folder });
+  const [program = '', ...words] = await withSharedFiles(await debianProgram(ALERTMANAGER, 'prometheus-alertmanager'));
+  await start(program, [...words, ...args, '--storage.path=data'], { cwd: folder });
   return { host, url: `http://${host}:9093` };
 }
 

@@ -1,9 +1,9 @@
-// `npm run report:pictures`: the report of a failed run as the documentation shows it, on a phone and a laptop. Needs Chromium.
+// `npm run report:pictures`: the report of a failed run as the documentation shows it, on a phone and a laptop.
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { REPORTS } from '../../reports.ts';
-import { CHROMIUM, openBrowser, openPage, SIZES, writeReport } from './browser.ts';
+import { openBrowser, openPage, SIZES, writeReport } from './browser.ts';
 
 const FOLDER = new URL('../../../../docs/', import.meta.url).pathname;
 /** What is at the top of each. */
@@ -13,9 +13,8 @@ const PICTURES = [
   ['report-narrow.png', 'narrow', 'light', '#stages'],
 ] as const;
 
-if (CHROMIUM === undefined) throw new Error('there is no chromium: sudo apt-get install chromium');
 const folder = mkdtempSync(join(tmpdir(), 'drydock-pictures-'));
-const browser = await openBrowser(CHROMIUM);
+const browser = await openBrowser();
 try {
   const address = writeReport(REPORTS.failed, folder);
   for (const [name, size, colorScheme, top] of PICTURES) {

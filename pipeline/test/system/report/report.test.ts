@@ -1,5 +1,5 @@
 // out/report.html in a real browser: opened from the disk without a network, on a phone and a laptop, in both colour schemes, by
-// keyboard and as a screen reader has it. Needs Chromium (Debian: `apt-get install chromium`).
+// keyboard and as a screen reader has it.
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { REPORTS } from '../../reports.ts';
 import { temporaryFolder } from '../support.ts';
-import { CHROMIUM, type Opened, openBrowser, openPage, SCHEMES, SIZES, writeReport } from './browser.ts';
+import { HAS_BROWSER, type Opened, openBrowser, openPage, SCHEMES, SIZES, writeReport } from './browser.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const STANDARDS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -21,7 +21,7 @@ type Name = keyof typeof REPORTS;
 const NAMES = Object.keys(REPORTS) as Name[];
 const LOOKS = (Object.keys(SIZES) as Size[]).flatMap((size) => SCHEMES.map((scheme) => [size, scheme] as const));
 
-describe.runIf(CHROMIUM !== undefined)('the report in Chromium (needs chromium)', () => {
+describe.runIf(HAS_BROWSER)('the report in Chromium (needs an x64 machine)', () => {
   let browser: Browser;
   const addresses = new Map<Name, string>();
 
@@ -29,7 +29,7 @@ describe.runIf(CHROMIUM !== undefined)('the report in Chromium (needs chromium)'
   const texts = new Map<Name, string>();
 
   beforeAll(async () => {
-    browser = await openBrowser(CHROMIUM ?? '');
+    browser = await openBrowser();
     const folder = await temporaryFolder('report');
     for (const name of NAMES) {
       addresses.set(name, writeReport(REPORTS[name], join(folder, name)));

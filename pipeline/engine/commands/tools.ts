@@ -1,0 +1,58 @@
+// `tools`: says which programs the engine runs. `fetch-tools`: has its own in a folder of the cache; bin/tools.sh asks for that.
+import { execFileSync } from 'node:child_process';
+import { readdirSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { EnvironmentError } from '../errors.ts';
+import { AssembleError } from '../images/assembled/errors.ts';
+import { findProgram } from '../run/programs.ts';
+import { unwritableError } from '../store/disk.ts';
+import { installCommand, missingPackages, readDistribution } from '../tools/host.ts';
+import { areSound, commandOf, type InstallOptions, installTools } from '../tools/install.ts';
+
+const KEEP_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** Fetch them; where that fails, the machine's own programs do if all are there, and else the error says how to get them. */
+export async function provideTools(options: InstallOptions & { isRoot: boolean }): Promise<void> {
+  try {
+    await installTools(options);
+    removeOld(options.folder);
+  } catch (error) {
+    const unwritable = unwritableError(error, `the engine's tools cannot be kept in ${options.folder}`);
+    if (unwritable !== undefined) throw unwritable;
+    if (!(error instanceof AssembleError)) throw error;
+    const why = error.message.split('; ')[0];
+    const missing = missingPackages();
+    if (missing.length > 0)
+      throw new EnvironmentError(
+        `the engine's own tools could not be fetched, and this machine lacks ${missing.join(', ')}: ${why}`,
+        installCommand(missing, readDistribution(), options.isRoot),
+        { cause: error },
+      );
+    options.log(`note: this machine's own programs are used, as the engine's could not be fetched: ${why}`);
+  }
+}
+
+/** Makes them again where a file is not what was unpacked: what starts all steps may not be anything else. */
+export async function repairTools(options: InstallOptions): Promise<void> {
+  if (areSound(options.folder)) return;
+  options.log(`note: the engine's tools in ${options.folder} are damaged, and made again`);
+  rmSync(options.folder, { recursive: true, force: true });
+  await installTools(options);
+}
+
+/** "crun version 1.21, its own": whose programs they are, and the version of the one that starts steps. */
+export function describeTools(folder: string | undefined): string {
+  const [whose, runtime] = folder ? ['its own', commandOf(folder, 'crun')] : ["this machine's", findProgram('crun')];
+  const [program = 'runc', ...args] = [runtime ?? []].flat();
+  const [version = ''] = execFileSync(program, [...args, '--version'], { encoding: 'utf8' }).split('\n');
+  return `${version}, ${whose}`;
+}
+
+/** Other versions stay a while: another checkout may be running on them. */
+function removeOld(folder: string): void {
+  const all = dirname(folder);
+  for (const name of readdirSync(all)) {
+    const isOld = Date.now() - (statSync(join(all, name), { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > KEEP_MS;
+    if (name !== basename(folder) && isOld) rmSync(join(all, name), { recursive: true, force: true });
+  }
+}

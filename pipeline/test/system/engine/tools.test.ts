@@ -1,0 +1,116 @@
+// The engine's own tools, fetched as a session does it, and run where there is no other file: whatever libraries a machine has, these need none of them.
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { beforeAll, expect, test } from 'vitest';
+import type { Probe } from '../../../engine/commands/probe.ts';
+import { packageFolder } from '../../../engine/store/store.ts';
+import { installTools, TOOLS } from '../../../engine/tools/install.ts';
+import { copyPackages, temporaryFolder } from '../support.ts';
+
+const run = promisify(execFile);
+const isRoot = process.getuid?.() === 0;
+const folders: Record<string, string> = {};
+
+const install = async (arch: 'x64' | 'arm64') => {
+  const folder = join(await temporaryFolder('tools'), arch);
+  await installTools({ folder, arch, packages: packageFolder(), offline: false, log: () => {} });
+  return folder;
+};
+
+beforeAll(async () => {
+  for (const arch of ['x64', 'arm64'] as const) folders[arch] = await install(arch);
+});
+
+test('both processors have all of them', () => {
+  for (const arch of ['x64', 'arm64']) {
+    const has = readdirSync(join(folders[arch] ?? '', 'bin')).sort();
+    const wanted = [...TOOLS].filter((name) => arch === 'x64' || !name.endsWith('.avx2')).sort();
+    expect(has).toEqual(wanted);
+  }
+});
+
+const VERSION: Readonly<Record<string, string[]>> = { ip: ['-V'], nft: ['--version'] };
+
+for (const name of TOOLS) {
+  test(`${name} runs in a folder that holds nothing but the tools`, async () => {
+    const root = await temporaryFolder('empty-root');
+    mkdirSync(join(root, 'dev', 'shm'), { recursive: true });
+    cpSync(folders[process.arch] ?? '', join(root, 'dev', 'shm', 't'), { recursive: true, verbatimSymlinks: true });
+    mkdirSync(join(root, 'proc')); // some look up there what they are
+    const own = ['--mount', '--pid', '--fork', `--mount-proc=${join(root, 'proc')}`];
+    const namespaces = isRoot ? own : ['--user', '--map-root-user', ...own];
+    const command = [`/dev/shm/t/bin/${name}`, ...(VERSION[name] ?? ['--version'])];
+    const { stdout, stderr } = await run('unshare', [...namespaces, 'chroot', root, ...command]);
+    // These two end before a pipe has got what they say.
+    if (!/^pass?ta?/.test(name)) expect(stdout + stderr).toMatch(/\d/);
+  });
+}
+
+test('on the other processor, each names our loader, and there are the same libraries', () => {
+  const [here = '', other = ''] = process.arch === 'x64' ? [folders.x64, folders.arm64] : [folders.arm64, folders.x64];
+  for (const name of readdirSync(join(other, 'bin'))) {
+    const isOurs = readFileSync(join(other, 'bin', name)).includes('/dev/shm/t/lib/ld.so\0');
+    expect([name, isOurs]).toEqual([name, name !== 'tini-static']);
+  }
+  const libraries = (folder: string) =>
+    readdirSync(join(folder, 'lib')).filter((name) => !/^ld-linux|^libmvec/.test(name));
+  expect(libraries(other)).toEqual(libraries(here));
+});
+
+test('a machine without a network, and without the packages, says which are missing', async () => {
+  const packages = await temporaryFolder('no-packages');
+  const installing = installTools({ folder: join(packages, 'tools'), packages, offline: true, log: () => {} });
+  await expect(installing).rejects.toThrow(/34 packages are not in the cache, and the network is off: crun 1\.21/);
+  expect(readdirSync(packages)).toEqual([]);
+});
+
+const ENGINE = fileURLToPath(new URL('../../../engine/bin/embedded-engine', import.meta.url));
+const probe = async (cache: string) => {
+  const { stdout, stderr } = await run(ENGINE, ['probe'], {
+    env: { ...process.env, DRYDOCK_TOOLS: '', XDG_CACHE_HOME: cache },
+  });
+  return { stderr, probe: JSON.parse(stdout) as Probe };
+};
+
+test('a tool that was altered, or is missing, is made again before it runs', async () => {
+  const cache = await temporaryFolder('damaged');
+  await copyPackages(cache);
+  await probe(cache);
+  const tools = join(cache, 'drydock', 'tools');
+  const bin = join(tools, readdirSync(tools)[0] ?? '', 'bin');
+  const intact = readFileSync(join(bin, 'crun'));
+  writeFileSync(join(bin, 'crun'), Buffer.concat([intact.subarray(0, 1000), Buffer.from([1]), intact.subarray(1001)]));
+  rmSync(join(bin, 'mount'));
+  const { stderr, probe: answer } = await probe(cache);
+  expect(stderr).toMatch(/^note: the engine's tools in .* are damaged, and made again$/m);
+  expect(answer.step).toBeNull();
+  expect(readFileSync(join(bin, 'crun')).equals(intact)).toBe(true);
+  expect((await probe(cache)).stderr).not.toContain('damaged');
+});
+
+test('a cache that cannot be made is one sentence', async () => {
+  const file = join(await temporaryFolder('no-cache'), 'file');
+  writeFileSync(file, '');
+  const failing = probe(join(file, 'cache'));
+  await expect(failing).rejects.toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(
+      /^error: the engine's tools cannot be kept in .*: a part of the path is a file\nhint: set XDG_CACHE_HOME/m,
+    ),
+  });
+});
+
+test('nor can a store', async () => {
+  const file = join(await temporaryFolder('no-store'), 'file');
+  writeFileSync(file, '');
+  const env = { ...process.env, DRYDOCK_TOOLS: folders[process.arch] ?? '', XDG_CACHE_HOME: join(file, 'cache') };
+  await expect(run(ENGINE, ['probe'], { env })).rejects.toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(
+      /^error: the store at .* cannot be used: a part of the path is a file\nhint: set XDG_CACHE_HOME/m,
+    ),
+  });
+});
