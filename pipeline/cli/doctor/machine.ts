@@ -30,6 +30,7 @@ export async function gatherFacts(question: Question, tell: (facts: Partial<Fact
   const user = userInfo().username;
   const asking = [
     askGit(root).then((git) => tell({ git })),
+    (isRoot ? Promise.resolve(null) : countIds(user)).then((ids) => tell({ ids })),
     askOfEngine(question, tell),
     (isOffline ? Promise.resolve([]) : askImages(question.mirrors, env)).then((images) => tell({ images })),
     (isRoot ? Promise.resolve(null) : countIds(user)).then((ids) => tell({ ids })),
@@ -75,14 +76,14 @@ async function askEngines({ engine, isOffline, env }: Question): Promise<EngineF
 }
 
 async function askEmbedded(question: Question): Promise<Pick<Facts, 'programs' | 'probe'>> {
-  const programs = await askEngine('tools', question);
+  const programs = await askProgram('tools', question);
   if (isFault(programs)) return { programs, probe: null };
-  const probe = await askEngine('probe', question);
+  const probe = await askProgram('probe', question);
   return { programs: programs.stdout.trim(), probe: isFault(probe) ? probe : (JSON.parse(probe.stdout) as Probe) };
 }
 
 /** What the engine says when it tries itself what a session needs; where it does not even start, its last log lines. */
-async function askEngine(command: string, { env, isOffline }: Question): Promise<{ stdout: string } | Fault> {
+async function askProgram(command: string, { env, isOffline }: Question): Promise<{ stdout: string } | Fault> {
   const { exitCode, stdout, stderr } = await ask(EMBEDDED_ENGINE, [command], {
     env: { ...env, ...(isOffline ? { DRYDOCK_OFFLINE: '1' } : {}) },
     timeoutMs: ENGINE_MS,
