@@ -156,8 +156,8 @@ try {
   await printFigures();
   const base = await makeBase(folder);
   await printCurve('cached steps: a session from its start to its end', STEPS, (count) => withSteps(count, base));
-  await printCurve('files in the repository: lint, nothing changed', FILES, withFiles);
   await printCurve('store, in GB: lint, nothing changed', STORE_GB, withStore);
+  await printCurve('files in the repository: lint, nothing changed', FILES, withFiles);
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
