@@ -114,3 +114,16 @@ test('nor can a store', async () => {
     ),
   });
 });
+
+test.runIf(isRoot)(
+  'root of a container without privileges is told at once with which it runs (needs root, to drop them)',
+  async () => {
+    const [program = '', ...args] = ['setpriv', '--bounding-set', '-sys_admin', ENGINE, 'session'];
+    await expect(run(program, args)).rejects.toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(
+        /^error: root may make no namespaces here.*\nhint: docker run --cap-add SYS_ADMIN .* IMAGE$/m,
+      ),
+    });
+  },
+);
