@@ -24,8 +24,8 @@ export default defineConfig({
           // More than a small machine has cores: what waits (for an alert, a service, a download) leaves room for what computes.
           maxWorkers: 3,
           sequence: { groupOrder: 1 },
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
         },
       },
     ],
