@@ -1,5 +1,5 @@
 // The output folder: made sure of before a run, so that nothing in it can be mistaken for this run's.
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { close, existsSync, lstatSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { PipelineError } from '../src/core/errors.ts';
 import { STAGES } from '../src/core/model.ts';
@@ -29,9 +29,21 @@ export function prepareOutput(folder: string, inputs: readonly string[] = [], is
   const stale = [...FILES, ...sboms, ...capsules]
     .map((name) => join(folder, name))
     .filter((path) => !inputs.includes(path));
-  for (const path of stale) rmSync(path, { force: true });
+  for (const path of stale) remove(path);
   const logs = readdirSync(join(folder, 'logs')).filter((name) => STAGES.some((stage) => name.startsWith(`${stage}-`)));
   for (const name of logs) rmSync(join(folder, 'logs', name), { force: true });
+}
+
+/** The room of a large file is given back while the run goes on: that takes as long as the engine's start. */
+function remove(path: string): void {
+  const held = isLarge(path) ? openSync(path, 'r') : undefined;
+  rmSync(path, { force: true });
+  if (held !== undefined) close(held);
+}
+
+function isLarge(path: string): boolean {
+  const stats = process.platform === 'linux' ? lstatSync(path, { throwIfNoEntry: false }) : undefined;
+  return stats?.uid === process.getuid?.() && stats?.isFile() === true && stats.size > 1 << 20;
 }
 
 /** Make a folder for results, unless it is there. */

@@ -45,12 +45,51 @@ export const CHECKS = {
 
 export type CheckName = keyof typeof CHECKS;
 
-export function examine(facts: Facts): Row[] {
-  return (Object.keys(CHECKS) as CheckName[]).map((check) => {
-    const { means, look } = CHECKS[check];
-    const { status, found, mend = null } = look(facts);
-    return { check, status, found, means, mend };
-  });
+function row(check: CheckName, facts: Facts): Row {
+  const { means, look } = CHECKS[check];
+  const { status, found, mend = null } = look(facts);
+  return { check, status, found, means, mend };
 }
+
+/** The rows in their order, each as soon as the facts are there that it looks at. */
+export class Rows {
+  readonly all: Row[] = [];
+  readonly #facts = new Map<string, unknown>();
+  readonly #checks = Object.keys(CHECKS) as CheckName[];
+
+  get isComplete(): boolean {
+    return this.all.length === this.#checks.length;
+  }
+
+  /** Takes more facts, and gives the rows that they make ready. */
+  add(facts: Partial<Facts>): Row[] {
+    for (const [name, value] of Object.entries(facts)) this.#facts.set(name, value);
+    const before = this.all.length;
+    for (const check of this.#checks.slice(before)) {
+      const ready = this.#ready(check);
+      if (ready === undefined) break;
+      this.all.push(ready);
+    }
+    return this.all.slice(before);
+  }
+
+  #ready(check: CheckName): Row | undefined {
+    const known = new Proxy({} as Facts, {
+      get: (_, name: string) => {
+        if (!this.#facts.has(name)) throw new NotYet();
+        return this.#facts.get(name);
+      },
+    });
+    try {
+      return row(check, known);
+    } catch (error) {
+      if (error instanceof NotYet) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** A check looked at a fact that is not there yet. */
+class NotYet extends Error {}
 
 export const canRun = (rows: readonly Row[]): boolean => rows.every(({ status }) => status !== 'blocked');

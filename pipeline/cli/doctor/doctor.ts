@@ -4,9 +4,10 @@ import { EXIT } from '../../src/core/errors.ts';
 import { safeJson } from '../../src/core/safe-text.ts';
 import type { DoctorInvocation } from '../arguments.ts';
 import type { Terminal } from '../terminal.ts';
-import { canRun, examine } from './checks.ts';
+import { canRun, Rows } from './checks.ts';
+import type { Facts } from './facts.ts';
 import { gatherFacts } from './machine.ts';
-import { renderRows } from './render.ts';
+import { renderRows, renderVerdict } from './render.ts';
 
 const SCHEMA_VERSION = 1;
 
@@ -14,10 +15,14 @@ const SCHEMA_VERSION = 1;
 export async function doctor({ options }: DoctorInvocation, root: string, terminal: Terminal): Promise<number> {
   const { engine, offline: isOffline, mirrors } = options;
   const question = { root, output: resolve('out'), engine, isOffline, mirrors };
-  const gathering = gatherFacts({ ...question, env: process.env });
-  const rows = examine(await Promise.race([gathering, terminal.interrupted]));
-  const isWell = canRun(rows);
-  if (options.json) terminal.out.control(safeJson({ schemaVersion: SCHEMA_VERSION, canRun: isWell, rows }));
-  else terminal.out.write(renderRows(rows, terminal.out, options.verbose));
+  const rows = new Rows();
+  const show = (text: string) => options.json || terminal.out.write(text);
+  const tell = (facts: Partial<Facts>) => show(renderRows(rows.add(facts), terminal.out, options.verbose));
+  await Promise.race([gatherFacts({ ...question, env: process.env }, tell), terminal.interrupted]);
+  if (!rows.isComplete) throw new Error(`no check was made after ${rows.all.at(-1)?.check}: it lacks a fact`);
+  show(renderVerdict(rows.all));
+  const isWell = canRun(rows.all);
+  const answer = { schemaVersion: SCHEMA_VERSION, canRun: isWell, rows: rows.all };
+  if (options.json) terminal.out.control(safeJson(answer));
   return isWell ? EXIT.ok : EXIT.environment;
 }

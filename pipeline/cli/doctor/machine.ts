@@ -23,31 +23,24 @@ export type Question = {
 /** At the first time it bundles the engine and fetches its tools. */
 const ENGINE_MS = 60_000;
 
-export async function gatherFacts(question: Question): Promise<Facts> {
+/** All facts; `tell` has them as they come, several at a time. */
+export async function gatherFacts(question: Question, tell: (facts: Partial<Facts>) => void): Promise<void> {
   const { root, output, env, isOffline } = question;
   const isRoot = process.getuid?.() === 0;
   const user = userInfo().username;
-  const [engines, images, git] = await Promise.all([
-    askEngines(question),
-    isOffline ? [] : askImages(question.mirrors, env),
-    askGit(root),
-  ]);
-  const isEmbedded = !isFault(engines) && engines.some(({ kind }) => kind === 'embedded');
-  const embedded = isEmbedded ? await askEmbedded(question) : { programs: null, probe: null };
-  const { probe } = embedded;
-  const places = probe === null || isFault(probe) ? [] : [...probe.packages.npm, ...probe.packages.debian];
-  return {
+  const asking = [
+    askGit(root).then((git) => tell({ git })),
+    (isRoot ? Promise.resolve(null) : countIds(user)).then((ids) => tell({ ids })),
+    askOfEngine(question, tell),
+    (isOffline ? Promise.resolve([]) : askImages(question.mirrors, env)).then((images) => tell({ images })),
+  ];
+  tell({
     kernel: release(),
     nodeVersion: process.versions.node,
     user,
     isRoot,
     isOffline,
-    engines,
-    ...embedded,
     features: readFeatures('/proc'),
-    ids: isRoot ? null : await countIds(user),
-    images,
-    packages: isOffline ? [] : await askPlaces(places),
     proxies: readProxies(env),
     nodeUsesProxy: env.NODE_USE_ENV_PROXY === '1',
     certificates: readCertificates(env),
@@ -56,8 +49,19 @@ export async function gatherFacts(question: Question): Promise<Facts> {
     npmVariables: readNpmVariables(root, env),
     folders: [cacheFolder(env), output].map(lookAtFolder),
     nowMs: Date.now(),
-    git,
-  };
+  });
+  await Promise.all(asking);
+}
+
+async function askOfEngine(question: Question, tell: (facts: Partial<Facts>) => void): Promise<void> {
+  const engines = await askEngines(question);
+  tell({ engines });
+  const isEmbedded = !isFault(engines) && engines.some(({ kind }) => kind === 'embedded');
+  const embedded = isEmbedded ? await askEmbedded(question) : { programs: null, probe: null };
+  tell(embedded);
+  const { probe } = embedded;
+  const places = probe === null || isFault(probe) ? [] : [...probe.packages.npm, ...probe.packages.debian];
+  tell({ packages: question.isOffline ? [] : await askPlaces(places) });
 }
 
 async function askEngines({ engine, isOffline, env }: Question): Promise<EngineFacts[] | Fault> {
@@ -71,14 +75,14 @@ async function askEngines({ engine, isOffline, env }: Question): Promise<EngineF
 }
 
 async function askEmbedded(question: Question): Promise<Pick<Facts, 'programs' | 'probe'>> {
-  const programs = await askEngine('tools', question);
+  const programs = await askProgram('tools', question);
   if (isFault(programs)) return { programs, probe: null };
-  const probe = await askEngine('probe', question);
+  const probe = await askProgram('probe', question);
   return { programs: programs.stdout.trim(), probe: isFault(probe) ? probe : (JSON.parse(probe.stdout) as Probe) };
 }
 
 /** What the engine says when it tries itself what a session needs; where it does not even start, its last log lines. */
-async function askEngine(command: string, { env, isOffline }: Question): Promise<{ stdout: string } | Fault> {
+async function askProgram(command: string, { env, isOffline }: Question): Promise<{ stdout: string } | Fault> {
   const { exitCode, stdout, stderr } = await ask(EMBEDDED_ENGINE, [command], {
     env: { ...env, ...(isOffline ? { DRYDOCK_OFFLINE: '1' } : {}) },
     timeoutMs: ENGINE_MS,

@@ -15,7 +15,11 @@ export function renderRows(rows: readonly Row[], screen: Pick<Screen, 'hasColour
     ...(isVerbose || status === 'warning' || status === 'blocked' ? [paint('dim', `${indent}${means}`)] : []),
     ...(mend === null ? [] : [`${indent}mend: ${mend}`]),
   ]);
-  return `${[...lines, '', verdict(rows)].join('\n')}\n`;
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+export function renderVerdict(rows: readonly Row[]): string {
+  return `\n${verdict(rows)}\n`;
 }
 
 function verdict(rows: readonly Row[]): string {

@@ -104,9 +104,9 @@ export async function copied(
   change: Partial<Attributes>,
   permissions?: number,
 ): Promise<DirNode> {
-  let tree = await treeOf(session, await source.content(), filter);
-  if (filter.include?.length || filter.exclude?.length || filter.gitignore)
-    tree = await filterTree(tree, filter, readNode);
+  const isFiltered = filter.include?.length || filter.exclude?.length || filter.gitignore;
+  let tree = await treeOf(session, await source.content(), isFiltered ? filter : undefined);
+  if (isFiltered) tree = await filterTree(tree, filter, readNode);
   if (change.uid !== undefined) tree = map(tree, (attributes) => ({ ...attributes, ...change })) as DirNode;
   if (permissions === undefined) return tree;
   return map(tree, (attributes) => ({ ...attributes, mode: permissions })) as DirNode;

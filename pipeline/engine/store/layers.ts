@@ -30,6 +30,7 @@ import {
   type FileNode,
   type Node,
   put,
+  recallDigest,
   segments,
 } from './tree.ts';
 
@@ -237,22 +238,30 @@ export class Layers {
   }
 
   /** A folder of a stack as a tree, read once a session. Folders that the filter passes over whole are not in it. */
-  treeAt(stack: Stack, path: string, { include = [], exclude = [] }: Filter = {}): Promise<DirNode> {
-    const key = JSON.stringify([stack.key, path, include, exclude]);
+  treeAt(stack: Stack, path: string, filter?: Filter): Promise<DirNode> {
+    const key = JSON.stringify([stack.key, path, filter]);
     const known = this.#trees.get(key);
     if (known !== undefined) return known;
-    const made = this.#treeAt(stack, path, new PathFilter({ include, exclude }));
+    const made = this.#treeAt(stack, path, filter);
     this.#trees.set(key, made);
     made.catch(() => this.#trees.delete(key));
     return made;
   }
 
-  async #treeAt(stack: Stack, path: string, filter: PathFilter): Promise<DirNode> {
+  async #treeAt(stack: Stack, path: string, filter: Filter | undefined): Promise<DirNode> {
     // Read from the one layer that holds it where that is so: files can then be linked from there.
     const sole = this.soleFolder(stack, path);
     const folder = sole ?? (await this.locate(stack, path))?.path;
     if (folder === undefined) throw new Error(`no such directory: ${path}`);
-    return (await this.#read(folder, '', { filter, files: 0 })) as DirNode;
+    const tree = (await this.#read(folder, '', { filter: new PathFilter(filter ?? {}), files: 0 })) as DirNode;
+    // A part of it is asked for in order to go into something whose digest is wanted.
+    if (filter === undefined) return tree;
+    for (const [name, child] of tree.children)
+      if (child.kind === 'dir')
+        await recallDigest(child, (work) =>
+          this.#recorded('parts', [stack.key, path, JSON.stringify(filter), name], work),
+        );
+    return tree;
   }
 
   async #read(root: string, place: string, progress: { filter: PathFilter; files: number }): Promise<Node | undefined> {

@@ -162,7 +162,9 @@ export async function filterTree(
         if (kept.children.size > 0 || paths.keepsFolder(path)) children.set(name, kept);
       }
     }
-    return dirNode(dir, children);
+    // The same one where nothing is left out of it: its digest may be known.
+    const isWhole = [...dir.children].every(([name, node]) => children.get(name) === node);
+    return isWhole ? dir : dirNode(dir, children);
   };
   return filterDir(root, '');
 }

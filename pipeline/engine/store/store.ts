@@ -11,6 +11,7 @@ import {
   lstatSync,
   mkdirSync,
   renameSync,
+  rmSync,
   statfsSync,
   utimesSync,
   writeFileSync,
@@ -24,7 +25,7 @@ import { settleDurably, writeDurably } from './durable.ts';
 import { Flushes, type Made, madeNow } from './flushes.ts';
 import { claimFormat, FORMAT } from './format.ts';
 import { hasOneId } from './ids.ts';
-import { measureLayer } from './inventory.ts';
+import { measureLayer, sizeOf } from './inventory.ts';
 import { Lease } from './leases.ts';
 import { withLock } from './lock.ts';
 import { readSealed, seal } from './sealed.ts';
@@ -72,6 +73,10 @@ export interface BlobName {
 /** A last use is written down again when the one that is written is older than this. */
 const TOUCH_MS = 60_000;
 
+/** When the store was last looked through, and how long ago that may be. */
+const COLLECTED = 'collected';
+const COLLECT_MS = 60 * 60 * 1000;
+
 export interface StoreOptions {
   /** What DRYDOCK_STORE_BUDGET says. */
   readonly budget?: string | undefined;
@@ -89,6 +94,8 @@ export class Store {
   readonly #sound = new Set<string>();
   readonly #verified = new Set<string>();
   readonly #madeLayers: string[] = [];
+  readonly #madeExecs: string[] = [];
+  #madeBlobBytes = 0;
   #isUnflushed = false;
   #hasGrown = false;
   #counter = 0;
@@ -129,9 +136,9 @@ export class Store {
     try {
       await this.#sweeping;
       const flushed = this.#isUnflushed ? this.#flushes.flush(this.scratch('flushed')) : undefined;
-      for (const id of this.#madeLayers) await measureLayer(join(this.layers, id));
+      const made = await this.#measureMade();
       await flushed;
-      if (this.#hasGrown) await this.collect(this.budget);
+      if (this.#hasGrown && this.#isWorthCollecting(made)) await this.collect(this.budget);
     } catch (error) {
       // Without room nothing can be noted, and nothing has to be: what isn't known to be on disk is made again after a power cut.
       if (diskFullError(error, this.root) === undefined) throw error;
@@ -141,9 +148,24 @@ export class Store {
     }
   }
 
+  async #measureMade(): Promise<number> {
+    let bytes = this.#madeBlobBytes;
+    for (const id of this.#madeLayers) bytes += await measureLayer(join(this.layers, id));
+    for (const key of this.#madeExecs) bytes += await sizeOf(this.execPath(key));
+    return bytes;
+  }
+
+  /** To look through a store takes the longer the larger it is: a session that added next to nothing leaves that to a later one. */
+  #isWorthCollecting(made: number): boolean {
+    const lastMs = lstatSync(join(this.root, COLLECTED), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    return made > this.budget / 1000 || Math.abs(Date.now() - lastMs) > COLLECT_MS;
+  }
+
   /** Evicts until no more than `keep` bytes are left of what no other session uses. */
   async collect(keep: number): Promise<Collected> {
-    return collect(this.root, { keep, aside: this.scratch('evicted'), except: this.lease.name });
+    const collected = await collect(this.root, { keep, aside: this.scratch('evicted'), except: this.lease.name });
+    writeFileSync(join(this.root, COLLECTED), '');
+    return collected;
   }
 
   // ── Layers ──────────────────────────────────────────────────────────────────────────────────
@@ -217,7 +239,9 @@ export class Store {
     await this.lease.use(`execs/${key}`);
     this.#hasGrown = true;
     this.#isUnflushed = true;
-    return tryRename(folder, this.execPath(key));
+    const isNew = tryRename(folder, this.execPath(key));
+    if (isNew) this.#madeExecs.push(key);
+    return isNew;
   }
 
   /** Throws a result away that turned out to be of no use. */
@@ -244,6 +268,8 @@ export class Store {
       await rm(aside, { recursive: true, force: true });
     }
     this.#hasGrown = true;
+    // It is about to change: whoever looks through the store next measures it.
+    rmSync(this.#recordPath('volume-sizes', key), { force: true });
     if (this.record('volume-uses', key) === undefined) await this.keep('volume-uses', key, { key }, { flush: false });
     return folder;
   }
@@ -308,6 +334,7 @@ export class Store {
     const path = this.blobPath(digest);
     await this.lease.use(`blobs/sha256/${digest.replace(/^sha256:/, '')}`);
     await settle(path);
+    this.#madeBlobBytes += lstatSync(path, { throwIfNoEntry: false })?.size ?? 0;
     this.#hasGrown = true;
     this.#sound.add(path);
     this.#verified.add(path);

@@ -171,6 +171,11 @@ export function digest(node: Node): string {
   return result;
 }
 
+/** Takes the digest of a folder from where it was kept, so that none of its files is read for it. */
+export async function recallDigest(dir: DirNode, kept: (work: () => Promise<string>) => Promise<string>) {
+  digests.set(dir, await kept(() => digestInTurns(dir)));
+}
+
 const FILES_PER_TURN = 400;
 
 /** The digest, without holding up everybody else while it reads. */

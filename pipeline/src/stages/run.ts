@@ -180,7 +180,8 @@ async function runStages(
     image === undefined
       ? null
       : describeGiven(image, delivery?.recorded ? 'image.tar in the folder of --run' : undefined),
-    facts,
+    // What is delivered or deployed names its commit; the others do not wait for git, which looks at every file.
+    delivery !== null || asked.includes('smoke') ? facts : null,
     verifyImages(context, asked, platforms),
     asked.includes('smoke') ? checkDeployment(context) : null,
   ]);
@@ -210,6 +211,7 @@ async function runStages(
   try {
     await settled([
       standIn,
+      facts,
       installing?.then((result) => known.stages.set('install', result)),
       ...asked.map(async (name) => known.stages.set(name, await plan.stage(name))),
     ]);

@@ -1,12 +1,13 @@
 // What the doctor makes of a machine: one row of a test, one thing that is wrong with it.
 import { expect, test } from 'vitest';
 import manifest from '../../../../package.json' with { type: 'json' };
-import { CHECKS, type CheckName, canRun, examine } from '../../../cli/doctor/checks.ts';
+import { CHECKS, type CheckName, canRun, Rows } from '../../../cli/doctor/checks.ts';
 import type { Facts } from '../../../cli/doctor/facts.ts';
 import { OLDEST_NODE } from '../../../cli/doctor/place.ts';
-import { renderRows } from '../../../cli/doctor/render.ts';
+import { renderRows, renderVerdict } from '../../../cli/doctor/render.ts';
 import { DEBIAN, facts, features, NOW, NPM, place, probe } from './make.ts';
 
+const examine = (all: Facts) => new Rows().add(all);
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
@@ -449,7 +450,18 @@ test('what is well takes a line, what is not says what it means and what mends i
   expect(text).toMatch(
     /^WALL {2}node {10}18\.0\.0 is older than 20\.19\n {20}the tool itself runs on it\n {20}mend: install a newer Node\n/,
   );
-  expect(text).toMatch(/\n\nthe pipeline cannot run here: node; worth a look: git\n$/);
-  expect(renderRows(examine(facts()), { hasColour: false }, false)).toMatch(/\n\nthe pipeline can run here\n$/);
+  expect(renderVerdict(rows)).toBe('\nthe pipeline cannot run here: node; worth a look: git\n');
+  expect(renderVerdict(examine(facts()))).toBe('\nthe pipeline can run here\n');
   for (const { means } of Object.values(CHECKS)) expect(renderRows(rows, { hasColour: false }, true)).toContain(means);
+});
+
+test('a row is there as soon as its facts are, and never before one that stands above it', () => {
+  const { git, nodeVersion, ...others } = facts();
+  const rows = new Rows();
+  expect(rows.add({ git })).toEqual([]);
+  expect(rows.add({ nodeVersion }).map(({ check }) => check)).toEqual(['node', 'git']);
+  expect(rows.isComplete).toBe(false);
+  for (const [name, fact] of Object.entries(others).reverse()) rows.add({ [name]: fact });
+  expect(rows.isComplete).toBe(true);
+  expect(rows.all).toEqual(examine(facts()));
 });

@@ -297,6 +297,27 @@ test('a session that has made the store too large evicts what was used least rec
   expect(readdirSync(join(root, 'tmp'))).toEqual([]);
 });
 
+test('a session that added next to nothing leaves that to a later one, for an hour', async () => {
+  const root = temporaryRoot();
+  const budget = '100MB';
+  const execs = () => readdirSync(join(root, 'execs')).sort();
+  const add = async (key: string, bytes: number) => {
+    const store = openStore(root, { budget });
+    await addExec(store, key, [], bytes);
+    return store;
+  };
+  await (await add('a', 60_000_000)).close();
+  for (const path of ['execs/a', 'layers/layer-a']) utimesSync(join(root, path), new Date(2020, 1), new Date(2020, 1));
+  const large = await add('b', 60_000_000);
+  await (await add('c', 10)).close();
+  expect(execs()).toEqual(['a', 'b', 'c']);
+  const before = new Date(Date.now() - 61 * 60 * 1000);
+  utimesSync(join(root, 'collected'), before, before);
+  await (await add('d', 10)).close();
+  expect(execs()).toEqual(['b', 'c', 'd']);
+  await large.close();
+});
+
 test('use is written down, though not each time', async () => {
   const root = temporaryRoot();
   const folder = join(root, 'layers/a');
