@@ -139,8 +139,8 @@ function build(name, entryFile, file) {
 function readBundle(file) {
   const content = readChecked(file);
   if (content === undefined) return undefined;
-  // esbuild writes nothing but ASCII.
-  return { text: content.latin1Slice(), map: () => readChecked(`${file}.map`)?.toString() };
+  // esbuild escapes what is not ASCII, but not in regular expressions.
+  return { text: content.toString(), map: () => readChecked(`${file}.map`)?.toString() };
 }
 
 /** A comment before the content that says what the content has to be: V8 trusts what it is given, and a power cut may leave anything. */
