@@ -23,10 +23,11 @@ const STORE = join(cache, 'drydock/store-v2');
 // More than any size that is tried: nothing is evicted.
 const env = environment({ XDG_CACHE_HOME: cache, DRYDOCK_STORE_BUDGET: '100GB' });
 
-type Cost = { wall: number; cpu: number };
+/** `cpu` where a process of its own can be counted. */
+type Cost = { wall: number; cpu?: number };
 
 /** Seconds of a process and all that it started and waited for; bash counts them. */
-async function costOf(words: readonly string[]): Promise<Cost> {
+async function costOf(words: readonly string[]): Promise<Required<Cost>> {
   const script = 'TIMEFORMAT="%R %U %S"; time "$@" >/dev/null 2>&1';
   const { stderr } = await $({ cwd: repository, env, quiet: true })`bash -c ${script} bash ${words}`;
   const [wall = Number.NaN, user = Number.NaN, system = Number.NaN] = stderr.trim().split(' ').map(Number);
@@ -36,8 +37,8 @@ async function costOf(words: readonly string[]): Promise<Cost> {
 const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 /** Once unmeasured, so that bundles, compiled code and results are there; then the medians. */
-async function costInRounds(words: readonly string[]): Promise<Cost> {
-  const costs: Cost[] = [];
+async function costInRounds(words: readonly string[]): Promise<Required<Cost>> {
+  const costs: Required<Cost>[] = [];
   for (let round = 0; round <= ROUNDS; round += 1) costs.push(await costOf(words));
   const measured = costs.slice(1);
   return { wall: median(measured.map(({ wall }) => wall)), cpu: median(measured.map(({ cpu }) => cpu)) };
@@ -67,7 +68,7 @@ async function printFigures(): Promise<void> {
   console.log(
     `${'figure'.padEnd(18)}${'wall'.padStart(9)}${'CPU'.padStart(9)}${'/ node'.padStart(9)}${'/ SDK'.padStart(8)}  aim`,
   );
-  const row = (name: string, { wall, cpu }: Cost, aim = '') => {
+  const row = (name: string, { wall, cpu }: Required<Cost>, aim = '') => {
     const ratios = `${(cpu / node.cpu).toFixed(1).padStart(9)}${(cpu / sdk.cpu).toFixed(2).padStart(8)}`;
     console.log(`${name.padEnd(18)}${seconds(wall)}${seconds(cpu)}${ratios}  ${aim}`.trimEnd());
   };
@@ -88,10 +89,11 @@ async function printCurve(
   console.log(`\n${title}`);
   for (const value of values) {
     const cost = await measure(value);
-    const text = typeof cost === 'string' ? `skipped: ${cost}` : `${seconds(cost.wall)}${seconds(cost.cpu)} of CPU`;
-    console.log(`${String(value).padStart(8)}  ${text}`);
+    console.log(`${String(value).padStart(8)}  ${typeof cost === 'string' ? `skipped: ${cost}` : phrase(cost)}`);
   }
 }
+
+const phrase = ({ wall, cpu }: Cost) => seconds(wall) + (cpu === undefined ? '' : `${seconds(cpu)} of CPU`);
 
 /** So many more files in the repository, of 4 kB each. */
 async function withFiles(count: number): Promise<Cost> {
@@ -105,7 +107,7 @@ async function withFiles(count: number): Promise<Cost> {
   return await costInRounds(LINT);
 }
 
-/** So many steps that are cached, in chains of at most 50, in a session of their own: in Node's time, since there is no process to count. */
+/** So many steps that are cached, in chains of at most 50, in a session of their own. */
 async function withSteps(count: number, base: string): Promise<Cost> {
   const lengths = Array.from({ length: Math.ceil(count / 50) }, (_, index) => Math.min(50, count - index * 50));
   const chains = lengths.map((length, chain) => {
@@ -118,11 +120,11 @@ async function withSteps(count: number, base: string): Promise<Cost> {
     const ask = await session.from(base);
     await Promise.all(chains.map(ask));
     await session.close();
-    return { wall: (performance.now() - from) / 1000, cpu: Number.NaN };
+    return { wall: (performance.now() - from) / 1000 };
   };
   await run();
   const costs = [await run(), await run(), await run()];
-  return { wall: median(costs.map(({ wall }) => wall)), cpu: Number.NaN };
+  return { wall: median(costs.map(({ wall }) => wall)) };
 }
 
 const LAYER_BYTES = 10_000_000;
@@ -141,7 +143,7 @@ async function withStore(gigabytes: number): Promise<Cost | string> {
   }
   await store.close();
   const seldom = await costInRounds(LINT);
-  console.log(`${''.padStart(8)}  ${seconds(seldom.wall)}${seconds(seldom.cpu)} of CPU, not looked through:`);
+  console.log(`${String(gigabytes).padStart(8)}  ${phrase(seldom)}; and where it is looked through:`);
   rmSync(join(STORE, 'collected'));
   return await costOf(LINT);
 }
@@ -154,8 +156,8 @@ try {
   await printFigures();
   const base = await makeBase(folder);
   await printCurve('cached steps: a session from its start to its end', STEPS, (count) => withSteps(count, base));
-  await printCurve('files in the repository: lint, nothing changed', FILES, withFiles);
   await printCurve('store, in GB: lint, nothing changed', STORE_GB, withStore);
+  await printCurve('files in the repository: lint, nothing changed', FILES, withFiles);
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

@@ -139,7 +139,6 @@ function build(name, entryFile, file) {
 function readBundle(file) {
   const content = readChecked(file);
   if (content === undefined) return undefined;
-  // esbuild escapes what is not ASCII, but not in regular expressions.
   return { text: content.toString(), map: () => readChecked(`${file}.map`)?.toString() };
 }
 

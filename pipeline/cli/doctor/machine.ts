@@ -33,6 +33,7 @@ export async function gatherFacts(question: Question, tell: (facts: Partial<Fact
     (isRoot ? Promise.resolve(null) : countIds(user)).then((ids) => tell({ ids })),
     askOfEngine(question, tell),
     (isOffline ? Promise.resolve([]) : askImages(question.mirrors, env)).then((images) => tell({ images })),
+    (isRoot ? Promise.resolve(null) : countIds(user)).then((ids) => tell({ ids })),
   ];
   tell({
     kernel: release(),
