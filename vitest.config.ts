@@ -1,6 +1,17 @@
 // How the tests run. `unit` needs Node alone; `system` runs whole pipelines on the embedded engine, some files side by side.
 // JUNIT_FILE and COVERAGE_DIR name where the reports go; without them there are none.
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Those that take minutes begin first, so that none of them is left to run by itself in the end. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) =>
+      /\/(bare-root|capsule|cd|docker|failures|gate|pipeline|smoke)\.test\.ts$/.test(moduleId);
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 const { JUNIT_FILE, COVERAGE_DIR } = process.env;
 
@@ -24,11 +35,12 @@ export default defineConfig({
           // More than a small machine has cores: what waits (for an alert, a service, a download) leaves room for what computes.
           maxWorkers: 3,
           sequence: { groupOrder: 1 },
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
+          testTimeout: 900_000,
+          hookTimeout: 900_000,
         },
       },
     ],
+    sequence: { sequencer: LongestFirst },
     reporters: JUNIT_FILE ? ['default', ['junit', { outputFile: JUNIT_FILE }]] : ['default'],
     coverage: {
       enabled: Boolean(COVERAGE_DIR),

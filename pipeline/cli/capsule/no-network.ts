@@ -2,10 +2,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Socket } from 'node:net';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
 import { PipelineError } from '../../src/core/errors.ts';
+import { EMBEDDED_ENGINE } from '../engine.ts';
 
-const WITHOUT_NETWORK = fileURLToPath(new URL('../../engine/bin/without-network', import.meta.url));
+const WITHOUT_NETWORK = join(dirname(EMBEDDED_ENGINE), 'without-network');
 
 /** Set for the program in there. */
 const INSIDE = 'DRYDOCK_WITHOUT_NETWORK';

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { $ } from 'zx';
-import { resultOf, temporaryFolder, wholeCopyOfRepository } from '../support.ts';
+import { copyOfRepository, resultOf, temporaryFolder } from '../support.ts';
 import { leftovers, makeBareRoot, USERS } from './root.ts';
 import { SUITES } from './wants.ts';
 
@@ -17,7 +17,7 @@ let checkout: string;
 beforeAll(async () => {
   if (!isRoot) return;
   checkout = join(await temporaryFolder('clone'), 'drydock');
-  await $`git clone --quiet ${await wholeCopyOfRepository('bare')} ${checkout}`;
+  await $`git clone --quiet ${await copyOfRepository('bare')} ${checkout}`;
 });
 
 describe.skipIf(!isRoot || !canUseTun)('on a bare machine (needs root, to make one)', () => {
