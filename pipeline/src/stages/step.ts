@@ -12,15 +12,16 @@ const EXCERPT_BYTES = 262_144;
 /**
  * Output, exit code (128+n for a signal) and times go to files, and the wrapper itself ends with 0: an engine's error is cut short,
  * and a signal is an error whatever is expected. The record is one line and the end of the log, so that one question answers all.
- * A Dagger Engine tells each step where to send traces, and the embedded one doesn't: a command is not to see by which it is run.
+ * Busybox knows no milliseconds. A Dagger Engine tells each step where to send traces, and the embedded one doesn't: a command is not to see by which it is run.
  */
 const WRAPPER = `folder=$1; shift
 unset $(env | sed -n 's/^\\(OTEL_[A-Z0-9_]*\\|TRACEPARENT\\|TRACESTATE\\|BAGGAGE\\)=.*/\\1/p')
 mkdir -p "$folder"
-started=$(date +%s%3N)
+now() { at=$(date +%s%3N); case $at in *[!0-9]*) at=$(date +%s)000 ;; esac; echo "$at"; }
+started=$(now)
 "$@" >"$folder/log" 2>&1 </dev/null
 code=$?
-ended=$(date +%s%3N)
+ended=$(now)
 { echo "$code $started $ended $(wc -c <"$folder/log")"; tail -c ${EXCERPT_BYTES} "$folder/log"; } >"$folder/record"
 `;
 
