@@ -5,12 +5,16 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Credentials } from '../src/oci/registry.ts';
 import { EngineError } from './errors.ts';
+import { ChrootRunner } from './run/chroot-runner.ts';
+import { HostNetwork } from './run/host-network.ts';
+import { REFUSED } from './run/isolation.ts';
 import { type Limits, unlimited } from './run/limits.ts';
-import { Mounts } from './run/mounts.ts';
-import { Network } from './run/network.ts';
-import { Runner } from './run/runner.ts';
+import { Mounts, type Views } from './run/mounts.ts';
+import { Network, type Networks } from './run/network.ts';
+import { Runner, type Steps } from './run/runner.ts';
 import { Scrubber } from './run/scrubber.ts';
 import { Services } from './run/services.ts';
+import { Trees } from './run/trees.ts';
 import { HostFiles } from './store/host.ts';
 import { Layers } from './store/layers.ts';
 import { cacheFolder, Store, storeFolder } from './store/store.ts';
@@ -66,13 +70,13 @@ const SCRUBBED_EVERYWHERE = 8;
 export class Session {
   readonly options: SessionOptions;
   readonly store: Store;
-  readonly mounts: Mounts;
+  readonly views: Views;
   readonly layers: Layers;
   readonly host: HostFiles;
   readonly volumes: Volumes;
-  readonly runner: Runner;
+  readonly runner: Steps;
   readonly idShift: number;
-  readonly network: Network;
+  readonly network: Networks;
   readonly services = new Services();
   /** How a blob that came with an image can be had once more. */
   readonly blobSources = new Map<string, () => Promise<unknown>>();
@@ -83,34 +87,24 @@ export class Session {
   readonly #salt = randomBytes(32);
   readonly #abort = new AbortController();
 
-  private constructor(
-    options: SessionOptions,
-    store: Store,
-    mounts: Mounts,
-    runner: Runner,
-    network: Network,
-    shift: number,
-  ) {
+  private constructor(options: SessionOptions, store: Store, { views, runner, network, shift }: Machinery) {
     this.options = options;
     this.store = store;
-    this.mounts = mounts;
+    this.views = views;
     this.runner = runner;
     this.network = network;
     this.idShift = shift;
-    this.layers = new Layers(store, mounts, shift);
+    this.layers = new Layers(store, views, shift);
     this.host = new HostFiles(store);
     this.volumes = new Volumes(store, this.layers);
   }
 
   static async start(options: SessionOptions): Promise<Session> {
-    const shift = isRoot() ? ROOT_SHIFT : 0;
     const free = unlimited(options.limits);
     if (free.length > 0)
       process.stderr.write(`note: ${free.join(' and ')} of a step cannot be limited here: ${whyUnlimited()}\n`);
     const store = new Store(storeFolder(), { budget: options.budget });
-    const mounts = await Mounts.start();
-    const runner = await Runner.start(mounts, shift, options.limits);
-    return new Session(options, store, mounts, runner, new Network(options, runner.enter), shift);
+    return new Session(options, store, REFUSED === undefined ? await isolated(options) : shared(store, REFUSED));
   }
 
   async close(): Promise<void> {
@@ -227,6 +221,30 @@ export class Session {
     return this.#certificates.bundle;
   }
   #certificates: { bundle: Buffer | undefined } | undefined;
+}
+
+/** How steps run, and on what. */
+interface Machinery {
+  readonly views: Views;
+  readonly runner: Steps;
+  readonly network: Networks;
+  readonly shift: number;
+}
+
+async function isolated(options: SessionOptions): Promise<Machinery> {
+  const shift = isRoot() ? ROOT_SHIFT : 0;
+  const views = await Mounts.start();
+  const runner = await Runner.start(views, shift, options.limits);
+  return { views, runner, network: new Network(options, runner.enter), shift };
+}
+
+/** Where the kernel lets the engine make no namespaces. */
+function shared(store: Store, refused: string): Machinery {
+  process.stderr.write(
+    `note: steps are not isolated from each other, since this container refuses namespaces: ${refused}\n`,
+  );
+  const views = new Trees(store.scratchFolder('trees'));
+  return { views, runner: new ChrootRunner(views), network: new HostNetwork(), shift: 0 };
 }
 
 function readHostCertificates(): Buffer | undefined {

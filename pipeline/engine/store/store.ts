@@ -18,6 +18,7 @@ import {
 import { rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { REFUSED } from '../run/isolation.ts';
 import { type Collected, collect } from './collect.ts';
 import { diskFullError } from './disk.ts';
 import { settleDurably, writeDurably } from './durable.ts';
@@ -47,7 +48,12 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'drydock');
 }
 
-export const storeFolder = (env?: NodeJS.ProcessEnv): string => join(cacheFolder(env), `store-v${FORMAT}`);
+/**
+ * Without namespaces it is another: owners are not shifted there, and what overlayfs notes of a folder that hides those below can be read by
+ * nobody who may not mount.
+ */
+export const storeFolder = (env?: NodeJS.ProcessEnv): string =>
+  join(cacheFolder(env), `store-v${FORMAT}${REFUSED === undefined ? '' : '-shared'}`);
 
 /** The mark of a layer: when it was made, and of which command's result it is a part. */
 export interface LayerMark {
