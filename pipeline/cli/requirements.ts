@@ -21,6 +21,9 @@ const STAND_INS: Readonly<Record<string, string>> = { crun: 'runc' };
 /** Without root, the kernel maps users only with the help of these. */
 const ROOTLESS_PROGRAMS: Readonly<Record<string, string>> = { newuidmap: 'uidmap', newgidmap: 'uidmap' };
 
+/** Where namespaces are refused, steps run by these. */
+const CHROOT_PROGRAMS: Readonly<Record<string, string>> = { crun: 'crun', 'tini-static': 'tini', perl: 'perl-base' };
+
 /** Other families call some packages otherwise; what is not listed is called the same. */
 const FAMILIES = [
   { ids: ['debian', 'ubuntu'], command: 'apt-get install -y --no-install-recommends', names: {} },
@@ -73,20 +76,27 @@ export function planInstall(machine: Machine): Plan {
 }
 
 function packageOf(program: string): string {
-  return PROGRAMS[program] ?? ROOTLESS_PROGRAMS[program] ?? program;
+  return { ...PROGRAMS, ...ROOTLESS_PROGRAMS, ...CHROOT_PROGRAMS }[program] ?? program;
 }
 
-export type Consent = { yes: boolean; env: NodeJS.ProcessEnv; canAsk: boolean; say: (line: string) => void };
+export type Consent = {
+  yes: boolean;
+  env: NodeJS.ProcessEnv;
+  canAsk: boolean;
+  /** Namespaces are refused here: steps run by other programs. */
+  isShared?: boolean;
+  say: (line: string) => void;
+};
 
 /** What is to be done about missing programs. */
 export async function lookForPrograms(consent: Omit<Consent, 'say'>): Promise<Plan> {
-  const missing = missingPrograms(consent.env);
+  const missing = missingPrograms(consent);
   return missing.length === 0 ? { kind: 'nothing' } : planInstall(await inspect(missing, consent));
 }
 
 /** Make sure that everything is there; installs what may be installed, and says so. Throws when something stays missing. */
 export async function ensureRequirements(consent: Consent): Promise<void> {
-  const missing = missingPrograms(consent.env);
+  const missing = missingPrograms(consent);
   if (missing.length === 0) return;
   const plan = planInstall(await inspect(missing, consent));
   if (plan.kind === 'nothing') return;
@@ -100,7 +110,7 @@ export async function ensureRequirements(consent: Consent): Promise<void> {
   }
   consent.say(`installing ${plan.packages.join(', ')}: ${shown}`);
   await aptInstall(plan.command);
-  const still = missingPrograms(consent.env);
+  const still = missingPrograms(consent);
   if (still.length > 0) {
     throw new PipelineError(
       'MISSING_PROGRAMS',
@@ -122,12 +132,13 @@ async function inspect(missing: string[], consent: Omit<Consent, 'say'>): Promis
   };
 }
 
-function missingPrograms(env: NodeJS.ProcessEnv): string[] {
+function missingPrograms({ env, isShared = false }: Pick<Consent, 'env' | 'isShared'>): string[] {
   const isRoot = process.getuid?.() === 0;
-  const wanted = Object.keys(isRoot ? PROGRAMS : { ...PROGRAMS, ...ROOTLESS_PROGRAMS });
+  const wanted = Object.keys(isShared ? CHROOT_PROGRAMS : isRoot ? PROGRAMS : { ...PROGRAMS, ...ROOTLESS_PROGRAMS });
   const folders = searchPath(env).split(delimiter);
   const isThere = (program: string) => folders.some((folder) => isExecutable(join(folder, program)));
-  return wanted.filter((program) => !isThere(program) && !isThere(STAND_INS[program] ?? program));
+  const others = isShared ? {} : STAND_INS;
+  return wanted.filter((program) => !isThere(program) && !isThere(others[program] ?? program));
 }
 
 /** Where the engine looks: where administrators' programs are is often not in a user's PATH. */

@@ -4,6 +4,7 @@ import { PipelineError, reasonOf } from '../src/core/errors.ts';
 import type { EngineFacts } from '../src/core/model.ts';
 import type { EngineOptions } from './arguments.ts';
 import { type EngineSession, engineCandidates, findProvisioning, startEmbedded } from './engine.ts';
+import { refusedNamespaces } from './isolation.ts';
 import { ensureRequirements } from './requirements.ts';
 
 export type SessionOptions = EngineOptions & {
@@ -44,12 +45,15 @@ class DidNotStart extends Error {
 }
 
 async function onEmbedded<T>(
-  engine: EngineFacts,
+  chosen: EngineFacts,
   options: SessionOptions,
   work: (engine: EngineFacts) => Promise<T>,
 ): Promise<T> {
   const { root, offline, mirrors, verbose, yes, canAsk, say, interrupted } = options;
-  await Promise.race([ensureRequirements({ yes, env: process.env, canAsk, say }), interrupted]);
+  const refusal = refusedNamespaces();
+  const consent = { yes, env: process.env, canAsk, say, isShared: refusal !== null };
+  await Promise.race([ensureRequirements(consent), interrupted]);
+  const engine: EngineFacts = refusal === null ? chosen : { ...chosen, notIsolated: refusal };
   options.onEngine(engine);
   // Started first: while it starts, we load the SDK, which takes longer.
   const starting = startEmbedded({

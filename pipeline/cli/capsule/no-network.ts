@@ -3,6 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { PipelineError } from '../../src/core/errors.ts';
+import { RIGHTS } from '../../src/core/isolation.ts';
+import { refusedNamespaces } from '../isolation.ts';
 import { ensureRequirements } from '../requirements.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -26,6 +28,13 @@ export function isWithoutNetwork(): boolean {
 export async function runWithoutNetwork(terminal: Terminal, { yes }: { yes: boolean }): Promise<number> {
   if (process.platform !== 'linux')
     throw new PipelineError('NO_ENGINE', 'a capsule is replayed on Linux only', 'use a Linux machine, or WSL2');
+  const refusal = refusedNamespaces();
+  if (refusal !== null)
+    throw new PipelineError(
+      'NO_ENGINE',
+      `a capsule is replayed without a network, and this container cannot be left without: ${refusal}`,
+      `replay it on another machine, or start this container with: docker run ${RIGHTS} …`,
+    );
   const say = (line: string) => void terminal.err.write(`${line}\n`);
   // Afterwards nothing can be fetched any more.
   await ensureRequirements({ yes, env: process.env, canAsk: terminal.canAsk, say });

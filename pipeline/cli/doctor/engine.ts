@@ -1,4 +1,5 @@
 // Decides on what runs the containers: which engine, and whether the embedded one finds here what it needs.
+import { RIGHTS } from '../../src/core/isolation.ts';
 import type { Finding } from './checks.ts';
 import { type Facts, isFault, type Probe, type Setting } from './facts.ts';
 
@@ -53,6 +54,12 @@ export function lookAtIds(facts: Facts): Finding {
 
 export function lookAtNamespaces(facts: Facts): Finding {
   return ofEmbedded(facts, () => {
+    if (facts.refusal !== null)
+      return {
+        status: 'warning',
+        found: `steps are not isolated from each other, so nothing is deployed or published from here: ${facts.refusal}`,
+        mend: `docker run ${RIGHTS} …`,
+      };
     if (facts.probe === null) return NOT_YET;
     return (
       forbidden(facts) ?? { status: 'ok', found: `a step has its own${facts.isRoot ? '' : ', and so has the engine'}` }
@@ -118,7 +125,7 @@ export function lookAtNetwork(facts: Facts): Finding {
   if (facts.isOffline) return { status: 'unasked', found: 'steps get none (--offline)' };
   return ofProbe(facts, ({ network }) =>
     network === null
-      ? { status: 'ok', found: 'pasta connects a step' }
+      ? { status: 'ok', found: facts.refusal === null ? 'pasta connects a step' : 'steps have that of this machine' }
       : { status: 'blocked', found: network.message, mend: network.hint ?? 'run with --offline' },
   );
 }

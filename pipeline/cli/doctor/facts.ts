@@ -36,6 +36,8 @@ export type Facts = {
   runtime: string | null;
   /** How many subordinate ids the user has; null for root, who needs none. */
   ids: { users: number; groups: number } | null;
+  /** What the kernel said when it refused root a namespace. */
+  refusal: string | null;
   /** What the kernel says of itself; null where it is no Linux. */
   features: Features | null;
   /** Null where it was not tried, because programs are missing. */

@@ -4,6 +4,7 @@ import { PipelineError, reasonOf } from '../../src/core/errors.ts';
 import type { EngineFacts } from '../../src/core/model.ts';
 import type { EngineChoice } from '../arguments.ts';
 import { EMBEDDED_ENGINE, engineCandidates, engineError, findProvisioning } from '../engine.ts';
+import { refusedNamespaces } from '../isolation.ts';
 import { lookForPrograms, searchPath } from '../requirements.ts';
 import { ask } from './ask.ts';
 import { type Facts, type Fault, isFault, type Probe } from './facts.ts';
@@ -46,6 +47,7 @@ export async function gatherFacts(question: Question): Promise<Facts> {
     isOffline,
     engines,
     ...embedded,
+    refusal: isEmbedded ? refusedNamespaces() : null,
     features: readFeatures('/proc'),
     ids: isRoot ? null : countIds(user),
     images,
@@ -74,7 +76,11 @@ async function askEngines({ engine, isOffline, env }: Question): Promise<EngineF
 
 async function askEmbedded(question: Question): Promise<Pick<Facts, 'programs' | 'runtime' | 'probe'>> {
   const { env, canAsk } = question;
-  const [programs, runtime] = await Promise.all([lookForPrograms({ yes: false, env, canAsk }), askRuntime(env)]);
+  const isShared = refusedNamespaces() !== null;
+  const [programs, runtime] = await Promise.all([
+    lookForPrograms({ yes: false, env, canAsk, isShared }),
+    askRuntime(env),
+  ]);
   return {
     programs,
     runtime,

@@ -207,6 +207,22 @@ const cases: Case[] = [
     /user\.max_user_namespaces=15000$/,
   ],
   [
+    'a container without privileges',
+    { refusal: 'unshare: unshare failed: Operation not permitted' },
+    'namespaces',
+    'warning',
+    /not isolated from each other.*: unshare: unshare failed: Operation not permitted$/,
+    /^docker run --cap-add SYS_ADMIN /,
+  ],
+  [
+    '… and its network',
+    { refusal: 'unshare: unshare failed: Operation not permitted' },
+    'network',
+    'ok',
+    /that of this machine/,
+    null,
+  ],
+  [
     'a kernel without overlayfs',
     { probe: noStep, features: { ...features, hasOverlay: false } },
     'kernel',

@@ -29,6 +29,7 @@ export function facts(over: Partial<Facts> = {}): Facts {
     programs: { kind: 'nothing' },
     runtime: 'crun version 1.8.1',
     ids: null,
+    refusal: null,
     features,
     probe,
     images: [
