@@ -1,6 +1,18 @@
-// The output folder: made sure of before a run, so that nothing in it can be mistaken for this run's.
-import { close, existsSync, lstatSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+// The output folder: one run at a time holds it, and what an earlier run left is replaced when there is something to put in its place. The last
+// file is `exit-code`: where it is, the others are of the same run, and complete.
+import {
+  close,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { PipelineError } from '../src/core/errors.ts';
 import { STAGES } from '../src/core/model.ts';
 
@@ -10,7 +22,6 @@ const FILES = [
   'summary.md',
   'report.html',
   'annotations.txt',
-  'exit-code',
   'image.tar',
   'scan.json',
   'scan.sarif',
@@ -18,20 +29,93 @@ const FILES = [
   'release.json',
 ];
 
-/** Make the folder, and take out what an earlier run left in it. Whatever else is in there stays, and what this run reads. */
-export function prepareOutput(folder: string, inputs: readonly string[] = [], isInput = false): void {
+const SEAL = 'exit-code';
+const LOCK = '.running';
+const ASIDE = '.new';
+
+export type Output = {
+  /** Where a report is written before it takes its place. */
+  aside: string;
+  /** Puts in place what is aside, and says with which exit code the run ended. */
+  settle: (exitCode: number) => void;
+  /** As it was found, for a run that was not one. */
+  restore: () => void;
+  /** Lets another run have it. */
+  release: () => void;
+};
+
+/** Take the folder for a run that reads `inputs`, which stay; a run whose input the whole folder is goes on with it. */
+export function takeOutput(folder: string, inputs: readonly string[] = [], isInput = false): Output {
   makeFolder(folder);
   makeFolder(join(folder, 'logs'));
-  // A report that goes on: what the new one has replaces what it had.
-  if (isInput) return;
+  lock(folder);
+  const [seal, aside] = [join(folder, SEAL), join(folder, ASIDE)];
+  const before = existsSync(seal) ? readFileSync(seal) : undefined;
+  rmSync(aside, { recursive: true, force: true }); // of a run that was killed
+  rmSync(seal, { force: true });
+  const settle = (exitCode: number) => {
+    if (!isInput) removeStale(folder, inputs);
+    // The report has one, too, which is to be the last.
+    rmSync(join(aside, SEAL), { force: true });
+    if (existsSync(aside)) moveInto(aside, folder);
+    writeFileSync(seal, `${exitCode}\n`, { flush: true });
+  };
+  const restore = () => before !== undefined && writeFileSync(seal, before);
+  const release = () => {
+    rmSync(aside, { recursive: true, force: true });
+    rmSync(join(folder, LOCK), { force: true });
+  };
+  return { aside, settle, restore, release };
+}
+
+function lock(folder: string): void {
+  const file = join(folder, LOCK);
+  try {
+    writeFileSync(file, String(process.pid), { flag: 'wx' });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+    const holder = Number(readFileSync(file, 'utf8'));
+    if (isAlive(holder))
+      throw new PipelineError(
+        'OUTPUT_IN_USE',
+        `${folder} is being written by another run, process ${holder}`,
+        'wait until it ends, or name another folder with --output',
+        { cause },
+      );
+    rmSync(file, { force: true }); // it was killed
+    lock(folder);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return pid > 0 && process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** What an earlier run left. Whatever else is in there stays. */
+function removeStale(folder: string, inputs: readonly string[]): void {
   const sboms = readdirSync(folder).filter((name) => /^sbom(-[\w-]+)?\.(spdx|cdx)\.json$/.test(name));
   const capsules = readdirSync(folder).filter((name) => /^capsule-[a-z-]+\.tar$/.test(name));
-  const stale = [...FILES, ...sboms, ...capsules]
-    .map((name) => join(folder, name))
-    .filter((path) => !inputs.includes(path));
-  for (const path of stale) remove(path);
-  const logs = readdirSync(join(folder, 'logs')).filter((name) => STAGES.some((stage) => name.startsWith(`${stage}-`)));
-  for (const name of logs) rmSync(join(folder, 'logs', name), { force: true });
+  const stale = [...FILES, ...sboms, ...capsules].map((name) => join(folder, name));
+  for (const path of stale) if (!inputs.includes(path)) remove(path);
+  const logs = join(folder, 'logs');
+  const ours = (existsSync(logs) ? readdirSync(logs) : []).filter((name) =>
+    STAGES.some((stage) => name.startsWith(`${stage}-`)),
+  );
+  for (const name of ours) rmSync(join(logs, name), { force: true });
+}
+
+function moveInto(from: string, to: string): void {
+  for (const entry of readdirSync(from, { recursive: true, withFileTypes: true })) {
+    if (entry.isDirectory()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const target = join(to, path.slice(from.length + 1));
+    mkdirSync(dirname(target), { recursive: true });
+    renameSync(path, target);
+  }
 }
 
 /** The room of a large file is given back while the run goes on: that takes as long as the engine's start. */

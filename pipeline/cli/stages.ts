@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Client } from '@dagger.io/dagger';
-import { PipelineError, reasonOf } from '../src/core/errors.ts';
+import { type ErrorCode, PipelineError, reasonOf } from '../src/core/errors.ts';
 import type { Listener } from '../src/core/events.ts';
 import { stagesInCapsule, stagesOf } from '../src/core/functions.ts';
 import { SOURCE_IGNORE } from '../src/core/ignore.ts';
@@ -20,7 +20,7 @@ import { deliveryOptions, readSecrets } from './delivery.ts';
 import { asFault } from './faults.ts';
 import { type CheckedInputs, checkInputs, databaseInput, filesOf, reportsOf, scanningInputs } from './inputs.ts';
 import { keepTimes, readBudgets, readTimes } from './ledger.ts';
-import { prepareOutput } from './output.ts';
+import { type Output, takeOutput } from './output.ts';
 import { renderPlain, renderTty } from './render.ts';
 import { withEngine } from './session.ts';
 import type { Terminal } from './terminal.ts';
@@ -39,7 +39,6 @@ export async function runStages(
   const inputs = checkInputs(options);
   const secrets = readSecrets(options.delivery.secrets);
   const budgets = readBudgets(root);
-  prepareOutput(output, filesOf(inputs), reportsOf(inputs).includes(output));
   const timing = { past: readTimes(output), budgets };
   const deploying = options.runtime === 'compose' ? await composeDeployment() : undefined;
   const screen = options.json ? terminal.err : terminal.out;
@@ -61,6 +60,7 @@ export async function runStages(
     }
     return run.exitCode;
   };
+  const place = takeOutput(output, filesOf(inputs), reportsOf(inputs).includes(output));
   try {
     const run = await withEngine(
       {
@@ -76,14 +76,19 @@ export async function runStages(
       (chosen) => {
         const { listener } = renderer;
         const places = { root, output, inputs, secrets, timing, listener, runtime: deploying?.runtime };
-        return runOn(chosen, invocation, places);
+        return runOn(chosen, invocation, { ...places, place });
       },
     );
+    place.settle(run.exitCode);
     return await finish(run);
   } catch (thrown) {
     renderer.close();
     const error = asFault(thrown);
     if (error === undefined) throw thrown;
+    if (WRONG_USE.has(error.code)) {
+      place.restore();
+      throw error;
+    }
     const facts = {
       function: invocation.function,
       asked: askedBy(invocation),
@@ -97,12 +102,17 @@ export async function runStages(
       error,
       ...nothingKnown(),
     });
-    writeTexts(output, run);
+    writeTexts(place.aside, run);
+    place.settle(run.exitCode);
     return await finish(run);
   } finally {
+    place.release();
     await deploying?.close();
   }
 }
+
+/** Nothing was run: what an earlier run wrote stays. */
+const WRONG_USE: ReadonlySet<ErrorCode> = new Set(['UNKNOWN_FUNCTION', 'UNKNOWN_OPTION', 'BAD_OPTION']);
 
 function wantsTrace(env: NodeJS.ProcessEnv): boolean {
   const isNamed = Boolean(env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT || env.OTEL_EXPORTER_OTLP_ENDPOINT);
@@ -129,18 +139,21 @@ export type Places = {
 async function runOn(
   engine: EngineFacts,
   invocation: StageInvocation,
-  { root, output, inputs, secrets, timing, listener, runtime }: Places,
+  { root, output, inputs, secrets, timing, listener, runtime, place }: Places & { place: Output },
 ): Promise<RunResult> {
-  const [{ dag }, { run }, { listen }] = await Promise.all([
+  const [{ dag }, { run }, { listen }, { asPipelineError }] = await Promise.all([
     import('@dagger.io/dagger'),
     import('../src/stages/run.ts'),
     import('../src/stages/progress.ts'),
+    import('../src/stages/engine.ts'),
   ]);
   const stop = listen(listener);
   try {
     const options = optionsOn(dag, engine, invocation, { root, output, inputs, secrets, runtime });
     const { report, result } = await run(askedBy(invocation), { ...options, timing });
-    await report.export(output);
+    await report.export(place.aside).catch((error: unknown) => {
+      throw asPipelineError(error) ?? error;
+    });
     remember(result, output, listener);
     return result;
   } finally {

@@ -7,6 +7,7 @@ export const ERRORS = {
   UNKNOWN_FUNCTION: { exit: EXIT.usage, meaning: 'a function that does not exist was asked for' },
   UNKNOWN_OPTION: { exit: EXIT.usage, meaning: 'an option that does not exist was given' },
   BAD_OPTION: { exit: EXIT.usage, meaning: 'an option has a value that it cannot have' },
+  OUTPUT_IN_USE: { exit: EXIT.usage, meaning: 'another run is writing to the output folder' },
   NOT_A_REPOSITORY: { exit: EXIT.usage, meaning: 'the project is not in a git repository' },
   BAD_MANIFEST: { exit: EXIT.usage, meaning: 'a package.json or package-lock.json is missing or cannot be read' },
   LOCK_MISMATCH: { exit: EXIT.usage, meaning: 'a package-lock.json does not belong to its package.json' },

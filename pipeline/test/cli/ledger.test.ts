@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { keepTimes, readBudgets, readTimes } from '../../cli/ledger.ts';
-import { prepareOutput } from '../../cli/output.ts';
+import { takeOutput } from '../../cli/output.ts';
 import { showTimes } from '../../cli/times.ts';
 import { timed } from '../core/times/make.ts';
 import { refusalOf, temporaryFolder } from './make.ts';
@@ -16,7 +16,7 @@ const day = (index: number) => timed(`2026-01-0${index}`, { lint: index });
 test('what was kept is read, oldest first, and outlives the next run', () => {
   const output = temporaryFolder();
   for (const index of [2, 1, 3]) keepTimes(output, day(index));
-  prepareOutput(output);
+  takeOutput(output).settle(0);
   expect(readTimes(output)).toEqual([1, 2, 3].map(day));
 });
 

@@ -1,8 +1,9 @@
-// The output folder before a run: what an earlier run left is gone, what others put there stays.
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+// The output folder around a run: what an earlier run left is replaced at its end, what others put there stays, and one run has it at a time.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { prepareOutput } from '../../cli/output.ts';
+import { takeOutput } from '../../cli/output.ts';
 import { renderReport } from '../../src/core/report.ts';
 import { run } from '../core/make.ts';
 import { refusalOf, temporaryFolder } from './make.ts';
@@ -12,6 +13,14 @@ function write(folder: string, paths: readonly string[]): void {
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), 'x');
   }
+}
+
+/** A run that takes the folder and ends with 0, having written these files. */
+function runIn(folder: string, files: readonly string[] = []): void {
+  const output = takeOutput(folder);
+  write(output.aside, files);
+  output.settle(0);
+  output.release();
 }
 
 const list = (folder: string) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
@@ -38,15 +47,15 @@ const foreign = [
 
 test('a folder that is not there is made', () => {
   const folder = join(temporaryFolder(), 'a', 'b');
-  prepareOutput(folder);
-  expect(list(folder)).toEqual(['logs']);
+  runIn(folder);
+  expect(list(folder)).toEqual(['exit-code', 'logs']);
 });
 
 test('stale files of an earlier run vanish', () => {
   const folder = temporaryFolder();
   write(folder, earlier);
-  prepareOutput(folder);
-  expect(list(folder)).toEqual(['logs']);
+  runIn(folder, ['result.json', 'logs/lint-biome.log']);
+  expect(list(folder)).toEqual(['exit-code', 'logs', 'logs/lint-biome.log', 'result.json']);
 });
 
 test('foreign files stay', () => {
@@ -54,29 +63,29 @@ test('foreign files stay', () => {
   write(folder, foreign);
   const before = list(folder);
   write(folder, earlier);
-  prepareOutput(folder);
-  expect(list(folder)).toEqual(before);
+  runIn(folder);
+  expect(list(folder)).toEqual(['exit-code', ...before].sort());
 });
 
 test('whatever a report writes is stale for the next run', () => {
   const folder = temporaryFolder();
   write(folder, [...renderReport(run(), new Map(), new Map([['logs/test-service.log', '']])).keys()]);
-  prepareOutput(folder);
-  expect(list(folder)).toEqual(['logs']);
+  runIn(folder);
+  expect(list(folder)).toEqual(['exit-code', 'logs']);
 });
 
 test('a link to a folder is a folder', () => {
   const folder = temporaryFolder();
   mkdirSync(join(folder, 'real'));
   symlinkSync('real', join(folder, 'link'));
-  prepareOutput(join(folder, 'link'));
-  expect(list(join(folder, 'real'))).toEqual(['logs']);
+  runIn(join(folder, 'link'));
+  expect(list(join(folder, 'real'))).toEqual(['exit-code', 'logs']);
 });
 
 test('--output that is a file is refused, and the file is left alone', () => {
   const file = join(temporaryFolder(), 'out');
   writeFileSync(file, 'x');
-  expect(refusalOf(() => prepareOutput(file))).toEqual({
+  expect(refusalOf(() => takeOutput(file))).toEqual({
     code: 'BAD_OPTION',
     exitCode: 2,
     message: `--output ${file} is a file`,
@@ -93,11 +102,54 @@ for (const [name, file, output, fault] of inTheWay) {
   test(`--output ${name} is refused`, () => {
     const folder = temporaryFolder();
     write(folder, [file]);
-    const refusal = refusalOf(() => prepareOutput(join(folder, output)));
+    const refusal = refusalOf(() => takeOutput(join(folder, output)));
     expect(refusal).toMatchObject({ code: 'BAD_OPTION', message: `--output ${join(folder, fault)}` });
   });
 }
 
 test('what is not the fault of the option is thrown as it was', () => {
-  expect(() => prepareOutput(join(temporaryFolder(), 'x'.repeat(300)))).toThrow('ENAMETOOLONG');
+  expect(() => takeOutput(join(temporaryFolder(), 'x'.repeat(300)))).toThrow('ENAMETOOLONG');
+});
+
+test('while a run goes on there is no exit code, and all else is as it was', () => {
+  const folder = temporaryFolder();
+  write(folder, earlier);
+  const before = list(folder);
+  const output = takeOutput(folder);
+  write(output.aside, ['result.json']);
+  expect(list(folder).filter((name) => !name.startsWith('.'))).toEqual(before.filter((name) => name !== 'exit-code'));
+  output.release(); // it could not write all of it, say
+  expect(list(folder)).toEqual(before.filter((name) => name !== 'exit-code'));
+});
+
+test('wrong use leaves all as it was', () => {
+  const folder = temporaryFolder();
+  write(folder, [...earlier, 'logs/x']);
+  const before = list(folder);
+  const output = takeOutput(folder);
+  output.restore();
+  output.release();
+  expect(list(folder)).toEqual(before);
+  expect(readFileSync(join(folder, 'exit-code'), 'utf8')).toBe('x');
+});
+
+test('the exit code of the report gives way to the one that is written last', () => {
+  const folder = temporaryFolder();
+  runIn(folder, ['exit-code']);
+  expect(readFileSync(join(folder, 'exit-code'), 'utf8')).toBe('0\n');
+});
+
+test('a second run is told who has the folder; one that was killed has it no more', () => {
+  const folder = temporaryFolder();
+  const first = takeOutput(folder);
+  expect(refusalOf(() => takeOutput(folder))).toMatchObject({
+    code: 'OUTPUT_IN_USE',
+    exitCode: 2,
+    message: `${folder} is being written by another run, process ${process.pid}`,
+  });
+  first.release();
+  const { pid } = spawnSync('true');
+  writeFileSync(join(folder, '.running'), String(pid));
+  takeOutput(folder).release();
+  expect(list(folder)).toEqual(['logs']);
 });
