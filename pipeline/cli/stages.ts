@@ -151,6 +151,8 @@ async function runOn(
   try {
     const options = optionsOn(dag, engine, invocation, { root, output, inputs, secrets, runtime });
     const { report, result } = await run(askedBy(invocation), { ...options, timing });
+    const { error } = result;
+    if (error !== null && WRONG_USE.has(error.code)) throw new PipelineError(error.code, error.message, error.hint);
     await report.export(place.aside).catch((error: unknown) => {
       throw asPipelineError(error) ?? error;
     });

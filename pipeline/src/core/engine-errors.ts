@@ -52,7 +52,9 @@ export function readEngineError(message: string, said: EngineSays | undefined, c
   const hint = said?.hint;
   const sentence = hint !== undefined && whole.endsWith(`; ${hint}`) ? whole.slice(0, -hint.length - 2) : whole;
   const lack = lackOf(sentence, said);
-  if (lack !== undefined) return new PipelineError(lack, sentence, HINTS[lack], { cause });
+  // Of a full disk the engine knows which it is.
+  if (lack !== undefined)
+    return new PipelineError(lack, sentence, lack === 'NO_SPACE' ? (hint ?? HINTS.NO_SPACE) : HINTS[lack], { cause });
   const way = hint ?? 'run again with --verbose to see what it says';
   return new PipelineError('ENGINE_FAILED', `the engine failed: ${sentence}`, way, { cause });
 }
