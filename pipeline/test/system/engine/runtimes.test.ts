@@ -1,5 +1,6 @@
 // The programs that start steps: each that is here gives the same answers, and one that does not work is no wall where there is another.
-import { cp, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { makeBase } from '../conformance/base.ts';
@@ -11,10 +12,14 @@ const folder = await temporaryFolder('runtimes');
 const base = await makeBase(folder);
 await runcIn(folder);
 const PATH = `${folder}:${process.env.PATH}`;
-/** The engine's own tools, with a crun that always fails. */
+/** The engine's own tools, with a crun that always fails, and is none the less what it is known by: else it would be made again. */
 const broken = join(folder, 'broken');
 await cp(await toolsFolder(), broken, { recursive: true, verbatimSymlinks: true });
-await writeFile(join(broken, 'bin/crun'), '#!/bin/sh\nexit 1\n');
+const FAILS = '#!/bin/sh\nexit 1\n';
+await writeFile(join(broken, 'bin/crun'), FAILS);
+const sums = JSON.parse(await readFile(join(broken, 'sums.json'), 'utf8'));
+sums['bin/crun'] = createHash('sha256').update(FAILS).digest('hex');
+await writeFile(join(broken, 'sums.json'), JSON.stringify(sums));
 const BROKEN_CRUN = { DRYDOCK_TOOLS: broken };
 
 /** Asks a session of its own. */
