@@ -12,6 +12,7 @@ import { runResult } from '../src/core/result.ts';
 import { safeJson } from '../src/core/safe-text.ts';
 import type { Timing } from '../src/core/times/budgets.ts';
 import { timedRun } from '../src/core/times/ledger.ts';
+import { asPipelineError } from '../src/stages/engine.ts';
 import { nothingKnown } from '../src/stages/known.ts';
 import type { RunOptions } from '../src/stages/run.ts';
 import type { Runtime } from '../src/stages/runtime.ts';
@@ -83,7 +84,7 @@ export async function runStages(
     return await finish(run);
   } catch (thrown) {
     renderer.close();
-    const error = asFault(thrown);
+    const error = asFault(thrown) ?? asPipelineError(thrown);
     if (error === undefined) throw thrown;
     if (WRONG_USE.has(error.code)) {
       place.restore();
@@ -141,11 +142,10 @@ async function runOn(
   invocation: StageInvocation,
   { root, output, inputs, secrets, timing, listener, runtime, place }: Places & { place: Output },
 ): Promise<RunResult> {
-  const [{ dag }, { run }, { listen }, { asPipelineError }] = await Promise.all([
+  const [{ dag }, { run }, { listen }] = await Promise.all([
     import('@dagger.io/dagger'),
     import('../src/stages/run.ts'),
     import('../src/stages/progress.ts'),
-    import('../src/stages/engine.ts'),
   ]);
   const stop = listen(listener);
   try {
@@ -153,9 +153,7 @@ async function runOn(
     const { report, result } = await run(askedBy(invocation), { ...options, timing });
     const { error } = result;
     if (error !== null && WRONG_USE.has(error.code)) throw new PipelineError(error.code, error.message, error.hint);
-    await report.export(place.aside).catch((error: unknown) => {
-      throw asPipelineError(error) ?? error;
-    });
+    await report.export(place.aside);
     remember(result, output, listener);
     return result;
   } finally {
