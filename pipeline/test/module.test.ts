@@ -64,7 +64,7 @@ const REQUIRED: Readonly<Record<string, string[]>> = { explain: ['verdict'] };
 /** The repository and its services: the laptop's door knows them by itself. */
 const FILLED_IN = ['source', 'repo', 'vuln-db-service', 'registry-service'];
 /** About the terminal, the engine, the disk and the Docker Engine of a laptop. */
-const LAPTOP = ['engine', 'offline', 'output', 'json', 'progress', 'verbose', 'yes', 'help', 'version', 'runtime'];
+const LAPTOP = ['engine', 'offline', 'output', 'json', 'progress', 'verbose', 'help', 'version', 'runtime'];
 /** Dagger takes a list once, a laptop its items one by one. */
 const ONE_BY_ONE: Readonly<Record<string, string>> = { mirrors: 'mirror' };
 

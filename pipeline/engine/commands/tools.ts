@@ -35,6 +35,9 @@ export async function provideTools(options: InstallOptions & { isRoot: boolean }
 /** Makes them again where a file is not what was unpacked: what starts all steps may not be anything else. */
 export async function repairTools(options: InstallOptions): Promise<void> {
   if (areSound(options.folder)) return;
+  // Named by hand it may be any folder, and is not ours to remove.
+  if (basename(dirname(options.folder)) !== 'tools')
+    throw new EnvironmentError(`DRYDOCK_TOOLS names ${options.folder}, which holds no tools`, 'unset DRYDOCK_TOOLS');
   options.log(`note: the engine's tools in ${options.folder} are damaged, and made again`);
   rmSync(options.folder, { recursive: true, force: true });
   await installTools(options);
