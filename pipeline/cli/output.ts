@@ -10,9 +10,11 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isRunning, PROCESS_NAME, processName } from '../engine/process-name.ts';
 import { PipelineError } from '../src/core/errors.ts';
 import { STAGES } from '../src/core/model.ts';
 
@@ -71,27 +73,19 @@ export function takeOutput(folder: string, inputs: readonly string[] = [], isInp
 function lock(folder: string): void {
   const file = join(folder, LOCK);
   try {
-    writeFileSync(file, String(process.pid), { flag: 'wx' });
+    writeFileSync(file, processName(), { flag: 'wx' });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-    const holder = Number(readFileSync(file, 'utf8'));
-    if (isAlive(holder))
+    const holder = readFileSync(file, 'utf8');
+    if (isRunning(holder, statSync(file).mtimeMs))
       throw new PipelineError(
         'OUTPUT_IN_USE',
-        `${folder} is being written by another run, process ${holder}`,
+        `${folder} is being written by another run, process ${PROCESS_NAME.exec(holder)?.[3]}`,
         'wait until it ends, or name another folder with --output',
         { cause },
       );
     rmSync(file, { force: true }); // it was killed
     lock(folder);
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return pid > 0 && process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

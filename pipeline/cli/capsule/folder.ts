@@ -1,7 +1,8 @@
 // A folder for what a capsule holds, and for the engine's store beside it: a replay knows nothing of this machine's caches.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { isRunning, processName } from '../../engine/process-name.ts';
 import { makeFolder } from '../output.ts';
 
 /** Gone when the work is done. */
@@ -9,7 +10,7 @@ export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise
   const parent = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'drydock');
   makeFolder(parent);
   sweep(parent);
-  const folder = mkdtempSync(join(parent, `replay-${process.pid}-`));
+  const folder = mkdtempSync(join(parent, `replay-${processName()}-`));
   try {
     return await work(folder);
   } finally {
@@ -20,7 +21,8 @@ export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise
 /** What replays that were killed have left. */
 function sweep(parent: string): void {
   for (const name of readdirSync(parent)) {
-    const [, pid] = /^replay-(\d+)-/.exec(name) ?? [];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(parent, name), { recursive: true, force: true });
+    const path = join(parent, name);
+    if (name.startsWith('replay-') && !isRunning(name, statSync(path).mtimeMs))
+      rmSync(path, { recursive: true, force: true });
   }
 }

@@ -1,5 +1,6 @@
 // docker-compose.yml by the real Docker Compose, on this machine: a project of its own beside one that may run, on ports that are free.
 // Probes run in a container beside the services, as they do in a session.
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -94,7 +95,7 @@ export class ComposePlatform implements Platform {
     const { commit, built, digest } = deployed;
     const env = { ...PORTS, APP_IMAGE: this.#built.id, APP_COMMIT: commit, APP_BUILT: built, APP_DIGEST: digest };
     this.#project = new Project(this.#docker, {
-      name: `drydock-smoke-${process.pid}`,
+      name: `drydock-smoke-${randomBytes(4).toString('hex')}`,
       folder: repository,
       overrides: [join(folder, 'smoke.json')],
       env,

@@ -1,7 +1,7 @@
 // What lies beside the store in the cache folder: packages, bundles of the engine, and stores of other versions.
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { startOf } from '../store/boot.ts';
+import { startOf } from '../process-name.ts';
 import { FORMAT, formatOf } from '../store/format.ts';
 import { readLeases } from '../store/leases.ts';
 import { storeFolder } from '../store/store.ts';
@@ -44,7 +44,7 @@ function versionOf(path: string): string {
   return typeof format === 'number' ? `v${format}` : basename(path).replace('store-', '');
 }
 
-/** Every version names its sessions' folders and leases after their process. */
+/** A version without leases named its sessions' folders after their process id. */
 function isUsed(path: string): boolean {
   if (readLeases(path).some(({ isAlive }) => isAlive)) return true;
   const tmp = join(path, 'tmp');

@@ -1,14 +1,16 @@
 // The control groups of steps: made before a step starts, removed after its end, or by a later session when the engine was killed.
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isRunning, PROCESS_NAME, processName } from '../process-name.ts';
 import type { Controller, Limits } from './limits.ts';
 
 const PARENT = 'drydock';
 /** Of a step, or of a try (`canLimit`) that the engine was killed in. */
-const OURS = /^drydock-(\d+)-\d+(-probe)?$/;
+const OURS = new RegExp(`^(probe|step-\\d+)-${PROCESS_NAME.source}$`);
 
-export const stepId = (counter: number) => `drydock-${process.pid}-${counter}`;
-export const cgroupOf = (step: string) => `/${PARENT}/${step}`;
+/** A machine has one tree of groups for all its containers, so a group is named after the engine as well. */
+const nameOf = (step: string) => `${step}-${processName()}`;
+export const cgroupOf = (step: string) => `/${PARENT}/${nameOf(step)}`;
 
 /** A control group that limits what its processes use together; on older machines one for each thing that is limited. */
 export interface StepCgroup {
@@ -32,10 +34,9 @@ export function makeCgroup(step: string, limits: Limits): StepCgroup {
 
 /** Whether a group of ours can have this limit. Tried: what is mounted says nothing of rights, or of who else is in there. */
 export function canLimit(controller: Controller): boolean {
-  const name = `${stepId(0)}-probe`;
   try {
     // A number that either takes: more processes than the kernel can count would be refused.
-    remove(limitIn(name, controller, 1 << 20));
+    remove(limitIn('probe', controller, 1 << 20));
     return true;
   } catch {
     return false;
@@ -52,7 +53,7 @@ function limitIn(step: string, controller: Controller, value: number): string {
   const parent = join(root, PARENT);
   mkdirSync(parent, { recursive: true });
   if (version === 2) for (const folder of [root, parent]) delegate(folder, controller);
-  const folder = join(parent, step);
+  const folder = join(parent, nameOf(step));
   mkdirSync(folder, { recursive: true });
   try {
     writeFileSync(join(folder, LIMIT_FILES[controller][version]), String(value));
@@ -83,10 +84,11 @@ const words = (path: string) => readFileSync(path, 'utf8').trim().split(/\s+/);
 /** Removes the groups of this engine's steps and of engines that are gone, and counts them. One that still holds a process stays. */
 export function removeAbandonedCgroups(): number {
   let removed = 0;
+  const own = processName();
   for (const { folder: hierarchy } of hierarchies()) {
     for (const name of list(join(hierarchy, PARENT))) {
-      const pid = Number(OURS.exec(name)?.[1] ?? Number.NaN);
-      if ((pid === process.pid || !isAlive(pid)) && remove(join(hierarchy, PARENT, name))) removed += 1;
+      const path = join(hierarchy, PARENT, name);
+      if (OURS.test(name) && (name.endsWith(own) || !isRunning(name, madeAt(path))) && remove(path)) removed += 1;
     }
   }
   return removed;
@@ -123,12 +125,4 @@ function remove(folder: string): boolean {
   }
 }
 
-function isAlive(pid: number): boolean {
-  if (Number.isNaN(pid)) return true; // not one of ours
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
+const madeAt = (folder: string) => statSync(folder, { throwIfNoEntry: false })?.ctimeMs ?? 0;

@@ -17,7 +17,7 @@ import {
 import { dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { ownerOnDisk } from '../store/ids.ts';
-import { cgroupOf, makeCgroup, removeAbandonedCgroups, type StepCgroup, stepId } from './cgroups.ts';
+import { cgroupOf, makeCgroup, removeAbandonedCgroups, type StepCgroup } from './cgroups.ts';
 import { Filters } from './filters.ts';
 import { type Limits, oomScore } from './limits.ts';
 import { type Mounts, SESSION_FOLDER, WRITABLE } from './mounts.ts';
@@ -235,7 +235,7 @@ export class Runner {
   }
 
   #place(): Place {
-    const id = stepId(this.#counter++);
+    const id = `step-${this.#counter++}`;
     const bundle = join(SESSION_FOLDER, 'j', id);
     mkdirSync(join(bundle, 'rootfs'), { recursive: true, mode: 0o711 });
     mkdirSync(join(bundle, 'work'), { mode: 0o711 });

@@ -11,7 +11,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { BOOT_ID, monotonic } from './boot.ts';
+import { BOOT_ID } from '../process-name.ts';
 import { writeDurably } from './durable.ts';
 import { readSealed, seal } from './sealed.ts';
 
@@ -20,6 +20,9 @@ export interface Made {
   readonly boot: string;
   readonly at: number;
 }
+
+/** Nanoseconds of a clock that all processes of this boot share and that nobody can set. */
+export const monotonic = (): number => Number(process.hrtime.bigint());
 
 export const madeNow = (): Made => ({ boot: BOOT_ID, at: monotonic() });
 

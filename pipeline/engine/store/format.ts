@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
+import { processName } from '../process-name.ts';
 
 /** Changes whenever what is on disk would be read wrongly by another version. */
 export const FORMAT = 2;
@@ -26,7 +27,7 @@ export function claimFormat(root: string): void {
   const format = formatOf(root);
   if (format === FORMAT) return;
   if (format === 'empty') {
-    const aside = join(root, `${STAMP}.${process.pid}`);
+    const aside = join(root, `${STAMP}.${processName()}`);
     writeFileSync(aside, textOf(FORMAT), { flush: true });
     renameSync(aside, join(root, STAMP));
     return;

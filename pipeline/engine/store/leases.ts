@@ -3,50 +3,46 @@
 // Nothing that a living session has named is evicted. The order makes it so: a session writes the name, then looks for an eviction
 // under way; an eviction says that it is under way, then reads the names. Whichever comes second sees the other. A session that finds
 // an eviction under way waits for its end, and only then looks whether the thing is (still) there.
+//
+// A lease is named after its process, and holds a name of a thing in each line.
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
+  futimesSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
-  writeFileSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { BOOT_ID, startOf } from './boot.ts';
+import { isRunning, PROCESS_NAME, processName, startOf } from '../process-name.ts';
 import { withLock } from './lock.ts';
-
-interface Holder {
-  readonly pid: number;
-  readonly start: string;
-  readonly boot: string;
-}
 
 /** The file that is there while an eviction chooses. */
 export const evictionSign = (root: string) => join(root, 'evicting');
 
+const HOUR_MS = 3_600_000;
+
 export class Lease {
   /** Also the name of the session's folder for work in progress. */
-  readonly name = `${process.pid}-${randomBytes(4).toString('hex')}`;
+  readonly name = `${processName()}-${randomBytes(4).toString('hex')}`;
   readonly #root: string;
   readonly #path: string;
   readonly #file: number;
   readonly #named = new Set<string>();
+  readonly #pulse: NodeJS.Timeout;
 
   constructor(root: string) {
     this.#root = root;
     mkdirSync(join(root, 'leases'), { recursive: true });
     this.#path = join(root, 'leases', this.name);
-    const holder: Holder = { pid: process.pid, start: startOf(process.pid) ?? '', boot: BOOT_ID };
-    // Whole from the first moment that others can see it.
-    const aside = join(root, 'leases', `.${this.name}`);
-    writeFileSync(aside, `${JSON.stringify(holder)}\n`);
-    renameSync(aside, this.#path);
-    this.#file = openSync(this.#path, 'a');
+    this.#file = openSync(this.#path, 'ax');
+    // Whoever cannot see this process, from another container, sees that it lives.
+    this.#pulse = setInterval(() => futimesSync(this.#file, new Date(), new Date()), HOUR_MS).unref();
   }
 
   /** Says that this session uses a thing; from when this resolves, the thing stays if it is there. */
@@ -58,6 +54,7 @@ export class Lease {
   }
 
   end(): void {
+    clearInterval(this.#pulse);
     closeSync(this.#file);
     rmSync(this.#path, { force: true });
   }
@@ -79,26 +76,20 @@ export function readLeases(root: string): LeaseState[] {
   const folder = join(root, 'leases');
   if (!existsSync(folder)) return [];
   return readdirSync(folder).flatMap((name) => {
-    const text = readOrNothing(join(folder, name));
-    if (text === undefined) return []; // ended meanwhile
-    const [header = '', ...uses] = text.split('\n');
-    return [{ name, isAlive: isAlive(header), uses: uses.filter(Boolean) }];
+    const state = stateOf(join(folder, name));
+    if (state === undefined) return []; // ended meanwhile
+    return [{ name, isAlive: isAlive(name, state.mtimeMs), uses: state.text.split('\n').filter(Boolean) }];
   });
 }
 
-function readOrNothing(path: string): string | undefined {
+function stateOf(path: string): { text: string; mtimeMs: number } | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    return { text: readFileSync(path, 'utf8'), mtimeMs: statSync(path).mtimeMs };
   } catch {
     return undefined;
   }
 }
 
-function isAlive(header: string): boolean {
-  try {
-    const { pid, start, boot } = JSON.parse(header) as Holder;
-    return boot === BOOT_ID && startOf(pid) === start;
-  } catch {
-    return false;
-  }
-}
+/** Earlier versions named theirs after the process id alone. */
+const isAlive = (name: string, lastSign: number) =>
+  PROCESS_NAME.test(name) ? isRunning(name, lastSign) : startOf(Number.parseInt(name, 10)) !== undefined;

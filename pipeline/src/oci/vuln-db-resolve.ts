@@ -1,4 +1,5 @@
 // Finds the current digest of the vulnerability database: registries are asked in turn, and the last answer is remembered for when nobody answers.
+import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -110,7 +111,7 @@ const fileOf = (memory: string, reference: string) => join(memory, `${encodeURIC
 async function remember(memory: string, answer: Answer): Promise<void> {
   await mkdir(memory, { recursive: true });
   const path = fileOf(memory, answer.reference);
-  const aside = `${path}.${process.pid}.part`;
+  const aside = `${path}.${randomUUID()}.part`;
   await writeFile(aside, JSON.stringify(answer));
   await rename(aside, path);
 }

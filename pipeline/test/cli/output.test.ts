@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { takeOutput } from '../../cli/output.ts';
+import { processName } from '../../engine/process-name.ts';
 import { renderReport } from '../../src/core/report.ts';
 import { run } from '../core/make.ts';
 import { refusalOf, temporaryFolder } from './make.ts';
@@ -148,8 +149,7 @@ test('a second run is told who has the folder; one that was killed has it no mor
     message: `${folder} is being written by another run, process ${process.pid}`,
   });
   first.release();
-  const { pid } = spawnSync('true');
-  writeFileSync(join(folder, '.running'), String(pid));
+  writeFileSync(join(folder, '.running'), processName().replace(`-${process.pid}-`, `-${spawnSync('true').pid}-`));
   takeOutput(folder).release();
   expect(list(folder)).toEqual(['logs']);
 });

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { processName } from '../../../engine/process-name.ts';
 import { canLimit, makeCgroup, removeAbandonedCgroups } from '../../../engine/run/cgroups.ts';
 
 /** Where groups with the controller `pids` are, in the older layout or the newer. */
@@ -20,18 +21,20 @@ describe.runIf(process.getuid?.() === 0 && canLimit('pids'))('control groups (ne
   });
 
   test('one that was made to find out whether it can be is not left', () => {
-    expect(left(`drydock-${process.pid}-0-probe`)).toEqual([]);
+    expect(left(`probe-${processName()}`)).toEqual([]);
   });
 
-  const { pid: dead } = spawnSync('true');
-  const names: [name: string, isRemoved: boolean][] = [
-    [`drydock-${dead}-7`, true],
-    [`drydock-${dead}-0-probe`, true],
-    [`drydock-${process.ppid}-7`, false],
-    ['somebody-else', false],
+  const ended = processName().replace(`-${process.pid}-`, `-${spawnSync('true').pid}-`);
+  const elsewhere = ended.replace(/^(\w+)-\d+/, '$1-1');
+  const groups: [whose: string, name: string, isRemoved: boolean][] = [
+    ['an engine that was killed', `step-7-${ended}`, true],
+    ['its try of a limit', `probe-${ended}`, true],
+    ['an engine that runs', `step-7-${processName(process.ppid)}`, false],
+    ['an engine in another container, with an id that nobody has here', `step-7-${elsewhere}`, false],
+    ['somebody else', 'somebody-else', false],
   ];
-  for (const [name, isRemoved] of names) {
-    test(`${name.replace(/\d+/, (pid) => (pid === String(dead) ? 'DEAD' : 'ALIVE'))} is ${isRemoved ? 'removed' : 'kept'}`, () => {
+  for (const [whose, name, isRemoved] of groups) {
+    test(`one of ${whose} is ${isRemoved ? 'removed' : 'kept'}`, () => {
       const [parent = ''] = parents.filter(existsSync);
       mkdirSync(join(parent, name));
       removeAbandonedCgroups();

@@ -14,9 +14,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { BOOT_ID, monotonic, startOf } from '../../../engine/store/boot.ts';
+import { BOOT_ID, processName } from '../../../engine/process-name.ts';
 import { readExecRecord } from '../../../engine/store/execs.ts';
-import { Flushes } from '../../../engine/store/flushes.ts';
+import { Flushes, monotonic } from '../../../engine/store/flushes.ts';
 import { evictionSign, Lease, readLeases } from '../../../engine/store/leases.ts';
 import { withLock } from '../../../engine/store/lock.ts';
 import { sha256 } from '../../../engine/store/store.ts';
@@ -158,19 +158,25 @@ test('the work of a process that is gone is swept, that of a living one is not',
   const root = temporaryRoot();
   const living = openStore(root);
   living.scratchFolder();
-  const { pid } = spawnSync('true');
-  const abandon = (name: string, holder: object | string) => {
-    writeFileSync(join(root, 'leases', name), typeof holder === 'string' ? holder : `${JSON.stringify(holder)}\n`);
+  const { pid = 0 } = spawnSync('true');
+  const [boot, namespace, own, start] = processName().split('-');
+  const abandon = (name: string) => {
+    writeFileSync(join(root, 'leases', name), '');
     mkdirSync(join(root, 'tmp', name));
+    return name;
   };
-  abandon('gone', { pid, start: '1', boot: BOOT_ID });
-  abandon('same-pid', { pid: process.pid, start: '1', boot: BOOT_ID });
-  abandon('same-pid-and-start', { pid: process.pid, start: startOf(process.pid), boot: 'earlier' });
-  abandon('torn', '{"pid":');
+  abandon(`${boot}-${namespace}-${pid}-1-0123abcd`);
+  abandon(`${boot}-${namespace}-${own}-1-0123abcd`);
+  abandon(`00000000-${namespace}-${own}-${start}-0123abcd`);
+  abandon(`${pid}-0123abcd`);
+  abandon('torn');
+  const elsewhere = abandon(`${boot}-1-${pid}-1-0123abcd`);
+  const earlierVersions = abandon(`${own}-0123abcd`);
   mkdirSync(join(root, 'tmp', 'without-a-lease'));
   await openStore(root).close();
-  expect(readdirSync(join(root, 'tmp'))).toEqual([living.lease.name]);
-  expect(readdirSync(join(root, 'leases'))).toEqual([living.lease.name]);
+  const left = [living.lease.name, elsewhere, earlierVersions].sort();
+  expect(readdirSync(join(root, 'tmp')).sort()).toEqual(left);
+  expect(readdirSync(join(root, 'leases')).sort()).toEqual(left);
 });
 
 test('a session leaves no work and no lease', async () => {

@@ -1,0 +1,40 @@
+// The name of a process for whoever looks later whether it still runs: in another boot of the machine, or from another container that
+// shares a folder with it. A process id alone means nothing there, and is used again.
+import { readFileSync, readlinkSync } from 'node:fs';
+
+/** Another after every start of the machine. */
+export const BOOT_ID = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+
+/** When a process started, in ticks since the boot; undefined when there is no such process. */
+export function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // Counted from behind the name, which may hold blanks and parentheses.
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return state === 'Z' ? undefined : fields[18];
+  } catch {
+    return undefined;
+  }
+}
+
+const namespaceNow = () => /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0';
+
+/** Boot, namespace of process ids, id and start, as in `2f8e01ab-4026531836-4711-998877`. */
+export const processName = (pid = process.pid): string =>
+  [BOOT_ID.slice(0, 8), namespaceNow(), pid, startOf(pid) ?? '0'].join('-');
+
+export const PROCESS_NAME = /([\da-f]{8})-(\d+)-(\d+)-(\d+)/;
+
+/** How long somebody whom we cannot see is taken for alive after a last sign of life. */
+const DAY_MS = 86_400_000;
+
+/**
+ * Whether the process that is named anywhere in `text` runs. One of another namespace cannot be seen from here: it does for a day after
+ * `lastSign`, in milliseconds since 1970.
+ */
+export function isRunning(text: string, lastSign: number): boolean {
+  const [, boot, namespace, pid, start] = PROCESS_NAME.exec(text) ?? [];
+  if (boot === undefined || boot !== BOOT_ID.slice(0, 8)) return false;
+  if (namespace !== namespaceNow()) return Date.now() - lastSign < DAY_MS;
+  return startOf(Number(pid)) === start;
+}
