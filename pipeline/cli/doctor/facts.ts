@@ -6,6 +6,7 @@ export type Fault = { message: string; hint?: string };
 
 /** What `embedded-engine probe` prints. */
 export type Probe = {
+  programs: string;
   step: Fault | null;
   network: Fault | null;
   unlimited: string[];

@@ -33,7 +33,6 @@ export async function gatherFacts(question: Question, tell: (facts: Partial<Fact
     (isRoot ? Promise.resolve(null) : countIds(user)).then((ids) => tell({ ids })),
     askOfEngine(question, tell),
     (isOffline ? Promise.resolve([]) : askImages(question.mirrors, env)).then((images) => tell({ images })),
-    (isRoot ? Promise.resolve(null) : countIds(user)).then((ids) => tell({ ids })),
   ];
   tell({
     kernel: release(),
@@ -76,10 +75,14 @@ async function askEngines({ engine, isOffline, env }: Question): Promise<EngineF
 }
 
 async function askEmbedded(question: Question): Promise<Pick<Facts, 'programs' | 'probe'>> {
-  const programs = await askProgram('tools', question);
-  if (isFault(programs)) return { programs, probe: null };
   const probe = await askProgram('probe', question);
-  return { programs: programs.stdout.trim(), probe: isFault(probe) ? probe : (JSON.parse(probe.stdout) as Probe) };
+  if (!isFault(probe)) {
+    const found = JSON.parse(probe.stdout) as Probe;
+    return { programs: found.programs, probe: found };
+  }
+  // Whether it is for want of the programs that it does not even start.
+  const programs = await askProgram('tools', question);
+  return isFault(programs) ? { programs, probe: null } : { programs: programs.stdout.trim(), probe };
 }
 
 /** What the engine says when it tries itself what a session needs; where it does not even start, its last log lines. */

@@ -7,6 +7,7 @@ import { unlimited } from '../run/limits.ts';
 import type { Attachment } from '../run/network.ts';
 import { TailOutputs } from '../run/outputs.ts';
 import { Session, type SessionOptions } from '../session.ts';
+import { describeTools } from './tools.ts';
 
 interface Fault {
   readonly message: string;
@@ -14,6 +15,8 @@ interface Fault {
 }
 
 export interface Probe {
+  /** Whose programs run steps, as `tools` says it. */
+  readonly programs: string;
   /** Why a step cannot run, if it can't. */
   readonly step: Fault | null;
   /** Why a step has no way out, if it is to have one and has none. */
@@ -35,6 +38,7 @@ export async function probe(options: SessionOptions): Promise<Probe> {
     const isAttached = attached === undefined || 'path' in attached;
     const step = await runStep(session, isAttached ? attached : undefined).catch(faultOf);
     return {
+      programs: describeTools(process.env.DRYDOCK_TOOLS),
       step: step ?? null,
       network: isAttached ? null : attached,
       unlimited: unlimited(options.limits),
