@@ -15,6 +15,7 @@ import { type Database, type DatabaseOptions, type LookedUp, obtainDatabase } fr
 import { layoutOf } from './layout.ts';
 import type { Deciding } from './policy.ts';
 import { obtainScanner } from './scanners.ts';
+import { phraseSuppressions, withoutSuppressions } from './suppressions.ts';
 import { timedStage } from './timed.ts';
 import { runTrivy, type Trivy, type TrivyTarget, withChecks } from './trivy.ts';
 
@@ -76,7 +77,10 @@ export async function scan(context: RunContext, inputs: ScanInputs): Promise<Sca
     Object.assign(output, { scanner: scanner.facts, standIn: scanner.standIn });
     if (found.missing !== null) output.missing = [{ kind: 'vulnerability', reason: found.missing }];
     const trivy = await withChecks({ scanner, database: found.database, checks: null }, inputs.deciding.tree);
-    const scans = await scanAll(trivy, context, inputs);
+    const source = await withoutSuppressions(context);
+    steps.push(source.step);
+    if (source.step.exitCode !== 0) return { steps };
+    const scans = await scanAll(trivy, context, inputs, source.folder);
     steps.push(...scans.flatMap(({ step }) => step));
     if (scans.some(({ step }) => step.exitCode !== 0)) return { steps };
     try {
@@ -85,7 +89,12 @@ export async function scan(context: RunContext, inputs: ScanInputs): Promise<Sca
       if (!(error instanceof BadReport)) throw error;
       return { steps, fault: `trivy: ${error.message}` };
     }
-    return { steps, notEvaluated: found.missing, remark: `${output.findings.length} findings` };
+    return {
+      steps,
+      notEvaluated: found.missing,
+      remark: `${output.findings.length} findings`,
+      details: phraseSuppressions(source.places),
+    };
   });
   return { stage, ...output };
 }
@@ -94,13 +103,18 @@ type Target = TrivyTarget & { ecosystems?: string[] };
 type Scan = { target: Target; step: StepResult; report: string };
 
 /** Each platform of the image, the source, and in strict runs bait, side by side. */
-async function scanAll(trivy: Trivy, context: RunContext, inputs: ScanInputs): Promise<Scan[]> {
+async function scanAll(
+  trivy: Trivy,
+  context: RunContext,
+  inputs: ScanInputs,
+  sourceFolder: Directory,
+): Promise<Scan[]> {
   const { archive, image, strict } = inputs;
   const images = image.platforms.map(({ platform, digest }): Target => {
     const name = nameFor('image', platform, image.platforms.length);
     return { of: 'image', name, folder: layoutOf(context, archive, digest) };
   });
-  const source: Target = { of: 'source', name: 'source', folder: context.source };
+  const source: Target = { of: 'source', name: 'source', folder: sourceFolder };
   const one = async (target: Target): Promise<Scan> => ({ target, ...(await runTrivy(context, trivy, target)) });
   return await Promise.all([...[...images, source].map(one), ...(strict ? [baited(trivy, inputs).then(one)] : [])]);
 }

@@ -1,6 +1,6 @@
 // Runs Trivy over one folder, confined: no network, nothing to write to but its cache and its report.
 import { type Directory, dag } from '@dagger.io/dagger';
-import { leavesDatabaseAlone, SCAN, trivyArguments } from '../core/gate/scanners.ts';
+import { leavesDatabaseAlone, SCAN, secretConfiguration, trivyArguments } from '../core/gate/scanners.ts';
 import type { StepResult } from '../core/model.ts';
 import type { RunContext } from './context.ts';
 import type { Database } from './database.ts';
@@ -49,7 +49,7 @@ export async function runTrivy(
     step: `trivy-${name}`,
     container: inputs.reduce(
       (mounted, [at, input]) => mounted.withMountedDirectory(at, input),
-      scanner.container.withDirectory(SCAN.cache, dag.directory()),
+      scanner.container.withDirectory(SCAN.cache, dag.directory()).withNewFile(SCAN.secrets, secretConfiguration(of)),
     ),
     args: [
       'trivy',

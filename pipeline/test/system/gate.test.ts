@@ -82,7 +82,9 @@ describe('a run that is evaluated', () => {
     expect(stageOf(result, 'gate')).toMatchObject({ status: 'passed', reason: expect.stringMatching(/finding/) });
     const { inputs } = await recordOf(run);
     expect(inputs.bait).toMatchObject({ missed: [] });
-    expect(inputs.bait?.put).toEqual(expect.arrayContaining(['Debian 13 openssl 1.0.1e-2', 'a GitHub token']));
+    expect(inputs.bait?.put).toEqual(
+      expect.arrayContaining(['Debian 13 openssl 1.0.1e-2', 'a GitHub token', 'an AWS key in a test']),
+    );
     const scans = result.stages.flatMap(({ steps }) => steps).filter(({ name }) => /^(syft|trivy)-/.test(name));
     expect(scans.map(({ name }) => name).sort()).toEqual([
       'syft-image',
@@ -149,6 +151,27 @@ describe('a run that is evaluated', () => {
     expect(run.stdout).toMatch(/1 secret: github-pat in settings\.env\.txt:1/);
     expect(await readFile(join(run.output, 'scan.json'), 'utf8')).not.toContain('A1b2C3d4A1b2C3d4');
     await rm(join(repository, 'settings.env.txt'));
+  });
+
+  test('no comment in the source makes the scanner look away, and no place is too humble for a secret', async () => {
+    const left = {
+      'infra/main.tf': `#${['trivy', 'ignore', '*'].join(':')}\nresource "aws_s3_bucket" "a" {\n  bucket = "a"\n}\n`,
+      'docs/test/example.md': `token = ${['ghp', 'A1b2C3d4'.repeat(5).slice(0, 36)].join('_')}\n`,
+      'service/test/vendor/keys.ts': `export const key = '${['AKIA', 'Q7ZK2MXW4RTN6BVH'].join('')}';\n`,
+    };
+    await add(repository, left);
+    const run = await ci(repository, ['gate', ...DATABASE]);
+    for (const path of Object.keys(left)) await rm(join(repository, path));
+    expect(run.exitCode, run.stdout).toBe(1);
+    const { blocking = [] } = resultOf(run).gate ?? {};
+    const places = blocking.map(({ id, place }) => `${id} in ${place?.file}`);
+    expect(places).toContain('github-pat in docs/test/example.md');
+    expect(places).toContain('aws-access-key-id-in-quotes in service/test/vendor/keys.ts');
+    expect(places).toContainEqual(
+      expect.stringMatching(/^AWS-\d+ in infra\/main\.tf$|^AVD-AWS-\d+ in infra\/main\.tf$/),
+    );
+    expect(run.stdout).toContain('1 comment tells the scanner to look away, and nobody heeded it');
+    expect(run.stdout).toContain('infra/main.tf:1');
   });
 
   test('an accepted finding passes until its last day; a verdict replays to the same bytes', async () => {

@@ -40,14 +40,29 @@ const DPKG_STATUS = [
   '',
 ].join('\n');
 
-/** In the shape of a GitHub token. Made here, not written down: what is written down would be found in this repository too. */
-const SECRET: Bait = {
-  name: 'a GitHub token',
-  files: new Map([
-    ['app/settings.env', `GITHUB_TOKEN=ghp_${createHash('sha256').update('bait').digest('hex').slice(0, 36)}\n`],
-  ]),
-  isFoundIn: ({ kind, id }) => kind === 'secret' && id.startsWith('github'),
-};
+const HASH = createHash('sha256').update('bait').digest('hex').slice(0, 36);
+
+/** Made here, not written down: what is written down would be found in this repository too. */
+const SECRETS: Bait[] = [
+  {
+    name: 'a GitHub token',
+    files: new Map([['app/settings.env', `GITHUB_TOKEN=ghp_${HASH}\n`]]),
+    isFoundIn: ({ kind, id }) => kind === 'secret' && id.startsWith('github'),
+  },
+  {
+    // By itself Trivy looks neither there nor at what is written so.
+    name: 'an AWS key in a test',
+    files: new Map([
+      [
+        'app/test/vendor/example.test.ts',
+        `const key = 'AKIA${HASH.toUpperCase()
+          .replace(/[0189]/g, 'X')
+          .slice(0, 16)}';\n`,
+      ],
+    ]),
+    isFoundIn: ({ kind, id }) => kind === 'secret' && id.startsWith('aws'),
+  },
+];
 
 /** By ecosystem, as the database names it (`npm`, `debian 13`); null where none is known. */
 function packageBait(ecosystem: string): Bait | null {
@@ -57,7 +72,7 @@ function packageBait(ecosystem: string): Bait | null {
 }
 
 function baitFor(ecosystems: readonly string[]): Bait[] {
-  return [...ecosystems.flatMap((ecosystem) => packageBait(ecosystem) ?? []), SECRET];
+  return [...ecosystems.flatMap((ecosystem) => packageBait(ecosystem) ?? []), ...SECRETS];
 }
 
 /** The files of a root folder that holds bait for these ecosystems. */

@@ -2,7 +2,7 @@
 import type { Status } from '../model.ts';
 import { compareFindings, type Finding, type FindingKind, fileOf, KINDS, keyOf, phraseThing, rank } from './finding.ts';
 import type { DatabasePolicy, Exception, Policy } from './policy.ts';
-import { acquits, type Statement, statementFor } from './vex.ts';
+import { acquits, type ImageNames, type Statement, statementFor, strangersIn } from './vex.ts';
 
 /** `blocks`: it counts. All others are why a finding does not. */
 export const OUTCOMES = ['blocks', 'below', 'development', 'no-fix', 'vex', 'accepted', 'known'] as const;
@@ -36,7 +36,7 @@ export type GateFacts = {
   /** Today, `2026-12-31`. */
   date: string;
   /** Null where only the source was scanned. */
-  image: { digest: string } | null;
+  image: { digest: string; platforms: readonly { digest: string }[] } | null;
   findings: readonly Finding[];
   database: DatabaseFacts | null;
   /** Kinds that could not be looked for, and why. */
@@ -61,7 +61,12 @@ export type GateVerdict = {
 export function decideGate(facts: GateFacts, policy: Policy, statements: readonly Statement[]): GateVerdict {
   const baseline = usableBaseline(facts, policy);
   const issued = statements.filter(({ timestamp }) => timestamp.slice(0, 10) <= facts.date);
-  const around: Around = { facts, policy, statements: issued, known: baseline.known };
+  const { image } = facts;
+  const names: ImageNames = {
+    digests: image === null ? [] : [image, ...image.platforms].map(({ digest }) => digest),
+    repositories: policy.images,
+  };
+  const around: Around = { facts, policy, statements: issued, image: names, known: baseline.known };
   const decisions = [...facts.findings].sort(compareFindings).map((finding) => decideFinding(finding, around));
   const failures = [
     ...blockingReasons(decisions),
@@ -76,6 +81,7 @@ export function decideGate(facts: GateFacts, policy: Policy, statements: readonl
       ...baseline.warnings,
       ...policy.exceptions.filter((entry) => isUnused(entry, facts)).map(unused),
       ...statements.filter((statement) => !issued.includes(statement)).map(early),
+      ...issued.flatMap((statement) => ofAnother(statement, around)),
     ],
     decisions,
   };
@@ -85,11 +91,12 @@ type Around = {
   facts: GateFacts;
   policy: Policy;
   statements: readonly Statement[];
+  image: ImageNames;
   known: ReadonlyMap<string, KnownFinding>;
 };
 
 /** The first rule that lets a finding off decides; what none of them does blocks. */
-function decideFinding(finding: Finding, { facts, policy, statements, known }: Around): Decision {
+function decideFinding(finding: Finding, { facts, policy, statements, image, known }: Around): Decision {
   const decision = (outcome: Outcome, why: string): Decision => ({ finding, outcome, why });
   if (rank(finding.severity) < rank(policy.failAt)) {
     return decision('below', `${finding.severity} is below ${policy.failAt}`);
@@ -100,7 +107,7 @@ function decideFinding(finding: Finding, { facts, policy, statements, known }: A
   if (policy.fixableOnly && finding.kind === 'vulnerability' && finding.fixedIn === null) {
     return decision('no-fix', 'there is no version that mends it, and the policy counts fixable findings only');
   }
-  const statement = statementFor(finding, statements, facts.image?.digest ?? null);
+  const statement = statementFor(finding, statements, image);
   if (statement !== undefined && acquits(statement)) {
     const reason = statement.impact ?? statement.justification ?? statement.status;
     return decision('vex', `${statement.status} says ${statement.place}: ${reason}`);
@@ -155,6 +162,16 @@ function unused(exception: Exception): string {
 
 function early({ place, timestamp }: Statement): string {
   return `the VEX statement ${place} is of ${timestamp.slice(0, 10)}, which is yet to come: it does not hold`;
+}
+
+/** Said only where it may be why a finding counts. */
+function ofAnother(statement: Statement, { facts, image }: Around): string[] {
+  const [stranger] = strangersIn(statement, image);
+  const isWanted = facts.findings.some(({ id }) => statement.vulnerabilities.includes(id));
+  if (stranger === undefined || !isWanted) return [];
+  return [
+    `the VEX statement ${statement.place} is of ${stranger}, which is not among the \`images\` of the policy: it says nothing of this image`,
+  ];
 }
 
 /** What cannot be said for want of data. It never makes a gate green. */

@@ -40,6 +40,8 @@ export type Policy = {
   newFindingsOnly: boolean;
   /** Whether what only development needs counts as well. */
   developmentDependencies: 'report' | 'gate';
+  /** Repositories that the image is published to (`ghcr.io/acme/service`): by these, VEX statements may name it without a digest. */
+  images: string[];
   database: DatabasePolicy;
   exceptions: Exception[];
 };
@@ -50,6 +52,7 @@ export const DEFAULT_POLICY: Policy = {
   fixableOnly: false,
   newFindingsOnly: false,
   developmentDependencies: 'report',
+  images: [],
   database: {
     maxAgeDays: 7,
     references: ['ghcr.io/aquasecurity/trivy-db:2', 'mirror.gcr.io/aquasec/trivy-db:2'],
@@ -84,6 +87,7 @@ function readPolicy(yaml: YamlFile, fields: Fields): Policy {
       ['report', 'gate'],
       DEFAULT_POLICY.developmentDependencies,
     ),
+    images: fields.texts('images'),
     database: readDatabase(fields.mapping('database')),
     exceptions: fields.list('exceptions').map((entry) => readException(yaml, entry)),
   };

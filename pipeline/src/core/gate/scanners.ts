@@ -6,6 +6,8 @@ export const SCAN = {
   source: '/scan/source',
   bait: '/scan/bait',
   checks: '/scan/checks',
+  /** No scanned file is called so: Trivy skips those that are called as this one. */
+  secrets: '/scan/drydock-secrets.yaml',
   cache: '/var/cache/trivy',
   database: '/var/cache/trivy/db',
 } as const;
@@ -51,13 +53,46 @@ export function trivyArguments({ version, of, path, output, hasDatabase, hasChec
   return [
     ...TARGETS[of](path, dialect),
     ...['--format', 'json', '--output', output, '--quiet', '--cache-dir', SCAN.cache],
-    ...['--scanners', scanners.join(','), '--timeout', '30m'],
+    ...['--scanners', scanners.join(','), '--timeout', '30m', '--secret-config', SCAN.secrets],
     // The database is what it is; checks are those that the program brings, and ours.
     ...['--offline-scan', '--skip-db-update', '--skip-java-db-update', dialect.keepChecks],
     ...(of === 'source' && hasChecks
       ? [dialect.checks, SCAN.checks, dialect.namespaces, 'user', ...FOR_OUR_CHECKS]
       : []),
   ];
+}
+
+/** Rules by which Trivy takes no secret for one in some places. Those for folders of systems are right in an image. */
+const EXCUSES = {
+  anywhere: ['tests', 'examples', 'vendor', 'locale-dir', 'markdown'],
+  systems: ['usr-dirs', 'node.js', 'golang', 'python', 'rubygems', 'wordpress', 'anaconda-log'],
+};
+
+/**
+ * What is a secret, wherever it stands: https://trivy.dev/docs/latest/scanner/secret/#configuration. Trivy's own rules for AWS want a
+ * variable of that name without quotes or a semicolon, so a key in a program's source has rules of its own; keys of AWS's documentation
+ * end with EXAMPLE.
+ */
+export function secretConfiguration(of: TrivyScan['of']): string {
+  const rule = (id: string, title: string, regex: string) => ({
+    ...{ id, category: 'AWS', title, severity: 'CRITICAL', regex, 'secret-group-name': 'secret' },
+    'allow-rules': [{ id: 'documentation', regex: `EXAMPLE(KEY)?["'\`]$` }],
+  });
+  return JSON.stringify({
+    'disable-allow-rules': [...EXCUSES.anywhere, ...(of === 'image' ? [] : EXCUSES.systems)],
+    rules: [
+      rule(
+        'aws-access-key-id-in-quotes',
+        'AWS access key',
+        `["'\`](?P<secret>(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16})["'\`]`,
+      ),
+      rule(
+        'aws-secret-access-key-in-quotes',
+        'AWS secret access key',
+        `(?i)secret_?(?:access_?)?key["']?\\s*(?::|=>|=|,)\\s*["'\`](?P<secret>[A-Za-z0-9/+]{40})["'\`]`,
+      ),
+    ],
+  });
 }
 
 /** Whether it only reads its database; an older one opens it for writing, and writes nothing. */

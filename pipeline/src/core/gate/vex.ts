@@ -2,7 +2,7 @@
 import { PipelineError } from '../errors.ts';
 import { type Fields, phraseFaults, YamlFile } from '../yaml.ts';
 import { compareText, type Finding } from './finding.ts';
-import { matchesPurl, parsePurl } from './purl.ts';
+import { matchesPurl, type Purl, parsePurl } from './purl.ts';
 
 export const VEX_FOLDER = 'policy/vex';
 
@@ -115,15 +115,18 @@ function readTime(fields: Fields, fallback: string): string {
   return fallback;
 }
 
+/** What a statement may call the image that was scanned: digests, of the whole and of each platform, and repositories. */
+export type ImageNames = { digests: readonly string[]; repositories: readonly string[] };
+
 /** The statement that speaks of a finding, if any: the latest one. Of two at the same time, the one that takes nothing back. */
 export function statementFor(
   finding: Finding,
   statements: readonly Statement[],
-  imageDigest: string | null,
+  image: ImageNames,
 ): Statement | undefined {
   return statements
     .filter(({ vulnerabilities }) => vulnerabilities.includes(finding.id))
-    .filter(({ products }) => products.some((product) => speaksOf(product, finding, imageDigest)))
+    .filter(({ products }) => products.some((product) => speaksOf(product, finding, image)))
     .sort((a, b) => compareText(b.timestamp, a.timestamp) || Number(acquits(a)) - Number(acquits(b)))[0];
 }
 
@@ -136,13 +139,33 @@ export function acquits({ status }: Statement): boolean {
  * A product is the package itself, or the image that has it (`pkg:oci/…`): all of the image, or the parts that are named. Parts of
  * anything else speak of that thing's dependencies, and which of them a package in an image is, nobody can tell here.
  */
-function speaksOf({ names, parts }: Product, finding: Finding, imageDigest: string | null): boolean {
+function speaksOf({ names, parts }: Product, finding: Finding, image: ImageNames): boolean {
   const { package: found, layer } = finding;
   if (found === null) return false;
   const isNamed = (name: string) => matchesPurl(name, found.purl);
-  const images = names.map(parsePurl).filter((purl) => purl?.type === 'oci');
+  const images = imagesIn(names);
   if (images.length === 0) return parts.length === 0 && names.some(isNamed);
-  // Without a digest, the image is that of this repository, whose policy this is.
-  const isThisImage = images.every((purl) => purl?.version === null || purl?.version === imageDigest);
-  return layer !== null && isThisImage && (parts.length === 0 || parts.some(isNamed));
+  return layer !== null && images.every((purl) => isOf(image, purl)) && (parts.length === 0 || parts.some(isNamed));
+}
+
+/** Images that a statement names by neither a digest nor a repository of ours: whoever wrote it may have meant this one. */
+export function strangersIn({ products }: Statement, image: ImageNames): string[] {
+  return products.flatMap(({ names }) =>
+    imagesIn(names)
+      .filter((purl) => purl.version === null && !isOf(image, purl))
+      .map(({ name, qualifiers }) => qualifiers.get('repository_url') ?? name),
+  );
+}
+
+const imagesIn = (names: readonly string[]): Purl[] =>
+  names.flatMap((name) => parsePurl(name) ?? []).filter(({ type }) => type === 'oci');
+
+/** `repository_url` is the repository; some writers leave its last part to the name. */
+function isOf({ digests, repositories }: ImageNames, { name, version, qualifiers }: Purl): boolean {
+  if (version !== null) return digests.includes(version);
+  const url = (qualifiers.get('repository_url') ?? '').replace(/^https?:\/\/|\/+$/g, '').toLowerCase();
+  const own = name.toLowerCase();
+  return repositories
+    .map((repository) => repository.toLowerCase())
+    .some((repository) => repository.endsWith(`/${own}`) && (url === repository || `${url}/${own}` === repository));
 }

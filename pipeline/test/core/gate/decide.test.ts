@@ -27,6 +27,22 @@ const decide = (findings: Finding[], given: Given = {}) =>
 /** A baseline with these findings, scanned with the database that `facts` has. */
 const baseline = (...findings: Finding[]) => ({ baseline: toBaseline(record({ findings }), 'main') });
 
+const OURS = { images: ['ghcr.io/a/drydock-service'] };
+/** Spelled as the package URL specification, Trivy, vexctl and people do. */
+const names: [purl: string, outcome: Outcome][] = [
+  ['pkg:oci/drydock-service?repository_url=ghcr.io/a/drydock-service', 'vex'],
+  ['pkg:oci/drydock-service?repository_url=ghcr.io%2Fa%2Fdrydock-service&arch=amd64&tag=latest', 'vex'],
+  ['pkg:oci/drydock-service?repository_url=https://ghcr.io/a/', 'vex'],
+  ['pkg:oci/Drydock-Service?repository_url=GHCR.io/A/Drydock-Service', 'vex'],
+  ['pkg:oci/drydock-service', 'blocks'],
+  ['pkg:oci/drydock-service?repository_url=', 'blocks'],
+  ['pkg:oci/drydock-service?repository_url=ghcr.io/b/drydock-service', 'blocks'],
+  ['pkg:oci/drydock-service?repository_url=evil.example/ghcr.io/a/drydock-service', 'blocks'],
+  ['pkg:oci/other?repository_url=ghcr.io/a/drydock-service', 'blocks'],
+  ['pkg:oci/other?repository_url=ghcr.io/a', 'blocks'],
+  ['pkg:oci/service?repository_url=ghcr.io/a/drydock-', 'blocks'],
+];
+
 const outcomes: [name: string, finding: Finding, given: Given, outcome: Outcome][] = [
   ['HIGH counts', finding(), {}, 'blocks'],
   ['CRITICAL counts', finding({ severity: 'CRITICAL' }), {}, 'blocks'],
@@ -106,7 +122,23 @@ const outcomes: [name: string, finding: Finding, given: Given, outcome: Outcome]
     { vex: [statement({ products: [{ names: ['pkg:npm/lodash'], parts: ['pkg:npm/other'] }] })] },
     'blocks',
   ],
-  ['VEX: of the image', finding(), { vex: [ofImage()] }, 'vex'],
+  ['VEX: of the image', finding(), { vex: [ofImage()], policy: OURS }, 'vex'],
+  ...names.map(([purl, outcome]): (typeof outcomes)[number] => [
+    `VEX: ${purl}`,
+    finding(),
+    { vex: [statement({ products: [{ names: [purl], parts: [] }] })], policy: OURS },
+    outcome,
+  ]),
+  ['VEX: of an image that no policy calls ours', finding(), { vex: [ofImage()] }, 'blocks'],
+  [
+    'VEX: of one of its platforms',
+    finding(),
+    {
+      vex: [ofImage({ digest: `sha256:${'3'.repeat(64)}` })],
+      facts: { image: { digest: IMAGE_DIGEST, platforms: [{ digest: `sha256:${'3'.repeat(64)}` }] } },
+    },
+    'vex',
+  ],
   ['VEX: of the image by its digest', finding(), { vex: [ofImage({ digest: IMAGE_DIGEST })] }, 'vex'],
   ['VEX: of another image', finding(), { vex: [ofImage({ digest: `sha256:${'2'.repeat(64)}` })] }, 'blocks'],
   [
@@ -115,9 +147,24 @@ const outcomes: [name: string, finding: Finding, given: Given, outcome: Outcome]
     { vex: [ofImage({ digest: IMAGE_DIGEST })], facts: { image: null } },
     'blocks',
   ],
-  ['VEX: of the image, found in the source alone', finding({ layer: null }), { vex: [ofImage()] }, 'blocks'],
-  ['VEX: of this part of the image', debian(), { vex: [ofImage({ parts: ['pkg:deb/debian/openssl'] })] }, 'vex'],
-  ['VEX: of another part of it', debian(), { vex: [ofImage({ parts: ['pkg:deb/debian/zlib1g'] })] }, 'blocks'],
+  [
+    'VEX: of the image, found in the source alone',
+    finding({ layer: null }),
+    { vex: [ofImage()], policy: OURS },
+    'blocks',
+  ],
+  [
+    'VEX: of this part of the image',
+    debian(),
+    { vex: [ofImage({ parts: ['pkg:deb/debian/openssl'] })], policy: OURS },
+    'vex',
+  ],
+  [
+    'VEX: of another part of it',
+    debian(),
+    { vex: [ofImage({ parts: ['pkg:deb/debian/zlib1g'] })], policy: OURS },
+    'blocks',
+  ],
   [
     'VEX: the latest statement counts',
     finding(),
@@ -138,7 +185,7 @@ const outcomes: [name: string, finding: Finding, given: Given, outcome: Outcome]
   ],
   ['VEX: one of today', finding(), { vex: [statement({ timestamp: '2026-06-01T23:59:59.000Z' })] }, 'vex'],
   ['VEX: one of tomorrow', finding(), { vex: [statement({ timestamp: '2026-06-02T00:00:00.000Z' })] }, 'blocks'],
-  ['VEX: no statement is about a secret', secret(), { vex: [ofImage({ id: 'github-pat' })] }, 'blocks'],
+  ['VEX: no statement is about a secret', secret(), { vex: [ofImage({ id: 'github-pat' })], policy: OURS }, 'blocks'],
 
   ['known before', finding(), { policy: { newFindingsOnly: true }, facts: baseline(finding()) }, 'known'],
   ['known before, but all count', finding(), { facts: baseline(finding()) }, 'blocks'],
@@ -419,6 +466,20 @@ for (const [name, findings, given, status, expected] of reasons) {
 }
 
 const warnings: [name: string, findings: Finding[], given: Given, warnings: string[]][] = [
+  [
+    'a statement about another image, of what this one has',
+    [finding({ severity: 'LOW' })],
+    { vex: [statement({ products: [{ names: ['pkg:oci/other?repository_url=ghcr.io/b/other'], parts: [] }] })] },
+    [
+      'the VEX statement policy/vex/own.json:9 is of ghcr.io/b/other, which is not among the `images` of the policy: it says nothing of this image',
+    ],
+  ],
+  [
+    'a statement about another image, of what nobody found',
+    [],
+    { vex: [statement({ products: [{ names: ['pkg:oci/other'], parts: [] }] })] },
+    [],
+  ],
   [
     'an exception that matches nothing',
     [],

@@ -112,7 +112,7 @@ export function database(over: Partial<DatabaseFacts> = {}): DatabaseFacts {
 export function facts(over: Partial<GateFacts> = {}): GateFacts {
   return {
     date: TODAY,
-    image: { digest: IMAGE_DIGEST },
+    image: { digest: IMAGE_DIGEST, platforms: [] },
     findings: [],
     database: database(),
     missing: [],

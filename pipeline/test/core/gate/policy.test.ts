@@ -33,6 +33,7 @@ const right: [name: string, text: string, policy: Policy][] = [
     'version: 1\ndatabase: {official: []}\n',
     policy({ database: { ...DEFAULT_POLICY.database, official: [] } }),
   ],
+  ['names of the image', 'version: 1\nimages: [ghcr.io/a/b]\n', policy({ images: ['ghcr.io/a/b'] })],
   ['no exception behind the name', 'version: 1\nexceptions:\n# - none\n', DEFAULT_POLICY],
   [
     'an exception',

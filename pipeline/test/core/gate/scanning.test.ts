@@ -119,12 +119,14 @@ test('bait for an image: a package of each kind, and a secret', () => {
     'var/lib/dpkg/status',
     'app/node_modules/lodash/package.json',
     'app/settings.env',
+    'app/test/vendor/example.test.ts',
   ]);
   expect(files.get('etc/os-release')).toContain('VERSION_ID="13"');
   expect(files.get('app/settings.env')).toMatch(/^GITHUB_TOKEN=ghp_[0-9a-f]{36}\n$/);
 });
 
 const lodash = finding();
+const secrets = [secret(), secret({ id: 'aws-access-key-id-in-quotes' })];
 const baits: [
   name: string,
   ecosystems: string[],
@@ -132,34 +134,35 @@ const baits: [
   missed: string[],
   untried: string[],
 ][] = [
-  ['all found', ['debian 13', 'npm'], [debian(), lodash, secret()], [], []],
+  ['all found', ['debian 13', 'npm'], [debian(), lodash, ...secrets], [], []],
   [
     'nothing found',
     ['debian 13', 'npm'],
     [],
-    ['Debian 13 openssl 1.0.1e-2', 'npm lodash 4.17.4', 'a GitHub token'],
+    ['Debian 13 openssl 1.0.1e-2', 'npm lodash 4.17.4', 'a GitHub token', 'an AWS key in a test'],
     [],
   ],
-  ['packages only', ['npm'], [lodash], ['a GitHub token'], []],
-  ['secrets only', ['npm'], [secret()], ['npm lodash 4.17.4'], []],
-  ['another secret', [], [secret({ id: 'aws-access-key-id' })], ['a GitHub token'], []],
+  ['packages only', ['npm'], [lodash], ['a GitHub token', 'an AWS key in a test'], []],
+  ['secrets only', ['npm'], secrets, ['npm lodash 4.17.4'], []],
+  ['another secret', [], [secret({ id: 'slack-access-token' })], ['a GitHub token', 'an AWS key in a test'], []],
+  ['tokens of GitHub only', [], [secret()], ['an AWS key in a test'], []],
   [
     'a lodash of another kind',
     ['npm'],
-    [debian({ package: { ...debian().package, name: 'lodash' } as never }), secret()],
+    [debian({ package: { ...debian().package, name: 'lodash' } as never }), ...secrets],
     ['npm lodash 4.17.4'],
     [],
   ],
   [
     'a secret that is called lodash',
     ['npm'],
-    [secret(), secret({ package: lodash.package })],
+    [...secrets, secret({ package: lodash.package })],
     ['npm lodash 4.17.4'],
     [],
   ],
-  ['an ecosystem without bait', ['npm', 'pip'], [lodash, secret()], [], ['pip']],
-  ['one that every object has', ['constructor'], [secret()], [], ['constructor']],
-  ['Debian of no release', ['debian'], [secret()], [], ['debian']],
+  ['an ecosystem without bait', ['npm', 'pip'], [lodash, ...secrets], [], ['pip']],
+  ['one that every object has', ['constructor'], secrets, [], ['constructor']],
+  ['Debian of no release', ['debian'], secrets, [], ['debian']],
 ];
 for (const [name, ecosystems, findings, missed, untried] of baits)
   test(`bait: ${name}`, () => expect(judgeBait(ecosystems, findings)).toMatchObject({ missed, untried }));

@@ -57,11 +57,12 @@ for (const version of VERSIONS) {
     expect(findings.filter(({ kind }) => kind !== 'misconfiguration')).toEqual([]);
   });
 
-  test(`bait, by Trivy ${version}: all of it is found`, () => {
+  // What our rules for secrets add was not asked for when these were recorded.
+  test(`bait, by Trivy ${version}: all that it finds by itself`, () => {
     const { findings } = parseTrivy(recorded('bait', version), SOURCE);
     expect(judgeBait(['debian 13', 'npm'], findings)).toEqual({
-      put: ['Debian 13 openssl 1.0.1e-2', 'npm lodash 4.17.4', 'a GitHub token'],
-      missed: [],
+      put: ['Debian 13 openssl 1.0.1e-2', 'npm lodash 4.17.4', 'a GitHub token', 'an AWS key in a test'],
+      missed: ['an AWS key in a test'],
       untried: [],
     });
   });

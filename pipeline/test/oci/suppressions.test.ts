@@ -1,0 +1,49 @@
+// Comments that tell the scanner to look away, in the forms that Trivy documents and in those that its parser takes besides.
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { main, withoutSuppressions } from '../../src/oci/suppressions.ts';
+import { scratch } from './helpers.ts';
+
+// Put together here: in one piece they would be comments of this file.
+const [TRIVY, TFSEC] = ['trivy', 'tfsec'];
+
+// https://trivy.dev/docs/latest/configuration/filtering/#by-inline-comments
+const comments: [line: string, after: string | null][] = [
+  [`#${TRIVY}:ignore:AWS-0089`, '#triv_:ignore:AWS-0089'],
+  [`# ${TRIVY}:ignore:aws-s3-enable-logging:exp:2026-03-02`, '# triv_:ignore:aws-s3-enable-logging:exp:2026-03-02'],
+  [`  bucket = "a" //${TRIVY}:ignore:*`, '  bucket = "a" //triv_:ignore:*'],
+  [`#${TRIVY}:ignore:aws-0102[protocol=tcp]`, '#triv_:ignore:aws-0102[protocol=tcp]'],
+  [`#${TRIVY}:ignore:a:ws:production #${TFSEC}:ignore:b`, '#triv_:ignore:a:ws:production #tfse_:ignore:b'],
+  [`# ${TRIVY}:ws:production:ignore:a`, '# triv_:ws:production:ignore:a'],
+  [`# ${TRIVY}:a\tb:c:ignore:d`, '# triv_:a\tb:c:ignore:d'],
+  [`/* ${TFSEC}:ignore:AWS018 */\r`, '/* tfse_:ignore:AWS018 */\r'],
+  [`# ${TRIVY}: config`, null],
+  ['# ignore: this', null],
+  [`image: aquasec/${TRIVY}:0.75.0`, null],
+];
+for (const [line, after] of comments)
+  test(`${JSON.stringify(line)}: ${after === null ? 'stays' : 'is none'}`, () => {
+    const found = withoutSuppressions(`first\n${line}\nlast\n`);
+    expect(found).toEqual(after === null ? null : { text: `first\n${after}\nlast\n`, lines: [2] });
+    expect(found?.text.length ?? 0).toBe(after === null ? 0 : `first\n${line}\nlast\n`.length);
+  });
+
+test('copies hold each byte but those, where their files are; links are not followed', async () => {
+  const [source, out] = [join(await scratch(), 'source'), join(await scratch(), 'out')];
+  await mkdir(join(source, 'infra/é'), { recursive: true });
+  const bytes = Buffer.concat([Buffer.from([0xff, 0xfe, 0x80]), Buffer.from(`\n#${TRIVY}:ignore:é\n`)]);
+  await writeFile(join(source, 'infra/é/main.tf'), bytes);
+  await writeFile(join(source, 'plain.tf'), 'a = 1\n');
+  await symlink('infra/é/main.tf', join(source, 'link.tf'));
+  await symlink('nowhere', join(source, 'broken'));
+  expect(await main(['--in', source, '--out', out])).toBe(0);
+  expect(JSON.parse(await readFile(join(out, 'places.json'), 'utf8'))).toEqual(['infra/é/main.tf:2']);
+  const files = await readdir(join(out, 'files'), { recursive: true });
+  expect(files.sort()).toEqual(['infra', 'infra/é', 'infra/é/main.tf']);
+  const copy = await readFile(join(out, 'files/infra/é/main.tf'));
+  expect(copy.equals(Buffer.from(bytes.toString('latin1').replace(`${TRIVY}:`, 'triv_:'), 'latin1'))).toBe(true);
+});
+
+test('a folder that is not there is an error with a hint', async () =>
+  expect(await main(['--in', '/nowhere', '--out', join(await scratch(), 'out')])).toBe(1));
