@@ -41,6 +41,7 @@ export class Lease {
     mkdirSync(join(root, 'leases'), { recursive: true });
     this.#path = join(root, 'leases', this.name);
     this.#file = openSync(this.#path, 'ax');
+    writeSync(this.#file, '\n'); // on a full disk a session ends here, not in its first step
     // Whoever cannot see this process, from another container, sees that it lives.
     this.#pulse = setInterval(() => futimesSync(this.#file, new Date(), new Date()), HOUR_MS).unref();
   }
