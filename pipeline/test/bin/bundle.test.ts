@@ -19,6 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { renderCompletion, renderHelp } from '../../cli/help.ts';
 import { VERSION } from '../../src/core/version.ts';
+import { AMONG_TOOLS, toolsFolder } from '../system/tools.ts';
 
 const PIPELINE = fileURLToPath(new URL('../..', import.meta.url));
 const VERSION_LINE = `drydock ${VERSION}\n`;
@@ -127,7 +128,8 @@ for (const [what, options] of [
     const disk = join(folder, 'disk');
     mkdirSync(disk, { recursive: true });
     const mounted = `mount -t tmpfs -o ${options} drydock-test ${disk} && exec "$@"`;
-    const before = ['unshare', '--mount', '--propagation', 'private', '--', 'sh', '-ec', mounted, 'sh'];
+    const tools = `DRYDOCK_TOOLS=${await toolsFolder()}`;
+    const before = ['env', tools, ...AMONG_TOOLS, 'sh', '-ec', mounted, 'sh'];
     expect(await drydock(['--version'], disk, before)).toEqual(version);
   });
 }

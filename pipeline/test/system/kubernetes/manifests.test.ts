@@ -6,6 +6,8 @@ import { beforeAll, expect, test } from 'vitest';
 import { parseAllDocuments, stringify } from 'yaml';
 import { $ } from 'zx';
 import { has } from '../../oci/helpers.ts';
+import { debianProgram } from '../packages.ts';
+import { PROMETHEUS } from '../platform/neighbours.ts';
 import { ROOT, temporaryFolder } from '../support.ts';
 import { type Resource, schemaFaults, typeFaults, unpackModels } from './schemas.ts';
 
@@ -124,9 +126,10 @@ for (const name of ['staging', 'production']) {
 
 test('promtool takes the rules', async () => {
   const rule = (await readAll('base')).find(({ kind }) => kind === 'PrometheusRule') as Resource & { spec: object };
+  const promtool = await debianProgram(PROMETHEUS, 'promtool');
   const file = join(await temporaryFolder('rules'), 'rules.yml');
   await writeFile(file, stringify(rule.spec));
-  const { exitCode, stdout, stderr } = await $({ nothrow: true, quiet: true })`promtool check rules ${file}`;
+  const { exitCode, stdout, stderr } = await $({ nothrow: true, quiet: true })`${promtool} check rules ${file}`;
   expect(exitCode, stderr).toBe(0);
   expect(stdout).toMatch(/\d+ rules found/);
 });
