@@ -2,6 +2,7 @@
 // deployment did not prove itself. Steps, outputs and times are those of real runs of this repository, or of fixtures.
 import { readFileSync } from 'node:fs';
 import { firstErrors } from '../src/core/first-errors.ts';
+import type { DatabaseFacts } from '../src/core/gate/decide.ts';
 import { parseJunit, type SuiteCases } from '../src/core/junit.ts';
 import {
   type BlockingRow,
@@ -107,11 +108,13 @@ const scan = (steps: Steps): StageResult =>
     }),
   });
 
-const DATABASE = {
+const DATABASE: DatabaseFacts = {
   digest: 'sha256:0f9a3de4f6ccd29a2cb92a9c87f7b9a1bd5a61aef0f8b9a8bfc0f8f4e8b9d3c1',
-  reference: 'ghcr.io/aquasecurity/trivy-db:2',
-  origin: 'ghcr.io/aquasecurity/trivy-db:2',
+  sha256: 'sha256:77de1e1c0b7a1c1f1f0d3b6e2b7f1f6c4f0a8f0b2d4e6a8c0e2f4a6b8d0c2e41',
+  source: 'ghcr.io/aquasecurity/trivy-db:2',
+  origin: 'official',
   updatedAt: '2026-11-26T06:31:11.000Z',
+  advisories: { npm: 22841, 'debian 13': 41207 },
 };
 
 const BLOCKING: BlockingRow[] = [
@@ -139,20 +142,19 @@ const BLOCKING: BlockingRow[] = [
   },
 ];
 
-const gate = (over: Partial<GateResult>): GateResult =>
-  ({
-    status: 'passed',
-    reasons: [],
-    warnings: [],
-    blocking: [],
-    outcomes: { below: 11, vex: 1 },
-    database: DATABASE,
-    policyFrom: 'the base branch',
-    policyChanges: [],
-    licences: { notice: 81, reciprocal: 1 },
-    rehearsal: false,
-    ...over,
-  }) as GateResult;
+const gate = (over: Partial<GateResult>): GateResult => ({
+  status: 'passed',
+  reasons: [],
+  warnings: [],
+  blocking: [],
+  outcomes: { below: 11, vex: 1 },
+  database: DATABASE,
+  policyFrom: 'the base branch',
+  policyChanges: [],
+  licences: { notice: 81, reciprocal: 1 },
+  rehearsal: false,
+  ...over,
+});
 
 const SERVICE = {
   name: 'service',
@@ -266,8 +268,9 @@ function passed(): Reported {
         name: 'trivy',
         version: '0.75.0',
         image: 'docker.io/aquasec/trivy:0.75.0@sha256:af6acf9a6b85dfe389a1941505c0ce9efef52a4719635e1a962f022a3d855daa',
+        standIn: null,
       },
-    ] as RunResult['scanners'],
+    ],
     standIns: [
       {
         image: 'docker.io/library/node:24.21.0-bookworm-slim',

@@ -1,4 +1,5 @@
-// Says whether parsed JSON has the shape that a type promises, and names every place where it hasn't.
+// Reads JSON that comes back from a file: says whether it has the shape that a type promises, and names every place where it hasn't.
+import { reasonOf } from './errors.ts';
 
 /** Adds to `faults` what is wrong at `path`. Made for a type, so that the compiler holds the two together. */
 export type Shape<T> = (value: unknown, path: string, faults: string[]) => value is T;
@@ -46,6 +47,30 @@ export function objectOf<T extends object>(shapes: { [K in keyof T]-?: Shape<T[K
       .every(Boolean);
   };
 }
+
+export function optional<T>(shape: Shape<T>): Shape<T | undefined> {
+  return (value, path, faults): value is T | undefined => value === undefined || shape(value, path, faults);
+}
+
+/** A JSON text as a type. Throws an error whose message, behind the file's name, says why it is none: `it is not JSON: …`. */
+export function readJson<T extends object>(json: string, shape: Shape<T>, version?: Version<T>): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (cause) {
+    throw new Error(`it is not JSON: ${reasonOf(cause)}`, { cause });
+  }
+  const [key, known] = version ?? [];
+  const found = key === undefined || !isObject(value) ? known : value[key];
+  if (found !== known) throw new Error(`its ${key} is ${JSON.stringify(found) ?? 'missing'}, and this reads ${known}`);
+  const faults: string[] = [];
+  if (shape(value, '', faults)) return value;
+  const [first, ...more] = faults;
+  throw new Error(`${first}${more.length === 0 ? '' : ` (and ${more.length} more)`}`);
+}
+
+/** The field that holds a format's version, and the one that is known here: told before anything else, since all else may differ. */
+export type Version<T> = readonly [key: keyof T & string, known: number];
 
 function miss(path: string, what: string, faults: string[]): false {
   faults.push(`${path === '' ? 'the whole' : path} is not ${what}`);

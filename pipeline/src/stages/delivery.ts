@@ -5,12 +5,12 @@ import { RELEASE_FILE, RELEASE_SCHEMA, type Release, renderRelease } from '../co
 import type { SigningMode } from '../core/delivery/signing.ts';
 import { provenance, type StatementName } from '../core/delivery/statements.ts';
 import { nameOf, type Target, tagsOf } from '../core/delivery/target.ts';
-import { PipelineError, reasonOf } from '../core/errors.ts';
+import { PipelineError } from '../core/errors.ts';
 import { parseRecord } from '../core/gate/verdict.ts';
 import type { GateResult, RunResult, SmokeResult, StageResult } from '../core/model.ts';
+import { parseRun } from '../core/run-record.ts';
 import { IMAGE_FILE } from './build.ts';
 import type { RunContext } from './context.ts';
-import { contentsIfAny } from './engine.ts';
 import type { Known } from './known.ts';
 import { type Published, promote, publish } from './publish.ts';
 import { DRY_REGISTRY, Registry, startDryRegistry } from './registry.ts';
@@ -273,14 +273,6 @@ async function readRun(run: Directory): Promise<Recorded> {
   const verdict = run.file('verdict.json');
   const judged = parseRecord(await verdict.contents(), 'verdict.json of the run').inputs.image?.digest ?? null;
   const files = entries.filter((name) => KEPT.test(name)).map((name) => [name, run.file(name)] as const);
-  const text = (await contentsIfAny(run, 'result.json')) ?? '';
-  try {
-    const result = JSON.parse(text) as RunResult;
-    if (!Array.isArray(result.stages) || result.source === undefined) throw new Error('it has no stages');
-    return { result, archive: run.file(IMAGE_FILE), verdict, judged, files: new Map(files) };
-  } catch (cause) {
-    throw new PipelineError('BAD_RELEASE', `result.json of the run cannot be read: ${reasonOf(cause)}`, hint, {
-      cause,
-    });
-  }
+  const result = parseRun(await run.file('result.json').contents(), 'result.json of --run');
+  return { result, archive: run.file(IMAGE_FILE), verdict, judged, files: new Map(files) };
 }

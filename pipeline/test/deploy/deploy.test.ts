@@ -133,9 +133,9 @@ const unsound: [change: object, fault: string][] = [
   [{ image: { ...image, digest: 'latest' } }, 'has no sound image.digest'],
   [{ image: { ...image, name: 'name' } }, 'has no sound image.name'],
   [{ source: { ...source, commit: null } }, 'has no sound source.commit'],
-  [{ built: 'today', source: undefined }, 'has no sound source.commit, built'],
+  [{ built: 'today', source: { ...source, commit: null } }, 'has no sound source.commit, built'],
   [{ rehearsal: true }, 'is of a rehearsal, which no cluster can pull'],
-  [{ image: undefined }, 'is no release record: it names no image'],
+  [{ image: undefined }, 'is no release record: image is not an object'],
 ];
 for (const [change, fault] of unsound) {
   test(`a release record is refused: ${JSON.stringify(change)}`, () => {

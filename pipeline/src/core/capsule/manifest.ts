@@ -1,9 +1,22 @@
 // What a capsule says of itself: which stages of which run it holds, all that they read, and how they ended.
 //
 // Version 1. Anything that changes what a replay does raises the version; a capsule of another version is refused.
-import { PipelineError } from '../errors.ts';
+import { PipelineError, reasonOf } from '../errors.ts';
 import type { EngineFacts, SourceFacts, StageName, StandIn, Status } from '../model.ts';
-import { amount, count, flag, listOf, objectOf, oneOf, orNull, recordOf, type Shape, text } from '../shape.ts';
+import { engineShape, sourceShape, standInShape } from '../run-record.ts';
+import {
+  amount,
+  count,
+  flag,
+  listOf,
+  objectOf,
+  oneOf,
+  orNull,
+  readJson,
+  recordOf,
+  type Shape,
+  text,
+} from '../shape.ts';
 import { type Fingerprint, fingerprintShape } from './fingerprint.ts';
 import { CAPTURED } from './needs.ts';
 
@@ -101,16 +114,11 @@ const manifest: Shape<CapsuleManifest> = objectOf<CapsuleManifest>({
   function: text,
   arguments: objectOf({ platforms: listOf(text), strict: flag, rehearsal: flag, base: text }),
   clock: text,
-  engine: orNull(objectOf<EngineFacts>({ kind: oneOf(['dagger', 'embedded', 'session']), why: text })),
-  source: objectOf<SourceFacts>({
-    commit: nullableText,
-    branch: nullableText,
-    dirty: orNull(flag),
-    reason: nullableText,
-  }),
+  engine: orNull(engineShape),
+  source: sourceShape,
   images: listOf(objectOf<CapsuleImage>({ name: text, pin: text, standIn: nullableText, held: flag })),
   packages: listOf(objectOf<CapsulePackage>({ set: text, path: text, version: text, integrity: text })),
-  standIns: listOf(objectOf<StandIn>({ image: text, pin: text, recipe: text })),
+  standIns: listOf(standInShape),
   tools: recordOf(text),
   database: nullableText,
   environment: listOf(text),
@@ -121,24 +129,14 @@ const manifest: Shape<CapsuleManifest> = objectOf<CapsuleManifest>({
 
 /** The manifest of a capsule, or `BAD_CAPSULE`: a capsule is never trusted. */
 export function parseManifest(json: string, named: string): CapsuleManifest {
-  let value: unknown;
   try {
-    value = JSON.parse(json);
+    return readJson(json, manifest, ['version', CAPSULE_VERSION]);
   } catch (cause) {
-    throw badCapsule(`${named} is no capsule: its ${MANIFEST_FILE} is not JSON`, { cause });
+    throw badCapsule(`${named} is no capsule that can be read here: of its ${MANIFEST_FILE}, ${reasonOf(cause)}`, {
+      cause,
+      hint: 'copy it once more, or replay it with the version of drydock that wrote it',
+    });
   }
-  const { format, version } = (value ?? {}) as { format?: unknown; version?: unknown };
-  if (format !== 'drydock-capsule')
-    throw badCapsule(`${named} is no capsule: its ${MANIFEST_FILE} says nothing of one`);
-  if (version !== CAPSULE_VERSION) {
-    throw badCapsule(
-      `${named} is a capsule of format version ${JSON.stringify(version)}, and this reads version ${CAPSULE_VERSION}`,
-      { hint: 'replay it with the version of drydock that it names in capsule.json' },
-    );
-  }
-  const faults: string[] = [];
-  if (manifest(value, '', faults)) return value;
-  throw badCapsule(`${named} is no whole capsule: in ${MANIFEST_FILE}, ${faults[0]}`);
 }
 
 export function badCapsule(message: string, { cause, hint }: { cause?: unknown; hint?: string } = {}): PipelineError {

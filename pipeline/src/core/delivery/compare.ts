@@ -1,25 +1,16 @@
 // Holds an image against the one that another run built: a pull request's, say. Only its account is read; nothing of it ships.
-import { PipelineError, reasonOf } from '../errors.ts';
-import type { ImageResult, RunResult } from '../model.ts';
+import { PipelineError } from '../errors.ts';
+import type { ImageResult } from '../model.ts';
+import { parseRun } from '../run-record.ts';
 
 /** The image of another run, from its result.json. Throws `BAD_RELEASE`. */
 export function imageOf(text: string): ImageResult {
-  let run: Partial<RunResult> | null;
-  try {
-    run = JSON.parse(text) as Partial<RunResult> | null;
-  } catch (cause) {
-    throw bad(reasonOf(cause), cause);
-  }
-  if (typeof run?.image?.digest !== 'string' || !Array.isArray(run.image.platforms)) throw bad('it tells of no image');
-  return run.image;
-}
-
-function bad(why: string, cause?: unknown): PipelineError {
-  return new PipelineError(
+  const { image } = parseRun(text, 'what --compare names');
+  if (image !== null) return image;
+  throw new PipelineError(
     'BAD_RELEASE',
-    `what --compare names is not the result of a run that built an image: ${why}`,
-    'give the result.json of the other run',
-    { cause },
+    'the run that --compare names built no image',
+    'give the result.json of another run',
   );
 }
 

@@ -1,6 +1,8 @@
 // The release record: what was shipped, from which commit, on which evidence, and what it replaced.
-import { PipelineError } from '../errors.ts';
+import { PipelineError, reasonOf } from '../errors.ts';
 import type { SourceFacts, Status } from '../model.ts';
+import { sourceShape } from '../run-record.ts';
+import { count, flag, listOf, objectOf, oneOf, orNull, readJson, text } from '../shape.ts';
 
 export const RELEASE_FILE = 'release.json';
 export const RELEASE_SCHEMA = 1;
@@ -25,17 +27,31 @@ export function renderRelease(release: Release): string {
 }
 
 /** Throws `BAD_RELEASE`. */
-export function parseRelease(text: string, file: string): Release {
-  const bad = (why: string, cause?: unknown) =>
-    new PipelineError('BAD_RELEASE', `${file} is no release record: ${why}`, 'it is written by `cd`', { cause });
-  let value: Partial<Release>;
+export function parseRelease(json: string, file: string): Release {
   try {
-    value = JSON.parse(text) as Partial<Release>;
+    return readJson(json, release, ['schemaVersion', RELEASE_SCHEMA]);
   } catch (cause) {
-    throw bad('it is not JSON', cause);
+    throw new PipelineError(
+      'BAD_RELEASE',
+      `${file} is no release record: ${reasonOf(cause)}`,
+      'it is written by `cd`',
+      { cause },
+    );
   }
-  if (value?.schemaVersion !== RELEASE_SCHEMA)
-    throw bad(`its version is ${value?.schemaVersion}, not ${RELEASE_SCHEMA}`);
-  if (typeof value.image?.digest !== 'string') throw bad('it names no image');
-  return value as Release;
 }
+
+const status = oneOf<Status>(['passed', 'failed', 'skipped', 'not evaluated']);
+const release = objectOf<Release>({
+  schemaVersion: oneOf([RELEASE_SCHEMA]),
+  image: objectOf<Release['image']>({ name: text, digest: text, tags: listOf(text) }),
+  source: sourceShape,
+  built: text,
+  released: text,
+  gate: objectOf<Release['gate']>({ status, policyFrom: text }),
+  smoke: objectOf<Release['smoke']>({ status, passed: count, rows: count }),
+  signed: orNull(
+    objectOf<NonNullable<Release['signed']>>({ by: oneOf(['key', 'keyless'] as const), statements: listOf(text) }),
+  ),
+  previous: orNull(text),
+  rehearsal: flag,
+});

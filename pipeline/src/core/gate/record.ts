@@ -3,7 +3,7 @@
 // The hash of each text (policy, VEX) stands beside the text; a record whose texts don't match their hashes is refused.
 import { createHash } from 'node:crypto';
 import { PipelineError, reasonOf } from '../errors.ts';
-import { count, flag, listOf, objectOf, oneOf, orNull, recordOf, text } from '../shape.ts';
+import { count, flag, listOf, objectOf, oneOf, orNull, readJson, recordOf, text } from '../shape.ts';
 import {
   type BaitFacts,
   type Baseline,
@@ -80,15 +80,7 @@ function hashOf(text: string): string {
 
 /** Read a record, for a replay, an explanation or as a baseline. Throws `BAD_VERDICT`. */
 export function parseRecord(json: string, file: string): VerdictRecord {
-  const record = parseJson(json, file);
-  const faults: string[] = [];
-  if (!verdictRecord(record, '', faults)) {
-    const [first, ...more] = faults;
-    throw badVerdict(
-      `${file} is no verdict of schema ${VERDICT_SCHEMA}: ${first}${more.length === 0 ? '' : ` (and ${more.length} more)`}`,
-      'give the verdict.json that a run wrote, whole',
-    );
-  }
+  const record = read(json, file);
   const altered = alterations(record);
   if (altered !== null) throw badVerdict(`${altered}, in ${file}`, 'the record was altered: write a new one');
   return record;
@@ -106,11 +98,15 @@ function alterations({ inputs, verdict }: VerdictRecord): string | null {
   return agrees ? null : 'the decisions are not about the findings';
 }
 
-function parseJson(json: string, file: string): unknown {
+function read(json: string, file: string): VerdictRecord {
   try {
-    return JSON.parse(json);
+    return readJson(json, verdictRecord, ['schemaVersion', VERDICT_SCHEMA]);
   } catch (cause) {
-    throw badVerdict(`${file} is not JSON: ${reasonOf(cause)}`, 'give the verdict.json that a run wrote', cause);
+    throw badVerdict(
+      `${file} is no verdict: ${reasonOf(cause)}`,
+      'give the verdict.json that a run wrote, whole',
+      cause,
+    );
   }
 }
 
@@ -138,13 +134,20 @@ const finding = objectOf<Finding>({
   places: listOf(place),
 });
 
-const database = objectOf<DatabaseFacts>({
+export const databaseShape = objectOf<DatabaseFacts>({
   digest: text,
   sha256: text,
   source: text,
   updatedAt: text,
   origin: oneOf(['official', 'listed', 'other']),
   advisories: recordOf(count),
+});
+
+export const scannerShape = objectOf<ScannerFacts>({
+  name: oneOf(['syft', 'trivy']),
+  version: text,
+  image: text,
+  standIn: orNull(text),
 });
 
 const deciding = objectOf<DecidingText>({ file: text, sha256: text, text });
@@ -160,10 +163,8 @@ const inputs = objectOf<VerdictInputs>({
       platforms: listOf(objectOf<ScannedImage['platforms'][number]>({ platform: text, digest: text })),
     }),
   ),
-  scanners: listOf(
-    objectOf<ScannerFacts>({ name: oneOf(['syft', 'trivy']), version: text, image: text, standIn: orNull(text) }),
-  ),
-  database: orNull(database),
+  scanners: listOf(scannerShape),
+  database: orNull(databaseShape),
   policyFrom: text,
   policy: orNull(deciding),
   vex: listOf(deciding),

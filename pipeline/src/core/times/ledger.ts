@@ -1,6 +1,6 @@
 // How long the stages of past runs took: what is kept of a run, and what many of them say. Reads no file.
 import { type EngineFacts, type RunResult, STAGES, type StageName } from '../model.ts';
-import { count, flag, objectOf, oneOf, orNull, recordOf, type Shape, text } from '../shape.ts';
+import { count, flag, objectOf, oneOf, orNull, readJson, recordOf, type Shape, text } from '../shape.ts';
 
 /** What is kept of one run, a line of JSON. */
 export type TimedRun = {
@@ -48,8 +48,7 @@ export function timedRun(run: RunResult): TimedRun | null {
 /** Null for what is cut off, altered, or from a version that is not known here. */
 export function parseTimedRun(line: string): TimedRun | null {
   try {
-    const value: unknown = JSON.parse(line);
-    return shape(value, '', []) ? value : null;
+    return readJson(line, shape);
   } catch {
     return null;
   }

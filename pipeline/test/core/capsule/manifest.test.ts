@@ -7,15 +7,11 @@ test('a whole one is taken as it is', () =>
   expect(parseManifest(JSON.stringify(capsule()), 'a.tar')).toEqual(capsule()));
 
 const rows: [name: string, text: string, message: RegExp][] = [
-  ['no JSON', '{', /^a\.tar is no capsule: its capsule\.json is not JSON$/],
-  ['another format', '{"format":"other"}', /^a\.tar is no capsule: its capsule\.json says nothing of one$/],
-  ['null', 'null', /says nothing of one$/],
-  [
-    'a later version',
-    JSON.stringify({ ...capsule(), version: 2 }),
-    /^a\.tar is a capsule of format version 2, and this reads version 1$/,
-  ],
-  ['no files', JSON.stringify({ ...capsule(), files: undefined }), /in capsule\.json, files is not a list$/],
+  ['no JSON', '{', /^a\.tar is no capsule that can be read here: of its capsule\.json, it is not JSON: /],
+  ['another format', '{"format":"other"}', /its version is missing, and this reads 1$/],
+  ['null', 'null', /the whole is not an object$/],
+  ['a later version', JSON.stringify({ ...capsule(), version: 2 }), /its version is 2, and this reads 1$/],
+  ['no files', JSON.stringify({ ...capsule(), files: undefined }), /of its capsule\.json, files is not a list$/],
   [
     'a size that is none',
     JSON.stringify(capsule({ files: [{ path: 'a', bytes: -1, sha256: '', executable: false, link: null }] })),

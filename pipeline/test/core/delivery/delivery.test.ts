@@ -15,7 +15,7 @@ import { provenance, STATEMENTS } from '../../../src/core/delivery/statements.ts
 import { movingTags, tagsOf } from '../../../src/core/delivery/target.ts';
 import { PipelineError } from '../../../src/core/errors.ts';
 import { parseTarget } from '../../../src/stages/target.ts';
-import { image } from '../make.ts';
+import { image, run } from '../make.ts';
 
 const COMMIT = '0123456789abcdef0123456789abcdef01234567';
 const SOURCE = { commit: COMMIT, branch: 'main', dirty: false, reason: null };
@@ -155,10 +155,10 @@ describe('the image of another run', () => {
     ['labels', image({ digest: DIGEST }), [/^configuration only: /]],
   ];
   test.for(rows)('%s', ([, theirs, said]) => {
-    const found = differences(here, imageOf(JSON.stringify({ image: theirs })));
+    const found = differences(here, imageOf(JSON.stringify(run({ image: theirs }))));
     expect(found).toEqual(said.map((pattern) => expect.stringMatching(pattern)));
   });
-  test.for(['x', '{}', 'null', '{"image":null}'])('no result: %s', (text) =>
+  test.for(['x', '{}', 'null', '{"image":null}', JSON.stringify(run({ image: null }))])('no result: %s', (text) =>
     expect(faultOf(() => imageOf(text))).toMatch(/^BAD_RELEASE: /),
   );
 });
@@ -255,9 +255,9 @@ describe('statements', () => {
 
 test.for([
   ['x', /not JSON/],
-  ['null', /version is undefined/],
-  ['{"schemaVersion":9}', /version is 9/],
-  ['{"schemaVersion":1}', /names no image/],
+  ['null', /the whole is not an object/],
+  ['{"schemaVersion":9}', /schemaVersion is 9, and this reads 1/],
+  ['{"schemaVersion":1}', /image is not an object \(and \d more\)/],
 ] as const)('no release record: %s', ([text, said]) =>
   expect(faultOf(() => parseRelease(text, 'release.json'))).toMatch(said),
 );

@@ -86,12 +86,16 @@ function refusal(text: string): string {
 
 const text = renderVerdict(record(FULL));
 const refused: [name: string, text: string, message: RegExp][] = [
-  ['nothing', '', /^verdict\.json is not JSON: /],
-  ['its first half', text.slice(0, text.length / 2), /^verdict\.json is not JSON: /],
-  ['null', 'null', /^verdict\.json is no verdict of schema 1: the whole is not an object$/],
-  ['a list', '[]', /^verdict\.json is no verdict of schema 1: the whole is not an object$/],
-  ['another file', '{"a": 1}', /^verdict\.json is no verdict of schema 1: schemaVersion is not 1 \(and 3 more\)$/],
-  ['another schema', altered((r) => Object.assign(r, { schemaVersion: 2 })), /schema 1: schemaVersion is not 1$/],
+  ['nothing', '', /^verdict\.json is no verdict: it is not JSON: /],
+  ['its first half', text.slice(0, text.length / 2), /^verdict\.json is no verdict: it is not JSON: /],
+  ['null', 'null', /^verdict\.json is no verdict: the whole is not an object$/],
+  ['a list', '[]', /^verdict\.json is no verdict: the whole is not an object$/],
+  ['another file', '{"a": 1}', /^verdict\.json is no verdict: its schemaVersion is missing, and this reads 1$/],
+  [
+    'another schema',
+    altered((r) => Object.assign(r, { schemaVersion: 2 })),
+    /: its schemaVersion is 2, and this reads 1$/,
+  ],
   ['no inputs', altered((r) => Object.assign(r, { inputs: null })), /: inputs is not an object$/],
   [
     'no findings',
