@@ -42,7 +42,10 @@ export const OPTIONS = {
     summary: 'what runs the containers (default auto: the first that works)',
   },
   offline: { summary: 'use no network at all; what is missing is named' },
-  output: { value: 'DIR', summary: 'where results go (default out; of images: images)' },
+  output: {
+    value: 'DIR',
+    summary: 'where results go; others stay (default out; of images: images)',
+  },
   images: { value: 'DIR', summary: 'take images from a folder of OCI archives, not from a registry' },
   mirror: { value: 'REGISTRY=PLACE', repeatable: true, summary: 'ask this place first, e.g. docker.io=host/prefix' },
   platforms: { value: 'A,B', summary: `build the image for these (default ${DEFAULT_PLATFORM})` },

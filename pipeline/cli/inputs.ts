@@ -42,11 +42,6 @@ export function filesOf({ compare, image, baseline, replay, cosignPub }: Checked
   return [compare, image, baseline, replay, cosignPub].filter((path) => path !== null);
 }
 
-/** The folders of reports that a run reads, which may well be the one that it writes. */
-export function reportsOf({ run, files }: CheckedInputs): string[] {
-  return [run, files].filter((path) => path !== null);
-}
-
 /** What lies on the disk is meant, unless it was said to be a reference. */
 function toVulnDb({ given, isReference }: VulnDbChoice): CheckedInputs['vulnDb'] {
   if (isReference) return { reference: toReference('vuln-db-ref', given) };

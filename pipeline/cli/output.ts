@@ -1,5 +1,5 @@
-// The output folder: one run at a time holds it, and what an earlier run left is replaced when there is something to put in its place. The last
-// file is `exit-code`: where it is, the others are of the same run, and complete.
+// The output folder: one run at a time holds it, and what an earlier run left is replaced when there is something to put in its place. What a run
+// does not make stays as it was. The last file is `exit-code`: where it is, the account in `result.json` is of that run, and complete.
 import {
   close,
   existsSync,
@@ -16,19 +16,17 @@ import {
 import { dirname, join } from 'node:path';
 import { isRunning, PROCESS_NAME, processName } from '../engine/process-name.ts';
 import { PipelineError } from '../src/core/errors.ts';
-import { STAGES } from '../src/core/model.ts';
+import type { StageName } from '../src/core/model.ts';
 
-const FILES = [
-  'result.json',
-  'junit.xml',
-  'summary.md',
-  'report.html',
-  'annotations.txt',
-  'image.tar',
-  'scan.json',
-  'scan.sarif',
-  'verdict.json',
-  'release.json',
+/** The account of a run: each run has its own. */
+const ACCOUNT = ['result.json', 'junit.xml', 'summary.md', 'report.html', 'annotations.txt'];
+/** What stages make. Where a run has no such stage, that of an earlier one stays. */
+const MADE: readonly [name: RegExp, by: StageName][] = [
+  [/^image\.tar$/, 'build'],
+  [/^sbom(-[\w-]+)?\.(spdx|cdx)\.json$/, 'sbom'],
+  [/^scan\.json$/, 'scan'],
+  [/^(scan\.sarif|verdict\.json)$/, 'gate'],
+  [/^release\.json$/, 'promote'],
 ];
 
 const SEAL = 'exit-code';
@@ -46,8 +44,8 @@ export type Output = {
   release: () => void;
 };
 
-/** Take the folder for a run that reads `inputs`, which stay; a run whose input the whole folder is goes on with it. */
-export function takeOutput(folder: string, inputs: readonly string[] = [], isInput = false): Output {
+/** Take the folder for a run of these stages that reads `inputs`, which stay. */
+export function takeOutput(folder: string, stages: readonly StageName[], inputs: readonly string[] = []): Output {
   makeFolder(folder);
   makeFolder(join(folder, 'logs'));
   lock(folder);
@@ -56,7 +54,7 @@ export function takeOutput(folder: string, inputs: readonly string[] = [], isInp
   rmSync(aside, { recursive: true, force: true }); // of a run that was killed
   rmSync(seal, { force: true });
   const settle = (exitCode: number) => {
-    if (!isInput) removeStale(folder, inputs);
+    removeStale(folder, stages, inputs);
     // The report has one, too, which is to be the last.
     rmSync(join(aside, SEAL), { force: true });
     if (existsSync(aside)) moveInto(aside, folder);
@@ -89,15 +87,18 @@ function lock(folder: string): void {
   }
 }
 
-/** What an earlier run left. Whatever else is in there stays. */
-function removeStale(folder: string, inputs: readonly string[]): void {
-  const sboms = readdirSync(folder).filter((name) => /^sbom(-[\w-]+)?\.(spdx|cdx)\.json$/.test(name));
-  const capsules = readdirSync(folder).filter((name) => /^capsule-[a-z-]+\.tar$/.test(name));
-  const stale = [...FILES, ...sboms, ...capsules].map((name) => join(folder, name));
-  for (const path of stale) if (!inputs.includes(path)) remove(path);
+/** What an earlier run left and this one replaces. Whatever else is in there stays. */
+function removeStale(folder: string, stages: readonly StageName[], inputs: readonly string[]): void {
+  const isStale = (name: string) =>
+    ACCOUNT.includes(name) ||
+    MADE.some(([pattern, by]) => pattern.test(name) && stages.includes(by)) ||
+    stages.some((stage) => name === `capsule-${stage}.tar`);
+  const stale = readdirSync(folder).filter(isStale);
+  for (const path of stale.map((name) => join(folder, name))) if (!inputs.includes(path)) remove(path);
   const logs = join(folder, 'logs');
+  const ran: readonly StageName[] = ['install', ...stages];
   const ours = (existsSync(logs) ? readdirSync(logs) : []).filter((name) =>
-    STAGES.some((stage) => name.startsWith(`${stage}-`)),
+    ran.some((stage) => name.startsWith(`${stage}-`)),
   );
   for (const name of ours) rmSync(join(logs, name), { force: true });
 }

@@ -19,7 +19,7 @@ import type { Runtime } from '../src/stages/runtime.ts';
 import type { StageInvocation } from './arguments.ts';
 import { deliveryOptions, readSecrets } from './delivery.ts';
 import { asFault } from './faults.ts';
-import { type CheckedInputs, checkInputs, databaseInput, filesOf, reportsOf, scanningInputs } from './inputs.ts';
+import { type CheckedInputs, checkInputs, databaseInput, filesOf, scanningInputs } from './inputs.ts';
 import { keepTimes, readBudgets, readTimes } from './ledger.ts';
 import { type Output, takeOutput } from './output.ts';
 import { renderPlain, renderTty } from './render.ts';
@@ -61,7 +61,7 @@ export async function runStages(
     }
     return run.exitCode;
   };
-  const place = takeOutput(output, filesOf(inputs), reportsOf(inputs).includes(output));
+  const place = takeOutput(output, askedBy(invocation), filesOf(inputs));
   try {
     const run = await withEngine(
       {

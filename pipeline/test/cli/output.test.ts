@@ -5,6 +5,8 @@ import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { takeOutput } from '../../cli/output.ts';
 import { processName } from '../../engine/process-name.ts';
+import { stagesOf } from '../../src/core/functions.ts';
+import type { StageName } from '../../src/core/model.ts';
 import { renderReport } from '../../src/core/report.ts';
 import { run } from '../core/make.ts';
 import { refusalOf, temporaryFolder } from './make.ts';
@@ -16,9 +18,11 @@ function write(folder: string, paths: readonly string[]): void {
   }
 }
 
-/** A run that takes the folder and ends with 0, having written these files. */
-function runIn(folder: string, files: readonly string[] = []): void {
-  const output = takeOutput(folder);
+const CI = stagesOf('ci');
+
+/** A run of these stages that takes the folder and ends with 0, having written these files. */
+function runIn(folder: string, files: readonly string[] = [], stages: readonly StageName[] = CI): void {
+  const output = takeOutput(folder, stages);
   write(output.aside, files);
   output.settle(0);
   output.release();
@@ -59,6 +63,45 @@ test('stale files of an earlier run vanish', () => {
   expect(list(folder)).toEqual(['exit-code', 'logs', 'logs/lint-biome.log', 'result.json']);
 });
 
+const made: [name: string, stages: readonly StageName[], gone: string[]][] = [
+  ['lint', stagesOf('lint'), ['capsule-lint.tar', 'logs/lint-biome.log']],
+  ['build', stagesOf('build'), ['image.tar', 'logs/build-assemble.log']],
+  ['sbom', stagesOf('sbom'), ['image.tar', 'logs/build-assemble.log', 'sbom.spdx.json', 'sbom-source.cdx.json']],
+  ['gate --replay', stagesOf('gate', { replay: true }), ['scan.sarif', 'verdict.json']],
+  [
+    'gate --image',
+    stagesOf('gate', { image: true }),
+    ['sbom.spdx.json', 'sbom-source.cdx.json', 'scan.json', 'scan.sarif', 'verdict.json'],
+  ],
+  ['verify', stagesOf('verify'), []],
+  ['cd --run', stagesOf('cd', { run: true }), ['release.json', 'scan.sarif', 'verdict.json']],
+];
+test.for(made)('%s replaces the account and what it makes, and keeps the rest', ([, stages, gone]) => {
+  const folder = temporaryFolder();
+  const account = [
+    'result.json',
+    'junit.xml',
+    'summary.md',
+    'report.html',
+    'annotations.txt',
+    'logs/install-tools.log',
+  ];
+  const results = [
+    'image.tar',
+    'sbom.spdx.json',
+    'sbom-source.cdx.json',
+    'scan.json',
+    'scan.sarif',
+    'verdict.json',
+    'release.json',
+  ];
+  const rest = ['capsule-lint.tar', 'logs/lint-biome.log', 'logs/build-assemble.log'];
+  write(folder, ['exit-code', ...account, ...results, ...rest]);
+  runIn(folder, ['result.json'], stages);
+  const kept = [...results, ...rest].filter((name) => !gone.includes(name));
+  expect(list(folder)).toEqual(['exit-code', 'logs', 'result.json', ...kept].sort());
+});
+
 test('foreign files stay', () => {
   const folder = temporaryFolder();
   write(folder, foreign);
@@ -86,7 +129,7 @@ test('a link to a folder is a folder', () => {
 test('--output that is a file is refused, and the file is left alone', () => {
   const file = join(temporaryFolder(), 'out');
   writeFileSync(file, 'x');
-  expect(refusalOf(() => takeOutput(file))).toEqual({
+  expect(refusalOf(() => takeOutput(file, CI))).toEqual({
     code: 'BAD_OPTION',
     exitCode: 2,
     message: `--output ${file} is a file`,
@@ -103,20 +146,20 @@ for (const [name, file, output, fault] of inTheWay) {
   test(`--output ${name} is refused`, () => {
     const folder = temporaryFolder();
     write(folder, [file]);
-    const refusal = refusalOf(() => takeOutput(join(folder, output)));
+    const refusal = refusalOf(() => takeOutput(join(folder, output), CI));
     expect(refusal).toMatchObject({ code: 'BAD_OPTION', message: `--output ${join(folder, fault)}` });
   });
 }
 
 test('what is not the fault of the option is thrown as it was', () => {
-  expect(() => takeOutput(join(temporaryFolder(), 'x'.repeat(300)))).toThrow('ENAMETOOLONG');
+  expect(() => takeOutput(join(temporaryFolder(), 'x'.repeat(300)), CI)).toThrow('ENAMETOOLONG');
 });
 
 test('while a run goes on there is no exit code, and all else is as it was', () => {
   const folder = temporaryFolder();
   write(folder, earlier);
   const before = list(folder);
-  const output = takeOutput(folder);
+  const output = takeOutput(folder, CI);
   write(output.aside, ['result.json']);
   expect(list(folder).filter((name) => !name.startsWith('.'))).toEqual(before.filter((name) => name !== 'exit-code'));
   output.release(); // it could not write all of it, say
@@ -127,7 +170,7 @@ test('wrong use leaves all as it was', () => {
   const folder = temporaryFolder();
   write(folder, [...earlier, 'logs/x']);
   const before = list(folder);
-  const output = takeOutput(folder);
+  const output = takeOutput(folder, CI);
   output.restore();
   output.release();
   expect(list(folder)).toEqual(before);
@@ -142,14 +185,14 @@ test('the exit code of the report gives way to the one that is written last', ()
 
 test('a second run is told who has the folder; one that was killed has it no more', () => {
   const folder = temporaryFolder();
-  const first = takeOutput(folder);
-  expect(refusalOf(() => takeOutput(folder))).toMatchObject({
+  const first = takeOutput(folder, CI);
+  expect(refusalOf(() => takeOutput(folder, CI))).toMatchObject({
     code: 'OUTPUT_IN_USE',
     exitCode: 2,
     message: `${folder} is being written by another run, process ${process.pid}`,
   });
   first.release();
   writeFileSync(join(folder, '.running'), processName().replace(`-${process.pid}-`, `-${spawnSync('true').pid}-`));
-  takeOutput(folder).release();
+  takeOutput(folder, CI).release();
   expect(list(folder)).toEqual(['logs']);
 });
