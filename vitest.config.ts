@@ -32,6 +32,7 @@ export default defineConfig({
           name: 'system',
           include: ['pipeline/test/system/**/*.test.ts'],
           globalSetup: 'pipeline/test/system/setup.ts',
+          setupFiles: 'pipeline/test/system/one-id.ts',
           // More than a small machine has cores: what waits (for an alert, a service, a download) leaves room for what computes.
           maxWorkers: 3,
           sequence: { groupOrder: 1 },

@@ -33,7 +33,7 @@ export function lookAtIds(facts: Facts): Finding {
       : `${user} has ${users} for users and ${groups} for groups, ${IDS} of each are needed`;
     return {
       status: 'warning',
-      found: `${found}: all users of a step are its root, and own all files`,
+      found: `${found}: a step has one user, who owns all files`,
       mend: isEnough
         ? 'install uidmap (Debian, Ubuntu) or shadow-utils'
         : `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${user}`,

@@ -1,6 +1,7 @@
 // `tools`: says which programs the engine runs. `fetch-tools`: has its own in a folder of the cache; bin/tools.sh asks for that.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { AssembleError } from '../images/assembled/errors.ts';
@@ -47,7 +48,9 @@ export async function repairTools(options: InstallOptions): Promise<void> {
 export function describeTools(folder: string | undefined): string {
   const [whose, runtime] = folder ? ['its own', commandOf(folder, 'crun')] : ["this machine's", findProgram('crun')];
   const [program = 'runc', ...args] = [runtime ?? []].flat();
-  const [version = ''] = execFileSync(program, [...args, '--version'], { encoding: 'utf8' }).split('\n');
+  // Without a place for its state it says nothing where a user has no folder of that kind; none is written there.
+  const words = [...args, '--root', tmpdir(), '--version'];
+  const [version = ''] = execFileSync(program, words, { encoding: 'utf8' }).split('\n');
   return `${version}, ${whose}`;
 }
 

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -16,7 +17,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
-import { ownerOnDisk } from '../store/ids.ts';
+import { hasOneId, ownerOnDisk } from '../store/ids.ts';
 import { cgroupOf, makeCgroup, removeAbandonedCgroups, type StepCgroup } from './cgroups.ts';
 import { Filters } from './filters.ts';
 import { type Limits, oomScore } from './limits.ts';
@@ -98,6 +99,7 @@ export interface RunningStep {
   readonly signal: (name: 'TERM' | 'KILL') => Promise<void>;
 }
 
+const ROOT = { uid: 0, gid: 0, groups: [] };
 const INIT_PROGRAM = 'tini-static';
 /** What it says of a command that is not there or may not be run. A real engine's init ends with 1 then, so its exit code is that. */
 const NO_COMMAND = /^\[FATAL tini \(\d+\)\] exec [^\n]*\n?$/;
@@ -290,6 +292,17 @@ export class Runner {
     }
   }
 
+  /**
+   * A step that may mount can write to what is mounted from the host, where that belongs to its root: without root, it gets a copy of the
+   * one program that all steps share.
+   */
+  #initFor({ insecureRootCapabilities }: StepRequest, bundle: string): string {
+    if (this.#shift > 0 || !insecureRootCapabilities) return this.#init;
+    const own = join(bundle, 'init');
+    copyFileSync(this.#init, own);
+    return own;
+  }
+
   /** Writes the bundle; gives the shell script that mounts its file systems and becomes the runtime. */
   #prepare(place: Place, request: StepRequest): string {
     const { id, bundle, runtime } = place;
@@ -321,7 +334,7 @@ export class Runner {
         args: request.args,
         env: [...request.env].map(([name, value]) => `${name}=${value}`),
         cwd: request.cwd,
-        identity: request.identity,
+        identity: hasOneId && !runtime.canLackRoot ? ROOT : request.identity,
         insecureRootCapabilities: request.insecureRootCapabilities,
         ...(request.terminal === undefined ? {} : { terminal: request.terminal }),
         hostname: request.hostname,
@@ -333,7 +346,7 @@ export class Runner {
         shift: this.#shift,
         ...(request.network === undefined ? {} : { network: request.network }),
       },
-      request.noInit ? undefined : this.#init,
+      request.noInit ? undefined : this.#initFor(request, bundle),
     );
     const compiled = runtime.filterOf(id);
     const addition = compiled === undefined ? {} : this.#filters.addition(profileOf(request), compiled, bundle);

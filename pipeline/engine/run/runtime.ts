@@ -74,6 +74,11 @@ export class Runtime {
     return this.name === 'crun';
   }
 
+  /** Whether it starts a step in which nobody is root: with one user id, that of another user is all there is. */
+  get canLackRoot(): boolean {
+    return this.name === 'crun';
+  }
+
   /** Another process in a step that runs, as a file describes it. */
   exec(id: string, process: string, { pidFile }: { pidFile: string }): string[] {
     return [this.#place, '--root', STATE, 'exec', '--process', process, '--pid-file', pidFile, id];

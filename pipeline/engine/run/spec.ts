@@ -132,7 +132,6 @@ const INIT = '/dev/.init';
 export function runtimeSpec(step: Step, init: string | undefined): object {
   const all = step.insecureRootCapabilities;
   const bounding = all ? [...CAPABILITIES, ...MORE_CAPABILITIES] : CAPABILITIES;
-  const ids = idMappings(step.shift);
   return {
     ociVersion: '1.0.2',
     process: {
@@ -140,9 +139,12 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
       ...(step.terminal === undefined
         ? {}
         : { consoleSize: { height: step.terminal.rows, width: step.terminal.columns } }),
-      user: hasOneId
-        ? { uid: 0, gid: 0 }
-        : { uid: step.identity.uid, gid: step.identity.gid, additionalGids: step.identity.groups },
+      user: {
+        uid: step.identity.uid,
+        gid: step.identity.gid,
+        // With one id there are no others, and the kernel does not let groups be set at all.
+        ...(hasOneId ? {} : { additionalGids: step.identity.groups }),
+      },
       args: init === undefined ? step.args : [INIT, '-s', '--', ...step.args],
       env: step.env,
       cwd: step.cwd,
@@ -162,8 +164,8 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
         ...['pid', 'mount', 'ipc', 'uts', 'user'].map((type) => ({ type })),
         { type: 'network', ...(step.network === undefined ? {} : { path: step.network.path }) },
       ],
-      uidMappings: ids,
-      gidMappings: ids,
+      uidMappings: idMappings(step.shift, step.identity.uid),
+      gidMappings: idMappings(step.shift, step.identity.gid),
       ...(step.cgroup === undefined ? {} : { cgroupsPath: step.cgroup, resources: resources(step.limits) }),
       maskedPaths: MASKED_PATHS,
       readonlyPaths: READONLY_PATHS,
@@ -195,11 +197,12 @@ function resources({ processes, memory }: Limits): object {
 
 /**
  * Which ids of the host a step's are. Without root (no shift) the engine is in a user namespace itself, in which root is the
- * user and the others are subordinate ids: two ranges, and the kernel maps none across their border.
+ * user and the others are subordinate ids: two ranges, and the kernel maps none across their border. Where there are none of these, the
+ * one id is whichever the step asks for: `id` of the step is the user, and no other is anybody.
  */
-function idMappings(shift: number): object[] {
+function idMappings(shift: number, id: number): object[] {
   if (shift > 0) return [{ containerID: 0, hostID: shift, size: ID_COUNT }];
-  if (hasOneId) return [{ containerID: 0, hostID: 0, size: 1 }];
+  if (hasOneId) return [{ containerID: id, hostID: 0, size: 1 }];
   return [
     { containerID: 0, hostID: 0, size: 1 },
     { containerID: 1, hostID: 1, size: ID_COUNT - 1 },

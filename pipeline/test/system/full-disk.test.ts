@@ -11,6 +11,7 @@ import { tarOf } from '../oci/helpers.ts';
 import { makeBase } from './conformance/base.ts';
 import { craftImage, file } from './engine/crafted-images.ts';
 import { ENGINE, type EngineSession, openSession, sh } from './engine-session.ts';
+import { STORE } from './one-id.ts';
 import { temporaryFolder } from './support.ts';
 import { mountDisk, resizeDisk, unmountDisk } from './tools.ts';
 
@@ -54,7 +55,7 @@ describe.runIf(isRoot)('a small disk (needs root)', () => {
   const environment = () =>
     ({ ...process.env, XDG_CACHE_HOME: disk, DRYDOCK_STORE_BUDGET: '1GB' }) as Record<string, string>;
   const place = (...path: string[]) => join(disk, ...path);
-  const store = (...path: string[]) => place('drydock/store-v2', ...path);
+  const store = (...path: string[]) => place('drydock', STORE, ...path);
 
   /** Leaves so much room, and gives it back. */
   function leaveRoom(bytes: number): () => void {

@@ -8,7 +8,7 @@ import { parseJunit } from '../../src/core/junit.ts';
 import type { SmokeRow } from '../../src/core/model.ts';
 import { PINS } from '../../src/pins.ts';
 import { traces } from './processes.ts';
-import { ci, copyOfRepository, edit, type Ran, resultOf } from './support.ts';
+import { ci, copyOfRepository, type Ran, resultOf, whileEdited } from './support.ts';
 
 let repository: string;
 let before: ReturnType<typeof traces>;
@@ -91,14 +91,8 @@ const COMPOSE = 'docker-compose.yml';
 const RULES = 'monitoring/prometheus/rules/alerts.yml';
 
 /** A run on files with something wrong in them, with the image that is there; the files are mended afterwards. */
-async function wrongly(changes: Readonly<Record<string, Change>>, args: readonly string[] = []): Promise<Ran> {
-  for (const [path, change] of Object.entries(changes)) await edit(repository, path, change);
-  try {
-    return await ci(repository, ['smoke', '--image', 'out/image.tar', ...args]);
-  } finally {
-    await $({ cwd: repository })`git checkout --quiet .`;
-  }
-}
+const wrongly = (changes: Readonly<Record<string, Change>>, args: readonly string[] = []): Promise<Ran> =>
+  whileEdited(repository, changes, () => ci(repository, ['smoke', '--image', 'out/image.tar', ...args]));
 
 describe('a file that cannot be carried out', () => {
   const faults: [name: string, change: Change, fault: RegExp][] = [

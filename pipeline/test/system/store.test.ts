@@ -20,6 +20,7 @@ import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { readSealed, seal } from '../../engine/store/sealed.ts';
 import { makeBase } from './conformance/base.ts';
 import { ENGINE, type EngineSession, openSession, sh } from './engine-session.ts';
+import { STORE } from './one-id.ts';
 import { temporaryFolder } from './support.ts';
 import { mountDisk, resizeDisk, unmountDisk } from './tools.ts';
 
@@ -46,7 +47,7 @@ afterEach(async () => {
 });
 
 const takeBundle = (folder: string) => run('cp', ['-a', join(bundles, 'drydock'), join(folder, 'drydock')]);
-const store = (...path: string[]) => join(cache, 'drydock/store-v2', ...path);
+const store = (...path: string[]) => join(cache, 'drydock', STORE, ...path);
 
 async function open(env: Record<string, string> = {}): Promise<EngineSession> {
   const session = await openSession({ XDG_CACHE_HOME: cache, ...env });
@@ -350,7 +351,7 @@ const wrong: [args: string[], env: Record<string, string>, said: RegExp][] = [
 for (const [args, env, said] of wrong) {
   test(`wrong use: ${args.join(' ')} ${Object.entries(env).join('=')}`, async () => {
     const { code, stderr } = await engine(args, env);
-    expect(stderr).toMatch(said);
+    expect(stderr.replace(/^warning: .*\n/, '')).toMatch(said);
     expect(code).toBe(2);
   });
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { $ } from 'zx';
+import { hasOneId } from './one-id.ts';
 import { copyInto, copyPackages, type Environment } from './repository.ts';
 
 export * from './repository.ts';
@@ -13,10 +14,11 @@ afterAll(async () => {
   for (const folder of folders) await remove(folder);
 });
 
-/** Without root, files of a store belong to ids that only a user namespace may touch. */
+/** Without root, files of a store may belong to ids that only a user namespace may touch. */
 async function remove(folder: string): Promise<void> {
-  if (process.getuid?.() === 0) await rm(folder, { recursive: true, force: true });
-  else await $`unshare --user --map-root-user --map-auto rm --recursive --force ${folder}`;
+  if (process.getuid?.() === 0) return await rm(folder, { recursive: true, force: true });
+  const ids = hasOneId ? [] : ['--map-auto'];
+  await $`unshare --user --map-root-user ${ids} rm --recursive --force ${folder}`;
 }
 
 /** A folder that is gone when the test file is done. */

@@ -123,7 +123,7 @@ const cases: Case[] = [
     { isRoot: false, ids: { users: 65_536, groups: 65_536, hasMapper: false } },
     'ids',
     'warning',
-    /newuidmap and newgidmap are missing, .* all users of a step are its root/,
+    /newuidmap and newgidmap are missing, .* a step has one user, who owns all files/,
     /uidmap/,
   ],
 

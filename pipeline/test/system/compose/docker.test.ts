@@ -12,11 +12,11 @@ import {
   command,
   copyOfRepository,
   type Environment,
-  edit,
   environment,
   type Ran,
   resultOf,
   temporaryFolder,
+  whileEdited,
 } from '../support.ts';
 import { type DockerEngine, hasDockerd, startDocker } from './engine.ts';
 
@@ -256,31 +256,22 @@ describe.runIf(hasDockerd)('on a Docker Engine (needs root and dockerd)', () => 
       ],
     ];
     test.for(rows)('%s', async ([, { args, env = {}, change, exitCode, error }]) => {
-      if (change !== undefined) await edit(repository, 'docker-compose.yml', change);
-      try {
-        const ran = await drydock(args, env);
-        expect(ran.stderr).toMatch(error);
-        expect(ran.exitCode).toBe(exitCode);
-        if (env.LOG_LEVEL !== undefined)
-          expect(ran.stdout).toContain('LOG_LEVEL is "loud"; allowed: info, warn, error');
-        expect(await leftOf('drydock')).toEqual([]);
-      } finally {
-        await $({ cwd: repository })`git checkout --quiet .`;
-      }
+      const changes = change === undefined ? {} : { 'docker-compose.yml': change };
+      const ran = await whileEdited(repository, changes, () => drydock(args, env));
+      expect(ran.stderr).toMatch(error);
+      expect(ran.exitCode).toBe(exitCode);
+      if (env.LOG_LEVEL !== undefined) expect(ran.stdout).toContain('LOG_LEVEL is "loud"; allowed: info, warn, error');
+      expect(await leftOf('drydock')).toEqual([]);
     });
 
     test('a service that is not healthy in a smoke: its last words, and nothing stays', async () => {
-      await edit(repository, 'docker-compose.yml', (text) => text.replace('${LOG_LEVEL:-info}', 'loud'));
-      try {
-        const ran = await drydock(['smoke', '--runtime', 'compose', ...QUICKLY]);
-        const row = resultOf(ran).smoke?.rows.find(({ name }) => name === 'app is healthy');
-        const detail = expect.stringMatching(/^it ended \d times\nLOG_LEVEL is "loud"; allowed: info, warn, error/);
-        expect(row, ran.stdout + ran.stderr).toMatchObject({ status: 'failed', detail });
-        expect(ran.exitCode).toBe(1);
-        expect(await leftOf('drydock')).toEqual([]);
-      } finally {
-        await $({ cwd: repository })`git checkout --quiet .`;
-      }
+      const loud = { 'docker-compose.yml': (text: string) => text.replace('${LOG_LEVEL:-info}', 'loud') };
+      const ran = await whileEdited(repository, loud, () => drydock(['smoke', '--runtime', 'compose', ...QUICKLY]));
+      const row = resultOf(ran).smoke?.rows.find(({ name }) => name === 'app is healthy');
+      const detail = expect.stringMatching(/^it ended \d times\nLOG_LEVEL is "loud"; allowed: info, warn, error/);
+      expect(row, ran.stdout + ran.stderr).toMatchObject({ status: 'failed', detail });
+      expect(ran.exitCode).toBe(1);
+      expect(await leftOf('drydock')).toEqual([]);
     });
 
     test('no Docker at all, and Docker without Compose', async () => {

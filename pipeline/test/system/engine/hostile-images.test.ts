@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { digestOf } from '../../../src/oci/digest.ts';
 import type { TarInput } from '../../../src/oci/tar.ts';
 import { tarOf } from '../../oci/helpers.ts';
+import { STORE } from '../one-id.ts';
 import { sdkSession } from '../sdk-session.ts';
 import {
   type CraftedImage,
@@ -107,7 +108,7 @@ test('a layer that unpacks to more than the store may hold is refused, and none 
   expect(await errorOf(imported(archive).rootfs().entries())).toMatch(
     /unpacks to more than the store may hold \(100 MB\); .*DRYDOCK_STORE_BUDGET/,
   );
-  const unpacked = readdirSync(join(t.tmp, 'cache/drydock/store-v2/tmp'), { recursive: true, encoding: 'utf8' });
+  const unpacked = readdirSync(join(t.tmp, 'cache/drydock', STORE, 'tmp'), { recursive: true, encoding: 'utf8' });
   expect(unpacked.filter((path) => path.includes('unpack'))).toEqual([]);
 });
 
