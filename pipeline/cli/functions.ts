@@ -129,14 +129,14 @@ const SIGN = ['cosign-key', 'cosign-password', 'oidc-url', 'oidc-token'] as cons
 
 export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   ci: {
-    summary: 'all of the stages below, up to the gate (the default)',
+    summary: 'lint, test, build, sbom, scan and gate, side by side (the default)',
     options: [...RUN, 'platforms', ...GATE, 'compare'],
     example: 'ci --output out',
   },
   lint: { summary: 'check format, lint rules and types', options: RUN, example: 'lint' },
   test: { summary: 'run the tests of the service and the pipeline', options: RUN, example: 'test --verbose' },
   build: {
-    summary: "build the service's image: DIR/image.tar",
+    summary: "build the service's image, as an OCI archive",
     options: [...RUN, 'platforms'],
     example: 'build --platforms linux/amd64,linux/arm64',
   },
@@ -203,7 +203,7 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     example: 'times --output out',
   },
   capsule: {
-    summary: 'write DIR/capsule-STAGE.tar, which runs the stage again without a network',
+    summary: 'write a file that runs a stage again, anywhere and without a network',
     options: [...RUN, 'platforms', ...GATE, 'image', 'stage', 'thin'],
     example: 'capsule --stage test',
   },

@@ -37,7 +37,15 @@ export class Run {
 /** The pipeline. Every function takes the repository, and says where images come from if not from their registries. */
 @object()
 export class Ci {
-  /** Check format, lint rules and the types of every package. */
+  /**
+   * Check format, lint rules and types.
+   *
+   * @param source the repository, without what is never read
+   * @param repo its git repository, which knows commit and branch
+   * @param images take images from a folder of OCI archives, not from a registry
+   * @param mirror ask this place first, e.g. docker.io=host/prefix
+   * @param strict fail also when something could not be evaluated
+   */
   @func()
   async lint(
     @argument({
@@ -47,7 +55,7 @@ export class Ci {
     source: Directory,
     @argument({ defaultPath: '.' }) repo: GitRepository,
     images?: Directory,
-    mirrors: string[] = [],
+    mirror: string[] = [],
     strict = false,
   ): Promise<Run> {
     return toRun(
@@ -57,13 +65,21 @@ export class Ci {
         repo,
         images,
         platforms: [DEFAULT_PLATFORM],
-        mirrors,
+        mirrors: mirror,
         strict,
       }),
     );
   }
 
-  /** Run the tests of the service and of the pipeline, with the Node that ships. */
+  /**
+   * Run the tests of the service and the pipeline.
+   *
+   * @param source the repository, without what is never read
+   * @param repo its git repository, which knows commit and branch
+   * @param images take images from a folder of OCI archives, not from a registry
+   * @param mirror ask this place first, e.g. docker.io=host/prefix
+   * @param strict fail also when something could not be evaluated
+   */
   @func()
   async test(
     @argument({
@@ -73,7 +89,7 @@ export class Ci {
     source: Directory,
     @argument({ defaultPath: '.' }) repo: GitRepository,
     images?: Directory,
-    mirrors: string[] = [],
+    mirror: string[] = [],
     strict = false,
   ): Promise<Run> {
     return toRun(
@@ -83,13 +99,22 @@ export class Ci {
         repo,
         images,
         platforms: [DEFAULT_PLATFORM],
-        mirrors,
+        mirrors: mirror,
         strict,
       }),
     );
   }
 
-  /** Build the service's image, as an OCI archive. */
+  /**
+   * Build the service's image, as an OCI archive.
+   *
+   * @param source the repository, without what is never read
+   * @param repo its git repository, which knows commit and branch
+   * @param images take images from a folder of OCI archives, not from a registry
+   * @param platforms build the image for these (default linux/amd64)
+   * @param mirror ask this place first, e.g. docker.io=host/prefix
+   * @param strict fail also when something could not be evaluated
+   */
   @func()
   async build(
     @argument({
@@ -100,15 +125,33 @@ export class Ci {
     @argument({ defaultPath: '.' }) repo: GitRepository,
     images?: Directory,
     platforms: string[] = ['linux/amd64'],
-    mirrors: string[] = [],
+    mirror: string[] = [],
     strict = false,
   ): Promise<File> {
     return toImage(
-      await runStages(stagesOf('build'), { function: 'build', source, repo, images, platforms, mirrors, strict }),
+      await runStages(stagesOf('build'), {
+        function: 'build',
+        source,
+        repo,
+        images,
+        platforms,
+        mirrors: mirror,
+        strict,
+      }),
     );
   }
 
-  /** Describe the image and the source: what they are made of, as SPDX and CycloneDX. */
+  /**
+   * Describe image and source: SPDX and CycloneDX.
+   *
+   * @param source the repository, without what is never read
+   * @param repo its git repository, which knows commit and branch
+   * @param images take images from a folder of OCI archives, not from a registry
+   * @param image look at this OCI archive instead of building one
+   * @param platforms build the image for these (default linux/amd64)
+   * @param mirror ask this place first, e.g. docker.io=host/prefix
+   * @param strict fail also when something could not be evaluated
+   */
   @func()
   async sbom(
     @argument({
@@ -120,17 +163,31 @@ export class Ci {
     images?: Directory,
     image?: File,
     platforms: string[] = ['linux/amd64'],
-    mirrors: string[] = [],
+    mirror: string[] = [],
     strict = false,
   ): Promise<Run> {
     const scanning = { ...NO_SCANNING, image };
     const stages = stagesOf('sbom', { image: image !== undefined });
     return toRun(
-      await runStages(stages, { function: 'sbom', source, repo, images, platforms, mirrors, strict, scanning }),
+      await runStages(stages, { function: 'sbom', source, repo, images, platforms, mirrors: mirror, strict, scanning }),
     );
   }
 
-  /** Look for vulnerabilities, secrets and misconfigurations in the image and the source. */
+  /**
+   * Look for vulnerabilities, secrets and misconfigurations.
+   *
+   * @param source the repository, without what is never read
+   * @param repo its git repository, which knows commit and branch
+   * @param images take images from a folder of OCI archives, not from a registry
+   * @param image look at this OCI archive instead of building one
+   * @param vulnDb the vulnerability database (default: the policy's)
+   * @param vulnDbRef the same, always a reference
+   * @param vulnDbService a registry that runs as a service, for --vuln-db-ref
+   * @param base of a pull request: policy and VEX come from here
+   * @param platforms build the image for these (default linux/amd64)
+   * @param mirror ask this place first, e.g. docker.io=host/prefix
+   * @param strict fail also when something could not be evaluated
+   */
   @func({ cache: 'never' })
   async scan(
     @argument({
@@ -146,18 +203,35 @@ export class Ci {
     vulnDbService?: Service,
     base = '',
     platforms: string[] = ['linux/amd64'],
-    mirrors: string[] = [],
+    mirror: string[] = [],
     strict = false,
   ): Promise<Run> {
-    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors };
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: mirror };
     const scanning = { ...NO_SCANNING, image, database, base };
     const stages = stagesOf('scan', { image: image !== undefined });
     return toRun(
-      await runStages(stages, { function: 'scan', source, repo, images, platforms, mirrors, strict, scanning }),
+      await runStages(stages, { function: 'scan', source, repo, images, platforms, mirrors: mirror, strict, scanning }),
     );
   }
 
-  /** Decide, by policy and today's date, whether what was found may ship; or decide a recorded verdict again. */
+  /**
+   * Decide by policy/gate.yaml whether what was found may ship.
+   *
+   * @param source the repository, without what is never read
+   * @param repo its git repository, which knows commit and branch
+   * @param images take images from a folder of OCI archives, not from a registry
+   * @param image look at this OCI archive instead of building one
+   * @param vulnDb the vulnerability database (default: the policy's)
+   * @param vulnDbRef the same, always a reference
+   * @param vulnDbService a registry that runs as a service, for --vuln-db-ref
+   * @param base of a pull request: policy and VEX come from here
+   * @param baseline the base branch's verdict.json, to count new findings only
+   * @param replay decide a recorded verdict.json again, from nothing but the record
+   * @param rehearsal take any vulnerability database; publish to loopback only
+   * @param platforms build the image for these (default linux/amd64)
+   * @param mirror ask this place first, e.g. docker.io=host/prefix
+   * @param strict fail also when something could not be evaluated
+   */
   @func({ cache: 'never' })
   async gate(
     @argument({
@@ -176,18 +250,28 @@ export class Ci {
     replay?: File,
     rehearsal = false,
     platforms: string[] = ['linux/amd64'],
-    mirrors: string[] = [],
+    mirror: string[] = [],
     strict = false,
   ): Promise<Run> {
-    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors };
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: mirror };
     const scanning = { image, database, base, baseline, replay, rehearsal };
     const stages = stagesOf('gate', { image: image !== undefined, replay: replay !== undefined });
     return toRun(
-      await runStages(stages, { function: 'gate', source, repo, images, platforms, mirrors, strict, scanning }),
+      await runStages(stages, { function: 'gate', source, repo, images, platforms, mirrors: mirror, strict, scanning }),
     );
   }
 
-  /** Deploy docker-compose.yml with the image, in services of the session, and prove that it works, alarm included. */
+  /**
+   * Deploy docker-compose.yml with the image, and prove that it works.
+   *
+   * @param source the repository, without what is never read
+   * @param repo its git repository, which knows commit and branch
+   * @param images take images from a folder of OCI archives, not from a registry
+   * @param image look at this OCI archive instead of building one
+   * @param platforms build the image for these (default linux/amd64)
+   * @param mirror ask this place first, e.g. docker.io=host/prefix
+   * @param strict fail also when something could not be evaluated
+   */
   @func({ cache: 'never' })
   async smoke(
     @argument({
@@ -199,17 +283,49 @@ export class Ci {
     images?: Directory,
     image?: File,
     platforms: string[] = ['linux/amd64'],
-    mirrors: string[] = [],
+    mirror: string[] = [],
     strict = false,
   ): Promise<Run> {
     const scanning = { ...NO_SCANNING, image };
     const stages = stagesOf('smoke', { image: image !== undefined });
     return toRun(
-      await runStages(stages, { function: 'smoke', source, repo, images, platforms, mirrors, strict, scanning }),
+      await runStages(stages, {
+        function: 'smoke',
+        source,
+        repo,
+        images,
+        platforms,
+        mirrors: mirror,
+        strict,
+        scanning,
+      }),
     );
   }
 
-  /** Push what passed to a registry, by its digest; no tag is moved. */
+  /**
+   * Push what passed, by digest; no tag is moved.
+   *
+   * @param source the repository, without what is never read
+   * @param repo its git repository, which knows commit and branch
+   * @param images take images from a folder of OCI archives, not from a registry
+   * @param run deliver what this report of `ci` holds, instead of running it
+   * @param registry where images are kept (default ghcr.io); loopback is a rehearsal
+   * @param repository the repository there
+   * @param registryService a registry that runs as a service, in the place of --registry
+   * @param ref what is delivered, e.g. refs/tags/v1.2.3 (default: the branch)
+   * @param username who logs in at the registry
+   * @param token with which token: env://NAME or file://PATH (default env://GITHUB_TOKEN)
+   * @param dryRun push to a registry of the run’s own, which is gone afterwards
+   * @param vulnDb the vulnerability database (default: the policy's)
+   * @param vulnDbRef the same, always a reference
+   * @param vulnDbService a registry that runs as a service, for --vuln-db-ref
+   * @param base of a pull request: policy and VEX come from here
+   * @param baseline the base branch's verdict.json, to count new findings only
+   * @param rehearsal take any vulnerability database; publish to loopback only
+   * @param platforms build the image for these (default linux/amd64)
+   * @param mirror ask this place first, e.g. docker.io=host/prefix
+   * @param strict fail also when something could not be evaluated
+   */
   @func({ cache: 'never' })
   async publish(
     @argument({
@@ -234,18 +350,56 @@ export class Ci {
     baseline?: File,
     rehearsal = false,
     platforms: string[] = ['linux/amd64'],
-    mirrors: string[] = [],
+    mirror: string[] = [],
     strict = false,
   ): Promise<Run> {
-    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors };
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: mirror };
     const scanning = { ...NO_SCANNING, database, base, baseline, rehearsal };
     const target = { registry, repository, service: registryService, username, token };
     const delivery = { ...target, ref, signing: NO_SIGNING, dryRun, skipRollback: true, run };
-    const options = { function: 'publish', source, repo, images, platforms, mirrors, strict, scanning, delivery };
+    const options = {
+      function: 'publish',
+      source,
+      repo,
+      images,
+      platforms,
+      mirrors: mirror,
+      strict,
+      scanning,
+      delivery,
+    };
     return toRun(await runStages(stagesOf('publish', { run: run !== undefined }), options));
   }
 
-  /** Deliver: push, sign, deploy to prove that it works, then move the tags. */
+  /**
+   * Deliver: push, sign, deploy to prove it, then move the tags.
+   *
+   * @param source the repository, without what is never read
+   * @param repo its git repository, which knows commit and branch
+   * @param images take images from a folder of OCI archives, not from a registry
+   * @param run deliver what this report of `ci` holds, instead of running it
+   * @param registry where images are kept (default ghcr.io); loopback is a rehearsal
+   * @param repository the repository there
+   * @param registryService a registry that runs as a service, in the place of --registry
+   * @param ref what is delivered, e.g. refs/tags/v1.2.3 (default: the branch)
+   * @param username who logs in at the registry
+   * @param token with which token: env://NAME or file://PATH (default env://GITHUB_TOKEN)
+   * @param dryRun push to a registry of the run’s own, which is gone afterwards
+   * @param cosignKey sign with this key (default env://COSIGN_PRIVATE_KEY)
+   * @param cosignPassword the key’s password (default env://COSIGN_PASSWORD)
+   * @param oidcUrl sign by identity, as GitHub Actions gives it to a job: where to ask
+   * @param oidcToken and with which token
+   * @param skipRollback do not rehearse going back to the release before
+   * @param vulnDb the vulnerability database (default: the policy's)
+   * @param vulnDbRef the same, always a reference
+   * @param vulnDbService a registry that runs as a service, for --vuln-db-ref
+   * @param base of a pull request: policy and VEX come from here
+   * @param baseline the base branch's verdict.json, to count new findings only
+   * @param rehearsal take any vulnerability database; publish to loopback only
+   * @param platforms build the image for these (default linux/amd64)
+   * @param mirror ask this place first, e.g. docker.io=host/prefix
+   * @param strict fail also when something could not be evaluated
+   */
   @func({ cache: 'never' })
   async cd(
     @argument({
@@ -275,19 +429,35 @@ export class Ci {
     baseline?: File,
     rehearsal = false,
     platforms: string[] = ['linux/amd64'],
-    mirrors: string[] = [],
+    mirror: string[] = [],
     strict = false,
   ): Promise<Run> {
-    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors };
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: mirror };
     const scanning = { ...NO_SCANNING, database, base, baseline, rehearsal };
     const target = { registry, repository, service: registryService, username, token };
     const signing = { key: cosignKey, password: cosignPassword, oidcUrl, oidcToken };
     const delivery = { ...target, ref, signing, dryRun, skipRollback, run };
-    const options = { function: 'cd', source, repo, images, platforms, mirrors, strict, scanning, delivery };
+    const options = { function: 'cd', source, repo, images, platforms, mirrors: mirror, strict, scanning, delivery };
     return toRun(await runStages(stagesOf('cd', { run: run !== undefined }), options));
   }
 
-  /** Check that an image is whole, who signed it, and that what is stated of it is about this very image. */
+  /**
+   * Check that an image is whole, who signed it, and what is stated of it.
+   *
+   * @param source the repository, without what is never read
+   * @param repo its git repository, which knows commit and branch
+   * @param images take images from a folder of OCI archives, not from a registry
+   * @param reference the image to verify, e.g. ghcr.io/OWNER/NAME:main
+   * @param files verify what this report of `cd` or `verify` holds; needs no network
+   * @param registryService a registry that runs as a service, in the place of --registry
+   * @param username who logs in at the registry
+   * @param token with which token: env://NAME or file://PATH (default env://GITHUB_TOKEN)
+   * @param cosignPub the public key that has to have signed
+   * @param identity or the identity that its certificate has to name
+   * @param issuer and who has to vouch for that identity
+   * @param mirror ask this place first, e.g. docker.io=host/prefix
+   * @param strict fail also when something could not be evaluated
+   */
   @func({ cache: 'never' })
   async verify(
     @argument({
@@ -305,17 +475,32 @@ export class Ci {
     cosignPub?: File,
     identity = '',
     issuer = '',
-    mirrors: string[] = [],
+    mirror: string[] = [],
     strict = false,
   ): Promise<Run> {
     const access = { service: registryService, username, token };
     const verification = { ...access, reference, files, key: cosignPub, identity, issuer };
     const platforms = [DEFAULT_PLATFORM];
-    const options = { function: 'verify', source, repo, images, platforms, mirrors, strict, verification };
+    const options = { function: 'verify', source, repo, images, platforms, mirrors: mirror, strict, verification };
     return toRun(await runStages(stagesOf('verify'), options));
   }
 
-  /** Deploy the release before, prove that it works, and put the tag back. */
+  /**
+   * Deploy the release before, prove it, and put the tag back.
+   *
+   * @param source the repository, without what is never read
+   * @param repo its git repository, which knows commit and branch
+   * @param images take images from a folder of OCI archives, not from a registry
+   * @param registry where images are kept (default ghcr.io); loopback is a rehearsal
+   * @param repository the repository there
+   * @param registryService a registry that runs as a service, in the place of --registry
+   * @param username who logs in at the registry
+   * @param token with which token: env://NAME or file://PATH (default env://GITHUB_TOKEN)
+   * @param tag the tag to put back (default main)
+   * @param to go back to this image (default: what the release record says came before)
+   * @param mirror ask this place first, e.g. docker.io=host/prefix
+   * @param strict fail also when something could not be evaluated
+   */
   @func({ cache: 'never' })
   async rollback(
     @argument({
@@ -332,22 +517,43 @@ export class Ci {
     token?: Secret,
     tag = 'main',
     to = '',
-    mirrors: string[] = [],
+    mirror: string[] = [],
     strict = false,
   ): Promise<Run> {
     const rollback = { registry, repository, service: registryService, username, token, tag, to };
     const platforms = [DEFAULT_PLATFORM];
-    const options = { function: 'rollback', source, repo, images, platforms, mirrors, strict, rollback };
+    const options = { function: 'rollback', source, repo, images, platforms, mirrors: mirror, strict, rollback };
     return toRun(await runStages(stagesOf('rollback'), options));
   }
 
-  /** Say of each finding why it counts or not; with the verdict of an earlier run, what moved it since. */
+  /**
+   * Say why each finding counts or not, and what moved a verdict.
+   *
+   * @param verdict the verdict to explain (default out/verdict.json)
+   * @param before an earlier verdict: say what moved it since
+   */
   @func()
   async explain(verdict: File, before?: File): Promise<string> {
     return await explainRecords(verdict, before);
   }
 
-  /** Lint, test, build, describe, scan and gate, side by side where they can be. */
+  /**
+   * Lint, test, build, sbom, scan and gate, side by side.
+   *
+   * @param source the repository, without what is never read
+   * @param repo its git repository, which knows commit and branch
+   * @param images take images from a folder of OCI archives, not from a registry
+   * @param compare another run's result.json: fail unless the image is the same
+   * @param vulnDb the vulnerability database (default: the policy's)
+   * @param vulnDbRef the same, always a reference
+   * @param vulnDbService a registry that runs as a service, for --vuln-db-ref
+   * @param base of a pull request: policy and VEX come from here
+   * @param baseline the base branch's verdict.json, to count new findings only
+   * @param rehearsal take any vulnerability database; publish to loopback only
+   * @param platforms build the image for these (default linux/amd64)
+   * @param mirror ask this place first, e.g. docker.io=host/prefix
+   * @param strict fail also when something could not be evaluated
+   */
   @func({ cache: 'never' })
   async ci(
     @argument({
@@ -365,10 +571,10 @@ export class Ci {
     baseline?: File,
     rehearsal = false,
     platforms: string[] = ['linux/amd64'],
-    mirrors: string[] = [],
+    mirror: string[] = [],
     strict = false,
   ): Promise<Run> {
-    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors };
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: mirror };
     const scanning = { ...NO_SCANNING, database, base, baseline, rehearsal };
     return toRun(
       await runStages(stagesOf('ci'), {
@@ -377,7 +583,7 @@ export class Ci {
         repo,
         images,
         platforms,
-        mirrors,
+        mirrors: mirror,
         strict,
         compare,
         scanning,
@@ -385,7 +591,25 @@ export class Ci {
     );
   }
 
-  /** Write a capsule: one file that runs a stage of now again, anywhere and without a network. A run that fails has one in its report. */
+  /**
+   * Write a file that runs a stage again, anywhere and without a network.
+   *
+   * @param source the repository, without what is never read
+   * @param repo its git repository, which knows commit and branch
+   * @param stage what the capsule is to run again (default ci: all of it)
+   * @param thin leave out the images, which pins name; a replay is given them by --images
+   * @param images take images from a folder of OCI archives, not from a registry
+   * @param image look at this OCI archive instead of building one
+   * @param vulnDb the vulnerability database (default: the policy's)
+   * @param vulnDbRef the same, always a reference
+   * @param vulnDbService a registry that runs as a service, for --vuln-db-ref
+   * @param base of a pull request: policy and VEX come from here
+   * @param baseline the base branch's verdict.json, to count new findings only
+   * @param rehearsal take any vulnerability database; publish to loopback only
+   * @param platforms build the image for these (default linux/amd64)
+   * @param mirror ask this place first, e.g. docker.io=host/prefix
+   * @param strict fail also when something could not be evaluated
+   */
   @func({ cache: 'never' })
   async capsule(
     @argument({
@@ -405,11 +629,11 @@ export class Ci {
     baseline?: File,
     rehearsal = false,
     platforms: string[] = ['linux/amd64'],
-    mirrors: string[] = [],
+    mirror: string[] = [],
     strict = false,
   ): Promise<File> {
     const name = toCapsuleStage(stage);
-    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors };
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: mirror };
     return toCapsule(
       await runStages(stagesOf('capsule', { stage: name, image: image !== undefined }), {
         function: 'capsule',
@@ -417,7 +641,7 @@ export class Ci {
         repo,
         images,
         platforms,
-        mirrors,
+        mirrors: mirror,
         strict,
         scanning: { ...NO_SCANNING, image, database, base, baseline, rehearsal },
         capsule: { stages: stagesInCapsule(name), thin },

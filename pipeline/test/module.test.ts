@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { scan } from '../../node_modules/@dagger.io/dagger/dist/src/module/introspector/index.js';
 import { DAGGER_VERSION } from '../cli/engine.ts';
-import { FUNCTION_NAMES, isFunction, optionsOf } from '../cli/functions.ts';
+import { FUNCTION_NAMES, FUNCTIONS, isFunction, type OptionName, optionInfo, optionsOf } from '../cli/functions.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const json = (path: string) => JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
@@ -65,8 +65,6 @@ const REQUIRED: Readonly<Record<string, string[]>> = { explain: ['verdict'] };
 const FILLED_IN = ['source', 'repo', 'vuln-db-service', 'registry-service'];
 /** About the terminal, the engine, the disk and the Docker Engine of a laptop. */
 const LAPTOP = ['engine', 'offline', 'output', 'json', 'progress', 'verbose', 'help', 'version', 'runtime'];
-/** Dagger takes a list once, a laptop its items one by one. */
-const ONE_BY_ONE: Readonly<Record<string, string>> = { mirrors: 'mirror' };
 
 const toOption = (argument: string) => argument.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
@@ -94,10 +92,24 @@ test('both doors take the same arguments', () => {
   for (const [name, { arguments: given }] of Object.entries(functionsOf('Ci'))) {
     const ofModule = Object.keys(given)
       .map(toOption)
-      .filter((argument) => !FILLED_IN.includes(argument))
-      .map((argument) => ONE_BY_ONE[argument] ?? argument);
+      .filter((argument) => !FILLED_IN.includes(argument));
     const ofLaptop = isFunction(name) ? optionsOf(name).filter((option) => !LAPTOP.includes(option)) : [];
     expect(ofModule.sort(), name).toEqual([...ofLaptop].sort());
+  }
+});
+
+test('both doors say the same of a function and of each of its arguments', () => {
+  for (const [name, { description, arguments: given }] of Object.entries(functionsOf('Ci'))) {
+    if (!isFunction(name)) throw new Error(`${name} is no function of the command line`);
+    const summary = FUNCTIONS[name].summary.replace(' (the default)', '');
+    expect(description, name).toBe(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`);
+    for (const argument of Object.values(given)) {
+      const option = toOption(argument.name);
+      const said = FILLED_IN.includes(option)
+        ? expect.stringMatching(/^\w.{10,}$/)
+        : optionInfo(option as OptionName).summary;
+      expect(argument.description, `${name} ${option}`).toEqual(said);
+    }
   }
 });
 
