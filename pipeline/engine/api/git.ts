@@ -1,8 +1,6 @@
 // Fields of GitRepository and GitRef: questions to the host's git about a folder that holds a .git, or is one.
-import { execFile } from 'node:child_process';
-import { existsSync, lstatSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import { promisify } from 'node:util';
 import { EngineError, notSupported } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { readOnce, withScratch } from '../store/host.ts';
@@ -10,96 +8,85 @@ import { type DirNode, find, map, put, stamp, without } from '../store/tree.ts';
 import { DirectoryValue, GitRefValue, type GitRepositoryValue, lazy, wholeTree } from '../values.ts';
 import { changesBetween } from './changeset.ts';
 import { lowerFolders, treeOf } from './content.ts';
+import { type GitRunner, gitRunner, type Variables } from './git-runner.ts';
+import { plainRepository } from './plain-repository.ts';
 import type { Resolvers } from './resolvers.ts';
 import { latestVersion } from './versions.ts';
 
-const run = promisify(execFile);
-
-/** Settings of a repository that would make git run programs are switched off. */
-const SAFE = ['-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', '-c', 'core.untrackedCache=false'];
-
-type Variables = Readonly<Record<string, string>>;
-
-async function gitIn(session: Session, folder: string, args: readonly string[], more: Variables = {}): Promise<string> {
-  try {
-    const { stdout } = await run('git', [...SAFE, '-C', folder, ...args], {
-      maxBuffer: 1 << 28,
-      env: {
-        PATH: process.env.PATH ?? '',
-        GIT_CONFIG_NOSYSTEM: '1',
-        GIT_CONFIG_GLOBAL: await session.remembered('gitconfig', async () => configFile(session)),
-        GIT_OPTIONAL_LOCKS: '0',
-        GIT_NO_LAZY_FETCH: '1',
-        LC_ALL: 'C',
-        GIT_CEILING_DIRECTORIES: `${folder}/..`,
-        ...more,
-      },
-    });
-    return stdout;
-  } catch (error) {
-    const said = (error as { stderr?: string }).stderr?.trim().split('\n')[0];
-    throw new EngineError(`git: ${said || (error as Error).message}`, undefined, { cause: error });
-  }
+/** The repository where git can read it: the host's own folder where that is the user's, else what of it is not obeyed. */
+async function git(session: Session, repository: GitRepositoryValue, args: readonly string[]): Promise<string> {
+  const { hostPath } = repository.directory;
+  if (hostPath !== undefined && (await isUsersOwn(session, hostPath))) return gitIn(session, hostPath)(args);
+  const { folder, variables } = await plainly(session, repository);
+  return gitIn(session, folder, variables)(args);
 }
 
+const gitIn = (session: Session, folder: string, variables?: Variables): GitRunner =>
+  gitRunner(folder, variables, () => session.remembered('gitconfig', async () => settingsFile(session)));
+
 /** A file, since a fetch from a folder of somebody else asks no setting of the command line. */
-function configFile({ store }: Session): string {
+function settingsFile({ store }: Session): string {
   const file = store.scratch('gitconfig');
-  writeFileSync(file, '[safe]\n\tdirectory = *\n');
+  writeFileSync(file, '[protocol]\n\tallow = never\n[protocol "file"]\n\tallow = always\n');
   return file;
 }
 
-/** The repository where git can read it: the host's own folder where it was taken whole, else as the engine has it. */
-async function git(session: Session, { directory }: GitRepositoryValue, args: readonly string[]): Promise<string> {
-  if (directory.hostPath !== undefined) return gitIn(session, directory.hostPath, args);
-  const content = await directory.content();
-  const folder =
-    'stack' in content
-      ? join(await session.layers.view(content.stack), content.path)
-      : ((await lowerFolders(session, content))[0] as string);
-  return gitIn(session, folder, args, await confined(session, folder));
-}
-
-/**
- * Variables that keep git to a folder that anybody may have made. What may lead out of it is refused: it would be the host's that git reads then,
- * and not the step's. Filters are programs.
- */
-async function confined(session: Session, folder: string): Promise<Variables> {
-  const hasWorkTree = existsSync(join(folder, '.git'));
-  const directory = hasWorkTree ? join(folder, '.git') : folder;
-  if (!lstatSync(directory).isDirectory() || leadsOut(directory))
-    throw new EngineError(
-      'the .git of this folder leads out of it',
-      'take the whole repository, with its .git as a folder',
-    );
-  const place: Variables = {
-    GIT_DIR: directory,
-    GIT_COMMON_DIR: directory,
-    ...(hasWorkTree ? { GIT_WORK_TREE: folder } : {}),
-  };
-  const names = await gitIn(session, folder, ['config', '--name-only', '--get-regexp', '^filter\\.'], place).catch(
-    () => '',
+/** By git's own word: it obeys no repository of somebody else. */
+function isUsersOwn(session: Session, folder: string): Promise<boolean> {
+  return session.remembered(`owner of ${folder}`, () =>
+    gitIn(
+      session,
+      folder,
+    )(['rev-parse', '--git-dir']).then(
+      () => true,
+      (error: EngineError) => {
+        if (/detected dubious ownership/.test(error.message)) return false;
+        throw error;
+      },
+    ),
   );
-  const settings: [name: string, value: string][] = [
-    ...names
-      .split('\n')
-      .filter(Boolean)
-      .map((name): [string, string] => [name, name.endsWith('.required') ? 'false' : '']),
-    ['diff.ignoreSubmodules', 'dirty'], // a submodule has settings of its own
-    ...(hasWorkTree ? [] : ([['core.bare', 'true']] as [string, string][])),
-  ];
-  const numbered = settings.flatMap(([name, value], index) => [
-    [`GIT_CONFIG_KEY_${index}`, name],
-    [`GIT_CONFIG_VALUE_${index}`, value],
-  ]);
-  return { ...place, GIT_CONFIG_COUNT: String(settings.length), ...Object.fromEntries(numbered) };
 }
 
-/** Git itself makes no links there, and objects of elsewhere only on demand. */
-const leadsOut = (directory: string): boolean =>
-  existsSync(join(directory, 'commondir')) ||
-  existsSync(join(directory, 'objects/info/alternates')) ||
-  readdirSync(directory, { recursive: true, withFileTypes: true }).some((entry) => entry.isSymbolicLink());
+interface Plain {
+  readonly folder: string;
+  readonly variables: Variables;
+}
+
+/** Of a folder that anybody may have made, in which a working tree and its repository lie, or the latter alone. */
+function plainly(session: Session, { directory }: GitRepositoryValue): Promise<Plain> {
+  const known = plain.get(directory);
+  if (known !== undefined) return known;
+  const made = makePlain(session, directory);
+  plain.set(directory, made);
+  made.catch(() => plain.delete(directory));
+  return made;
+}
+
+const plain = new WeakMap<DirectoryValue, Promise<Plain>>();
+
+async function makePlain(session: Session, directory: DirectoryValue): Promise<Plain> {
+  const folder = directory.hostPath ?? (await folderOf(session, directory));
+  const hasWorkTree = existsSync(join(folder, '.git'));
+  const place = session.store.scratchFolder('repository');
+  await plainRepository(gitIn(session, place), hasWorkTree ? join(folder, '.git') : folder, place);
+  return {
+    folder,
+    variables: {
+      GIT_DIR: place,
+      GIT_COMMON_DIR: place,
+      ...(hasWorkTree
+        ? { GIT_WORK_TREE: folder }
+        : { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'core.bare', GIT_CONFIG_VALUE_0: 'true' }),
+    },
+  };
+}
+
+async function folderOf(session: Session, directory: DirectoryValue): Promise<string> {
+  const content = await directory.content();
+  return 'stack' in content
+    ? join(await session.layers.view(content.stack), content.path)
+    : ((await lowerFolders(session, content))[0] as string);
+}
 
 // ── Refs ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -194,10 +181,13 @@ export const gitRepositoryFields: Resolvers<GitRepositoryValue> = {
     ),
 };
 
+/** Submodules are repositories of their own, with settings of their own: none is entered. */
+const ALONE = ['--ignore-submodules=dirty'];
+
 /** What git lists as changed or new in the folder; nothing where it is no working tree. */
 async function statusOf(session: Session, repository: GitRepositoryValue): Promise<string[]> {
   if ((await git(session, repository, ['rev-parse', '--is-inside-work-tree'])).trim() === 'false') return [];
-  const status = ['status', '--porcelain=v1', '-z', '--untracked-files=all', '--no-renames'];
+  const status = ['status', '--porcelain=v1', '-z', '--untracked-files=all', '--no-renames', ...ALONE];
   return (await git(session, repository, status)).split('\0').filter(Boolean);
 }
 
@@ -207,7 +197,7 @@ async function isClean(session: Session, repository: GitRepositoryValue): Promis
   if (entries.length === 0) return true;
   if (entries.some((entry) => entry.startsWith('??'))) return false;
   // What is staged may have been undone since.
-  const compare = ['diff', '--quiet', '--no-ext-diff', '--no-textconv', 'HEAD'];
+  const compare = ['diff', '--quiet', '--no-ext-diff', '--no-textconv', ...ALONE, 'HEAD'];
   return git(session, repository, compare).then(
     () => true,
     (error: EngineError) => {
@@ -259,7 +249,7 @@ function refTree(session: Session, ref: GitRefValue, { discardGitDir = false, de
       const { name, commit } = await lookUp(session, ref);
       const source = (await git(session, ref.repository, ['rev-parse', '--absolute-git-dir'])).trim();
       return withScratch(session, 'clone', async (clone) => {
-        const inClone = (...args: string[]) => gitIn(session, clone, args);
+        const inClone = (...args: string[]) => gitIn(session, clone)(args);
         await inClone('-c', 'init.defaultBranch=main', 'init', '--quiet');
         const shallow = depth > 0 ? [`--depth=${depth}`] : [];
         await inClone('fetch', '--quiet', '--update-head-ok', ...shallow, `file://${source}`, `${commit}:${FETCHED}`);
