@@ -50,7 +50,7 @@ export class Ci {
   async lint(
     @argument({
       defaultPath: '/',
-      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
     })
     source: Directory,
     @argument({ defaultPath: '.' }) repo: GitRepository,
@@ -84,7 +84,7 @@ export class Ci {
   async test(
     @argument({
       defaultPath: '/',
-      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
     })
     source: Directory,
     @argument({ defaultPath: '.' }) repo: GitRepository,
@@ -119,7 +119,7 @@ export class Ci {
   async build(
     @argument({
       defaultPath: '/',
-      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
     })
     source: Directory,
     @argument({ defaultPath: '.' }) repo: GitRepository,
@@ -156,7 +156,7 @@ export class Ci {
   async sbom(
     @argument({
       defaultPath: '/',
-      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
     })
     source: Directory,
     @argument({ defaultPath: '.' }) repo: GitRepository,
@@ -192,7 +192,7 @@ export class Ci {
   async scan(
     @argument({
       defaultPath: '/',
-      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
     })
     source: Directory,
     @argument({ defaultPath: '.' }) repo: GitRepository,
@@ -236,7 +236,7 @@ export class Ci {
   async gate(
     @argument({
       defaultPath: '/',
-      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
     })
     source: Directory,
     @argument({ defaultPath: '.' }) repo: GitRepository,
@@ -276,7 +276,7 @@ export class Ci {
   async smoke(
     @argument({
       defaultPath: '/',
-      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
     })
     source: Directory,
     @argument({ defaultPath: '.' }) repo: GitRepository,
@@ -330,7 +330,7 @@ export class Ci {
   async publish(
     @argument({
       defaultPath: '/',
-      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
     })
     source: Directory,
     @argument({ defaultPath: '.' }) repo: GitRepository,
@@ -404,7 +404,7 @@ export class Ci {
   async cd(
     @argument({
       defaultPath: '/',
-      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
     })
     source: Directory,
     @argument({ defaultPath: '.' }) repo: GitRepository,
@@ -462,7 +462,7 @@ export class Ci {
   async verify(
     @argument({
       defaultPath: '/',
-      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
     })
     source: Directory,
     @argument({ defaultPath: '.' }) repo: GitRepository,
@@ -505,7 +505,7 @@ export class Ci {
   async rollback(
     @argument({
       defaultPath: '/',
-      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
     })
     source: Directory,
     @argument({ defaultPath: '.' }) repo: GitRepository,
@@ -558,7 +558,7 @@ export class Ci {
   async ci(
     @argument({
       defaultPath: '/',
-      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
     })
     source: Directory,
     @argument({ defaultPath: '.' }) repo: GitRepository,
@@ -614,7 +614,7 @@ export class Ci {
   async capsule(
     @argument({
       defaultPath: '/',
-      ignore: ['.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
+      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
     })
     source: Directory,
     @argument({ defaultPath: '.' }) repo: GitRepository,

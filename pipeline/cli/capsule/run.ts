@@ -88,6 +88,8 @@ async function runRequest(engine: EngineFacts, capsule: OpenCapsule, request: Re
     function: 'replay',
     source: host.directory(request.source, { exclude: SOURCE_IGNORE, gitignore: true }),
     repo: host.directory(request.source, { include: ['.git'] }).asGit(),
+    // A capsule holds no repository, but says what its own was.
+    ...(request.isOther ? {} : { facts: capsule.manifest.source }),
     images: host.directory(request.images ?? capsule.images, { include: ['*.tar'] }),
     pins: new Map(images.map(({ name, pin }) => [name, pin])),
     packages: capsule.packages === null ? undefined : host.directory(capsule.packages),

@@ -67,14 +67,18 @@ export function readFeatures(proc: string): Features | null {
   };
 }
 
-/** As the pipeline does it: whoever owns the folder, and without a program that its settings name. */
-const SAFE = ['-c', 'safe.directory=*', '-c', 'core.fsmonitor=false'];
-
 export async function askGit(root: string): Promise<Git | Fault | null> {
   const git = (...args: string[]) =>
-    ask('git', [...SAFE, '-C', root, ...args], { env: { ...process.env, LC_ALL: 'C', GIT_OPTIONAL_LOCKS: '0' } });
+    ask('git', ['-c', 'core.fsmonitor=false', '-C', root, ...args], {
+      env: { ...process.env, LC_ALL: 'C', GIT_OPTIONAL_LOCKS: '0' },
+    });
   const inside = await git('rev-parse', '--is-shallow-repository');
   if (inside.exitCode === NOT_FOUND) return null;
+  if (/detected dubious ownership/.test(inside.stderr))
+    return {
+      message: `${root} belongs to another user, so git does not read it`,
+      hint: `git config --global --add safe.directory ${root}`,
+    };
   if (inside.exitCode !== 0)
     return { message: `${root} is not in a git repository`, hint: 'clone it with git, or run `git init` and commit' };
   const [last, status] = await Promise.all([git('log', '-1', '--format=%H %ct'), git('status', '--porcelain')]);

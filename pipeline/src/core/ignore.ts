@@ -1,7 +1,7 @@
 // The source in containers: where it stands, and what is never part of it, whatever git says. The functions of the module repeat it as literals, since Dagger reads
 // their source text; a test holds them equal.
 export const SOURCE_IGNORE = [
-  '.git',
+  '**/.git',
   '.env*',
   '**/.env*',
   '**/node_modules',

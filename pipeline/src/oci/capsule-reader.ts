@@ -107,10 +107,15 @@ function checkListed({ path, link }: ListedFile, all: ReadonlyMap<string, Listed
   if (posix.isAbsolute(link) || target.split('/')[0] !== top) throw refused(`the link ${shown(path)} points out`);
 }
 
+/** Also as file systems of other systems know it. */
+const GIT = /^(\.git|git~\d+)[. ]*$/i;
+
 function checkPath(path: string): void {
   const isClean =
     path !== '' && posix.normalize(path) === path && !posix.isAbsolute(path) && path.split('/')[0] !== '..';
   if (!isClean || /[\0\\]/.test(path)) throw refused(`the path ${shown(path)} points out`);
+  if (path.split('/').some((name) => GIT.test(name)))
+    throw refused(`${shown(path)} is of a git repository, which no capsule holds`);
 }
 
 async function unpackFile(entry: TarEntry, wanted: ListedFile, folder: string): Promise<void> {

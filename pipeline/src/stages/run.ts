@@ -2,7 +2,7 @@
 import { type Directory, dag, type File, type GitRepository } from '@dagger.io/dagger';
 import { imageOf } from '../core/delivery/compare.ts';
 import type { PipelineError } from '../core/errors.ts';
-import type { AskedStage, EngineFacts, RunResult } from '../core/model.ts';
+import type { AskedStage, EngineFacts, RunResult, SourceFacts } from '../core/model.ts';
 import { parsePlatforms } from '../core/platforms.ts';
 import { renderReport } from '../core/report.ts';
 import { runResult } from '../core/result.ts';
@@ -32,6 +32,8 @@ export type RunOptions = {
   function: string;
   source: Directory;
   repo: GitRepository;
+  /** What that is, where it is known already. */
+  facts?: SourceFacts;
   images: Directory | undefined;
   platforms: readonly string[];
   /** For the images that stages use; an engine may ask mirrors itself. */
@@ -170,9 +172,11 @@ async function runStages(
   const image = delivery?.recorded?.archive ?? scanned.image;
   const platforms = parsePlatforms(options.platforms);
   const other = options.compare === undefined ? null : imageOf(await options.compare.contents());
-  const facts = gitFacts(options.repo).then((found) => {
-    known.source = found;
-  });
+  const facts = (options.facts === undefined ? gitFacts(options.repo) : Promise.resolve(options.facts)).then(
+    (found) => {
+      known.source = found;
+    },
+  );
   // Policy and archive too: what is wrong with them is said before anything is installed, however long the rest would take.
   const [manifest, deciding, given] = await settled([
     checkManifests(source),

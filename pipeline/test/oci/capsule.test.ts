@@ -125,6 +125,9 @@ describe('refused', () => {
     ['a link that climbs', [MANIFEST], [link('source/a', '../../etc/passwd')], /the link "source\/a" points out/],
     ['an absolute link', [MANIFEST], [link('source/a', '/etc/passwd')], /points out/],
     ['a link out of its folder', [MANIFEST], [link('source/a', '../logs/b')], /points out/],
+    ...['source/.git/config', 'source/sub/.git', 'source/.GIT/HEAD', 'source/git~1/config', 'source/.git. /x'].map(
+      (path): (typeof rows)[number] => [path, [MANIFEST, file(path, 'x')], [listed(path, 'x')], /of a git repository/],
+    ),
     [
       'a file below a link',
       [MANIFEST],
