@@ -7,6 +7,8 @@ import type { Session } from './session.ts';
 
 /** Requests are queries of a few kilobytes; a file's content in one may be larger. */
 const MAX_REQUEST_BYTES = 64 * 1024 * 1024;
+/** How many times as much is taken in from somebody who does not stop, before the connection ends. */
+const READ_AT_MOST = 16;
 
 export interface Listening {
   readonly port: number;
@@ -24,6 +26,8 @@ export async function listen(session: Promise<Session>): Promise<Listening> {
   });
   server.requestTimeout = 0;
   server.headersTimeout = 60_000;
+  // A client that is busy for a while goes on with the connection that it has.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
   return { port: (server.address() as AddressInfo).port, token, close: () => closeServer(server) };
 }
@@ -66,15 +70,17 @@ function isAuthorized(request: IncomingMessage, token: string): boolean {
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
+/** Undefined for one that is too large. It is read on all the same: whoever is still sending would not see the answer. */
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {
     size += (chunk as Buffer).length;
-    if (size > MAX_REQUEST_BYTES) return undefined;
-    chunks.push(chunk as Buffer);
+    if (size <= MAX_REQUEST_BYTES) chunks.push(chunk as Buffer);
+    else chunks.length = 0;
+    if (size > READ_AT_MOST * MAX_REQUEST_BYTES) return undefined;
   }
-  return Buffer.concat(chunks).toString();
+  return size > MAX_REQUEST_BYTES ? undefined : Buffer.concat(chunks).toString();
 }
 
 function parseRequest(body: string): { query: string; variables?: Record<string, unknown> } | undefined {

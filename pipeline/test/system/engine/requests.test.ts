@@ -1,7 +1,8 @@
 // Requests to a session's port that its client would not make: refused, before anything runs, and the session lives on.
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { type OutgoingHttpHeaders, request } from 'node:http';
+import { Agent, type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type EngineSession, openSession } from '../engine-session.ts';
 import { temporaryFolder } from '../support.ts';
@@ -89,6 +90,29 @@ for (const [name, make, status, message] of refused) {
     expect(await call({ headers: own() })).toEqual({ status: 200, message: expect.stringContaining('version') });
   });
 }
+
+test('a client that is busy for longer than servers usually wait goes on with its connection', async () => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ports: (number | undefined)[] = [];
+  for (const pause of [0, 6]) {
+    execFileSync('sleep', [String(pause)]);
+    const sent = request({
+      host: '127.0.0.1',
+      port: session.environment.DAGGER_SESSION_PORT,
+      method: 'POST',
+      path: '/query',
+      headers: own(),
+      agent,
+    });
+    sent.end(QUERY);
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    ports.push(response.socket.localPort);
+    expect(response.statusCode).toBe(200);
+    for await (const _ of response); // so that the connection can be used again
+  }
+  agent.destroy();
+  expect(ports[1]).toBe(ports[0]);
+});
 
 test('all that left no trace in its memory, and was said to nobody', () => {
   const peak = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${session.process.pid}/status`, 'utf8'))?.[1];
