@@ -17,7 +17,8 @@ import { pipeline } from 'node:stream/promises';
 import type { TarEntry } from '../../src/oci/tar.ts';
 import { EngineError } from '../errors.ts';
 import { ownerOnDisk } from '../store/ids.ts';
-import { resolveInside } from '../store/layers.ts';
+import { kindIn, resolveInside } from '../store/inside.ts';
+import { segments } from '../store/tree.ts';
 
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
@@ -43,7 +44,7 @@ export async function unpackLayer(
     const path = target(root, entry.path);
     const name = basename(entry.path);
     if (name === OPAQUE) await hideBelow(root, dirname(path), options);
-    else if (name.startsWith(WHITEOUT)) await options.whiteout(join(dirname(path), name.slice(WHITEOUT.length)));
+    else if (name.startsWith(WHITEOUT)) await options.whiteout(join(dirname(path), whitedOut(entry.path)));
     else {
       await writeEntry(entry, path, root, options.shift);
       if (entry.type === 'directory') folders.push(entry);
@@ -55,6 +56,14 @@ export async function unpackLayer(
     // A later entry may have put a link in its place, which a change of mode would follow to wherever it leads.
     if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) setAttributes(entry, path, options.shift);
   }
+}
+
+/** The name that a whiteout hides. */
+function whitedOut(path: string): string {
+  const name = basename(path).slice(WHITEOUT.length);
+  if (name === '' || name === '.' || name === '..')
+    throw new EngineError(`the layer holds a whiteout of no name: ${path}`);
+  return name;
 }
 
 /** Where an entry goes: below the root, whatever links and dots its path holds. */
@@ -102,11 +111,9 @@ function setAttributes(entry: TarEntry, path: string, shift: number): void {
 
 /** An opaque folder hides all that lower layers have in it: said name by name, since Node cannot set the attribute. */
 async function hideBelow(root: string, folder: string, { below, whiteout }: UnpackOptions): Promise<void> {
-  const place = folder.slice(root.length);
+  const place = segments(folder.slice(root.length));
   const names = new Set(
-    below.flatMap((layer) =>
-      lstatSync(join(layer, place), { throwIfNoEntry: false })?.isDirectory() ? readdirSync(join(layer, place)) : [],
-    ),
+    below.flatMap((layer) => (kindIn(layer, place) === 'dir' ? readdirSync(join(layer, ...place)) : [])),
   );
   for (const name of names)
     if (lstatSync(join(folder, name), { throwIfNoEntry: false }) === undefined) await whiteout(join(folder, name));

@@ -15,9 +15,11 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { hasOneId, ownerOnDisk } from '../store/ids.ts';
+import { plainStats } from '../store/inside.ts';
+import { segments } from '../store/tree.ts';
 import { cgroupOf, makeCgroup, removeAbandonedCgroups, type StepCgroup } from './cgroups.ts';
 import { Filters } from './filters.ts';
 import { type Limits, oomScore } from './limits.ts';
@@ -459,8 +461,8 @@ export class Runner {
   /** The runtime makes empty files and folders to mount on; those that were not there before must not end up in a layer. */
   #removeMountPoints({ mounts, lowers, upper }: StepRequest): void {
     for (const { path } of mounts) {
-      for (let place = path; place !== '/' && place !== '.'; place = dirname(place)) {
-        if (lowers.some((lower) => existsSync(join(lower, place))) || !removeEmpty(join(upper, 'fs', place))) break;
+      for (let names = segments(path); names.length > 0; names = names.slice(0, -1)) {
+        if (lowers.some((lower) => plainStats(lower, names)) || !removeEmpty(join(upper, 'fs'), names)) break;
       }
     }
   }
@@ -477,8 +479,10 @@ function makeScaffold(shift: number): void {
   for (const path of [...folders, ...files]) chownSync(path, shift, shift);
 }
 
-function removeEmpty(path: string): boolean {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+/** The step may have put a link where a folder was: what that leads to is not its own. */
+function removeEmpty(root: string, names: readonly string[]): boolean {
+  const stats = plainStats(root, names);
+  const path = join(root, ...names);
   if (stats?.isDirectory() && readdirSync(path).length === 0) rmdirSync(path);
   else if (stats?.isFile() && stats.size === 0) unlinkSync(path);
   else return false;

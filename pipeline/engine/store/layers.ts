@@ -14,10 +14,10 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { EngineError } from '../errors.ts';
 import type { Mounts } from '../run/mounts.ts';
 import { type Bytes, createFile, ensureIntact, lastingFile } from './bytes.ts';
 import { ownerOnDisk } from './ids.ts';
+import { kindIn, resolveInside } from './inside.ts';
 import { type Filter, PathFilter } from './patterns.ts';
 import { type Store, sha256 } from './store.ts';
 import {
@@ -367,16 +367,6 @@ function locatedAt(path: string): Located | undefined {
   return stats === undefined ? undefined : { path, stats };
 }
 
-/** What a layer itself says about a path: a folder, something that hides what is below, or nothing. */
-function kindIn(root: string, names: readonly string[]): 'dir' | 'other' | 'absent' {
-  for (let depth = 1; depth <= names.length; depth++) {
-    const stats = lstatSync(join(root, ...names.slice(0, depth)), { throwIfNoEntry: false });
-    if (stats === undefined) return 'absent';
-    if (!stats.isDirectory()) return 'other';
-  }
-  return 'dir';
-}
-
 interface Part {
   readonly place: readonly string[];
   readonly tree: DirNode;
@@ -404,40 +394,4 @@ function partsOf(root: string, place: readonly string[], dir: DirNode): { own: D
   }
   const isSame = [...dir.children].every(([name, child]) => children.get(name) === child);
   return { own: isSame ? dir : dirNode(dir, children), apart };
-}
-
-function statsInside(root: string, names: readonly string[]): Stats | undefined {
-  try {
-    return lstatSync(join(root, ...names), { throwIfNoEntry: false });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOTDIR') throw error;
-    throw new EngineError(`/${names.join('/')}: not a directory`, undefined, { cause: error });
-  }
-}
-
-/** Follows symbolic links as if `root` were `/`. Gives the path below root, or undefined where nothing is (unless `partial`). */
-export function resolveInside(root: string, path: string, follow: boolean, partial = false): string | undefined {
-  let done: string[] = [];
-  let todo = path.split('/');
-  let hops = 0;
-  while (todo.length > 0) {
-    const name = todo.shift() as string;
-    if (name === '' || name === '.') continue;
-    if (name === '..') {
-      done.pop();
-      continue;
-    }
-    const stats = statsInside(root, [...done, name]);
-    if (stats === undefined) {
-      if (!partial) return undefined;
-    } else if (stats.isSymbolicLink() && (follow || todo.length > 0)) {
-      if (++hops > 40) return undefined;
-      const target = readlinkSync(join(root, ...done, name));
-      if (target.startsWith('/')) done = [];
-      todo = [...target.split('/'), ...todo];
-      continue;
-    }
-    done.push(name);
-  }
-  return `/${done.join('/')}`;
 }

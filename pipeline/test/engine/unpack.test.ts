@@ -1,0 +1,74 @@
+// Layers whose entries would have the unpacker look or write outside of their own folder (the kind of CVE-2024-23652 and of Docker's CVE-2019-14271).
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { unpackLayer } from '../../engine/images/unpack.ts';
+import { readTar, type TarInput } from '../../src/oci/tar.ts';
+import { tarOf } from '../oci/helpers.ts';
+import { file, folder, symlink } from '../system/engine/crafted-images.ts';
+
+let place: string;
+beforeEach(() => {
+  place = mkdtempSync(join(tmpdir(), 'drydock-unpack-'));
+  chmodSync(place, 0o755);
+  for (const name of ['host/inner', 'below']) mkdirSync(join(place, name), { recursive: true });
+  writeFileSync(join(place, 'host/secret'), '');
+});
+afterEach(() => rmSync(place, { recursive: true, force: true }));
+
+const isRoot = process.getuid?.() === 0;
+
+/** What whiteouts were asked for, below the layer's root. */
+async function unpack(entries: TarInput[]): Promise<string[]> {
+  const root = join(place, 'layer/fs');
+  mkdirSync(join(place, 'layer'), { recursive: true });
+  const hidden: string[] = [];
+  const whiteout = async (path: string) => void hidden.push(path.replace(`${root}/`, ''));
+  const options = { shift: 0, below: [join(place, 'below')], whiteout };
+  await unpackLayer(readTar(Readable.from([await tarOf(entries)])), root, options);
+  return hidden;
+}
+
+const OPAQUE = '.wh..wh..opq';
+
+test.runIf(isRoot)('an opaque folder hides what the layer below has in it', async () => {
+  mkdirSync(join(place, 'below/d/e'), { recursive: true });
+  expect(await unpack([folder('d'), file(`d/${OPAQUE}`, '')])).toEqual(['d/e']);
+});
+
+const links: [where: string, plant: () => void, path: string][] = [
+  ['is a link', () => symlinkSync(join(place, 'host'), join(place, 'below/d')), 'd'],
+  ['is below a link', () => symlinkSync(place, join(place, 'below/d')), 'd/host'],
+  ['is below a link that climbs', () => symlinkSync('..', join(place, 'below/d')), 'd/host'],
+];
+for (const [where, plant, path] of links)
+  test.runIf(isRoot)(`one that ${where} in the layer below says nothing of where that leads`, async () => {
+    plant();
+    expect(await unpack([folder(path), file(`${path}/${OPAQUE}`, '')])).toEqual([]);
+  });
+
+for (const name of ['.wh.', '.wh..', '.wh...'])
+  for (const path of [name, `d/${name}`])
+    test.runIf(isRoot)(`a whiteout ${path} is refused in a sentence`, async () => {
+      await expect(unpack([folder('d'), file(path, '')])).rejects.toThrow(
+        `the layer holds a whiteout of no name: ${path}`,
+      );
+      expect(readdirSync(join(place, 'layer'))).toEqual(['fs']);
+    });
+
+test.runIf(isRoot)('a folder that a link of the same layer stands for stays inside', async () => {
+  await unpack([symlink('d', join(place, 'host')), file('d/new', 'x'), symlink('e', '../../host'), file('e/new', 'x')]);
+  expect(readdirSync(join(place, 'host')).sort()).toEqual(['inner', 'secret']);
+  expect(existsSync(join(place, 'layer/fs', place, 'host/new'))).toBe(true);
+});
