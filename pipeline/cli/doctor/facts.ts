@@ -8,6 +8,7 @@ export type Fault = { message: string; hint?: string };
 export type Probe = {
   step: Fault | null;
   network: Fault | null;
+  notIsolated: { reason: string; hint: string } | null;
   unlimited: string[];
   packages: { debian: string[]; npm: string[] };
   store: string;

@@ -62,7 +62,7 @@ export type CapsuleManifest = {
   arguments: { platforms: string[]; strict: boolean; rehearsal: boolean; base: string };
   /** When the run began, in UTC. Shown, and the date of what a gate decides; no clock is set to it. */
   clock: string;
-  engine: EngineFacts | null;
+  engine: Pick<EngineFacts, 'kind' | 'why'> | null;
   source: SourceFacts;
   images: CapsuleImage[];
   packages: CapsulePackage[];
@@ -101,7 +101,9 @@ const manifest: Shape<CapsuleManifest> = objectOf<CapsuleManifest>({
   function: text,
   arguments: objectOf({ platforms: listOf(text), strict: flag, rehearsal: flag, base: text }),
   clock: text,
-  engine: orNull(objectOf<EngineFacts>({ kind: oneOf(['dagger', 'embedded', 'session']), why: text })),
+  engine: orNull(
+    objectOf<Pick<EngineFacts, 'kind' | 'why'>>({ kind: oneOf(['dagger', 'embedded', 'session']), why: text }),
+  ),
   source: objectOf<SourceFacts>({
     commit: nullableText,
     branch: nullableText,

@@ -4,6 +4,7 @@ import type { Facts, Features, Probe } from '../../../cli/doctor/facts.ts';
 export const probe: Probe = {
   step: null,
   network: null,
+  notIsolated: null,
   unlimited: [],
   packages: { debian: ['http://debian.example/debian/'], npm: ['https://npm.example/'] },
   store: '/cache/store',
