@@ -247,7 +247,7 @@ async function isolated(options: SessionOptions): Promise<Machinery> {
 /** Where the kernel lets the engine make no namespaces. */
 function shared(store: Store, refusal: Refusal): Machinery {
   process.stderr.write(
-    `warning: steps are not isolated from each other, so nothing is deployed or published from here: ${refusal.reason}\n`,
+    `warning: steps are not isolated from each other, nor from this machine's network, so nothing is deployed or published from here: ${refusal.reason}\n`,
   );
   const views = new Trees(store.scratchFolder('trees'));
   const runner = new ChrootRunner(views, process.env.DRYDOCK_TOOLS);

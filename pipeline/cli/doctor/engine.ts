@@ -46,7 +46,7 @@ export function lookAtNamespaces(facts: Facts): Finding {
     if (facts.probe === null) return NOT_YET;
     if (!isFault(facts.probe) && facts.probe.notIsolated !== null) {
       const { reason, hint } = facts.probe.notIsolated;
-      const found = `steps are not isolated from each other, so nothing is deployed or published from here: ${reason}`;
+      const found = `steps are not isolated from each other, nor from this machine's network, so nothing is deployed or published from here: ${reason}`;
       return { status: 'warning', found, mend: hint };
     }
     return (

@@ -104,10 +104,12 @@ export class ChrootRunner implements Steps {
         const outcome = await this.#execute(request, place, bundle);
         place.clear();
         await place.takeChanges(since);
+        place.leave(this.#trees, request.lowers);
         return outcome;
-      } finally {
+      } catch (error) {
         place.clear();
         place.discard(this.#trees);
+        throw error;
       }
     } finally {
       request.outputs.close();
@@ -120,7 +122,8 @@ export class ChrootRunner implements Steps {
     const inBundle = (name: string) => join(bundle, name);
     const [log, pidFile, listener] = [inBundle('log'), inBundle('pid'), inBundle('socket')];
     const [config, input, list] = [inBundle('config.json'), inBundle('stdin'), inBundle('secrets')];
-    writeFileSync(list, [config, input, ...secrets].map((path) => `${path}\0`).join(''));
+    const copied = join(STATE, basename(bundle), 'config.json');
+    writeFileSync(list, [config, copied, input, ...secrets].map((path) => `${path}\0`).join(''));
     const spec = chrootSpec(
       {
         ...{ args: request.args, cwd: request.cwd, identity: request.identity, oomScore: this.#oomScore },
@@ -187,7 +190,7 @@ class Place {
   }
 
   static async lay(request: StepRequest, trees: Trees): Promise<Place> {
-    const copy = await trees.copy(request.lowers, join(request.upper, 'tree'));
+    const copy = await trees.take(request.lowers);
     const root = { path: '/', copy, upper: request.upper, isKept: true, except: new Set(SYSTEM_FOLDERS) };
     const place = new Place(root);
     for (const name of SYSTEM_FOLDERS) place.#make(join(place.root, name));
@@ -300,6 +303,13 @@ class Place {
     for (const { copy, upper, isKept, except } of this.#parts) {
       await copy.takeChanges(join(upper, 'fs'), isKept ? { since, except } : undefined);
     }
+  }
+
+  /** Afterwards: the root may serve another step. */
+  leave(trees: Trees, layers: readonly string[]): void {
+    const [root, ...others] = this.#parts as [Part, ...Part[]];
+    trees.keep(root.copy, layers, root.except);
+    for (const { copy } of others) trees.discard(copy.tree);
   }
 
   discard(trees: Trees): void {

@@ -3,8 +3,6 @@
 import { execFile } from 'node:child_process';
 import {
   type BigIntStats,
-  chmodSync,
-  chownSync,
   existsSync,
   linkSync,
   lstatSync,
@@ -13,22 +11,40 @@ import {
   renameSync,
   rmSync,
   type Stats,
-  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Views } from './mounts.ts';
+import { add, apply, copyAttributes, type Differences, differencesOf, restore } from './tree-changes.ts';
 
 const run = promisify(execFile);
 
 const FILES_PER_TURN = 400;
+const KEPT_TREES = 3;
+
+/** A tree that no step runs in. */
+interface Kept {
+  readonly tree: string;
+  /** It shows these, but for the differences. */
+  readonly layers: readonly string[];
+  readonly differences: Differences;
+}
+
+function commonLength(some: readonly string[], others: readonly string[]): number {
+  const at = some.findIndex((layer, index) => layer !== others[index]);
+  return at < 0 ? some.length : at;
+}
 
 export class Trees implements Views {
   readonly #folder: string;
   readonly #views = new Map<string, Promise<string>>();
   readonly #removals: Promise<unknown>[] = [];
+  readonly #known = new Map<string, Differences>();
+  /** The one that was used last is the last. */
+  #kept: Kept[] = [];
+  #counter = 0;
   #whiteout: Promise<string> | undefined;
 
   /** `folder` is on the file system that the layers are on. */
@@ -42,16 +58,56 @@ export class Trees implements Views {
     const known = this.#views.get(key);
     if (known !== undefined) return known;
     const view = join(this.#folder, `view-${this.#views.size}`);
-    const made = layOut(layers, view, ['--link']).then(() => view);
+    const made = layOut(layers, view, ['--archive', '--link']).then(() => view);
     this.#views.set(key, made);
     made.catch(() => this.#views.delete(key));
     return made;
   }
 
-  /** The same, to be written to. No two names share a file, as none do in an overlay. */
+  /** The same, to be written to. */
   async copy(layers: readonly string[], tree: string): Promise<Copy> {
-    await layOut(layers, tree, ['--no-preserve=links', '--reflink=auto']);
+    await layOut(layers, tree);
+    return this.#copyIn(tree);
+  }
+
+  async #copyIn(tree: string): Promise<Copy> {
     return new Copy({ tree, was: await foldersIn(tree), whiteout: (path) => this.whiteout(path) });
+  }
+
+  /** The same, made of the tree of an earlier step where that is less to do. */
+  async take(layers: readonly string[]): Promise<Copy> {
+    const sizeOf = (some: readonly string[]) => some.reduce((sum, layer) => sum + this.#differencesOf(layer).size, 0);
+    const work = (kept: Kept) => {
+      const common = commonLength(kept.layers, layers);
+      return kept.differences.size + sizeOf(kept.layers.slice(common)) + sizeOf(layers.slice(common));
+    };
+    const [best] = this.#kept.toSorted((a, b) => work(a) - work(b));
+    const isLess = best !== undefined && commonLength(best.layers, layers) > 0 && work(best) < sizeOf(layers);
+    if (!isLess) return this.copy(layers, join(this.#folder, `tree-${this.#counter++}`));
+    this.#kept = this.#kept.filter((kept) => kept !== best);
+    await this.#change(best, layers);
+    return this.#copyIn(best.tree);
+  }
+
+  async #change({ tree, layers: before, differences }: Kept, layers: readonly string[]): Promise<void> {
+    const common = commonLength(before, layers);
+    for (const layer of before.slice(common))
+      for (const [path, kind] of this.#differencesOf(layer)) add(differences, path, kind);
+    await restore(tree, layers.slice(0, common), differences);
+    for (const layer of layers.slice(common)) await apply(layer, tree);
+  }
+
+  #differencesOf(layer: string): Differences {
+    const known = this.#known.get(layer) ?? differencesOf(layer);
+    this.#known.set(layer, known);
+    return known;
+  }
+
+  /** Keeps a tree for a later step. What is `except` is no longer of these layers. */
+  keep({ tree, changed }: Copy, layers: readonly string[], except: Iterable<string>): void {
+    for (const path of except) add(changed, path, 'whole');
+    this.#kept.push({ tree, layers, differences: changed });
+    if (this.#kept.length > KEPT_TREES) this.discard((this.#kept.shift() as Kept).tree);
   }
 
   /** Takes a tree away at once; it is removed while nobody waits for that. */
@@ -80,38 +136,9 @@ export class Trees implements Views {
   }
 }
 
-async function layOut(layers: readonly string[], tree: string, how: readonly string[]): Promise<void> {
+async function layOut(layers: readonly string[], tree: string, how?: readonly string[]): Promise<void> {
   mkdirSync(tree);
-  for (const layer of layers) {
-    const hidden = makeWay(layer, tree);
-    await run('cp', ['--archive', ...how, '--remove-destination', '--no-target-directory', layer, tree]);
-    for (const path of hidden) rmSync(path);
-  }
-}
-
-/** Removes from a tree what a layer hides and copying it would not replace. Gives the places of its whiteouts, which are copied as well. */
-function makeWay(layer: string, tree: string): string[] {
-  return readdirSync(layer, { withFileTypes: true }).flatMap((entry) => {
-    const [path, place] = [join(layer, entry.name), join(tree, entry.name)];
-    const isFolder = lstatSync(place, { throwIfNoEntry: false })?.isDirectory();
-    if (entry.isDirectory() && isFolder) return makeWay(path, place);
-    rmSync(place, { recursive: true, force: true });
-    if (entry.isDirectory()) return whiteoutsIn(path, place);
-    return entry.isCharacterDevice() ? [place] : [];
-  });
-}
-
-/** A layer may hide in a folder what no layer below has. */
-const whiteoutsIn = (folder: string, place: string): string[] =>
-  readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    if (entry.isDirectory()) return whiteoutsIn(join(folder, entry.name), join(place, entry.name));
-    return entry.isCharacterDevice() ? [join(place, entry.name)] : [];
-  });
-
-function copyAttributes({ uid, gid, mode, atimeMs, mtimeMs }: Stats, path: string): void {
-  chownSync(path, uid, gid);
-  chmodSync(path, mode & 0o7777);
-  utimesSync(path, atimeMs / 1000, mtimeMs / 1000);
+  for (const layer of layers) await apply(layer, tree, how);
 }
 
 /** A moment that every change before it is older than, and every one after it younger: the clock of file systems takes some milliseconds to tick. */
@@ -145,6 +172,8 @@ interface Origin {
 /** A tree that somebody may change, and what it was copied from. */
 export class Copy {
   readonly #origin: Origin;
+  /** What is no longer as it was copied, as far as changes were taken. */
+  readonly changed: Differences = new Map();
   #files = 0;
 
   constructor(origin: Origin) {
@@ -164,7 +193,10 @@ export class Copy {
   async takeChanges(layer: string, taking?: Pick<Taking, 'since' | 'except'>): Promise<void> {
     mkdirSync(layer, { recursive: true });
     if (taking === undefined) copyAttributes(lstatSync(this.tree), layer);
-    else await this.#take('', lstatSync(this.tree, { bigint: true }), { ...taking, layer, isOther: false });
+    else {
+      await this.#take('', lstatSync(this.tree, { bigint: true }), { ...taking, layer, isOther: false });
+      await ownFiles(layer);
+    }
   }
 
   /** Of a folder that is there on both sides. Another one that was put in its place is taken as a whole: what it holds need not be new. */
@@ -176,7 +208,10 @@ export class Copy {
     const isNew = (changed: BigIntStats) => isOther || changed.ctimeNs > since;
     const attributes = lstatSync(join(tree, path));
     const now = entriesIn(join(tree, path));
-    const reach = () => mkdirSync(join(layer, path), { recursive: true });
+    const reach = () => {
+      add(this.changed, path, 'attributes');
+      mkdirSync(join(layer, path), { recursive: true });
+    };
     if (isNew(stats)) reach();
     for (const [name, isFolder] of now) {
       const place = join(path, name);
@@ -186,6 +221,7 @@ export class Copy {
       if (isFolder && before.get(name)) await this.#take(place, own, { ...taking, isOther });
       else if (isFolder || isNew(own) || !before.has(name)) {
         reach();
+        add(this.changed, place, 'whole');
         renameSync(join(tree, place), join(layer, place));
       }
     }
@@ -193,9 +229,41 @@ export class Copy {
       const place = join(path, name);
       if (now.has(name) || except.has(place)) continue;
       reach();
+      add(this.changed, place, 'whole');
       await whiteout(join(layer, place));
     }
     if (existsSync(join(layer, path))) copyAttributes(attributes, join(layer, path));
+  }
+}
+
+/** A step may have given a file of a volume another name: what is written there later must not be seen in the layer. */
+async function ownFiles(layer: string): Promise<void> {
+  const names = new Map<number, string[]>();
+  const [shared, times] = [new Set<number>(), new Map<string, Stats>()];
+  for (const folders = [layer]; folders.length > 0; ) {
+    const folder = folders.pop() as string;
+    times.set(folder, lstatSync(folder));
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) folders.push(path);
+      if (!entry.isFile()) continue;
+      const { ino, nlink } = lstatSync(path);
+      if (nlink === 1) continue;
+      const all = [...(names.get(ino) ?? []), path];
+      names.set(ino, all);
+      if (all.length === nlink) shared.delete(ino);
+      else shared.add(ino);
+    }
+  }
+  for (const inode of shared) {
+    const [first = '', ...others] = names.get(inode) ?? [];
+    await run('cp', ['--archive', first, `${layer}.copy`]);
+    renameSync(`${layer}.copy`, first);
+    for (const path of others) {
+      rmSync(path);
+      linkSync(first, path);
+    }
+    for (const path of [first, ...others]) copyAttributes(times.get(dirname(path)) as Stats, dirname(path));
   }
 }
 

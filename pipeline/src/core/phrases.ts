@@ -159,7 +159,9 @@ export function phraseStandIns(run: RunResult): string[] {
 export function phraseIsolation(engine: EngineFacts | null): string[] {
   return engine?.notIsolated === undefined
     ? []
-    : [`steps were not isolated from each other, so nothing is published from here: ${engine.notIsolated.reason}`];
+    : [
+        `steps were not isolated from each other, nor from the machine's network, so nothing is published from here: ${engine.notIsolated.reason}`,
+      ];
 }
 
 /** Where the image is now, and what points at it. */

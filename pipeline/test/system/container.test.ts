@@ -2,14 +2,30 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { $ } from 'zx';
 import { makeBase } from './conformance/base.ts';
 import { CONTAINER, canRestrict } from './container.ts';
-import { openSession, sh } from './engine-session.ts';
+import { type EngineSession, openSession, sh } from './engine-session.ts';
 import { ci, coldCache, copyOfRepository, type Environment, edit, ROOT, resultOf, temporaryFolder } from './support.ts';
+import { toolsFolder } from './tools.ts';
+
+const CALLS = process.arch === 'arm64' ? { mmap: 222, read: 63 } : { mmap: 9, read: 0 };
+/** Puts `new` into a file through a mapping of it, by the system calls mmap and read. */
+const MAPPED_WRITE = `
+  open(my $f, "+<", $ARGV[0]); my $at = syscall(${CALLS.mmap}, 0, 3, 3, 1, fileno($f), 0); pipe(my $r, my $w);
+  syswrite($w, "new"); syscall(${CALLS.read}, fileno($r), $at, 3) == 3 or die`;
+
+/** Commands of processes that have a word in them. */
+async function processesWith(word: string): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const commands = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+  return commands.filter((command) => command.includes(word));
+}
 
 /** Two whole runs, and the machine may be busy. */
 const RUNS_MS = 1_200_000;
+const WAIT = { timeout: 20_000, interval: 200 };
 const REFUSED = 'unshare: unshare failed: Operation not permitted';
 
 describe.skipIf(!canRestrict)('without the right to make namespaces (root is needed, to give it up)', () => {
@@ -63,13 +79,64 @@ describe.skipIf(!canRestrict)('without the right to make namespaces (root is nee
       const { session, ask } = await open();
       const word = String(Math.random());
       expect(await ask(sh(`(setsid sleep 1${word} &); echo done`))).toBe('done\n');
-      for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name)))
-        expect(await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).not.toContain(`1${word}`);
+      expect(await processesWith(word)).toEqual([]);
       expect(session.said()).toContain(`steps are not isolated from each other`);
       await session.close();
       const left = (await readdir(tmpdir())).filter((name) => name.includes(`-${session.process.pid}-`));
       expect(left).toEqual([]);
     });
+
+    test('cannot change a file of a layer in place', async () => {
+      const { session, ask } = await open();
+      const tools = await session.ask(`{ host { directory(path: "${await toolsFolder()}") { id } } }`);
+      const layer = 'for f in append cut mode time owner map; do echo old >/$f; done';
+      const list = 'cd /; stat -c "%n %a %u %Y %s" append cut mode time owner map; cat append cut mode time owner map';
+      const change = `echo more >>/append; : >/cut; chmod 700 /mode; touch -d @1 /time; chown 7 /owner
+        /tools/lib/ld.so --library-path /tools/lib /tools/bin/perl -e '${MAPPED_WRITE}' /map`;
+      const made = (fields: string) => ask(`withExec(args: ["sh", "-c", ${JSON.stringify(layer)}]) { ${fields} }`);
+      const before = await made(sh(list));
+      const changed = await made(
+        `withMountedDirectory(path: "/tools", source: "${tools}") { ${sh(change, sh(list))} }`,
+      );
+      expect(changed).toMatch(/^append 644 0 \d+ 9\ncut 644 0 \d+ 0\nmode 700 .*\ntime 644 0 1 4\nowner 644 7 /);
+      expect(changed).toMatch(/old\nmore\nold\nold\nold\nnew\n$/);
+      expect(await made(sh(`: again; ${list}`))).toBe(before);
+    });
+
+    test('leaves no secret on the disk', async () => {
+      const { session, ask } = await open();
+      const value = `secret-${Math.random()}`;
+      expect(await ask(withSecrets(await secretOf(session, value), 'cat /run/file | wc -c'))).toBe(`${value.length}\n`);
+      expect(await filesWith(value)).toEqual([]);
+    });
+
+    test('leaves nothing when the engine is killed: no process, and no secret on the disk', async () => {
+      const { session, ask } = await open();
+      const [word, value] = [String(Math.random()), `secret-${Math.random()}`];
+      const step = ask(withSecrets(await secretOf(session, value), `(setsid sleep 1${word} &); sleep 2${word}`));
+      const cut = expect(step).rejects.toThrow();
+      await vi.waitFor(async () => expect(await processesWith(word)).toHaveLength(3), WAIT);
+      expect(await filesWith(value)).not.toEqual([]);
+      await session.kill();
+      await cut;
+      await vi.waitFor(async () => expect(await processesWith(word)).toEqual([]), WAIT);
+      await vi.waitFor(async () => expect(await filesWith(value)).toEqual([]), WAIT);
+    });
+
+    /** A secret as a file and as a variable, both held while a script runs. */
+    const withSecrets = (secret: string, script: string) =>
+      `withMountedSecret(path: "/run/file", source: "${secret}") { withSecretVariable(name: "S", secret: "${secret}") { ${sh(script)} } }`;
+    const secretOf = (session: EngineSession, value: string) =>
+      session.ask(`{ setSecret(name: "s", plaintext: "${value}") { id } }`);
+    const filesWith = async (value: string) => {
+      const own = (await readdir(tmpdir()))
+        .filter((name) => name.startsWith('drydock-'))
+        .map((name) => join(tmpdir(), name));
+      const found = await $({
+        nothrow: true,
+      })`grep --recursive --files-with-matches ${value} ${join(folder, 'cache')} ${own}`;
+      return found.lines();
+    };
 
     test('has no service', async () => {
       const { session } = await open();

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { apply, differencesOf, restore } from '../../../engine/run/tree-changes.ts';
 import { momentIn, Trees } from '../../../engine/run/trees.ts';
 
 const sh = (script: string, cwd: string): string => execFileSync('sh', ['-ec', script], { cwd, encoding: 'utf8' });
@@ -15,6 +16,13 @@ const listOf = (folder: string): string =>
      find . -type f -exec sha256sum {} + | sort`,
     folder,
   );
+
+/** The same, with the times of folders, and no two names of one file. */
+const allOf = (folder: string): string =>
+  sh(
+    `find . -printf '%P %y %m %U %G %s %l %Ts %n\n' | grep -v ' d .* [0-9]*$' | sort; find . -type d -printf '%P %m %U %G %Ts\n' | sort`,
+    folder,
+  ) + listOf(folder);
 
 const LOWER = `mkdir -p app/node_modules/a app/node_modules/b gone; echo 1 >app/node_modules/a/index.js; echo 2 >app/node_modules/b/index.js
   echo old >app/file; echo kept >app/kept; echo x >gone/x; ln -s app link; mkdir -p kind; echo f >kind/inner; echo f >plain
@@ -66,6 +74,59 @@ test.each(scripts)('%s', async (_, script) => {
   await copy.takeChanges(join(root, 'layer'), { since, except: new Set() });
   expect(listOf(await trees.readOnly([lower, upper, join(root, 'layer')]))).toBe(left);
   expect([lower, upper].map(listOf)).toEqual(before);
+  const layer = join(root, 'layer');
+  const [fresh = '', more = ''] = await Promise.all(
+    [[], [layer]].map(async (over, index) => {
+      const tree = join(root, `fresh-${index}`);
+      await trees.copy([lower, upper, ...over], tree);
+      return allOf(tree);
+    }),
+  );
+  await restore(copy.tree, [lower, upper], copy.changed);
+  expect(allOf(copy.tree)).toBe(fresh);
+  await apply(layer, copy.tree);
+  expect(allOf(copy.tree)).toBe(more);
+  await restore(copy.tree, [lower, upper], differencesOf(layer));
+  expect(allOf(copy.tree)).toBe(fresh);
+});
+
+test('the tree of a step serves those after it', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'trees-'));
+  onTestFinished(() => void execFileSync('rm', ['-rf', root]));
+  sh(`mkdir views lower upper other; cd lower; ${LOWER}; cd ../upper; ${UPPER}; echo 1 >../other/o`, root);
+  const [lower = '', upper = '', other = ''] = ['lower', 'upper', 'other'].map((name) => join(root, name));
+  const trees = new Trees(join(root, 'views'));
+  const first = await trees.take([lower, upper]);
+  const since = await momentIn(root);
+  sh('rm -r gone; echo 1 >>app/kept; echo excepted >plain', first.tree);
+  await first.takeChanges(join(root, 'layer'), { since, except: new Set(['plain']) });
+  trees.keep(first, [lower, upper], ['plain']);
+  for (const layers of [[lower, upper], [lower, upper, join(root, 'layer')], [lower, other], [lower]]) {
+    const next = await trees.take(layers);
+    expect(next.tree).toBe(first.tree);
+    expect(listOf(next.tree)).toBe(listOf(await trees.readOnly(layers)));
+    trees.keep(next, layers, []);
+  }
+  expect((await trees.take([other])).tree).not.toBe(first.tree);
+});
+
+test('a file that has another name outside of the tree is not shared with its layer', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'trees-'));
+  onTestFinished(() => void execFileSync('rm', ['-rf', root]));
+  sh(`mkdir views lower volume; cd lower; ${LOWER}; echo 1 >../volume/file`, root);
+  const copy = await new Trees(join(root, 'views')).copy([join(root, 'lower')], join(root, 'tree'));
+  const since = await momentIn(root);
+  sh(
+    'mkdir new; ln ../volume/file new/one; ln new/one new/two; ln app/kept ../volume/kept; touch -d @1000000000 new',
+    copy.tree,
+  );
+  const layer = join(root, 'layer');
+  await copy.takeChanges(layer, { since, except: new Set() });
+  sh('echo 2 >>volume/file; echo 2 >>volume/kept', root);
+  expect(sh('cat new/one new/two app/kept; stat -c "%h %Y" new/one new', layer)).toMatch(
+    /^1\n1\nkept\n2 .*\n2 1000000000\n$/,
+  );
+  expect(sh('cat app/kept', join(root, 'lower'))).toBe('kept\n');
 });
 
 test('what did not change is not taken, nor what is excepted', async () => {
