@@ -127,6 +127,8 @@ function cachedCli(env: NodeJS.ProcessEnv): string {
 
 /** A session of the embedded engine. The SDK finds it through the environment that is set here. */
 export type EngineSession = {
+  /** Why steps are not isolated from each other, where they are not. */
+  notIsolated: EngineFacts['notIsolated'];
   /** Rejects when the engine ends though nobody asked it to. */
   lost: Promise<never>;
   close: () => Promise<void>;
@@ -187,15 +189,17 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EngineSes
   };
   try {
     const address = await Promise.race([firstLine(child.stdout), lost]);
-    const { port, session_token: token } = JSON.parse(address) as { port: number; session_token: string };
+    const { port, session_token: token, not_isolated: notIsolated } = JSON.parse(address) as Address;
     process.env.DAGGER_SESSION_PORT = String(port);
     process.env.DAGGER_SESSION_TOKEN = token;
-    return { lost, close };
+    return { notIsolated, lost, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
+
+type Address = { port: number; session_token: string; not_isolated?: EngineFacts['notIsolated'] };
 
 function firstLine(stream: NodeJS.ReadableStream): Promise<string> {
   return new Promise((resolve) => {

@@ -10,7 +10,7 @@ export type SessionOptions = EngineOptions & {
   /** Rejects when somebody wants it to end. */
   interrupted: Promise<never>;
   say: (line: string) => void;
-  /** Told which engine it is, before anything runs on it. */
+  /** Told which engine it is, before it starts, and once more when it has, with what is only known then. */
   onEngine: (engine: EngineFacts) => void;
 };
 
@@ -62,9 +62,11 @@ async function onEmbedded<T>(
   try {
     const loading = loadSdk();
     session = await Promise.race([starting, interrupted]);
-    const { lost } = session;
+    const { lost, notIsolated } = session;
+    const known = notIsolated === undefined ? engine : { ...engine, notIsolated };
+    options.onEngine(known);
     const { connection } = await loading;
-    const done = connected(connection, () => work(engine)).catch((error) => rootOf(error, lost));
+    const done = connected(connection, () => work(known)).catch((error) => rootOf(error, lost));
     return await Promise.race([done, lost, interrupted]);
   } finally {
     await (session ?? (await starting.catch(() => undefined)))?.close();

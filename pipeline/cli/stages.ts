@@ -70,8 +70,8 @@ export async function runStages(
         interrupted: terminal.interrupted,
         say: (text) => renderer.listener({ kind: 'note', text }),
         onEngine: (chosen) => {
+          if (engine === null) renderer.listener({ kind: 'engine', engine: chosen });
           engine = chosen;
-          renderer.listener({ kind: 'engine', engine: chosen });
         },
       },
       (chosen) => {

@@ -12,6 +12,7 @@ import { sweep } from './commands/sweep.ts';
 import { describeTools, provideTools, repairTools } from './commands/tools.ts';
 import { USAGE } from './commands/usage.ts';
 import { EngineError, EnvironmentError, UsageError } from './errors.ts';
+import { REFUSAL } from './run/isolation.ts';
 import { limitsOf, machineLimits } from './run/limits.ts';
 import { listen } from './server.ts';
 import { isRoot, Session, type SessionOptions } from './session.ts';
@@ -71,7 +72,7 @@ function optionsFrom(env: NodeJS.ProcessEnv, workdir: string): SessionOptions {
     credentials: (registry) => (config === undefined ? undefined : dockerCredentials(config, registry)),
     ...(env.DRYDOCK_TERMINAL ? { terminal: env.DRYDOCK_TERMINAL } : {}),
     ...(env.DRYDOCK_IMAGES ? { images: resolve(workdir, env.DRYDOCK_IMAGES) } : {}),
-    limits: limitsOf(machineLimits(isRoot()), env),
+    limits: limitsOf(machineLimits(isRoot() && REFUSAL === undefined), env),
     budget: env.DRYDOCK_STORE_BUDGET,
   };
 }
@@ -95,7 +96,9 @@ async function serve(options: SessionOptions): Promise<number> {
   const session = soundTools().then(() => Session.start(options));
   session.catch(() => {}); // told below, where it is awaited
   const server = await listen(session);
-  process.stdout.write(`${JSON.stringify({ port: server.port, session_token: server.token })}\n`);
+  const address = { port: server.port, session_token: server.token };
+  // The SDK takes the address alone; the command line also asks whether steps are isolated from each other.
+  process.stdout.write(`${JSON.stringify({ ...address, not_isolated: REFUSAL })}\n`);
   const started = await session;
   await ended;
   await server.close();

@@ -5,12 +5,16 @@ import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import type { Credentials } from '../src/oci/registry.ts';
 import { EngineError } from './errors.ts';
+import { ChrootRunner } from './run/chroot-runner.ts';
+import { HostNetwork } from './run/host-network.ts';
+import { REFUSAL, type Refusal } from './run/isolation.ts';
 import { type Limits, unlimited } from './run/limits.ts';
-import { Mounts } from './run/mounts.ts';
-import { Network } from './run/network.ts';
-import { Runner } from './run/runner.ts';
+import { Mounts, type Views } from './run/mounts.ts';
+import { Network, type Networks } from './run/network.ts';
+import { Runner, type Steps } from './run/runner.ts';
 import { Scrubber } from './run/scrubber.ts';
 import { Services } from './run/services.ts';
+import { Trees } from './run/trees.ts';
 import { unwritableError } from './store/disk.ts';
 import { HostFiles } from './store/host.ts';
 import { Layers } from './store/layers.ts';
@@ -67,13 +71,13 @@ const SCRUBBED_EVERYWHERE = 8;
 export class Session {
   readonly options: SessionOptions;
   readonly store: Store;
-  readonly mounts: Mounts;
+  readonly views: Views;
   readonly layers: Layers;
   readonly host: HostFiles;
   readonly volumes: Volumes;
-  readonly runner: Runner;
+  readonly runner: Steps;
   readonly idShift: number;
-  readonly network: Network;
+  readonly network: Networks;
   readonly services = new Services();
   /** How a blob that came with an image can be had once more. */
   readonly blobSources = new Map<string, () => Promise<unknown>>();
@@ -84,34 +88,25 @@ export class Session {
   readonly #salt = randomBytes(32);
   readonly #abort = new AbortController();
 
-  private constructor(
-    options: SessionOptions,
-    store: Store,
-    mounts: Mounts,
-    runner: Runner,
-    network: Network,
-    shift: number,
-  ) {
+  private constructor(options: SessionOptions, store: Store, { views, runner, network, shift }: Machinery) {
     this.options = options;
     this.store = store;
-    this.mounts = mounts;
+    this.views = views;
     this.runner = runner;
     this.network = network;
     this.idShift = shift;
-    this.layers = new Layers(store, mounts, shift);
+    this.layers = new Layers(store, views, shift);
     this.host = new HostFiles(store);
     this.volumes = new Volumes(store, this.layers);
   }
 
   static async start(options: SessionOptions): Promise<Session> {
-    const shift = isRoot() ? ROOT_SHIFT : 0;
     const free = unlimited(options.limits);
     if (free.length > 0)
       process.stderr.write(`note: ${free.join(' and ')} of a step cannot be limited here: ${whyUnlimited()}\n`);
-    const mounts = await Mounts.start(process.env.DRYDOCK_TOOLS);
+    const isolation = REFUSAL === undefined ? await isolated(options) : undefined;
     const store = openStore(options.budget);
-    const runner = await Runner.start(mounts, shift, options.limits);
-    return new Session(options, store, mounts, runner, new Network(options, runner.enter), shift);
+    return new Session(options, store, isolation ?? shared(store, REFUSAL as Refusal));
   }
 
   async close(): Promise<void> {
@@ -232,6 +227,31 @@ function openStore(budget: string | undefined): Store {
   } catch (error) {
     throw unwritableError(error, `the store at ${root} cannot be used`) ?? error;
   }
+}
+
+/** How steps run, and on what. */
+interface Machinery {
+  readonly views: Views;
+  readonly runner: Steps;
+  readonly network: Networks;
+  readonly shift: number;
+}
+
+async function isolated(options: SessionOptions): Promise<Machinery> {
+  const shift = isRoot() ? ROOT_SHIFT : 0;
+  const views = await Mounts.start(process.env.DRYDOCK_TOOLS);
+  const runner = await Runner.start(views, shift, options.limits);
+  return { views, runner, network: new Network(options, runner.enter), shift };
+}
+
+/** Where the kernel lets the engine make no namespaces. */
+function shared(store: Store, refusal: Refusal): Machinery {
+  process.stderr.write(
+    `warning: steps are not isolated from each other, nor from this machine's network, so nothing is deployed or published from here: ${refusal.reason}\n`,
+  );
+  const views = new Trees(store.scratchFolder('trees'));
+  const runner = new ChrootRunner(views, process.env.DRYDOCK_TOOLS);
+  return { views, runner, network: new HostNetwork(refusal), shift: 0 };
 }
 
 function readHostCertificates(): Buffer | undefined {

@@ -44,6 +44,11 @@ export function lookAtIds(facts: Facts): Finding {
 export function lookAtNamespaces(facts: Facts): Finding {
   return ofEmbedded(facts, () => {
     if (facts.probe === null) return NOT_YET;
+    if (!isFault(facts.probe) && facts.probe.notIsolated !== null) {
+      const { reason, hint } = facts.probe.notIsolated;
+      const found = `steps are not isolated from each other, nor from this machine's network, so nothing is deployed or published from here: ${reason}`;
+      return { status: 'warning', found, mend: hint };
+    }
     return (
       forbidden(facts) ?? { status: 'ok', found: `a step has its own${facts.isRoot ? '' : ', and so has the engine'}` }
     );
@@ -105,12 +110,14 @@ export function lookAtLimits(facts: Facts): Finding {
 }
 
 export function lookAtNetwork(facts: Facts): Finding {
-  if (facts.isOffline) return { status: 'unasked', found: 'steps get none (--offline)' };
-  return ofProbe(facts, ({ network }) =>
-    network === null
+  return ofProbe(facts, ({ network, notIsolated }) => {
+    if (notIsolated !== null)
+      return { status: 'warning', found: 'steps have that of this machine, with --offline, too' };
+    if (facts.isOffline) return { status: 'unasked', found: 'steps get none (--offline)' };
+    return network === null
       ? { status: 'ok', found: 'pasta connects a step' }
-      : { status: 'blocked', found: network.message, mend: network.hint ?? 'run with --offline' },
-  );
+      : { status: 'blocked', found: network.message, mend: network.hint ?? 'run with --offline' };
+  });
 }
 
 /** What the embedded engine needs is a wall only where it is the first that is tried. */

@@ -9,6 +9,7 @@ export type Probe = {
   programs: string;
   step: Fault | null;
   network: Fault | null;
+  notIsolated: { reason: string; hint: string } | null;
   unlimited: string[];
   packages: { debian: string[]; npm: string[] };
   store: string;

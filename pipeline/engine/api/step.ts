@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ExecError } from '../errors.ts';
-import { type Attachment, RESOLV_CONF } from '../run/network.ts';
+import type { Attachment } from '../run/network.ts';
 import type { Outputs } from '../run/outputs.ts';
 import type { StepMount, StepRequest } from '../run/runner.ts';
 import type { Terminal } from '../run/spec.ts';
@@ -148,7 +148,7 @@ export async function stepRequest(
     identity,
     lowers,
     upper,
-    mounts: [...hostFiles(session, lowers, network !== undefined, hostname, hosts), ...mounts],
+    mounts: [...hostFiles(session, lowers, session.network.resolverOf(network), hostname, hosts), ...mounts],
     ...(command.stdin === undefined ? {} : { stdin: command.stdin.data }),
     outputs: outputs([...secrets, ...session.secretValues()]),
     hostname,
@@ -164,7 +164,7 @@ export async function stepRequest(
 function hostFiles(
   session: Session,
   lowers: readonly string[],
-  hasNetwork: boolean,
+  resolver: string,
   hostname: string,
   hosts: Hosts,
 ): StepMount[] {
@@ -181,7 +181,7 @@ function hostFiles(
   const bound = hosts.map(([address, name]) => `${address} ${name}\n`).join('');
   const files = [
     data('/etc/hosts', `127.0.0.1 localhost${itself}\n::1 localhost ip6-localhost\n${bound}`),
-    data('/etc/resolv.conf', hasNetwork ? RESOLV_CONF : ''),
+    data('/etc/resolv.conf', resolver),
   ];
   const certificates = session.hostCertificates();
   if (certificates !== undefined && lowers.some((folder) => existsSync(join(folder, CA_BUNDLE))))

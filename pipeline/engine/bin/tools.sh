@@ -1,7 +1,15 @@
-# Finds the engine's own tools (tools/). Sourced, with $engine set to the engine's folder.
+# Finds the engine's own tools (tools/), and says what keeps the engine from its work. Sourced, with $engine set to the engine's folder.
 
 # What the machine has instead is often not in a user's PATH.
 export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+
+# How a container is started that lets the engine make namespaces. Its own file system holds no overlays, so the cache is a volume.
+rights='docker run --cap-add SYS_ADMIN --cap-add NET_ADMIN --device /dev/net/tun --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined --volume drydock:/root/.cache IMAGE'
+
+refuse() {
+  printf 'error: %s\nhint: %s\n' "$1" "$2" >&2
+  exit 3
+}
 
 # Sets $tools to their folder, or to nothing where the machine's own programs have to do. What needs them has them fetched when they are missing.
 find_tools() {

@@ -26,7 +26,9 @@ export interface OtherStore {
 
 /** Stores that this version does not read: of another format, or with a damaged stamp. */
 export function otherStores(cache: string): OtherStore[] {
-  const names = existsSync(cache) ? readdirSync(cache).filter((name) => /^store-v\d+(-one-id)?$/.test(name)) : [];
+  const names = existsSync(cache)
+    ? readdirSync(cache).filter((name) => /^store-v\d+(-one-id|-not-isolated)?$/.test(name))
+    : [];
   return names.flatMap((name) => {
     const path = join(cache, name);
     const [format, isOurs] = [formatOf(path), name === basename(storeFolder())];
@@ -34,7 +36,7 @@ export function otherStores(cache: string): OtherStore[] {
     const said =
       isOurs && format === 'damaged'
         ? 'its version stamp is damaged'
-        : `a store of another ${format === FORMAT ? 'mapping of ids' : `version (${versionOf(path)})`}`;
+        : `a store of another ${format === FORMAT ? 'kind of session' : `version (${versionOf(path)})`}`;
     return [{ path, format: said, isUsed: isUsed(path) }];
   });
 }

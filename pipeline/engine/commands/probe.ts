@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
 import { hostRegistries, type Source } from '../images/assembled/registries.ts';
+import { REFUSAL, type Refusal } from '../run/isolation.ts';
 import { unlimited } from '../run/limits.ts';
 import type { Attachment } from '../run/network.ts';
 import { TailOutputs } from '../run/outputs.ts';
@@ -21,6 +22,8 @@ export interface Probe {
   readonly step: Fault | null;
   /** Why a step has no way out, if it is to have one and has none. */
   readonly network: Fault | null;
+  /** Why steps are not isolated from each other, if they are not. */
+  readonly notIsolated: Refusal | null;
   /** Names of what a step may use without limit. */
   readonly unlimited: readonly string[];
   /** Where packages come from, without credentials. */
@@ -41,6 +44,7 @@ export async function probe(options: SessionOptions): Promise<Probe> {
       programs: describeTools(process.env.DRYDOCK_TOOLS),
       step: step ?? null,
       network: isAttached ? null : attached,
+      notIsolated: REFUSAL ?? null,
       unlimited: unlimited(options.limits),
       packages: await packages,
       store: session.store.root,

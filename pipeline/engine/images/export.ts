@@ -285,11 +285,12 @@ function* layerEntry(entry: TarEntry, shift: number): Generator<TarInput> {
     mtime: Math.floor(entry.mtime),
   };
   const folder = path.includes('/') ? `${path.slice(0, path.lastIndexOf('/'))}/` : '';
-  if (entry.type === 'character' && entry.devMajor === 0 && entry.devMinor === 0) {
+  // A whiteout: no layer holds a device of another kind.
+  if (entry.type === 'character') {
     yield { path: `${folder}.wh.${path.slice(folder.length)}`, type: 'file', mode: 0o600, size: 0, ...owner };
     return;
   }
-  if (entry.type === 'character' || entry.type === 'block') return;
+  if (entry.type === 'block') return;
   const capability = entry.xattrs.get('security.capability');
   yield {
     path,

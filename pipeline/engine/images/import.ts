@@ -145,7 +145,7 @@ async function unpackInto(
   await unpackLayer(readTar(read), `${folder}/fs`, {
     shift: session.idShift,
     below: below.map((layer) => store.layerPath(layer)),
-    whiteout: (path) => session.mounts.whiteout(path),
+    whiteout: (path) => session.views.whiteout(path),
   });
   const { digest } = await actual;
   if (digest !== diffId) {

@@ -2,8 +2,9 @@
 import { asErrorOutput, EngineError, ExecError } from '../errors.ts';
 import type { Port } from '../values.ts';
 import { type HealthTest, portsOpen, testPasses } from './health.ts';
+import type { StepOutcome } from './outcome.ts';
 import { TailOutputs } from './outputs.ts';
-import type { RunningStep, StepOutcome } from './runner.ts';
+import type { RunningStep } from './runner.ts';
 import type { Instance, ServiceEnd } from './services.ts';
 import type { Sockets } from './sockets.ts';
 

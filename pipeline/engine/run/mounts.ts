@@ -1,16 +1,21 @@
 // Mounts of the session. They live in mount namespaces of the engine's own and vanish with it, however it ends.
 import { execFile } from 'node:child_process';
 import { mkdirSync, symlinkSync } from 'node:fs';
-import { release } from 'node:os';
+import { release, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { processName } from '../process-name.ts';
 import { TOOLS_FOLDER } from '../tools/elf.ts';
 import { commandOf } from '../tools/install.ts';
+import { REFUSAL } from './isolation.ts';
 
 const run = promisify(execFile);
 
-/** Where a session keeps what need not outlive it: a tmpfs over a folder that every Linux has, seen by the engine alone. */
-export const SESSION_FOLDER = '/dev/shm';
+/** Where a session keeps what need not outlive it: a tmpfs over a folder that every Linux has, seen by the engine alone; else a folder of its own. */
+export const SESSION_FOLDER = REFUSAL === undefined ? '/dev/shm' : join(tmpdir(), `drydock-${processName()}`);
+
+/** What the folder holds. */
+export const SESSION_FOLDERS = ['l', 'v', 'j', 'n', 'p', 'runtime'];
 
 /** Overlays have the option since Linux 5.10. */
 export function hasVolatile(kernel: string): boolean {
@@ -31,7 +36,15 @@ export const OPAQUE = `${isRootless ? 'user' : 'trusted'}.overlay.opaque`;
  */
 export const WRITABLE = `${ATTRIBUTES}${hasVolatile(release()) ? ',volatile' : ''}`;
 
-export class Mounts {
+/** How layers are read, and how one hides what is below it. */
+export interface Views {
+  /** A folder that shows these layers, given from the bottom up. */
+  readonly readOnly: (folders: readonly string[]) => Promise<string>;
+  /** Marks a path as deleted, the way overlayfs reads it. */
+  readonly whiteout: (path: string) => Promise<void>;
+}
+
+export class Mounts implements Views {
   readonly #links = new Map<string, string>();
   #counter = 0;
 
@@ -41,7 +54,7 @@ export class Mounts {
     const mount = (...options: string[]) => run(program, [...words, ...options]);
     // Shared: what is mounted here later is to be seen by the namespace that steps start from, too.
     await mount('-t', 'tmpfs', '-o', 'mode=0711', '--make-shared', 'drydock', SESSION_FOLDER);
-    for (const folder of ['l', 'v', 'j', 'n', 'p', 'runtime']) mkdirSync(join(SESSION_FOLDER, folder), { mode: 0o711 });
+    for (const folder of SESSION_FOLDERS) mkdirSync(join(SESSION_FOLDER, folder), { mode: 0o711 });
     if (tools) {
       mkdirSync(TOOLS_FOLDER, { mode: 0o711 });
       await mount('--bind', tools, TOOLS_FOLDER);
@@ -84,7 +97,6 @@ export class Mounts {
     return target;
   }
 
-  /** Marks a path as deleted, the way overlayfs reads it. */
   async whiteout(path: string): Promise<void> {
     await run('mknod', [path, 'c', '0', '0']);
   }

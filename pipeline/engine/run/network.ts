@@ -25,8 +25,8 @@ export interface Attachment extends NetworkNamespace {
 export const BRIDGE = '10.87.0.1';
 /** An address that nobody has (RFC 5737): queries to it are handed to the host's own resolver by pasta. */
 const FORWARDER = '192.0.2.53';
-/** What a step's /etc/resolv.conf says, whether or not there are services yet. */
-export const RESOLV_CONF = `search ${DOMAIN}\nnameserver ${BRIDGE}\n`;
+/** Whether or not there are services yet. */
+const RESOLV_CONF = `search ${DOMAIN}\nnameserver ${BRIDGE}\n`;
 
 const FOLDER = join(SESSION_FOLDER, 'n');
 const ROUTER = join(FOLDER, 'router');
@@ -67,7 +67,19 @@ const LIKE_ROOT = `cd /proc/sys/net/ipv4
 echo 0 > ip_unprivileged_port_start
 { echo 0 2147483647 || echo 0 65535 || echo 0 0; } 2>/dev/null > ping_group_range`;
 
-export class Network {
+/** What steps and services have of a network. */
+export interface Networks {
+  readonly names: Names;
+  /** What /etc/resolv.conf says in a step that has this attachment. */
+  readonly resolverOf: (attachment: Attachment | undefined) => string;
+  readonly lease: () => Promise<Attachment | undefined>;
+  readonly attach: (service: string) => Promise<Attachment>;
+  readonly addressFor: (service: string) => string;
+  readonly addAddress: (address: string) => Promise<() => Promise<void>>;
+  readonly sockets: () => Promise<Sockets>;
+}
+
+export class Network implements Networks {
   readonly names = new Names();
   readonly #offline: boolean;
   readonly #enter: readonly [string, ...string[]];
@@ -82,6 +94,10 @@ export class Network {
   constructor({ offline }: { offline: boolean }, enter: readonly [string, ...string[]]) {
     this.#offline = offline;
     this.#enter = enter;
+  }
+
+  resolverOf(attachment: Attachment | undefined): string {
+    return attachment === undefined ? '' : RESOLV_CONF;
   }
 
   /** A namespace for a step. With the network off there is one only once there are services to speak to. */

@@ -24,10 +24,11 @@ import { cgroupOf, makeCgroup, removeAbandonedCgroups, type StepCgroup } from '.
 import { Filters } from './filters.ts';
 import { type Limits, oomScore } from './limits.ts';
 import { type Mounts, SESSION_FOLDER, WRITABLE } from './mounts.ts';
+import { Beginning, outcomeOf, type StepOutcome } from './outcome.ts';
 import type { Outputs } from './outputs.ts';
 import { contentOf } from './pid-file.ts';
 import { Pipes } from './pipes.ts';
-import { findProgram } from './programs.ts';
+import { initProgram } from './programs.ts';
 import { HIDE_CGROUPS, Runtime, SHOW_CGROUPS } from './runtime.ts';
 import {
   type BindMount,
@@ -82,12 +83,6 @@ export interface StepRequest {
   readonly signal?: AbortSignal;
 }
 
-export interface StepOutcome {
-  readonly exitCode: number;
-  /** Why the command could not even be started. */
-  readonly startError?: string;
-}
-
 /** A step while it runs. */
 export interface RunningStep {
   /** Resolves when the command is about to run; never, when it could not be started. */
@@ -102,12 +97,16 @@ export interface RunningStep {
 }
 
 const ROOT = { uid: 0, gid: 0, groups: [] };
-const INIT_PROGRAM = 'tini-static';
-/** What it says of a command that is not there or may not be run. A real engine's init ends with 1 then, so its exit code is that. */
-const NO_COMMAND = /^\[FATAL tini \(\d+\)\] exec [^\n]*\n?$/;
+
+/** Runs the steps of a session. */
+export interface Steps {
+  readonly run: (request: StepRequest) => Promise<StepOutcome>;
+  readonly start: (request: StepRequest) => RunningStep;
+  /** Ends every step that still runs. */
+  readonly close: () => Promise<void>;
+}
+
 const PID_FILE = 'pid';
-/** Of what was said before a step could begin. */
-const SHOWN_LENGTH = 1000;
 
 /** What a step is run with: its bundle, and the shell that will become its runtime. */
 interface Place {
@@ -119,7 +118,7 @@ interface Place {
   cgroup: StepCgroup | undefined;
 }
 
-export class Runner {
+export class Runner implements Steps {
   readonly #mounts: Mounts;
   readonly #shift: number;
   readonly #limits: Limits;
@@ -380,25 +379,23 @@ export class Runner {
     request.signal?.addEventListener('abort', abort);
     const { outputs } = request;
     shell.stdout.on('data', (chunk: Buffer) => outputs.write('stdout', chunk));
-    let said = '';
+    const said = new Beginning();
     shell.stderr.on('data', (chunk: Buffer) => {
       outputs.write('stderr', chunk);
-      if (said.length < SHOWN_LENGTH) said += chunk;
+      said.add(chunk);
     });
     shell.run(script);
     setImmediate(() => this.#prepareNext());
     const code = await shell.ended;
     request.signal?.removeEventListener('abort', abort);
-    const isMissing = !request.noInit && (code === 126 || code === 127) && NO_COMMAND.test(said);
-    const exitCode = isMissing ? 1 : (code ?? 137);
-    const startError = runtimeError(logOf(place)) ?? this.#whyNotBegun(place, exitCode, said);
-    return { exitCode, ...(startError ? { startError } : {}) };
-  }
-
-  /** Of a mount that failed, or a runtime that did not get as far as to a container or a log. */
-  #whyNotBegun({ bundle, runtime }: Place, exitCode: number, said: string): string | undefined {
-    if (exitCode === 0 || existsSync(join(bundle, PID_FILE))) return undefined;
-    return said.trim().slice(0, SHOWN_LENGTH) || `${runtime.name} ended with exit code ${exitCode}`;
+    return outcomeOf({
+      code,
+      said: said.text,
+      hasInit: !request.noInit,
+      hasBegun: existsSync(join(place.bundle, PID_FILE)),
+      runtime: place.runtime.name,
+      log: logOf(place),
+    });
   }
 
   #prepareNext(): void {
@@ -500,20 +497,3 @@ function copyRootAttributes(below: string | undefined, fs: string, shift: number
 const profileOf = ({ insecureRootCapabilities }: StepRequest) => (insecureRootCapabilities ? 'all' : 'default');
 
 const logOf = ({ bundle, runtime }: Place) => join(bundle, `${runtime.name}.log`);
-
-/** What the runtime says of a command that it could not start. */
-function runtimeError(log: string): string | undefined {
-  if (!existsSync(log)) return undefined;
-  for (const line of readFileSync(log, 'utf8').split('\n').filter(Boolean)) {
-    const entry = JSON.parse(line) as { level: string; msg: string };
-    if (entry.level === 'error' || entry.level === 'fatal') return entry.msg;
-  }
-  return undefined;
-}
-
-function initProgram(): string {
-  const path = findProgram(INIT_PROGRAM);
-  if (path === undefined)
-    throw new EnvironmentError(`the program ${INIT_PROGRAM} is missing`, 'on Debian and Ubuntu: apt-get install tini');
-  return path;
-}

@@ -54,13 +54,23 @@ const ARCHITECTURES: Partial<Record<NodeJS.Architecture, string[]>> = {
   arm64: ['SCMP_ARCH_AARCH64', 'SCMP_ARCH_ARM'],
 };
 
-const allow = (names: string[], args?: object[]) => ({ names, action: 'SCMP_ACT_ALLOW', ...(args ? { args } : {}) });
+interface Rule {
+  readonly names: readonly string[];
+  readonly action: string;
+  readonly [field: string]: unknown;
+}
+
+const allow = (names: readonly string[], args?: object[]): Rule => ({
+  names,
+  action: 'SCMP_ACT_ALLOW',
+  ...(args ? { args } : {}),
+});
 
 const withoutFlags = (name: string, flags: number) =>
   allow([name], [{ index: 0, value: flags, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }]);
 
 /** The `linux.seccomp` part of a runtime specification: everything else answers EPERM; clone3 ENOSYS, so that libc falls back to clone. */
-const profile = (syscalls: object[]) => ({
+const profile = (syscalls: Rule[]) => ({
   defaultAction: 'SCMP_ACT_ERRNO',
   defaultErrnoRet: EPERM,
   architectures: ARCHITECTURES[process.arch] ?? [],
@@ -72,6 +82,18 @@ const profile = (syscalls: object[]) => ({
     ...syscalls,
   ],
 });
+
+/** The same profile, with calls that are allowed once the program at the socket has seen them. */
+export const notifying = ({ syscalls, ...rest }: Profile, names: readonly string[], listenerPath: string): object => ({
+  ...rest,
+  listenerPath,
+  syscalls: [
+    { names, action: 'SCMP_ACT_NOTIFY' },
+    ...syscalls.map((rule) => ({ ...rule, names: rule.names.filter((name) => !names.includes(name)) })),
+  ],
+});
+
+type Profile = ReturnType<typeof profile>;
 
 export const SECCOMP = profile([withoutFlags('clone', CLONE_NEW_NAMESPACES)]);
 

@@ -1,7 +1,8 @@
 // The OCI runtime specification of a step: what Docker gives an unprivileged container, and a user namespace besides.
 import { hasOneId } from '../store/ids.ts';
+import { KEPT_CALLS } from './keeper.ts';
 import type { Limits } from './limits.ts';
-import { SECCOMP, SECCOMP_ALL_CAPABILITIES } from './seccomp.ts';
+import { notifying, SECCOMP, SECCOMP_ALL_CAPABILITIES } from './seccomp.ts';
 
 /** Ids in a container are these further up on the host, so that its root is nobody there. */
 export const ID_COUNT = 65_536;
@@ -102,15 +103,20 @@ export interface Identity {
   readonly groups: readonly number[];
 }
 
-export interface Step {
+export interface Process {
   readonly args: readonly string[];
   readonly env: readonly string[];
   readonly cwd: string;
   readonly identity: Identity;
-  /** All capabilities in the step's user namespace, and the system calls for namespaces and mounts. */
-  readonly insecureRootCapabilities: boolean;
   /** The runtime makes a terminal of this size for it, and passes on what is said there to the one that it has itself. */
   readonly terminal?: Terminal;
+  /** How readily the kernel ends it when memory runs out. */
+  readonly oomScore: number;
+}
+
+export interface Step extends Process {
+  /** All capabilities in the step's user namespace, and the system calls for namespaces and mounts. */
+  readonly insecureRootCapabilities: boolean;
   readonly hostname: string;
   readonly rootfs: string;
   /** In the order in which they are made: one may lie in another. */
@@ -120,13 +126,11 @@ export interface Step {
   /** The control group that the runtime is to make. */
   readonly cgroup?: string;
   readonly limits: Limits;
-  /** How readily the kernel ends it when memory runs out. */
-  readonly oomScore: number;
   readonly shift: number;
 }
 
 /** Where the first process of a step is found inside it; in /dev, so that no layer ever holds it. */
-const INIT = '/dev/.init';
+export const INIT = '/dev/.init';
 
 /** `init` is the program that runs the command as its child; without it the command is the first process. */
 export function runtimeSpec(step: Step, init: string | undefined): object {
@@ -134,24 +138,7 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
   const bounding = all ? [...CAPABILITIES, ...MORE_CAPABILITIES] : CAPABILITIES;
   return {
     ociVersion: '1.0.2',
-    process: {
-      terminal: step.terminal !== undefined,
-      ...(step.terminal === undefined
-        ? {}
-        : { consoleSize: { height: step.terminal.rows, width: step.terminal.columns } }),
-      user: {
-        uid: step.identity.uid,
-        gid: step.identity.gid,
-        // With one id there are no others, and the kernel does not let groups be set at all.
-        ...(hasOneId ? {} : { additionalGids: step.identity.groups }),
-      },
-      args: init === undefined ? step.args : [INIT, '-s', '--', ...step.args],
-      env: step.env,
-      cwd: step.cwd,
-      capabilities: step.identity.uid === 0 ? { bounding, effective: bounding, permitted: bounding } : { bounding },
-      noNewPrivileges: true,
-      oomScoreAdj: step.oomScore,
-    },
+    process: processOf(step, init, bounding),
     root: { path: step.rootfs },
     hostname: step.hostname,
     mounts: [
@@ -173,6 +160,39 @@ export function runtimeSpec(step: Step, init: string | undefined): object {
     },
   };
 }
+
+function processOf(step: Process, init: string | undefined, bounding: readonly string[]): object {
+  return {
+    terminal: step.terminal !== undefined,
+    ...(step.terminal === undefined
+      ? {}
+      : { consoleSize: { height: step.terminal.rows, width: step.terminal.columns } }),
+    user: {
+      uid: step.identity.uid,
+      gid: step.identity.gid,
+      // With one id there are no others, and the kernel does not let groups be set at all.
+      ...(hasOneId ? {} : { additionalGids: step.identity.groups }),
+    },
+    args: init === undefined ? step.args : [INIT, '-s', '--', ...step.args],
+    env: step.env,
+    cwd: step.cwd,
+    capabilities: step.identity.uid === 0 ? { bounding, effective: bounding, permitted: bounding } : { bounding },
+    noNewPrivileges: true,
+    oomScoreAdj: step.oomScore,
+  };
+}
+
+/**
+ * A step where no namespace can be made: the runtime changes the root to a folder that holds all that is to be there, and tells the keeper,
+ * at the socket `listener`, of each call that names a file.
+ */
+export const chrootSpec = (step: Process & { rootfs: string; listener: string }, init: string | undefined): object => ({
+  ociVersion: '1.0.2',
+  process: processOf(step, init, CAPABILITIES),
+  root: { path: step.rootfs },
+  mounts: [],
+  linux: { namespaces: [], seccomp: notifying(SECCOMP, KEPT_CALLS, step.listener) },
+});
 
 const bindMount = ({ destination, source, readOnly, flags = [] }: BindMount) => ({
   destination,

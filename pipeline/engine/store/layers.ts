@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Mounts } from '../run/mounts.ts';
+import type { Views } from '../run/mounts.ts';
 import { type Bytes, createFile, ensureIntact, lastingFile } from './bytes.ts';
 import { ownerOnDisk } from './ids.ts';
 import { kindIn, resolveInside } from './inside.ts';
@@ -58,7 +58,7 @@ const FILES_PER_TURN = 400;
 
 export class Layers {
   readonly store: Store;
-  readonly #mounts: Mounts;
+  readonly #stacks: Views;
   /** What is added to an owner's id on disk, so that root in a container is nobody on the host. */
   readonly #shift: number;
   readonly #inFlight = new Map<string, Promise<string>>();
@@ -66,9 +66,9 @@ export class Layers {
   readonly #digests = new Map<string, Promise<string>>();
   readonly #trees = new Map<string, Promise<DirNode>>();
 
-  constructor(store: Store, mounts: Mounts, shift: number) {
+  constructor(store: Store, stacks: Views, shift: number) {
     this.store = store;
-    this.#mounts = mounts;
+    this.#stacks = stacks;
     this.#shift = shift;
   }
 
@@ -145,7 +145,7 @@ export class Layers {
   async #makeView({ layers }: Stack): Promise<string> {
     if (layers.length === 1) return this.store.layerPath(layers[0] as string);
     if (layers.length === 0) return this.store.layerPath(await this.layerOf(emptyDir()));
-    return this.#mounts.readOnly(layers.map((id) => this.store.layerPath(id)));
+    return this.#stacks.readOnly(layers.map((id) => this.store.layerPath(id)));
   }
 
   /** What a path means in a stack, symbolic links followed inside it, also in the last place unless told otherwise. */
@@ -356,7 +356,7 @@ export class Layers {
       mkdirSync(made);
       this.#setAttributes(emptyDir(await this.#folderAttributes(root, real.slice(0, depth))), made);
     }
-    await this.#mounts.whiteout(join(folder, 'fs', ...real, basename(path)));
+    await this.#stacks.whiteout(join(folder, 'fs', ...real, basename(path)));
     await this.store.commitLayer(id, folder);
     return id;
   }

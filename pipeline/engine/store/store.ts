@@ -19,6 +19,7 @@ import {
 import { rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { REFUSAL } from '../run/isolation.ts';
 import { type Collected, collect } from './collect.ts';
 import { diskFullError } from './disk.ts';
 import { settleDurably, writeDurably } from './durable.ts';
@@ -52,9 +53,14 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
 /** Where packages are kept, by their hash. */
 export const packageFolder = (): string => join(cacheFolder(), 'packages');
 
-/** Layers in which all belongs to one owner are of no use to sessions that know more, so these have a store of their own. */
-export const storeFolder = (env?: NodeJS.ProcessEnv): string =>
-  join(cacheFolder(env), `store-v${FORMAT}${hasOneId ? '-one-id' : ''}`);
+/**
+ * Sessions that know one owner only, and those that cannot mount, have stores of their own: what others have made says more than the first can
+ * use, and is not in the form that the second can read.
+ */
+export const storeFolder = (env?: NodeJS.ProcessEnv): string => {
+  const kind = hasOneId ? '-one-id' : REFUSAL === undefined ? '' : '-not-isolated';
+  return join(cacheFolder(env), `store-v${FORMAT}${kind}`);
+};
 
 /** The mark of a layer: when it was made, and of which command's result it is a part. */
 export interface LayerMark {

@@ -15,7 +15,7 @@ import { isElf, LOADER, withOurLibraries, withOurLoader } from './elf.ts';
 
 /** `passt.avx2` and `pasta.avx2` are what the other two become where the processor can. */
 export const TOOLS: ReadonlySet<string> = new Set([
-  ...['crun', 'tini-static', 'passt', 'passt.avx2', 'pasta', 'pasta.avx2', 'nft', 'ip', 'proot'],
+  ...['crun', 'tini-static', 'passt', 'passt.avx2', 'pasta', 'pasta.avx2', 'nft', 'ip', 'perl'],
   ...['mount', 'umount', 'unshare', 'nsenter', 'setpriv', 'choom', 'flock'],
 ]);
 

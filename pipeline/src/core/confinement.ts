@@ -12,6 +12,8 @@ export type Confinement = {
   sockets: string[];
   /** Names of its environment; values are nobody's business. */
   environment: string[];
+  /** What the machine said when it refused a network and mounts of the scanner's own, as where no step can have any. */
+  refusal?: string;
 };
 
 /** Read `name: value` lines. Throws when one is missing or cannot be: a proof with a hole is none. */
@@ -36,6 +38,7 @@ export function parseConfinement(text: string): Confinement {
     writable: words('writable'),
     sockets: words('sockets'),
     environment: words('environment').sort(),
+    ...(fields.get('refusal') ? { refusal: field('refusal') } : {}),
   };
 }
 

@@ -161,7 +161,12 @@ export type SourceFacts = {
   reason: string | null;
 };
 
-export type EngineFacts = { kind: 'dagger' | 'embedded' | 'session'; why: string };
+export type EngineFacts = {
+  kind: 'dagger' | 'embedded' | 'session';
+  why: string;
+  /** Set where steps could see and disturb each other: why, and what would isolate them. Nothing that was built so is published. */
+  notIsolated?: { reason: string; hint: string };
+};
 
 export type RunError = { code: ErrorCode; message: string; hint: string };
 

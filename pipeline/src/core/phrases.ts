@@ -1,6 +1,7 @@
 // The words of a run for people: the lines of a step, a stage, a failure and the verdict. Terminal, log and summary share them.
 import type {
   Coverage,
+  EngineFacts,
   GateResult,
   RunResult,
   SmokeResult,
@@ -152,6 +153,15 @@ export function phraseStandIns(run: RunResult): string[] {
     const parts = recipe.replace(/^\S+, assembled from /, '');
     return `stand-in for ${image}, never published: no registry answered, so it was assembled here from ${parts}`;
   });
+}
+
+/** What has to be said of a run whose steps could disturb each other. */
+export function phraseIsolation(engine: EngineFacts | null): string[] {
+  return engine?.notIsolated === undefined
+    ? []
+    : [
+        `steps were not isolated from each other, nor from the machine's network, so nothing is published from here: ${engine.notIsolated.reason}`,
+      ];
 }
 
 /** Where the image is now, and what points at it. */

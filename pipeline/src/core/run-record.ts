@@ -79,6 +79,7 @@ const step = objectOf<StepResult>({
       writable: listOf(text),
       sockets: listOf(text),
       environment: listOf(text),
+      refusal: optional(text),
     }),
   ),
 });
@@ -170,6 +171,7 @@ export const sourceShape = objectOf<SourceFacts>({
 export const engineShape = objectOf<EngineFacts>({
   kind: oneOf<EngineFacts['kind']>(['dagger', 'embedded', 'session']),
   why: text,
+  notIsolated: optional(objectOf<NonNullable<EngineFacts['notIsolated']>>({ reason: text, hint: text })),
 });
 export const standInShape = objectOf<StandIn>({ image: text, pin: text, recipe: text });
 

@@ -7,6 +7,7 @@ import {
   phraseDelivery,
   phraseDetails,
   phraseImage,
+  phraseIsolation,
   phraseSeconds,
   phraseStandIns,
   phraseStep,
@@ -186,7 +187,8 @@ function sourceLine(run: RunResult): string {
   const at =
     commit === null ? 'an unknown commit' : `\`${commit.slice(0, 12)}\`${branch === null ? '' : ` on \`${branch}\``}`;
   const engine = run.engine === null ? '' : `, ${run.engine.kind} engine`;
-  return `Source: ${at}${dirty === true ? ', with changes that are not committed' : ''}${engine}`;
+  const source = `Source: ${at}${dirty === true ? ', with changes that are not committed' : ''}${engine}`;
+  return [source, ...phraseIsolation(run.engine)].join('\n\n');
 }
 
 function failure(stage: StageResult): string[] {

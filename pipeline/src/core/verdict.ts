@@ -64,8 +64,8 @@ export type StageFacts = {
 /** A stage that ran: it failed if a step did, or if something is wrong that the steps did not notice. */
 export function stageResult(facts: StageFacts): StageResult {
   const failed = facts.steps.filter((step) => step.exitCode !== 0);
-  const fault = facts.fault ?? confinementFaults(facts.steps)[0] ?? null;
-  const missing = facts.notEvaluated ?? null;
+  const fault = facts.fault ?? confinementFaults(facts.steps, 'broken')[0] ?? null;
+  const missing = facts.notEvaluated ?? confinementFaults(facts.steps, 'refused')[0] ?? null;
   return {
     name: facts.name,
     status: failed.length > 0 || fault !== null ? 'failed' : missing === null ? 'passed' : 'not evaluated',
@@ -82,9 +82,15 @@ export function stageResult(facts: StageFacts): StageResult {
   };
 }
 
-/** A scanner that could reach out, or write to what it reads, has said nothing that counts. */
-function confinementFaults(steps: readonly StepResult[]): string[] {
-  return steps.flatMap(({ confinement }) => (confinement === undefined ? [] : (confinementFault(confinement) ?? [])));
+/**
+ * A scanner that could reach out, or write to what it reads, has said nothing that counts: it failed, or where no step can be kept from that,
+ * what it says is not enough for anything strict.
+ */
+function confinementFaults(steps: readonly StepResult[], kind: 'broken' | 'refused'): string[] {
+  const confinements = steps.flatMap(({ confinement }) => confinement ?? []);
+  return confinements
+    .filter(({ refusal }) => (refusal === undefined) === (kind === 'broken'))
+    .flatMap((confinement) => confinementFault(confinement) ?? []);
 }
 
 export function skippedStage(name: StageName, reason: string): StageResult {

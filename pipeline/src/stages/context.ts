@@ -1,7 +1,7 @@
 // What every stage of one run shares: its source, its images, its clock, and where it says what happens.
 import type { Container, Directory, File } from '@dagger.io/dagger';
 import type { Listener } from '../core/events.ts';
-import type { StageName, StepResult } from '../core/model.ts';
+import type { EngineFacts, StageName, StepResult } from '../core/model.ts';
 import type { Images } from './images.ts';
 
 export type LeftStep = { stage: StageName; step: StepResult; container: Container };
@@ -17,6 +17,8 @@ export type RunContext = {
   /** Read once: whatever ended before it was answered from the cache. */
   startedMs: number;
   emit: Listener;
+  /** Null in the Dagger module. */
+  engine: EngineFacts | null;
   /** Logs by their path in the report: small ones as text, large ones as the file itself. */
   logs: Map<string, string | File>;
 };

@@ -7,6 +7,7 @@ import { provenance, type StatementName } from '../core/delivery/statements.ts';
 import { nameOf, type Target, tagsOf } from '../core/delivery/target.ts';
 import { PipelineError } from '../core/errors.ts';
 import { parseRecord } from '../core/gate/verdict.ts';
+import { isShared } from '../core/isolation.ts';
 import type { GateResult, RunResult, SmokeResult, StageResult } from '../core/model.ts';
 import { parseRun } from '../core/run-record.ts';
 import { IMAGE_FILE } from './build.ts';
@@ -217,6 +218,7 @@ export class Delivery {
         source: here,
         here,
         standIns: this.#known.standIns,
+        isShared: isShared(this.#context.engine),
       };
     }
     const { result } = recorded;
@@ -230,6 +232,7 @@ export class Delivery {
       source: result.source,
       here,
       standIns: result.standIns,
+      isShared: isShared(result.engine) || isShared(this.#context.engine),
     };
   }
 

@@ -22,6 +22,7 @@ export async function fetchAll(
     images: new Images({ archives: options.images, mirrors: options.mirrors }),
     startedMs: Date.now(),
     emit,
+    engine: null,
     logs: new Map(),
   };
   const fetched: Fetched[] = [];

@@ -190,7 +190,7 @@ export class Plan {
         scanned,
         scanners,
         ecosystems: described.ecosystems,
-        sbomMissing: described.stage.status === 'passed' ? null : described.stage.reason,
+        sbomMissing: described.files.size > 0 ? null : described.stage.reason,
         deciding,
         baseline,
         rehearsal,

@@ -2,6 +2,7 @@
 import { type Directory, dag, type File, type GitRepository } from '@dagger.io/dagger';
 import { imageOf } from '../core/delivery/compare.ts';
 import type { PipelineError } from '../core/errors.ts';
+import { isolationFault } from '../core/isolation.ts';
 import type { AskedStage, EngineFacts, RunResult, SourceFacts } from '../core/model.ts';
 import { parsePlatforms } from '../core/platforms.ts';
 import { renderReport } from '../core/report.ts';
@@ -100,12 +101,15 @@ export async function run(asked: readonly AskedStage[], options: RunOptions): Pr
     left: options.left,
     startedMs,
     emit,
+    engine: options.engine ?? null,
     logs: new Map(),
   };
   const known = nothingKnown();
   const replay = options.scanning?.replay;
   let error: PipelineError | undefined;
   try {
+    const shared = isolationFault(context.engine, options.rollback === undefined ? asked : ['rollback']);
+    if (shared !== undefined) throw shared;
     if (options.verification !== undefined) await runVerify(context, options.verification, known);
     else if (options.rollback !== undefined) await runRollback(context, options.rollback, known);
     else if (replay !== undefined) await runReplay(context, replay, known, options);
@@ -117,7 +121,7 @@ export async function run(asked: readonly AskedStage[], options: RunOptions): Pr
   const plain = runResult({
     function: options.function,
     asked,
-    engine: options.engine ?? null,
+    engine: context.engine,
     strict: options.strict,
     startedMs,
     finishedMs: Date.now(),

@@ -51,6 +51,12 @@ const read: [name: string, text: string, expected: Partial<Confinement>, fault: 
     { capabilities: '3' },
     'it has capabilities (3)',
   ],
+  [
+    'a machine that refuses it',
+    proof({ refusal: 'unshare: unshare failed: Operation not permitted', interfaces: 'lo eth0' }),
+    { interfaces: ['eth0'], refusal: 'unshare: unshare failed: Operation not permitted' },
+    'it has the network interface eth0',
+  ],
   ['privileges to be had', proof({ NoNewPrivs: '0' }), { noNewPrivileges: false }, 'it may gain privileges'],
   [
     'an input to write to',

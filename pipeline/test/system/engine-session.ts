@@ -21,9 +21,14 @@ export interface EngineSession {
   readonly kill: () => Promise<void>;
 }
 
-export async function openSession(env: Readonly<Record<string, string>>): Promise<EngineSession> {
+/** `within` is a command that runs the engine. */
+export async function openSession(
+  env: Readonly<Record<string, string>>,
+  within: readonly string[] = [],
+): Promise<EngineSession> {
   const { DAGGER_SESSION_PORT: _port, DAGGER_SESSION_TOKEN: _token, ...rest } = process.env;
-  const child = spawn(ENGINE, ['session'], { env: { ...rest, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+  const [program = '', ...args] = [...within, ENGINE, 'session'];
+  const child = spawn(program, args, { env: { ...rest, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said += chunk));
   const gone = once(child, 'exit');

@@ -83,9 +83,15 @@ export function environment(more: Environment = {}): NodeJS.ProcessEnv {
   return { ...env, CI: 'true', NO_COLOR: '1', ...more };
 }
 
-/** `drydock …` on the embedded engine, to its end. */
-export async function ci(repository: string, args: readonly string[], env: Environment = {}): Promise<Ran> {
-  const [program, words] = command([...args, '--engine', 'embedded']);
+/** `drydock …` on the embedded engine, to its end; `within` is a command that runs it. */
+export async function ci(
+  repository: string,
+  args: readonly string[],
+  env: Environment = {},
+  within: readonly string[] = [],
+): Promise<Ran> {
+  const [node, rest] = command([...args, '--engine', 'embedded']);
+  const [program, ...words] = [...within, node, ...rest];
   const ran = await $({ cwd: repository, env: environment(env), nothrow: true, quiet: true })`${program} ${words}`;
   return { exitCode: ran.exitCode, stdout: ran.stdout, stderr: ran.stderr, output: join(repository, 'out') };
 }

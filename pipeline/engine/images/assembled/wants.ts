@@ -124,7 +124,7 @@ export const WANTS = {
       suite: 'trixie',
       essential: false,
       packages: [
-        ...['crun', 'tini', 'passt', 'nftables', 'iproute2', 'util-linux', 'mount', 'proot'],
+        ...['crun', 'tini', 'passt', 'nftables', 'iproute2', 'util-linux', 'mount', 'perl-base'],
         // The libraries that these programs name, and the ones that those do: a test follows them.
         ...[
           'libc6',
@@ -137,7 +137,7 @@ export const WANTS = {
           'libselinux1',
           'libpcre2-8-0',
         ],
-        ...['libmount1', 'libblkid1', 'libbpf1', 'libelf1t64', 'zlib1g', 'libzstd1', 'libmnl0', 'libtalloc2'],
+        ...['libmount1', 'libblkid1', 'libbpf1', 'libelf1t64', 'zlib1g', 'libzstd1', 'libmnl0', 'libcrypt1'],
         ...['libnftables1', 'libnftnl11', 'libgmp10', 'libjansson4', 'libxtables12'],
         ...['libedit2', 'libbsd0', 'libmd0', 'libtinfo6'],
       ],

@@ -75,7 +75,7 @@ export type CapsuleManifest = {
   arguments: { platforms: string[]; strict: boolean; rehearsal: boolean; base: string };
   /** When the run began, in UTC. Shown, and the date of what a gate decides; no clock is set to it. */
   clock: string;
-  engine: EngineFacts | null;
+  engine: Pick<EngineFacts, 'kind' | 'why'> | null;
   source: SourceFacts;
   images: CapsuleImage[];
   packages: CapsulePackage[];

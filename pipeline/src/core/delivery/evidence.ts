@@ -13,6 +13,8 @@ export type Evidence = {
   source: SourceFacts;
   here: SourceFacts;
   standIns: readonly StandIn[];
+  /** Where it was built, or where it is to be shipped from, steps were not isolated from each other. */
+  isShared: boolean;
 };
 
 /** What the stages of `ci` have to say before anything leaves. */
@@ -35,7 +37,7 @@ export function objections({ digest, recorded, stages, gate, source, here }: Evi
 }
 
 /** Why it may be shipped to this machine's own registry only. */
-export function objectionsBeyondLoopback({ stages, gate, source, here, standIns }: Evidence): string[] {
+export function objectionsBeyondLoopback({ stages, gate, source, here, standIns, isShared }: Evidence): string[] {
   const missing = stages.filter(({ status }) => status === 'not evaluated');
   return [
     ...missing.map(({ name }) => `${name} was not evaluated`),
@@ -44,6 +46,7 @@ export function objectionsBeyondLoopback({ stages, gate, source, here, standIns 
       ? [`git does not say which commit this is: ${source.reason ?? 'no reason is known'}`]
       : []),
     ...(source.dirty || here.dirty ? ['there are changes that are not committed'] : []),
+    ...(isShared ? ['steps were not isolated from each other'] : []),
     ...(standIns.length > 0 ? [`there were stand-ins for ${standIns.map(({ image }) => image).join(', ')}`] : []),
   ];
 }

@@ -8,6 +8,7 @@ import {
   phraseDelivery,
   phraseDetails,
   phraseImage,
+  phraseIsolation,
   phraseSeconds,
   phraseStandIns,
   phraseStep,
@@ -191,6 +192,7 @@ function facts(run: RunResult): Markup {
     ['capsule', run.capsule === null ? null : phraseReplay(run.capsule)],
     ['commit', run.source.commit],
     ['engine', run.engine === null ? null : `${run.engine.kind}: ${run.engine.why}`],
+    ['isolation', phraseIsolation(run.engine)[0] ?? null],
     ['strict', run.strict ? 'yes' : 'no'],
     ['exit code', String(run.exitCode)],
   ];

@@ -11,6 +11,11 @@ const examine = (all: Facts) => new Rows().add(all);
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
+const notIsolated = {
+  reason: 'unshare: unshare failed: Operation not permitted',
+  hint: 'docker run --cap-add SYS_ADMIN IMAGE',
+};
+
 test('where all is well, no row is a wall or a warning, and none needs mending', () => {
   const rows = examine(facts());
   expect(rows.map(({ check }) => check)).toEqual(Object.keys(CHECKS));
@@ -175,6 +180,15 @@ const cases: Case[] = [
     /allows no user namespaces/,
     /user\.max_user_namespaces=15000$/,
   ],
+  [
+    'a container without privileges',
+    { probe: { ...probe, notIsolated } },
+    'namespaces',
+    'warning',
+    /not isolated from each other.*: unshare: unshare failed: Operation not permitted$/,
+    /^docker run --cap-add SYS_ADMIN /,
+  ],
+  ['… and its network', { probe: { ...probe, notIsolated } }, 'network', 'warning', /that of this machine/, null],
   [
     'a kernel without overlayfs',
     { probe: noStep, features: { ...features, hasOverlay: false } },

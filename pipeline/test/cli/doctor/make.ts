@@ -5,6 +5,7 @@ export const probe: Probe = {
   step: null,
   network: null,
   programs: 'crun version 1.21, its own',
+  notIsolated: null,
   unlimited: [],
   packages: { debian: ['http://debian.example/debian/'], npm: ['https://npm.example/'] },
   store: '/cache/store',

@@ -82,6 +82,7 @@ describe('what may ship', () => {
     source: SOURCE,
     here: SOURCE,
     standIns: [],
+    isShared: false,
   };
   const other = `sha256:${'2'.repeat(64)}`;
   const stages = (name: string, status: 'failed' | 'skipped' | 'not evaluated') =>
@@ -125,6 +126,7 @@ describe('what may ship', () => {
       { source: { commit: null, branch: null, dirty: null, reason: 'no git' } },
       /which commit this is: no git/,
     ],
+    ['steps that could disturb each other', { isShared: true }, /steps were not isolated from each other/],
     ['a stand-in', { standIns: [{ image: 'node:24', pin: '', recipe: '' }] }, /stand-ins for node:24/],
   ];
   test.for(beyond)('on loopback only: %s', ([, change, said]) => {
