@@ -1,4 +1,5 @@
 // The errors of the embedded engine: what a caller sees of them is a message, a way out, and for a failed command its facts.
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
 /** What this place lacks, where that alone is why something failed. Clients tell by it what is missing from what is broken. */
 export type Lack = 'MISSING_IMAGE' | 'RATE_LIMITED' | 'UNAUTHORIZED' | 'OFFLINE' | 'NO_SPACE';
@@ -47,13 +48,26 @@ export class ExecError extends EngineError {
 /** Longest output that an error carries, in bytes; a real engine cuts at the same place. */
 const ERROR_OUTPUT_BYTES = 102_400;
 
-/** The end of an output, which is where the reason stands, without blanks around it. Says how much of it is not there. */
-export function asErrorOutput(output: Buffer): string {
-  const omitted = output.length - ERROR_OUTPUT_BYTES;
+/** The end of an output, which is where the reason stands, without blanks around it. Says how much of it is not there: `size` is the whole's. */
+export function asErrorOutput(output: Buffer, size = output.length): string {
+  const omitted = size - ERROR_OUTPUT_BYTES;
   if (omitted < 0) return output.toString().trim();
-  const kept = Buffer.from(output.subarray(omitted));
+  const kept = Buffer.from(output.subarray(Math.max(0, output.length - ERROR_OUTPUT_BYTES)));
   kept.write(`[omitting ${omitted} bytes]...`);
   return kept.toString().trim();
+}
+
+/** The same of an output in a file, which may be too large to be read whole. */
+export function errorOutputIn(path: string): string {
+  const file = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(file);
+    const end = Buffer.alloc(Math.min(size, ERROR_OUTPUT_BYTES));
+    readSync(file, end, 0, end.length, size - end.length);
+    return asErrorOutput(end, size);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Refuses a part of Dagger's API that this engine does not have, with the way out. */

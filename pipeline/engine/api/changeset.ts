@@ -103,7 +103,7 @@ export async function patched(session: Session, tree: DirNode, patch: FileNode):
   if (patch.size === 0) return tree;
   return withScratch(session, 'patched', async (folder) => {
     await writeHostFolder(tree, folder);
-    await patchTool(folder, ['apply', '--allow-empty', '-'], readBytes(patch.bytes));
+    await patchTool(folder, ['apply', '--allow-empty', '-'], readBytes(patch.bytes, 'the patch'));
     return kept(tree, await readOnce(session, folder));
   });
 }

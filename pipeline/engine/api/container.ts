@@ -1,11 +1,11 @@
 // Fields of Container.
-import { readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { EngineError, notSupported } from '../errors.ts';
 import { exportImage } from '../images/export.ts';
 import { importArchive } from '../images/import.ts';
 import { resolveImage } from '../images/resolve.ts';
 import type { Session } from '../session.ts';
+import { readWhole } from '../store/bytes.ts';
 import { writeHostFile } from '../store/host.ts';
 import { EMPTY_STACK, type Stack } from '../store/layers.ts';
 import type { Filter } from '../store/patterns.ts';
@@ -232,7 +232,7 @@ async function outcome(self: ContainerValue): Promise<ExecOutcome> {
 }
 
 const output = (stream: 'stdout' | 'stderr' | 'combined') => async (self: ContainerValue) =>
-  readFileSync(join((await outcome(self)).outputs, stream), 'utf8');
+  readWhole(join((await outcome(self)).outputs, stream), 'what the command said').toString();
 
 /** Runs all that the container is made of, so that faults show. */
 async function evaluate(self: ContainerValue): Promise<ContainerState> {

@@ -183,7 +183,7 @@ async function groupsOf(session: Session, content: Content, user: string): Promi
 async function table(session: Session, content: Content, path: string): Promise<string[][]> {
   const status = await statusOf(session, content, path, true);
   if (status?.type !== 'REGULAR') return [];
-  const text = readBytes((await fileIn(session, content, path)).bytes).toString();
+  const text = readBytes((await fileIn(session, content, path)).bytes, path).toString();
   return text
     .split('\n')
     .filter(Boolean)

@@ -112,7 +112,7 @@ export async function copied(
   return map(tree, (attributes) => ({ ...attributes, mode: permissions })) as DirNode;
 }
 
-const readNode = async (node: Node) => (node.kind === 'file' ? readBytes(node.bytes) : Buffer.alloc(0));
+const readNode = async (node: Node) => (node.kind === 'file' ? readBytes(node.bytes, 'a file') : Buffer.alloc(0));
 
 /** The file of a value with what was asked for of owner and permissions. */
 export async function copiedFile(file: FileValue, owner: Partial<Attributes>, permissions?: number): Promise<Node> {
@@ -354,7 +354,7 @@ export const fileFields: Resolvers<FileValue> = {
   contents: async (self, { offsetLines, limitLines }: { offsetLines?: number; limitLines?: number }) => {
     const { bytes } = await self.node();
     await ensureIntact(bytes);
-    const text = readBytes(bytes).toString();
+    const text = readBytes(bytes, self.name).toString();
     if (offsetLines === undefined && limitLines === undefined) return text;
     const from = offsetLines ?? 0;
     return (text.match(/[^\n]*\n|[^\n]+$/g) ?? [])
@@ -381,7 +381,7 @@ export const fileFields: Resolvers<FileValue> = {
       self.name,
       lazy(async () => {
         const node = await self.node();
-        const text = replaced(readBytes(node.bytes).toString(), args);
+        const text = replaced(readBytes(node.bytes, self.name).toString(), args);
         return fileNode(Buffer.from(text), { mode: node.mode, uid: node.uid, gid: node.gid, mtime: node.mtime });
       }),
     ),

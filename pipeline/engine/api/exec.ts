@@ -1,9 +1,8 @@
 // Runs a container's command, or finds that it ran before: the key of a step is made of everything that can change its outcome.
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { asErrorOutput, EngineError, ExecError } from '../errors.ts';
+import { EngineError, ExecError, errorOutputIn } from '../errors.ts';
 import { FileOutputs, type Outputs } from '../run/outputs.ts';
 import type { StepRequest } from '../run/runner.ts';
 import type { Session } from '../session.ts';
@@ -12,7 +11,7 @@ import { DiskFullError, isFull } from '../store/disk.ts';
 import { type ExecRecord, readExecRecord, writeExecRecord } from '../store/execs.ts';
 import { onTop, type Stack } from '../store/layers.ts';
 import { keyOf, sha256 } from '../store/store.ts';
-import { fileNode } from '../store/tree.ts';
+import { heldFile } from '../store/tree.ts';
 import type { ContainerState, Content, ExecOutcome } from '../values.ts';
 import { holdBindings } from './bindings.ts';
 import { fileIn, identityOf, stackOf, treeOf } from './content.ts';
@@ -61,7 +60,7 @@ async function stdinOf(session: Session, state: ContainerState, options: ExecOpt
   const secret = state.mounts.find((mount) => mount.kind === 'secret' && mount.path === redirectStdin);
   if (secret?.kind === 'secret') return { data: await secret.secret.plaintext(), key: await secret.secret.key() };
   const { content, path } = await locate(state, redirectStdin);
-  return inputOf(readBytes((await fileIn(session, content, path)).bytes));
+  return inputOf(readBytes((await fileIn(session, content, path)).bytes, redirectStdin));
 }
 
 const inputOf = (data: Buffer): Input => ({ data, key: sha256(data) });
@@ -167,7 +166,7 @@ async function keep({ store }: Session, finished: Finished): Promise<ExecRecord>
 }
 
 function execError(outputs: string, args: readonly string[], exitCode: number): ExecError {
-  const read = (name: string) => asErrorOutput(readFileSync(join(outputs, name)));
+  const read = (name: string) => errorOutputIn(join(outputs, name));
   return new ExecError({ command: [...args], exitCode, stdout: read('stdout'), stderr: read('stderr') });
 }
 
@@ -216,7 +215,7 @@ async function redirect(
   ] as const;
   for (const [path, stream] of targets) {
     if (path === undefined) continue;
-    const node = fileNode(readFileSync(join(outcome.outputs, stream)), { mode: 0o600, uid: owner.uid, gid: owner.gid });
+    const node = heldFile(join(outcome.outputs, stream), { mode: 0o600, uid: owner.uid, gid: owner.gid });
     const mount = mountAt(state.mounts, path);
     if (mount?.kind === 'directory') {
       const below = await stackOf(session, mounts.get(mount.path) ?? (await mount.content()));

@@ -10,14 +10,17 @@ import {
   GraphQLError,
   type GraphQLFieldResolver,
   type GraphQLObjectType,
+  type GraphQLScalarType,
   getNamedType,
   isEnumType,
   isInterfaceType,
   isObjectType,
+  isScalarType,
   Kind,
   NoUnusedFragmentsRule,
   ProvidedRequiredArgumentsRule,
   parse,
+  print,
   ScalarLeafsRule,
   type ValidationContext,
   ValuesOfCorrectTypeRule,
@@ -154,6 +157,18 @@ for (const type of Object.values(schema.getTypeMap())) {
       value instanceof FactValue ? value.type : TYPE_NAMES.get((value as Value).constructor);
   if (isObjectType(type) && !type.name.startsWith('__')) addResolvers(type);
   if (isEnumType(type) && !type.name.startsWith('__')) acceptStrings(type);
+  if (isScalarType(type) && type.name === 'Int') widen(type);
+}
+
+/** Dagger's whole numbers have 64 bits, of which JSON carries those that are exact: sizes of files and times are among them. */
+function widen(type: GraphQLScalarType): void {
+  const exact = (value: unknown): number => {
+    if (Number.isSafeInteger(value)) return value as number;
+    throw new GraphQLError(`Int cannot represent ${JSON.stringify(value)}`);
+  };
+  type.serialize = exact;
+  type.parseValue = exact;
+  type.parseLiteral = (node) => exact(node.kind === Kind.INT ? Number(node.value) : print(node));
 }
 
 /** Inside an input object the SDK writes an enum's value as a string. */

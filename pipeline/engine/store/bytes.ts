@@ -8,9 +8,11 @@ import {
   openSync,
   readFileSync,
   readSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
+import { EngineError } from '../errors.ts';
 import { digestOfFile } from './store.ts';
 
 /** In memory, or in a file that nobody changes any more. */
@@ -96,6 +98,19 @@ export function createFile(path: string, data: Buffer, mode: number): void {
   if ((mode & ~UMASK & 0o777) !== mode) chmodSync(path, mode);
 }
 
-export function readBytes(bytes: Bytes): Buffer {
-  return 'data' in bytes ? bytes.data : readFileSync(bytes.path);
+/** What is taken into memory, and answered, in one piece: as much as a Dagger Engine answers. */
+const MOST_BYTES = 128 << 20;
+
+/** `what` is how an error calls it. */
+export const readBytes = (bytes: Bytes, what: string): Buffer =>
+  'data' in bytes ? bytes.data : readWhole(bytes.path, what);
+
+/** A file that a stranger may have made as large as a disk, or larger: a sparse one takes no room. */
+export function readWhole(path: string, what: string): Buffer {
+  const { size } = statSync(path);
+  if (size <= MOST_BYTES) return readFileSync(path);
+  throw new EngineError(
+    `${what} has ${size} bytes, and no more than ${MOST_BYTES} are read in one piece`,
+    'export it, or mount it into a step',
+  );
 }

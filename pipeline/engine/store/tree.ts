@@ -1,5 +1,6 @@
 // A folder as data: an immutable tree of nodes, digested by content. Holds no open file and starts nothing.
 import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EngineError } from '../errors.ts';
 import { type Bytes, hashOf, prepareHash } from './bytes.ts';
@@ -49,6 +50,13 @@ export function fileNode(data: Buffer, attributes: Partial<Attributes> = {}): Fi
     bytes: { data },
   };
 }
+
+/** A file of the store that stays as it is, as large as it may be. */
+export const heldFile = (path: string, attributes: Partial<Attributes>): FileNode => ({
+  ...fileNode(Buffer.alloc(0), attributes),
+  size: statSync(path).size,
+  bytes: { path },
+});
 
 /** The names that lead to a path: `/a//b/./c/../d` is `a`, `b`, `d`. */
 export function segments(path: string): string[] {

@@ -1,5 +1,6 @@
 // Commands: what goes into them, what comes out, and how they fail.
 import { ExecError, ReturnType } from '@dagger.io/dagger';
+import { expect } from 'vitest';
 import { failure, sdkSession, sh } from '../sdk-session.ts';
 import { errorOf, type Row, refusal, testRows } from './rows.ts';
 
@@ -268,6 +269,31 @@ const rows: Row[] = [
     'an error’s output that is cut says so',
     async () => (await failure(base().withExec(sh('seq 1 90000; exit 1')).sync())).stdout?.slice(0, 25),
     '[omitting 426494 bytes]..',
+  ],
+  [
+    'what is too large to be answered is refused in a sentence, and what is made of it is not',
+    async () => {
+      const loud = base().withExec(sh('head -c 200000000 /dev/zero'), { redirectStdout: '/out' });
+      const sparse = base().withExec(sh('truncate -s 3000000000 /etc/passwd /big'));
+      return [
+        await errorOf(loud.stdout()),
+        await loud.file('/out').size(),
+        await loud.withExec(sh('wc -c </out')).stdout(),
+        await errorOf(sparse.file('/big').contents()),
+        await sparse.file('/big').size(),
+        await errorOf(sparse.withUser('app').withExec(['true']).sync()),
+        (await failure(base().withExec(sh('head -c 200000000 /dev/zero; echo end; exit 1')).sync())).stdout?.slice(-4),
+      ];
+    },
+    [
+      refusal('what the command said has 200000000 bytes, and no more than 134217728 are read in one piece'),
+      200_000_000,
+      '200000000\n',
+      refusal('big has 3000000000 bytes, and no more than'),
+      3_000_000_000,
+      expect.stringContaining('/etc/passwd has 3000000000 bytes, and no more than'),
+      '\0end',
+    ],
   ],
   [
     'the exit codes of signals are expected by nobody',

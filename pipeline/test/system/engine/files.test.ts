@@ -13,6 +13,16 @@ const empty = (...paths: string[]): Directory =>
 const stat = (format: string, ...paths: string[]) => ['stat', '-c', format, ...paths];
 
 const rows: Row[] = [
+  [
+    'a time beyond 2038, and a size beyond 2 GB',
+    async () => {
+      const later = dag.directory().withNewFile('a', '').withTimestamps(4_102_444_800);
+      const stamped = base().withDirectory('/later', later).withExec(sh('stat -c %Y /later/a')).stdout();
+      const large = base().withExec(sh('truncate -s 5000000000 /large')).file('/large');
+      return [await stamped, await large.size()];
+    },
+    ['4102444800\n', 5_000_000_000],
+  ],
   // ── reading ───────────────────────────────────────────────────────────────────────────
   [
     'some lines of a file',
