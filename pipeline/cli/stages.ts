@@ -63,23 +63,30 @@ export async function runStages(
   };
   const place = takeOutput(output, askedBy(invocation), filesOf(inputs));
   try {
-    const run = await withEngine(
-      {
-        ...options,
-        root,
-        interrupted: terminal.interrupted,
-        say: (text) => renderer.listener({ kind: 'note', text }),
-        onEngine: (chosen) => {
-          if (engine === null) renderer.listener({ kind: 'engine', engine: chosen });
-          engine = chosen;
+    const once = () =>
+      withEngine(
+        {
+          ...options,
+          root,
+          interrupted: terminal.interrupted,
+          say: (text) => renderer.listener({ kind: 'note', text }),
+          onEngine: (chosen) => {
+            if (engine === null) renderer.listener({ kind: 'engine', engine: chosen });
+            engine = chosen;
+          },
         },
-      },
-      (chosen) => {
-        const { listener } = renderer;
-        const places = { root, output, inputs, secrets, timing, listener, runtime: deploying?.runtime };
-        return runOn(chosen, invocation, { ...places, place });
-      },
-    );
+        (chosen) => {
+          const { listener } = renderer;
+          const places = { root, output, inputs, secrets, timing, listener, runtime: deploying?.runtime };
+          return runOn(chosen, invocation, { ...places, place });
+        },
+      );
+    let run = await once();
+    // What was damaged is gone now, so that a new session makes it again.
+    if (run.error?.code === 'CACHE_DAMAGED') {
+      renderer.listener({ kind: 'note', text: `${run.error.message}: all is looked at again` });
+      run = await once();
+    }
     place.settle(run.exitCode);
     return await finish(run);
   } catch (thrown) {

@@ -9,6 +9,7 @@ import { formatSize } from '../store/sizes.ts';
 import { budgetFor } from '../store/store.ts';
 import { gcFolder, sweepDead } from '../store/sweep.ts';
 import { bundlesIn, otherStores, packagesIn } from './cache.ts';
+import { verify } from './verify.ts';
 
 export interface GcRequest {
   readonly cache: string;
@@ -17,16 +18,19 @@ export interface GcRequest {
   readonly budget: string | undefined;
   readonly keep?: number;
   readonly all: boolean;
+  /** Whether what stays is read, too. */
+  readonly verify: boolean;
 }
 
 /** Lines for people. */
-export async function gc({ cache, store: root, budget, keep, all }: GcRequest): Promise<string[]> {
+export async function gc({ cache, store: root, budget, keep, all, verify: isRead }: GcRequest): Promise<string[]> {
   const lines = all ? await removeOthers(cache) : [];
   if (formatOf(root) === 'empty') return [...lines, ...(all ? await removeBeside(cache) : []), 'the store is empty'];
   // No session of its own, which would write to a disk that may have no room left: that is what this is called for.
   claimFormat(root);
   const limit = all ? 0 : (keep ?? budgetFor(root, budget));
   await sweepDead(root).done;
+  if (isRead) lines.push(...(await verify(root)));
   const collected = await collect(root, { keep: limit, aside: gcFolder(root), measureVolumes: true });
   lines.push(...freedLines(collected));
   const others = readLeases(root).filter(({ isAlive }) => isAlive).length;

@@ -143,15 +143,26 @@ export class Layers {
   }
 
   async #makeView({ layers }: Stack): Promise<string> {
+    await this.#intact(layers);
     if (layers.length === 1) return this.store.layerPath(layers[0] as string);
     if (layers.length === 0) return this.store.layerPath(await this.layerOf(emptyDir()));
     return this.#stacks.readOnly(layers.map((id) => this.store.layerPath(id)));
   }
 
+  async #intact(layers: readonly string[]): Promise<void> {
+    for (const id of layers) await this.store.intact(id);
+  }
+
+  /** The layer that a path on the disk is in. */
+  #layerAt = (path: string): string => segments(path.slice(this.store.layers.length))[0] as string;
+
   /** What a path means in a stack, symbolic links followed inside it, also in the last place unless told otherwise. */
   async locate(stack: Stack, path: string, { follow = true } = {}): Promise<Located | undefined> {
     const direct = this.#views.has(stack.key) ? undefined : this.#inLayers(stack, segments(path), 'file');
-    if (direct !== undefined) return direct;
+    if (direct !== undefined) {
+      await this.#intact([this.#layerAt(direct.path)]);
+      return direct;
+    }
     const root = await this.view(stack);
     const real = resolveInside(root, path, follow);
     return real === undefined ? undefined : locatedAt(join(root, real));
@@ -250,6 +261,7 @@ export class Layers {
 
   async #treeAt(stack: Stack, path: string, filter: Filter | undefined): Promise<DirNode> {
     // Read from the one layer that holds it where that is so: files can then be linked from there.
+    await this.#intact(stack.layers);
     const sole = this.soleFolder(stack, path);
     const folder = sole ?? (await this.locate(stack, path))?.path;
     if (folder === undefined) throw new Error(`no such directory: ${path}`);
@@ -306,6 +318,7 @@ export class Layers {
 
   /** Layers whose stack shows the folder at `path` of a stack as its root: to be mounted without copying. */
   async lowerFolders(stack: Stack, path: string): Promise<string[]> {
+    await this.#intact(stack.layers);
     if (segments(path).length === 0) return stack.layers.map((id) => this.store.layerPath(id));
     const sole = this.soleFolder(stack, path);
     if (sole !== undefined) return [sole];

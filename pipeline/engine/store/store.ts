@@ -19,8 +19,11 @@ import {
 import { rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { EngineError } from '../errors.ts';
+import { BOOT_ID } from '../process-name.ts';
 import { REFUSAL } from '../run/isolation.ts';
 import { type Collected, collect } from './collect.ts';
+import { contentOf, stateOf } from './contents.ts';
 import { diskFullError } from './disk.ts';
 import { settleDurably, writeDurably } from './durable.ts';
 import { Flushes, type Made, madeNow } from './flushes.ts';
@@ -62,13 +65,23 @@ export const storeFolder = (env?: NodeJS.ProcessEnv): string => {
   return join(cacheFolder(env), `store-v${FORMAT}${kind}`);
 };
 
-/** The mark of a layer: when it was made, and of which command's result it is a part. */
+/** The mark of a layer: when it was made, what it holds, and of which command's result it is a part. */
 export interface LayerMark {
   readonly made: Made;
+  /** As `contentOf` says it. */
+  readonly content: string;
   readonly exec?: string;
 }
 
 export const LAYER_MARK = 'mark';
+
+/** When all of a layer was last found to be as it was made: in which boot, and what the file system then knew of it. */
+interface LayerState {
+  readonly boot: string;
+  readonly state: string;
+}
+
+const LAYER_STATE = 'state';
 
 /** What names a blob, and how large it has to be. */
 export interface BlobName {
@@ -99,6 +112,7 @@ export class Store {
   /** Layers and blobs that were looked at in this session and are as they should be. */
   readonly #sound = new Set<string>();
   readonly #verified = new Set<string>();
+  readonly #intact = new Map<string, Promise<void>>();
   readonly #madeLayers: string[] = [];
   readonly #madeExecs: string[] = [];
   #madeBlobBytes = 0;
@@ -199,13 +213,16 @@ export class Store {
 
   #isSoundLayer(folder: string): boolean {
     const mark = readSealed<LayerMark>(join(folder, LAYER_MARK));
-    return mark !== undefined && this.#flushes.isReliable(mark.made) && existsSync(join(folder, 'fs'));
+    if (mark?.content === undefined) return false; // of a version that did not know it
+    return this.#flushes.isReliable(mark.made) && existsSync(join(folder, 'fs'));
   }
 
   /** Makes `folder`, which holds a ready `fs`, the layer `id`. Whoever comes second finds the first one's and drops its own. */
   async commitLayer(id: string, folder: string, exec?: string): Promise<void> {
     await this.lease.use(`layers/${id}`);
-    const mark: LayerMark = { made: madeNow(), ...(exec === undefined ? {} : { exec }) };
+    const content = await contentOf(join(folder, 'fs'));
+    await this.#writeState(folder);
+    const mark: LayerMark = { made: madeNow(), content, ...(exec === undefined ? {} : { exec }) };
     writeFileSync(join(folder, LAYER_MARK), seal(mark));
     this.#hasGrown = true;
     this.#isUnflushed = true;
@@ -216,6 +233,42 @@ export class Store {
     }
     this.#madeLayers.push(id);
     this.#sound.add(`layers/${id}`);
+    this.#intact.set(id, Promise.resolve());
+  }
+
+  /**
+   * To be awaited before anything of a layer is read: throws where it is not what was made. It is not taken away from under those who use it, but no
+   * later session finds it, and so makes it again.
+   */
+  intact(id: string): Promise<void> {
+    const known = this.#intact.get(id);
+    if (known !== undefined) return known;
+    const looking = this.#look(id);
+    this.#intact.set(id, looking);
+    looking.catch(() => {}); // told to whoever asks
+    return looking;
+  }
+
+  async #look(id: string): Promise<void> {
+    const folder = join(this.layers, id);
+    const known = readSealed<LayerState>(join(folder, LAYER_STATE));
+    if (known !== undefined && known.boot === BOOT_ID && known.state === (await stateOf(join(folder, 'fs')))) return;
+    if (await isWholeLayer(folder)) return await this.#writeState(folder);
+    rmSync(join(folder, LAYER_MARK), { force: true });
+    throw new EngineError(
+      `layer ${id} of the cache is not what was made, and is thrown away`,
+      'run it again, and it is made anew',
+      {
+        lack: 'DAMAGED',
+      },
+    );
+  }
+
+  async #writeState(folder: string): Promise<void> {
+    const state: LayerState = { boot: BOOT_ID, state: await stateOf(join(folder, 'fs')) };
+    const aside = this.scratch('state');
+    writeFileSync(aside, seal(state));
+    renameSync(aside, join(folder, LAYER_STATE));
   }
 
   // ── Results of commands ─────────────────────────────────────────────────────────────────────
@@ -379,6 +432,12 @@ export class Store {
     });
     await rm(aside, { recursive: true, force: true });
   }
+}
+
+/** Whether every byte of a layer is as it was made. */
+export async function isWholeLayer(folder: string): Promise<boolean> {
+  const mark = readSealed<LayerMark>(join(folder, LAYER_MARK));
+  return mark !== undefined && mark.content === (await contentOf(join(folder, 'fs')).catch(() => undefined));
 }
 
 const inodeOf = (path: string): number | undefined => lstatSync(path, { throwIfNoEntry: false })?.ino;

@@ -44,7 +44,9 @@ export class Volumes {
 
   #folder(key: string, seed: () => Promise<DirNode>): Promise<string> {
     return this.#store.volume(key, async (aside) => {
-      const layer = this.#store.layerPath(await this.#layers.layerOf(await seed()));
+      const id = await this.#layers.layerOf(await seed());
+      await this.#store.intact(id);
+      const layer = this.#store.layerPath(id);
       await run('cp', ['--archive', '--reflink=auto', layer, aside]);
     });
   }

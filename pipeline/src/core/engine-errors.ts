@@ -55,6 +55,7 @@ export function readEngineError(message: string, said: EngineSays | undefined, c
   // Of a full disk the engine knows which it is.
   if (lack !== undefined)
     return new PipelineError(lack, sentence, lack === 'NO_SPACE' ? (hint ?? HINTS.NO_SPACE) : HINTS[lack], { cause });
+  if (said?.code === 'DAMAGED') return new PipelineError('CACHE_DAMAGED', sentence, hint ?? 'run it again', { cause });
   const way = hint ?? 'run again with --verbose to see what it says';
   return new PipelineError('ENGINE_FAILED', `the engine failed: ${sentence}`, way, { cause });
 }

@@ -38,6 +38,10 @@ export const ERRORS = {
   PORT_IN_USE: { exit: EXIT.environment, meaning: 'a port that the platform publishes belongs to another program' },
   NO_ENGINE: { exit: EXIT.environment, meaning: 'nothing here can run containers' },
   ENGINE_FAILED: { exit: EXIT.environment, meaning: 'the engine could not do what it was asked' },
+  CACHE_DAMAGED: {
+    exit: EXIT.environment,
+    meaning: 'something in the cache is not what was put there; it is thrown away',
+  },
   NO_SPACE: { exit: EXIT.environment, meaning: 'the disk is full' },
   NO_PERMISSION: { exit: EXIT.environment, meaning: 'a file or folder may not be read or written' },
   DEPLOY_FAILED: { exit: EXIT.failed, meaning: 'the platform was started, and did not become healthy' },

@@ -1,0 +1,195 @@
+// Bytes of the cache that are not what was put there: nothing is answered, exported or decided on them, and they are made again.
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { makeBase } from '../conformance/base.ts';
+import { ENGINE, type EngineSession, openSession, sh } from '../engine-session.ts';
+import { STORE } from '../one-id.ts';
+import { temporaryFolder } from '../support.ts';
+import { toolsFolder } from '../tools.ts';
+
+let base: string;
+let bundles: string;
+let env: { DRYDOCK_TOOLS: string };
+beforeAll(async () => {
+  base = await makeBase(await temporaryFolder('integrity-base'));
+  // The engine is bundled, and its tools are fetched, once for all tests here.
+  bundles = await temporaryFolder('integrity-bundles');
+  env = { DRYDOCK_TOOLS: await toolsFolder() };
+  execFileSync(ENGINE, ['--version'], { env: { ...process.env, ...env, XDG_CACHE_HOME: bundles } });
+});
+
+let cache: string;
+const opened: EngineSession[] = [];
+beforeEach(async () => {
+  cache = await temporaryFolder('integrity');
+  cpSync(join(bundles, 'drydock'), join(cache, 'drydock'), { recursive: true, preserveTimestamps: true });
+});
+afterEach(async () => {
+  for (const session of opened.splice(0)) await session.kill();
+});
+
+const layers = () => join(cache, 'drydock', STORE, 'layers');
+/** The files of the one layer that has something at a path. */
+function layerWith(path: string): string {
+  const found = readdirSync(layers()).filter((id) => existsSync(join(layers(), id, 'fs', path)));
+  expect(found.length).toBe(1);
+  return join(layers(), found[0] as string, 'fs');
+}
+
+/** In a session of its own. */
+async function ask(fields: string): Promise<string> {
+  const session = await openSession({ ...env, XDG_CACHE_HOME: cache });
+  opened.push(session);
+  try {
+    return await (await session.from(base))(fields);
+  } finally {
+    await session.close();
+  }
+}
+
+/** As it is after a start of the machine: what the file system knew of files then means nothing. */
+const forgetBoot = () => {
+  for (const id of readdirSync(layers())) rmSync(join(layers(), id, 'state'), { force: true });
+};
+
+/** Another bit somewhere in the middle; neither size nor time tells. */
+function flip(path: string): void {
+  const { atime, mtime } = statSync(path);
+  const bytes = readFileSync(path);
+  bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1;
+  writeFileSync(path, bytes);
+  utimesSync(path, atime, mtime);
+}
+
+const MADE =
+  'mkdir -p /made/sub; echo first >/made/a; echo other >/made/b; echo inner >/made/sub/c; ln -s a /made/l; touch /made/empty; uname >/made/u';
+const made = (script: string) => `withExec(args: ["sh", "-c", ${JSON.stringify(MADE)}]) { ${sh(script)} }`;
+const LOOK = 'cd /made; find . | sort; cat a b sub/c l; stat -c "%a %s" a b';
+
+const damages: [what: string, damage: (made: string) => void][] = [
+  ['a bit of a file', (at) => flip(join(at, 'a'))],
+  ['a file that is cut off', (at) => truncateSync(join(at, 'a'), 2)],
+  ['a file that is longer', (at) => writeFileSync(join(at, 'a'), 'first\nmore\n')],
+  ['a file that is gone', (at) => rmSync(join(at, 'sub/c'))],
+  ['a file that is new', (at) => writeFileSync(join(at, 'sub/new'), 'x')],
+  ['a folder that is gone', (at) => rmSync(join(at, 'sub'), { recursive: true })],
+  ['the mode of a file', (at) => chmodSync(join(at, 'a'), 0o755)],
+  ['the mode of a folder', (at) => chmodSync(join(at, 'sub'), 0o700)],
+  [
+    'a link that leads elsewhere',
+    (at) => {
+      rmSync(join(at, 'l'));
+      symlinkSync('b', join(at, 'l'));
+    },
+  ],
+  [
+    'a link in the place of a file',
+    (at) => {
+      rmSync(join(at, 'b'));
+      symlinkSync('a', join(at, 'b'));
+    },
+  ],
+  [
+    'two files that changed places',
+    (at) => {
+      renameSync(join(at, 'a'), join(at, 't'));
+      renameSync(join(at, 'b'), join(at, 'a'));
+      renameSync(join(at, 't'), join(at, 'b'));
+    },
+  ],
+  [
+    'a file in the place of a folder',
+    (at) => {
+      rmSync(join(at, 'sub'), { recursive: true });
+      writeFileSync(join(at, 'sub'), '');
+    },
+  ],
+  ['a copy of another file in its place', (at) => cpSync(join(at, 'b'), join(at, 'a'), { preserveTimestamps: true })],
+];
+describe.for([
+  ['in the same boot', () => {}],
+  ['in the next one', forgetBoot],
+] as const)('%s', ([, prepare]) => {
+  test.for(damages)('%s: nothing is answered of it, and the next session has it right', async ([, damage]) => {
+    const right = await ask(made(LOOK));
+    damage(join(layerWith('made'), 'made'));
+    prepare();
+    await expect(ask(made(`${LOOK}; : again`))).rejects.toThrow(
+      /^layer \w{40} of the cache is not what was made, and is thrown away; run it again/,
+    );
+    expect(await ask(made(`${LOOK}; : again`))).toBe(right);
+  });
+
+  test('a bit of the base image: the same', async () => {
+    const right = await ask(sh('sha256sum /bin/busybox'));
+    flip(join(layerWith('bin/busybox'), 'bin/busybox'));
+    prepare();
+    await expect(ask(sh('sha256sum /bin/busybox; : again'))).rejects.toThrow(/is not what was made/);
+    expect(await ask(sh('sha256sum /bin/busybox; : again'))).toBe(right);
+  });
+
+  test('a file that is asked for without a step: the same', async () => {
+    const file = `withExec(args: ["sh", "-c", ${JSON.stringify(MADE)}]) { file(path: "/made/a") { contents } }`;
+    expect(await ask(file)).toBe('first\n');
+    flip(join(layerWith('made'), 'made/a'));
+    prepare();
+    await expect(ask(file)).rejects.toThrow(/is not what was made/);
+    expect(await ask(file)).toBe('first\n');
+  });
+
+  test('an export: the same', async () => {
+    const to = join(await temporaryFolder('exported'), 'out');
+    const folder = `withExec(args: ["sh", "-c", ${JSON.stringify(MADE)}]) { directory(path: "/made") { export(path: ${JSON.stringify(to)}) } }`;
+    await ask(made('true'));
+    flip(join(layerWith('made'), 'made/a'));
+    prepare();
+    await expect(ask(folder)).rejects.toThrow(/is not what was made/);
+    expect(existsSync(to)).toBe(false);
+    await ask(folder);
+    expect(readFileSync(join(to, 'a'), 'utf8')).toBe('first\n');
+  });
+
+  test('what is as it was is found to be, whatever reads it or shares it', async () => {
+    const right = await ask(made(LOOK));
+    const at = layerWith('made');
+    execFileSync('sh', ['-c', `cat ${at}/made/* >/dev/null 2>&1; find ${at} -type f -exec touch -a {} +`]);
+    linkSync(join(at, 'made/a'), join(cache, 'shared'));
+    rmSync(join(cache, 'shared'));
+    prepare();
+    expect(await ask(made(`${LOOK}; : again`))).toBe(right);
+    expect(await ask(made(`${LOOK}; : and again`))).toBe(right);
+  });
+});
+
+test('gc --verify reads all, and throws away what is damaged', async () => {
+  const right = await ask(made(LOOK));
+  const gc = () =>
+    execFileSync(ENGINE, ['gc', '--verify'], {
+      encoding: 'utf8',
+      env: { ...process.env, ...env, XDG_CACHE_HOME: cache },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+  const all = Number(/^(\d+) of \1 layers are as they were made$/m.exec(gc())?.[1]);
+  expect(all).toBeGreaterThan(1);
+  flip(join(layerWith('made'), 'made/a'));
+  expect(gc()).toMatch(
+    new RegExp(`^layer \\w{40} was not what was made, and is thrown away\n${all - 1} of ${all} layers`),
+  );
+  expect(await ask(made(`${LOOK}; : again`))).toBe(right);
+});
