@@ -11,10 +11,8 @@ type Fault = (scene: Scene, round: number) => Promise<void>;
 const random = (most: number) => Math.floor(Math.random() * most);
 const pick = <T>(all: readonly T[]): T => all[random(all.length)] as T;
 
-/** A blob, a record or the outputs of a step: cut off, or with another bit somewhere. */
-function damage(scene: Scene): void {
-  const kinds = ['blobs', 'records', 'execs'].map((kind) => filesIn(scene.store(kind)));
-  const file = pick(kinds.flat());
+/** A file that is cut off, or has another bit somewhere. */
+function damage(file: string): void {
   const bytes = readFileSync(file);
   if (bytes.length === 0) return;
   const at = random(bytes.length);
@@ -26,9 +24,27 @@ function damage(scene: Scene): void {
 }
 
 const altered: Fault = async (scene, round) => {
-  for (let files = 0; files < 5; files += 1) damage(scene);
+  const files = ['blobs', 'records', 'execs'].flatMap((kind) => filesIn(scene.store(kind)));
+  for (let damaged = 0; damaged < 5; damaged += 1) damage(pick(files));
   // The same steps as the run before, so that what was damaged is asked for; then new ones.
   await scene.check(`altered ${Math.floor(round / 2)}`);
+};
+
+/** Of what steps run on: a run says what it has thrown away, or is right; so many can be thrown away, and not one more. */
+const alteredLayers: Fault = async (scene, round) => {
+  const files = filesIn(scene.store('layers')).filter((path) => path.includes('/fs/'));
+  for (let damaged = 0; damaged < 10; damaged += 1) damage(pick(files));
+  let said = '';
+  for (let tries = 0; tries <= 10; tries += 1) {
+    const ran = await scene.run(`layers ${round}`);
+    if (ran.isRight) {
+      scene.right += 1;
+      return;
+    }
+    said = ran.said;
+    if (!/is not what was made, and is thrown away/.test(said)) break;
+  }
+  scene.wrong.push(`altered layers: ${said.slice(-500)}`);
 };
 
 const twoAtOnce: Fault = async (scene, round) => {
@@ -66,6 +82,7 @@ const fullDisk: Fault = async ({ archive, cache, wrong }, round) => {
 /** Only root may mount a disk. */
 export const FAULTS: Readonly<Record<string, Fault>> = {
   'altered files': altered,
+  'altered layers': alteredLayers,
   'two runs at once': twoAtOnce,
   'clock jumps': clockJumps,
   ...(process.getuid?.() === 0 ? { 'full disks': fullDisk } : {}),
