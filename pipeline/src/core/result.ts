@@ -1,5 +1,6 @@
 // Puts a run's result together, from whatever is known when it ends: also when it could not even begin.
 import type { PipelineError } from './errors.ts';
+import { compareText } from './gate/finding.ts';
 import type { ScannerFacts } from './gate/verdict.ts';
 import {
   type AskedStage,
@@ -60,8 +61,9 @@ export function runResult(facts: RunFacts): RunResult {
     smoke: facts.smoke,
     delivery: facts.delivery,
     capsule: null,
-    scanners: facts.scanners,
-    standIns: facts.standIns,
+    // Steps that run side by side end in any order.
+    scanners: [...facts.scanners].sort((a, b) => compareText(a.name, b.name)),
+    standIns: [...facts.standIns].sort((a, b) => compareText(a.image, b.image)),
   };
 }
 

@@ -4,7 +4,7 @@ import { parseJunit, renderJunit } from '../../src/core/junit.ts';
 import { type RunResult, type SmokeRow, STAGES, type StageResult } from '../../src/core/model.ts';
 import { phraseFailure, phraseStage, phraseVerdict } from '../../src/core/phrases.ts';
 import { renderReport } from '../../src/core/report.ts';
-import { runResult } from '../../src/core/result.ts';
+import { type RunFacts, runResult } from '../../src/core/result.ts';
 import { renderSummary } from '../../src/core/summary.ts';
 import { REPORTS } from '../reports.ts';
 import { failedStage, image, run, stage, step } from './make.ts';
@@ -192,24 +192,43 @@ test('a report holds all its files', () => {
   expect(JSON.parse(files.get('result.json') ?? '')).toEqual(run());
 });
 
+const facts: RunFacts = {
+  function: 'lint',
+  asked: ['lint'],
+  engine: null,
+  strict: false,
+  startedMs: 0,
+  finishedMs: 1500,
+  error: null,
+  source: run().source,
+  stages: new Map([['lint', stage()]]),
+  image: null,
+  gate: null,
+  smoke: null,
+  delivery: null,
+  scanners: [],
+  standIns: [],
+};
+
+test('what ran side by side is listed in one order', () => {
+  const [syft, trivy] = (['syft', 'trivy'] as const).map((name) => ({
+    name,
+    version: '1',
+    image: name,
+    standIn: null,
+  }));
+  const [node, nginx] = ['docker.io/library/node:24', 'docker.io/nginx:1'].map((image) => ({
+    image,
+    pin: image,
+    recipe: 'x',
+  }));
+  const listed = (scanners: (typeof syft)[], standIns: (typeof node)[]) =>
+    runResult({ ...facts, scanners, standIns } as RunFacts);
+  expect(listed([trivy, syft], [nginx, node])).toEqual(listed([syft, trivy], [node, nginx]));
+});
+
 test('a run names every stage, also those that nobody asked for', () => {
-  const result = runResult({
-    function: 'lint',
-    asked: ['lint'],
-    engine: null,
-    strict: false,
-    startedMs: 0,
-    finishedMs: 1500,
-    error: null,
-    source: run().source,
-    stages: new Map([['lint', stage()]]),
-    image: null,
-    gate: null,
-    smoke: null,
-    delivery: null,
-    scanners: [],
-    standIns: [],
-  });
+  const result = runResult(facts);
   expect(result.stages.map(({ name, status, reason }) => [name, status, reason])).toEqual([
     ['install', 'skipped', 'not asked for'],
     ['lint', 'passed', null],
