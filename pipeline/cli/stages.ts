@@ -26,6 +26,9 @@ import { renderPlain, renderTty } from './render.ts';
 import { withEngine } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
+/** How many damaged things of the cache a run makes again, one after another, before it gives up. */
+const MOST_DAMAGED = 20;
+
 /** Run what was asked for. Returns the exit code; a run that could not begin has a report too. */
 export async function runStages(
   invocation: StageInvocation,
@@ -82,8 +85,8 @@ export async function runStages(
         },
       );
     let run = await once();
-    // What was damaged is gone now, so that a new session makes it again.
-    if (run.error?.code === 'CACHE_DAMAGED') {
+    // What was damaged is gone now, so that a new session makes it again; there may be more of it.
+    for (let more = 0; run.error?.code === 'CACHE_DAMAGED' && more < MOST_DAMAGED; more += 1) {
       renderer.listener({ kind: 'note', text: `${run.error.message}: all is looked at again` });
       run = await once();
     }
