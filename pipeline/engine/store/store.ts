@@ -253,7 +253,8 @@ export class Store {
     const folder = join(this.layers, id);
     const known = readSealed<LayerState>(join(folder, LAYER_STATE));
     if (known !== undefined && known.boot === BOOT_ID && known.state === (await stateOf(join(folder, 'fs')))) return;
-    if (await isWholeLayer(folder)) return await this.#writeState(folder);
+    // On a disk without room it is read once more.
+    if (await isWholeLayer(folder)) return await this.#writeState(folder).catch(() => {});
     rmSync(join(folder, LAYER_MARK), { force: true });
     throw new EngineError(
       `layer ${id} of the cache is not what was made, and is thrown away`,
