@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { $ } from 'zx';
-import { Store } from '../engine/store/store.ts';
+import { Store, storeFolder } from '../engine/store/store.ts';
 import { makeBase } from '../test/system/conformance/base.ts';
 import { openSession } from '../test/system/engine-session.ts';
 import { commitAll, copyInto, copyPackages, environment } from '../test/system/repository.ts';
@@ -19,7 +19,7 @@ const STORE_GB = sizes('BENCH_STORE_GB', '0.1,1,20');
 const folder = await mkdtemp(join(tmpdir(), 'drydock-bench-cli-'));
 const repository = join(folder, 'repository');
 const cache = join(folder, 'cache');
-const STORE = join(cache, 'drydock/store-v2');
+const STORE = storeFolder({ XDG_CACHE_HOME: cache });
 // More than any size that is tried: nothing is evicted.
 const env = environment({ XDG_CACHE_HOME: cache, DRYDOCK_STORE_BUDGET: '100GB' });
 

@@ -3,6 +3,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Credentials } from '../src/oci/registry.ts';
 import { EngineError } from './errors.ts';
 import { type Limits, unlimited } from './run/limits.ts';
@@ -16,7 +17,7 @@ import { HostFiles } from './store/host.ts';
 import { Layers } from './store/layers.ts';
 import { Store, storeFolder } from './store/store.ts';
 import { Volumes } from './store/volumes.ts';
-import type { Value } from './values.ts';
+import { beginAgain, type Value } from './values.ts';
 
 export interface SessionOptions {
   readonly workdir: string;
@@ -61,6 +62,9 @@ export const isRoot = (): boolean => process.getuid?.() === 0 && !process.env.DR
 const whyUnlimited = (): string =>
   isRoot() ? 'the kernel offers no control group for it' : 'without root that needs a delegated control group';
 
+/** Each throws a layer away, so there is an end; this is for a disk that alters all that it is given. */
+const MOST_ATTEMPTS = 200;
+
 /** A secret of fewer bytes is scrubbed from what those say that have it; elsewhere it would be found in words that are none. */
 const SCRUBBED_EVERYWHERE = 8;
 
@@ -83,6 +87,7 @@ export class Session {
   readonly #secrets = new Map<string, Buffer>();
   readonly #salt = randomBytes(32);
   readonly #abort = new AbortController();
+  #lostLayers = 0;
 
   private constructor(
     options: SessionOptions,
@@ -101,6 +106,11 @@ export class Session {
     this.layers = new Layers(store, mounts, shift);
     this.host = new HostFiles(store);
     this.volumes = new Volumes(store, this.layers);
+    store.onLostLayer = () => {
+      this.#lostLayers += 1;
+      this.layers.forget();
+      beginAgain();
+    };
   }
 
   static async start(options: SessionOptions): Promise<Session> {
@@ -143,6 +153,16 @@ export class Session {
     const scrubber = new Scrubber(this.secretValues());
     const shown = 'args' in event ? { ...event, args: event.args.map((word) => scrubber.scrub(word)) } : event;
     process.stderr.write(`${JSON.stringify(shown)}\n`);
+  }
+
+  /** What failed while a layer was found altered is done once more: what rested on that layer is made again, the layer with it. */
+  async steadily<T>(work: () => Promise<T>, hasFailed: (result: T) => boolean): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      const lost = this.#lostLayers;
+      const result = await work();
+      if (!hasFailed(result) || this.#lostLayers === lost || attempt === MOST_ATTEMPTS) return result;
+      await nextTurn(); // others that waited for the same are told first
+    }
   }
 
   /** The same work under one name runs once, however many ask for it at the same time. */

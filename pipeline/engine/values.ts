@@ -8,20 +8,32 @@ import type { Sharing } from './store/volumes.ts';
 /** Something that is made when first asked for, and once. A failure is not remembered: asking again tries again. */
 export type Lazy<T> = () => Promise<T>;
 
-export function lazy<T>(make: () => Promise<T>): Lazy<T> {
-  let made: Promise<T> | undefined;
+let beginning = 0;
+
+/** What was made before is made again when it is next asked for: it may rest on a layer that is gone. */
+export function beginAgain(): void {
+  beginning += 1;
+}
+
+export const lazy = <T>(make: () => Promise<T>): Lazy<T> => madeOnce(make, () => beginning);
+
+/** What comes from outside the store, and is to stay what it was. */
+export const lasting = <T>(make: () => Promise<T>): Lazy<T> => madeOnce(make, () => 0);
+
+function madeOnce<T>(make: () => Promise<T>, now: () => number): Lazy<T> {
+  let made: { readonly since: number; readonly value: Promise<T> } | undefined;
   return () => {
-    if (made === undefined) {
-      made = make();
-      made.catch(() => {
-        made = undefined;
-      });
-    }
-    return made;
+    if (made?.since === now()) return made.value;
+    const making = { since: now(), value: make() };
+    made = making;
+    making.value.catch(() => {
+      if (made === making) made = undefined;
+    });
+    return making.value;
   };
 }
 
-export const ready = <T>(value: T): Lazy<T> => lazy(async () => value);
+export const ready = <T>(value: T): Lazy<T> => lasting(async () => value);
 
 /** Every object that has an `id`: a hash of how it came about. */
 export abstract class Value {

@@ -21,6 +21,7 @@ import {
   FactValue,
   FileValue,
   type ImageSettings,
+  lasting,
   lazy,
   type Mount,
   NO_SETTINGS,
@@ -182,7 +183,7 @@ function terminal(self: ContainerValue, args: TerminalArgs, session: Session): C
   refuse('terminal', args, ['experimentalPrivilegedNesting']);
   return self.with((state) => {
     const command = { args: args.cmd ?? ['sh'], insecureRootCapabilities: args.insecureRootCapabilities };
-    const looked = lazy(() => openTerminal(session, state, command));
+    const looked = lasting(() => openTerminal(session, state, command));
     return {
       rootfs: lazy(async () => {
         await looked();

@@ -36,9 +36,9 @@ export async function stackOf(session: Session, content: Content): Promise<Stack
 
 /** Folders to mount over each other, from the bottom up; nothing is copied where that can be helped. */
 export async function lowerFolders(session: Session, content: Content): Promise<string[]> {
-  if ('tree' in content) return [session.store.layerPath(await session.layers.layerOf(folderIn(content, '/')))];
+  if ('tree' in content) return [session.store.layerPath(await session.layers.checkedLayerOf(folderIn(content, '/')))];
   const folders = await session.layers.lowerFolders(content.stack, content.path);
-  return folders.length > 0 ? folders : [session.store.layerPath(await session.layers.layerOf(emptyDir()))];
+  return folders.length > 0 ? folders : [session.store.layerPath(await session.layers.checkedLayerOf(emptyDir()))];
 }
 
 type TreeContent = Extract<Content, { tree: DirNode }>;

@@ -109,15 +109,18 @@ async function run(
       );
     }
     if (!isExpected(outcome.exitCode, expect)) throw execError(folder, args, outcome.exitCode);
+    await store.expectLayers([request, ...overlaysOf(request)].flatMap(({ lowers }) => lowers));
     return await keep(session, { request, below: rootfs.layers, key, folder, exitCode: outcome.exitCode, expect });
   } finally {
     for (const release of releases) release();
     // What was kept is no longer there; what was not must not take up room until the session's end.
-    const overlays = request?.mounts.filter((mount) => mount.kind === 'overlay') ?? [];
+    const overlays = request === undefined ? [] : overlaysOf(request);
     for (const left of [folder, upper, ...overlays.map((mount) => mount.upper)])
       await rm(left, { recursive: true, force: true });
   }
 }
+
+const overlaysOf = ({ mounts }: StepRequest) => mounts.filter((mount) => mount.kind === 'overlay');
 
 /** Outputs whose disk may be full: the first fault is told, and what the command says from then on is lost. */
 function carefully(outputs: Outputs, onFault: (error: unknown) => void): Outputs {
@@ -149,14 +152,13 @@ async function keep({ store }: Session, finished: Finished): Promise<ExecRecord>
   // Layers of their own for each time that a step runs: its record and its layers are of the same run, or it counts as not run.
   const run = randomBytes(8).toString('hex');
   const mounts: Record<string, string> = {};
-  for (const mount of request.mounts) {
-    if (mount.kind !== 'overlay') continue;
+  for (const mount of overlaysOf(request)) {
     const id = keyOf([key, run, mount.path]).slice(0, 40);
-    await store.commitLayer(id, mount.upper, key);
+    await store.commitLayer(id, mount.upper, { exec: key });
     mounts[mount.path] = id;
   }
   const layer = keyOf([key, run]).slice(0, 40);
-  await store.commitLayer(layer, request.upper, key);
+  await store.commitLayer(layer, request.upper, { exec: key });
   const record = await writeExecRecord(folder, { exitCode, layer, mounts, below });
   while (!(await store.commitExec(key, folder))) {
     const first = await readExecRecord(store, key);

@@ -40,7 +40,7 @@ import {
   GitRefValue,
   GitRepositoryValue,
   HostValue,
-  lazy,
+  lasting,
   SecretValue,
   ServiceValue,
   Value,
@@ -89,7 +89,7 @@ const hostFields: Resolvers<HostValue> = {
     const folder = session.hostPath(path);
     const isWhole = !filter.include?.length && !filter.exclude?.length && !filter.gitignore;
     return new DirectoryValue(
-      lazy(async () => wholeTree(await session.host.folder(folder, filter))),
+      lasting(async () => wholeTree(await session.host.folder(folder, filter))),
       { hostPath: isWhole ? folder : undefined },
     );
   },
@@ -97,7 +97,7 @@ const hostFields: Resolvers<HostValue> = {
     const file = session.hostPath(path);
     return new FileValue(
       file.slice(file.lastIndexOf('/') + 1),
-      lazy(() => readHostFileOf(file, session)),
+      lasting(() => readHostFileOf(file, session)),
     );
   },
   findUp: (_, { name }: { name: string }, session) => {
@@ -241,13 +241,17 @@ export async function answer(
   }
   const faults = validate(schema, document, rulesFor(document));
   if (faults.length > 0) return { errors: faults.map(({ message }) => ({ message })) };
-  const result = await execute({
-    schema,
-    document,
-    rootValue: new QueryRoot(),
-    contextValue: session,
-    variableValues: request.variables ?? {},
-  });
+  const result = await session.steadily(
+    async () =>
+      execute({
+        schema,
+        document,
+        rootValue: new QueryRoot(),
+        contextValue: session,
+        variableValues: request.variables ?? {},
+      }),
+    ({ errors }) => errors !== undefined,
+  );
   if (result.errors === undefined) return { data: result.data };
   return { data: result.data ?? null, errors: result.errors.map((error) => asError(error, session)) };
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { EngineError, notSupported } from '../errors.ts';
 import type { Session } from '../session.ts';
-import { lazy, ready, SecretValue } from '../values.ts';
+import { lasting, ready, SecretValue } from '../values.ts';
 import type { Resolvers } from './resolvers.ts';
 
 /** A secret that is given: to the cache it is its name. */
@@ -15,10 +15,10 @@ export function setSecret({ name, plaintext }: { name: string; plaintext: string
 
 /** A secret that is found at an address: to the cache it is its value, unless a key is given for that. */
 export function foundSecret({ uri, cacheKey }: { uri: string; cacheKey?: string }, session: Session): SecretValue {
-  const plaintext = lazy(async () => remembered(session, readSecret(uri, session)));
+  const plaintext = lasting(async () => remembered(session, readSecret(uri, session)));
   const key = cacheKey
     ? ready(`key:${cacheKey}`)
-    : lazy(async () => {
+    : lasting(async () => {
         const value = await plaintext();
         return session.remembered(`fingerprint ${session.privately(value)}`, () => fingerprint(session, value));
       });

@@ -6,7 +6,7 @@ import { parseSize } from '../store/sizes.ts';
 export type Command =
   | { readonly name: 'session'; readonly workdir: string }
   | { readonly name: 'du'; readonly json: boolean }
-  | { readonly name: 'gc'; readonly keep?: number; readonly all: boolean }
+  | { readonly name: 'gc'; readonly keep?: number; readonly all: boolean; readonly verify?: boolean }
   | { readonly name: 'fetch-tools'; readonly folder: string }
   | { readonly name: 'sweep' | 'probe' | 'tools' | 'help' | 'version' };
 
@@ -14,7 +14,7 @@ export type Command =
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, string | null>>>> = {
   session: { workdir: 'DIR' },
   du: { json: null },
-  gc: { keep: 'SIZE', all: null },
+  gc: { keep: 'SIZE', all: null, verify: null },
   sweep: {},
   probe: {},
   tools: {},
@@ -52,12 +52,17 @@ export function parseCommand(words: readonly string[]): Command {
 
 function gc(given: ReadonlyMap<string, string>): Command {
   const [keep, all] = [given.get('keep'), given.has('all')];
-  if (keep === undefined) return { name: 'gc', all };
-  if (all) throw new UsageError('--keep and --all exclude each other', 'give one of them');
-  const bytes = parseSize(keep);
-  if (bytes === undefined)
+  for (const other of ['keep', 'verify'])
+    if (all && given.has(other)) throw new UsageError(`--${other} and --all exclude each other`, 'give one of them');
+  const bytes = keep === undefined ? undefined : parseSize(keep);
+  if (keep !== undefined && bytes === undefined)
     throw new UsageError(`--keep is not a size: ${keep}`, 'write it as 20GB, 500MB or a number of bytes');
-  return { name: 'gc', keep: bytes, all };
+  return {
+    name: 'gc',
+    all,
+    ...(bytes === undefined ? {} : { keep: bytes }),
+    ...(given.has('verify') ? { verify: true } : {}),
+  };
 }
 
 function readOptions(

@@ -8,6 +8,7 @@ import { readLeases } from '../store/leases.ts';
 import { formatSize } from '../store/sizes.ts';
 import { budgetFor } from '../store/store.ts';
 import { gcFolder, sweepDead } from '../store/sweep.ts';
+import { type Verified, verifyStore } from '../store/verify.ts';
 import { bundlesIn, otherStores, packagesIn } from './cache.ts';
 
 export interface GcRequest {
@@ -17,21 +18,31 @@ export interface GcRequest {
   readonly budget: string | undefined;
   readonly keep?: number;
   readonly all: boolean;
+  /** Look at every byte first. */
+  readonly verify?: boolean;
 }
 
 /** Lines for people. */
-export async function gc({ cache, store: root, budget, keep, all }: GcRequest): Promise<string[]> {
+export async function gc({ cache, store: root, budget, keep, all, verify = false }: GcRequest): Promise<string[]> {
   const lines = all ? await removeOthers(cache) : [];
   if (formatOf(root) === 'empty') return [...lines, ...(all ? await removeBeside(cache) : []), 'the store is empty'];
   // No session of its own, which would write to a disk that may have no room left: that is what this is called for.
   claimFormat(root);
   const limit = all ? 0 : (keep ?? budgetFor(root, budget));
   await sweepDead(root).done;
+  if (verify) lines.push(...verifiedLines(await verifyStore(root, gcFolder(root))));
   const collected = await collect(root, { keep: limit, aside: gcFolder(root), measureVolumes: true });
   lines.push(...freedLines(collected));
   const others = readLeases(root).filter(({ isAlive }) => isAlive).length;
   if (all && others === 0) lines.push(...(await removeBeside(cache)));
   return [...lines, summary(collected, limit, others)];
+}
+
+function verifiedLines({ count, bytes, altered }: Verified): string[] {
+  const looked = `${count} things, ${formatSize(bytes)}`;
+  if (altered.length === 0) return [`verified ${looked}: every byte is what was made`];
+  const lines = altered.map(({ kind, place }) => `threw away one of the ${kind}, which was altered: ${place}`);
+  return [...lines, `verified ${looked}: ${altered.length} altered; made again when next asked for`];
 }
 
 function freedLines({ freed }: Collected): string[] {

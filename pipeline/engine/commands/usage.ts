@@ -1,7 +1,7 @@
 // What `--help` says.
 export const USAGE = `Usage: embedded-engine session [--workdir DIR]     speak Dagger's session protocol
        embedded-engine du [--json]                 say what the store holds, and its budget
-       embedded-engine gc [--keep SIZE] [--all]    evict what was not used for longest
+       embedded-engine gc [--keep SIZE] [--all] [--verify]  evict what was not used for longest
        embedded-engine sweep                       remove what sessions that were killed left behind
        embedded-engine probe                       try a step and its network here; print what came of it as JSON
        embedded-engine tools                       say which programs run steps: its own, fetched once, or this machine's
@@ -9,7 +9,8 @@ export const USAGE = `Usage: embedded-engine session [--workdir DIR]     speak D
 session  prints {"port":…,"session_token":…} and answers GraphQL on that port until its standard input is closed
          or it is told to stop
 gc       evicts until the store fits its budget, or SIZE (20GB, 500MB, a number of bytes); --all evicts everything,
-         packages and stores of other versions too. What a running session uses always stays
+         packages and stores of other versions too. What a running session uses always stays. --verify first reads
+         every byte, and throws away what was altered
 
 Read from the environment:
   DRYDOCK_OFFLINE=1     no step gets a network, nothing is fetched

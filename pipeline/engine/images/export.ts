@@ -196,6 +196,7 @@ async function packLayer(session: Session, id: string, compression?: Compression
   if (isOwnIntact && fits(own)) return own;
   const recoded = store.record<PackedLayer>(`layer-blobs-${compression}`, id);
   if (recoded !== undefined && fits(recoded) && (await store.verifyBlob(recoded.descriptor))) return recoded;
+  if (!isOwnIntact) await store.checkLayers([id]);
   // A layer that was packed before stays that very archive, whatever it is compressed with.
   const archive = isOwnIntact
     ? decompressed(store.blobPath(own.descriptor.digest), own.descriptor.mediaType)

@@ -138,6 +138,7 @@ async function unpackInto(
 ): Promise<void> {
   const { unpackLayer } = await import('./unpack.ts');
   const { store } = session;
+  await store.checkLayers(below);
   const bytes = decompressed(store.blobPath(descriptor.digest), descriptor.mediaType);
   const [hashed, read] = tee(noMoreThan(store.budget, bytes, descriptor.digest));
   const actual = digestOfStream(hashed);

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { copyFile } from 'node:fs/promises';
-import { digestOfFile } from './store.ts';
+import { digestOfFile } from './hash.ts';
 
 /** In memory, or in a file that nobody changes any more. */
 export type Bytes = { readonly data: Buffer } | { readonly path: string };
@@ -56,6 +56,9 @@ export function hashOf(bytes: Bytes): string {
   hashes.set(bytes, hash);
   return hash;
 }
+
+/** The hash, where it was worked out before. */
+export const knownHash = (bytes: Bytes): string | undefined => hashes.get(bytes);
 
 /** Makes `hashOf` a look-up. */
 export async function prepareHash(bytes: Bytes, size: number): Promise<void> {

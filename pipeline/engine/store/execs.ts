@@ -43,9 +43,19 @@ export async function readExecRecord(store: Store, key: string): Promise<ExecRec
     const record = readSealed<ExecRecord>(join(folder, RECORD));
     if (record === undefined || !store.isReliable(record.made)) return undefined;
     for (const id of [record.layer, ...Object.values(record.mounts)]) if (!(await store.hasLayer(id))) return undefined;
-    for (const name of OUTPUTS) if (!(await isAsWritten(join(folder, name), record.outputs[name]))) return undefined;
-    return record;
+    return (await areAsWritten(folder, record)) ? record : undefined;
   });
+}
+
+/** Whether a result is all there and as it was, apart from its layers. */
+export async function hasSoundOutputs(folder: string): Promise<boolean> {
+  const record = readSealed<ExecRecord>(join(folder, RECORD));
+  return record !== undefined && areAsWritten(folder, record);
+}
+
+async function areAsWritten(folder: string, { outputs }: ExecRecord): Promise<boolean> {
+  for (const name of OUTPUTS) if (!(await isAsWritten(join(folder, name), outputs[name]))) return false;
+  return true;
 }
 
 async function isAsWritten(path: string, facts: OutputFacts | undefined): Promise<boolean> {

@@ -5,7 +5,10 @@ import { EnvironmentError } from '../errors.ts';
 import { processName } from '../process-name.ts';
 
 /** Changes whenever what is on disk would be read wrongly by another version. */
-export const FORMAT = 2;
+export const FORMAT = 3;
+
+/** Its folder: layers in which all belongs to one owner are of no use to sessions that know more, so these have one of their own. */
+export const storeName = (hasOneId: boolean): string => `store-v${FORMAT}${hasOneId ? '-one-id' : ''}`;
 
 const STAMP = 'format';
 const textOf = (format: number) => `drydock store ${format}\n`;

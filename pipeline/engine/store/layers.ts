@@ -16,8 +16,9 @@ import { basename, dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EngineError } from '../errors.ts';
 import type { Mounts } from '../run/mounts.ts';
-import { type Bytes, createFile, ensureIntact, lastingFile } from './bytes.ts';
+import { type Bytes, createFile, ensureIntact, knownHash, lastingFile } from './bytes.ts';
 import { ownerOnDisk } from './ids.ts';
+import { type Manifest, placeOf } from './manifest.ts';
 import { type Filter, PathFilter } from './patterns.ts';
 import { type Store, sha256 } from './store.ts';
 import {
@@ -54,6 +55,14 @@ export interface Located {
   readonly stats: Stats;
 }
 
+/** What is known of a layer while it is laid out. */
+interface Writing {
+  files: number;
+  /** Whether it has files of other layers, which may have extended attributes. */
+  hasLinks: boolean;
+  readonly hashes: Map<string, string>;
+}
+
 const FILES_PER_TURN = 400;
 
 export class Layers {
@@ -85,27 +94,33 @@ export class Layers {
   async #layOut(id: string, tree: DirNode): Promise<string> {
     if (await this.store.hasLayer(id)) return id;
     const folder = this.store.scratchFolder('layer');
-    await this.#writeFolder(tree, join(folder, 'fs'), { files: 0 });
-    await this.store.commitLayer(id, folder);
+    const writing: Writing = { files: 0, hasLinks: false, hashes: new Map() };
+    await this.#writeFolder(tree, join(folder, 'fs'), '', writing);
+    await this.store.commitLayer(id, folder, { hashes: writing.hashes, mayHaveAttributes: writing.hasLinks });
     return id;
   }
 
-  async #writeFolder(dir: DirNode, path: string, progress: { files: number }): Promise<void> {
+  async #writeFolder(dir: DirNode, path: string, place: string, writing: Writing): Promise<void> {
     mkdirSync(path, { recursive: true });
     for (const [name, node] of dir.children) {
       const target = join(path, name);
-      if (node.kind === 'dir') await this.#writeFolder(node, target, progress);
+      if (node.kind === 'dir') await this.#writeFolder(node, target, `${place}${name}/`, writing);
       else {
         if (node.kind === 'file') await ensureIntact(node.bytes);
-        this.#writeLeaf(node, target);
+        this.#writeLeaf(node, target, writing);
+        const hash = node.kind === 'file' ? knownHash(node.bytes) : undefined;
+        if (hash !== undefined) writing.hashes.set(placeOf(`${place}${name}`), hash);
       }
-      if (++progress.files % FILES_PER_TURN === 0) await nextTurn();
+      if (++writing.files % FILES_PER_TURN === 0) await nextTurn();
     }
     this.#setAttributes(dir, path);
   }
 
-  #writeLeaf(node: Exclude<Node, DirNode>, target: string): void {
-    if (node.kind === 'file' && this.#link(node, target)) return;
+  #writeLeaf(node: Exclude<Node, DirNode>, target: string, writing: Writing): void {
+    if (node.kind === 'file' && this.#link(node, target)) {
+      writing.hasLinks = true;
+      return;
+    }
     const isNew = node.kind === 'file' && 'data' in node.bytes;
     if (node.kind === 'link') symlinkSync(node.target, target);
     else if ('data' in node.bytes) createFile(target, node.bytes.data, node.mode & 0o777);
@@ -142,43 +157,58 @@ export class Layers {
     return made;
   }
 
+  /** What was read of layers before is read again. */
+  forget(): void {
+    this.#views.clear();
+    this.#trees.clear();
+  }
+
   async #makeView({ layers }: Stack): Promise<string> {
+    await this.store.checkLayers(layers);
     if (layers.length === 1) return this.store.layerPath(layers[0] as string);
-    if (layers.length === 0) return this.store.layerPath(await this.layerOf(emptyDir()));
+    if (layers.length === 0) return this.store.layerPath(await this.checkedLayerOf(emptyDir()));
     return this.#mounts.readOnly(layers.map((id) => this.store.layerPath(id)));
   }
 
   /** What a path means in a stack, symbolic links followed inside it, also in the last place unless told otherwise. */
   async locate(stack: Stack, path: string, { follow = true } = {}): Promise<Located | undefined> {
-    const direct = this.#views.has(stack.key) ? undefined : this.#inLayers(stack, segments(path), 'file');
+    const direct = this.#views.has(stack.key) ? undefined : await this.#fileInLayers(stack, segments(path));
     if (direct !== undefined) return direct;
     const root = await this.view(stack);
     const real = resolveInside(root, path, follow);
     return real === undefined ? undefined : locatedAt(join(root, real));
   }
 
-  /** Whether a folder is there for certain, told without mounting the stack. */
-  hasFolder(stack: Stack, names: readonly string[]): boolean {
-    return this.#inLayers(stack, names, 'folder') !== undefined;
+  /**
+   * A plain file, found without mounting the stack, by what its layers held when they were made; it alone is checked. Undefined also where
+   * only the mounted stack can tell: when a link is on the way, or a layer above has a folder of that name, which may hide all that is below.
+   */
+  async #fileInLayers({ layers }: Stack, names: readonly string[]): Promise<Located | undefined> {
+    const places = placesTo(names);
+    for (const id of layers.toReversed()) {
+      const manifest = await this.store.manifestOf(id);
+      const kinds = places.map((place) => manifest.kindOf(place));
+      if (kinds[0] === undefined) continue; // this layer knows nothing of it
+      if (kinds.pop() !== 'file' || kinds.some((kind) => kind !== 'dir')) return undefined;
+      await this.store.checkEntry(id, places.at(-1) as string);
+      return locatedAt(join(this.store.layerPath(id), ...names));
+    }
+    return undefined;
   }
 
-  /**
-   * A plain file or a folder, found without mounting the stack. Undefined also where only the mounted stack can tell: when a link is on the
-   * way, or a layer above has a folder of that name, which may hide all that is below.
-   */
-  #inLayers({ layers }: Stack, names: readonly string[], kind: 'file' | 'folder'): Located | undefined {
+  /** Whether a folder is there, told without mounting the stack, and without a look at what else its layers hold. False where only the mounted stack can tell. */
+  hasFolder({ layers }: Stack, names: readonly string[]): boolean {
     for (const id of layers.toReversed()) {
       let path = this.store.layerPath(id);
       for (const [depth, name] of names.entries()) {
         path = join(path, name);
         const stats = lstatSync(path, { throwIfNoEntry: false });
         if (stats === undefined && depth === 0) break; // this layer knows nothing of it
-        const isLast = depth === names.length - 1;
-        if (isLast && stats && (kind === 'file' ? stats.isFile() : stats.isDirectory())) return { path, stats };
-        if (isLast || !stats?.isDirectory()) return undefined;
+        if (!stats?.isDirectory()) return false;
+        if (depth === names.length - 1) return true;
       }
     }
-    return undefined;
+    return false;
   }
 
   /** The same of a folder that is there, or undefined. Remembered on disk, since a stack never changes. */
@@ -250,7 +280,7 @@ export class Layers {
 
   async #treeAt(stack: Stack, path: string, filter: Filter | undefined): Promise<DirNode> {
     // Read from the one layer that holds it where that is so: files can then be linked from there.
-    const sole = this.soleFolder(stack, path);
+    const sole = await this.#soleFolder(stack, path);
     const folder = sole ?? (await this.locate(stack, path))?.path;
     if (folder === undefined) throw new Error(`no such directory: ${path}`);
     const tree = (await this.#read(folder, '', { filter: new PathFilter(filter ?? {}), files: 0 })) as DirNode;
@@ -293,23 +323,36 @@ export class Layers {
   }
 
   /** The folder of the only layer that has anything at `path`, if there is just one and no link leads there. */
-  soleFolder(stack: Stack, path: string): string | undefined {
-    const found: string[] = [];
+  async #soleFolder(stack: Stack, path: string): Promise<string | undefined> {
+    const names = segments(path);
+    let found: string | undefined;
     for (const id of stack.layers.toReversed()) {
-      const kind = kindIn(this.store.layerPath(id), segments(path));
-      if (kind === 'dir') found.push(join(this.store.layerPath(id), path));
-      else if (kind === 'other') break;
-      if (found.length > 1) return undefined;
+      const kind = kindIn(await this.store.manifestOf(id), names);
+      if (kind === 'other') break;
+      if (kind === 'dir' && found !== undefined) return undefined;
+      if (kind === 'dir') found = id;
     }
-    return found[0];
+    if (found === undefined) return undefined;
+    await this.store.checkLayers([found]);
+    return join(this.store.layerPath(found), ...names);
   }
 
   /** Layers whose stack shows the folder at `path` of a stack as its root: to be mounted without copying. */
   async lowerFolders(stack: Stack, path: string): Promise<string[]> {
-    if (segments(path).length === 0) return stack.layers.map((id) => this.store.layerPath(id));
-    const sole = this.soleFolder(stack, path);
+    if (segments(path).length === 0) {
+      await this.store.checkLayers(stack.layers);
+      return stack.layers.map((id) => this.store.layerPath(id));
+    }
+    const sole = await this.#soleFolder(stack, path);
     if (sole !== undefined) return [sole];
-    return [this.store.layerPath(await this.layerOf(await this.treeAt(stack, path)))];
+    return [this.store.layerPath(await this.checkedLayerOf(await this.treeAt(stack, path)))];
+  }
+
+  /** The same as `layerOf`, for whoever mounts or reads it. */
+  async checkedLayerOf(tree: DirNode): Promise<string> {
+    const id = await this.layerOf(tree);
+    await this.store.checkLayers([id]);
+    return id;
   }
 
   /** A layer that puts `node` at `path` of a stack, the folders on the way as they are there. What a link to a folder is in the way of goes into that. */
@@ -367,12 +410,16 @@ function locatedAt(path: string): Located | undefined {
   return stats === undefined ? undefined : { path, stats };
 }
 
+/** The places on the way to a path, and its own. */
+const placesTo = (names: readonly string[]): string[] =>
+  names.map((_, index) => placeOf(names.slice(0, index + 1).join('/')));
+
 /** What a layer itself says about a path: a folder, something that hides what is below, or nothing. */
-function kindIn(root: string, names: readonly string[]): 'dir' | 'other' | 'absent' {
-  for (let depth = 1; depth <= names.length; depth++) {
-    const stats = lstatSync(join(root, ...names.slice(0, depth)), { throwIfNoEntry: false });
-    if (stats === undefined) return 'absent';
-    if (!stats.isDirectory()) return 'other';
+function kindIn(manifest: Manifest, names: readonly string[]): 'dir' | 'other' | 'absent' {
+  for (const place of placesTo(names)) {
+    const kind = manifest.kindOf(place);
+    if (kind === undefined) return 'absent';
+    if (kind !== 'dir') return 'other';
   }
   return 'dir';
 }

@@ -5,29 +5,23 @@
 //   leases/<session>        who is alive, and what it uses       flushed/<boot>   until when all is known to be on disk
 //   format  lock  evicting  the stamp; the lock that one eviction at a time holds, and the sign that it chooses
 import { createHash } from 'node:crypto';
-import {
-  createReadStream,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, renameSync, rmSync, statfsSync, utimesSync, writeFileSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
+import { EngineError } from '../errors.ts';
 import { type Collected, collect } from './collect.ts';
 import { diskFullError } from './disk.ts';
 import { settleDurably, writeDurably } from './durable.ts';
 import { Flushes, type Made, madeNow } from './flushes.ts';
-import { claimFormat, FORMAT } from './format.ts';
+import { claimFormat, storeName } from './format.ts';
+import { digestOfFile } from './hash.ts';
 import { hasOneId } from './ids.ts';
+import { alteredPlace, type Contents, noteContents, readManifest } from './integrity.ts';
 import { measureLayer, sizeOf } from './inventory.ts';
 import { Lease } from './leases.ts';
 import { withLock } from './lock.ts';
+import type { Manifest, TakeOptions } from './manifest.ts';
 import { readSealed, seal } from './sealed.ts';
 import { budgetOf } from './sizes.ts';
 import { sweepDead } from './sweep.ts';
@@ -52,17 +46,23 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
 /** Where packages are kept, by their hash. */
 export const packageFolder = (): string => join(cacheFolder(), 'packages');
 
-/** Layers in which all belongs to one owner are of no use to sessions that know more, so these have a store of their own. */
-export const storeFolder = (env?: NodeJS.ProcessEnv): string =>
-  join(cacheFolder(env), `store-v${FORMAT}${hasOneId ? '-one-id' : ''}`);
+export const storeFolder = (env?: NodeJS.ProcessEnv): string => join(cacheFolder(env), storeName(hasOneId));
 
-/** The mark of a layer: when it was made, and of which command's result it is a part. */
-export interface LayerMark {
+/** The mark of a layer: when it was made, what it holds, and of which command's result it is a part. */
+export interface LayerMark extends Contents {
   readonly made: Made;
   readonly exec?: string;
 }
 
 export const LAYER_MARK = 'mark';
+
+/** What is known of a new layer. */
+export interface NewLayer extends TakeOptions {
+  readonly exec?: string;
+}
+
+/** A layer that was about to be used is not what was made, or is gone: whoever rests on it has to begin again. */
+class AlteredLayerError extends EngineError {}
 
 /** What names a blob, and how large it has to be. */
 export interface BlobName {
@@ -93,6 +93,11 @@ export class Store {
   /** Layers and blobs that were looked at in this session and are as they should be. */
   readonly #sound = new Set<string>();
   readonly #verified = new Set<string>();
+  /** Layers whose content was looked at, with the inode of the folder then. */
+  readonly #checked = new Map<string, Promise<number>>();
+  readonly #manifests = new Map<string, Manifest>();
+  /** Told when a layer turned out to be altered or gone. */
+  onLostLayer: () => void = () => {};
   readonly #madeLayers: string[] = [];
   readonly #madeExecs: string[] = [];
   #madeBlobBytes = 0;
@@ -174,7 +179,7 @@ export class Store {
     return join(this.layers, id, 'fs');
   }
 
-  /** Whether a layer is there and whole. From then on this session holds it. */
+  /** Whether a layer is there. From then on this session holds it; before it is used, `checkLayers`. */
   async hasLayer(id: string): Promise<boolean> {
     const thing = `layers/${id}`;
     if (this.#sound.has(thing)) return true;
@@ -192,14 +197,15 @@ export class Store {
   }
 
   #isSoundLayer(folder: string): boolean {
-    const mark = readSealed<LayerMark>(join(folder, LAYER_MARK));
+    const mark = markOf(folder);
     return mark !== undefined && this.#flushes.isReliable(mark.made) && existsSync(join(folder, 'fs'));
   }
 
   /** Makes `folder`, which holds a ready `fs`, the layer `id`. Whoever comes second finds the first one's and drops its own. */
-  async commitLayer(id: string, folder: string, exec?: string): Promise<void> {
+  async commitLayer(id: string, folder: string, { exec, ...known }: NewLayer = {}): Promise<void> {
     await this.lease.use(`layers/${id}`);
-    const mark: LayerMark = { made: madeNow(), ...(exec === undefined ? {} : { exec }) };
+    const contents = await noteContents(folder, known);
+    const mark: LayerMark = { made: madeNow(), ...contents, ...(exec === undefined ? {} : { exec }) };
     writeFileSync(join(folder, LAYER_MARK), seal(mark));
     this.#hasGrown = true;
     this.#isUnflushed = true;
@@ -210,6 +216,83 @@ export class Store {
     }
     this.#madeLayers.push(id);
     this.#sound.add(`layers/${id}`);
+    this.#checked.set(id, Promise.resolve(inodeOf(join(this.layers, id)) ?? 0));
+  }
+
+  /** Resolves when these layers are, byte for byte, what was made. One that is not is thrown away, and this fails. */
+  async checkLayers(ids: readonly string[]): Promise<void> {
+    const looks = await Promise.allSettled(ids.map((id) => this.#checkLayer(id)));
+    for (const look of looks) if (look.status === 'rejected') throw look.reason;
+  }
+
+  #checkLayer(id: string): Promise<number> {
+    const known = this.#checked.get(id);
+    if (known !== undefined) return known;
+    const looking = this.#lookAt(id);
+    this.#checked.set(id, looking);
+    looking.catch(() => this.#checked.delete(id));
+    return looking;
+  }
+
+  async #lookAt(id: string): Promise<number> {
+    const folder = join(this.layers, id);
+    const [found, mark] = [inodeOf(folder), markOf(folder)];
+    if (found === undefined || mark === undefined) throw this.#lost(id);
+    const place = await alteredPlace(folder, mark);
+    if (place !== undefined) await this.#throwAway(id, found, place);
+    return found;
+  }
+
+  async #throwAway(id: string, found: number, place: string): Promise<never> {
+    // Only moved: who reads it now, another session too, is not to find half of it.
+    await this.#discard(join(this.layers, id), found, { remove: false });
+    process.stderr.write(
+      `warning: a layer of the cache was altered (${id.slice(0, 12)}/${place}), and is made again\n`,
+    );
+    throw this.#lost(id);
+  }
+
+  #lost(id: string): AlteredLayerError {
+    this.#sound.delete(`layers/${id}`);
+    this.#manifests.delete(id);
+    this.onLostLayer();
+    return new AlteredLayerError(`the layer ${id} of the cache was altered, and thrown away`, 'run again');
+  }
+
+  /** What a layer held when it was made, without a look at it. */
+  async manifestOf(id: string): Promise<Manifest> {
+    const known = this.#manifests.get(id);
+    if (known !== undefined) return known;
+    const folder = join(this.layers, id);
+    const [found, mark] = [inodeOf(folder), markOf(folder)];
+    if (found === undefined || mark === undefined) throw this.#lost(id);
+    let manifest = readManifest(folder, mark);
+    if (manifest === undefined) {
+      const place = await alteredPlace(folder, mark, { everyByte: true });
+      manifest = readManifest(folder, mark);
+      if (manifest === undefined) return this.#throwAway(id, found, place ?? '');
+    }
+    this.#manifests.set(id, manifest);
+    return manifest;
+  }
+
+  /** The same as `checkLayers` for one entry of a layer alone, where to look at all of it would take longer. */
+  async checkEntry(id: string, place: string): Promise<void> {
+    if (this.#checked.has(id)) return void (await this.#checked.get(id));
+    const manifest = await this.manifestOf(id);
+    if (manifest.isShort()) return this.checkLayers([id]);
+    const found = inodeOf(join(this.layers, id));
+    if (found === undefined) throw this.#lost(id);
+    if (!(await manifest.isAsMade(this.layerPath(id), place))) await this.#throwAway(id, found, place);
+  }
+
+  /** Fails when a layer that one of these folders is in has been thrown away since it was checked: by another session, that found it altered. */
+  async expectLayers(folders: readonly string[]): Promise<void> {
+    for (const id of new Set(folders.map((folder) => relative(this.layers, folder).split(sep, 1)[0] as string))) {
+      if (inodeOf(join(this.layers, id)) === (await this.#checkLayer(id))) continue;
+      this.#checked.delete(id);
+      throw this.#lost(id);
+    }
   }
 
   // ── Results of commands ─────────────────────────────────────────────────────────────────────
@@ -365,17 +448,23 @@ export class Store {
   }
 
   /** Removes what was found to be not as it should be, unless another session has put a new one there meanwhile. */
-  async #discard(path: string, found: number | undefined): Promise<void> {
+  async #discard(path: string, found: number | undefined, { remove = true } = {}): Promise<void> {
     if (found === undefined) return;
     const aside = this.scratch('damaged');
     await withLock(this.root, async () => {
       if (inodeOf(path) === found) await rename(path, aside);
     });
-    await rm(aside, { recursive: true, force: true });
+    if (remove) await rm(aside, { recursive: true, force: true });
   }
 }
 
 const inodeOf = (path: string): number | undefined => lstatSync(path, { throwIfNoEntry: false })?.ino;
+
+/** The mark of a layer that has one, and one that tells what it holds. */
+export function markOf(folder: string): LayerMark | undefined {
+  const mark = readSealed<LayerMark>(join(folder, LAYER_MARK));
+  return mark?.manifest === undefined ? undefined : mark;
+}
 
 /** False when something is there already. */
 function tryRename(folder: string, target: string): boolean {
@@ -400,12 +489,6 @@ function touch(path: string): void {
       // gone meanwhile, or a disk without room: when it was used matters less than using it
     }
   }
-}
-
-export async function digestOfFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return `sha256:${hash.digest('hex')}`;
 }
 
 /** How large a store may be: what is named, or what its disk allows for. */

@@ -44,7 +44,7 @@ export class Volumes {
 
   #folder(key: string, seed: () => Promise<DirNode>): Promise<string> {
     return this.#store.volume(key, async (aside) => {
-      const layer = this.#store.layerPath(await this.#layers.layerOf(await seed()));
+      const layer = this.#store.layerPath(await this.#layers.checkedLayerOf(await seed()));
       await run('cp', ['--archive', '--reflink=auto', layer, aside]);
     });
   }

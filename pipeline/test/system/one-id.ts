@@ -1,13 +1,14 @@
 // A user without subordinate ids, or without newuidmap, has one id in a step: tests of what there can only be with several are skipped, by name.
 import { spawnSync } from 'node:child_process';
 import { beforeEach } from 'vitest';
+import { storeName } from '../../engine/store/format.ts';
 
 // As the engine asks (pipeline/engine/bin/embedded-engine).
 const SEVERAL = ['--user', '--map-root-user', '--map-auto', 'true'];
 export const hasOneId = process.getuid?.() !== 0 && spawnSync('unshare', SEVERAL).status !== 0;
 
 /** Below the cache folder's `drydock/`. */
-export const STORE = hasOneId ? 'store-v2-one-id' : 'store-v2';
+export const STORE = storeName(hasOneId);
 
 const OF_SEVERAL: ReadonlySet<string> = new Set([
   'a file with the owner and the mode that were asked for',

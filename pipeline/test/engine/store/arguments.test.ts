@@ -13,6 +13,8 @@ const right: [line: string, command: ReturnType<typeof parseCommand>][] = [
   ['gc', { name: 'gc', all: false }],
   ['gc --all', { name: 'gc', all: true }],
   ['gc --keep 5GB', { name: 'gc', all: false, keep: 5e9 }],
+  ['gc --verify', { name: 'gc', all: false, verify: true }],
+  ['gc --verify --keep 1GB', { name: 'gc', all: false, keep: 1e9, verify: true }],
   ['gc --keep=0', { name: 'gc', all: false, keep: 0 }],
   ['sweep', { name: 'sweep' }],
   ['probe', { name: 'probe' }],
@@ -32,6 +34,8 @@ const wrong: [line: string, said: string][] = [
   ['gc --keep', '--keep needs a value; write --keep SIZE'],
   ['gc --keep=', '--keep needs a value; write --keep SIZE'],
   ['gc --keep all', '--keep is not a size: all; write it as 20GB, 500MB or a number of bytes'],
+  ['gc --all --verify', '--verify and --all exclude each other; give one of them'],
+  ['gc --verify=yes', '--verify takes no value; write --verify alone'],
   ['gc --keep 5GB --all', '--keep and --all exclude each other; give one of them'],
   ['session --workdri /src', 'unknown word after session: --workdri; did you mean --workdir?'],
 ];

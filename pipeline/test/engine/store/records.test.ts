@@ -31,8 +31,12 @@ test('a new store is stamped, and known again', () => {
 });
 
 const stamps: [name: string, stamp: string | undefined, said: RegExp][] = [
-  ['newer', `drydock store ${FORMAT + 1}\n`, /has format 3, this engine reads 2; remove it with .* gc --all/],
-  ['older', 'drydock store 1\n', /has format 1, this engine reads 2/],
+  [
+    'newer',
+    `drydock store ${FORMAT + 1}\n`,
+    new RegExp(`has format ${FORMAT + 1}, this engine reads ${FORMAT}; remove it with .* gc --all`),
+  ],
+  ['older', 'drydock store 1\n', new RegExp(`has format 1, this engine reads ${FORMAT}`)],
   ['damaged', 'drydock st', /does not say which version wrote it: its file `format` is damaged or missing; remove it/],
   ['missing', undefined, /does not say which version wrote it/],
 ];

@@ -26,7 +26,7 @@ export async function addLayer(store: Store, id: string, bytes = 10, exec?: stri
   const folder = store.scratchFolder('layer');
   mkdirSync(join(folder, 'fs'));
   writeFileSync(join(folder, 'fs', 'file'), Buffer.alloc(bytes, id));
-  await store.commitLayer(id, folder, exec);
+  await store.commitLayer(id, folder, exec === undefined ? {} : { exec });
 }
 
 /** A command's result with its layer, on top of other layers. */
