@@ -100,6 +100,7 @@ async function run(
     session.progress({ kind: 'ended', key, args, exitCode: outcome.exitCode });
     bound.throwIfEnded();
     if (lost !== undefined) throw lost;
+    await store.expectLayers([request, ...overlaysOf(request)].flatMap(({ lowers }) => lowers));
     // Whatever the command made of it: what it wrote last may be cut off, so neither its end nor its files mean anything.
     if (isFull(store.root)) throw new DiskFullError(store.root);
     if (outcome.startError !== undefined) {
@@ -109,7 +110,6 @@ async function run(
       );
     }
     if (!isExpected(outcome.exitCode, expect)) throw execError(folder, args, outcome.exitCode);
-    await store.expectLayers([request, ...overlaysOf(request)].flatMap(({ lowers }) => lowers));
     return await keep(session, { request, below: rootfs.layers, key, folder, exitCode: outcome.exitCode, expect });
   } finally {
     for (const release of releases) release();

@@ -3,6 +3,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  existsSync,
   lstatSync,
   lutimesSync,
   readdirSync,
@@ -21,7 +22,7 @@ import { stampOf } from '../../engine/store/manifest.ts';
 import { readSealed, seal } from '../../engine/store/sealed.ts';
 import { writeTar } from '../../src/oci/tar.ts';
 import { makeBase } from './conformance/base.ts';
-import { type EngineSession, openSession, sh } from './engine-session.ts';
+import { ENGINE, type EngineSession, openSession, sh } from './engine-session.ts';
 import { STORE } from './one-id.ts';
 import { temporaryFolder } from './support.ts';
 
@@ -221,3 +222,63 @@ for (const name of Object.keys(USES))
     flip(inLayer('dep/a'));
     await expectHealed(name, right);
   });
+
+describe('what nobody altered is never called that', () => {
+  /** Files of the dependency's layer are shared with another: linked, not copied. */
+  const shared = async (session: EngineSession) => {
+    const ask = await session.from(base);
+    const id = await ask(installed('directory(path: "/dep") { id }'));
+    return ask(
+      `withDirectory(path: "/copy", source: ${JSON.stringify(id)}) { ${sh(`: ${Math.random()}; cat /copy/a`)} }`,
+    );
+  };
+
+  test('links, another boot, reading, two sessions at once and gc meanwhile', async () => {
+    await use('a step');
+    const sessions = await Promise.all([1, 2].map(() => openSession({ XDG_CACHE_HOME: cache })));
+    opened.push(...sessions);
+    expect(await Promise.all(sessions.map(shared))).toEqual(['one\n', 'one\n']);
+    expect(lstatSync(inLayer('dep/a')).nlink).toBe(2);
+    for (const session of sessions) await (USES['a step'] as (typeof USES)[string])(session);
+    const gc = await engine('gc', '--verify');
+    expect(gc).toMatch(/^verified \d+ things, .*: every byte is what was made$/m);
+    for (const session of sessions) await session.close();
+    expect(sessions.map((session) => session.said()).join('')).toBe('');
+    await forgetBoot();
+    for (const name of Object.keys(USES)) expect((await use(name)).said).toBe('');
+    rmSync(store('layers', layerWith('copy')), { recursive: true });
+    expect((await use('a step')).said).toBe('');
+  });
+});
+
+const engine = async (...args: string[]) =>
+  (await run(ENGINE, args, { env: { ...process.env, XDG_CACHE_HOME: cache } })).stdout;
+
+test('gc --verify throws away what was altered, and says so; a session has no more to say then', async () => {
+  const right = (await use('a step')).value;
+  const id = layerWith('dep');
+  flip(inLayer('dep/a'));
+  const said = await engine('gc', '--verify');
+  expect(said).toContain(`threw away one of the layers, which was altered: ${id}/dep/a\n`);
+  expect(said).toMatch(/^verified \d+ things, .*: 1 altered; made again when next asked for$/m);
+  expect(await engine('gc', '--verify')).toContain('every byte is what was made');
+  expect(await use('a step')).toEqual({ value: right, said: '' });
+});
+
+test('a session is in the middle of its work when a layer is altered and another finds it', async () => {
+  const right = (await use('a step')).value;
+  const session = await openSession({ XDG_CACHE_HOME: cache });
+  opened.push(session);
+  const ask = await session.from(base);
+  const volume = await session.ask('{ cacheVolume(key: "signs") { id } }');
+  const script = `: ${Math.random()}; touch /signs/begun; until [ -e /signs/go ]; do sleep 0.1; done; cat /dep/a /dep/b`;
+  const slow = ask(installed(`withMountedCache(path: "/signs", cache: ${JSON.stringify(volume)}) { ${sh(script)} }`));
+  const signs = () => store('volumes', ...readdirSync(store('volumes')));
+  while (!existsSync(store('volumes')) || !existsSync(join(signs(), 'begun')))
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  flip(inLayer('dep/a'));
+  expect((await use('a step')).value).toBe(right);
+  writeFileSync(join(signs(), 'go'), '');
+  expect(await slow).toBe('one\ntwo\n');
+  await session.close();
+});
