@@ -1,5 +1,5 @@
 // Whether a layer is what was made: looked at before its first use in a session, by its stamp where that will do, else byte by byte.
-import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { BOOT_ID } from '../process-name.ts';
@@ -12,6 +12,8 @@ export interface Contents {
   readonly manifest: string;
   /** Whether that speaks of extended attributes. */
   readonly attributes: boolean;
+  /** The names at the layer's top: most questions are answered by these alone. */
+  readonly names: readonly string[];
 }
 
 const MANIFEST = 'manifest';
@@ -22,7 +24,7 @@ export async function noteContents(folder: string, options: TakeOptions): Promis
   const { manifest, stamp, hasAttributes } = await takeManifest(join(folder, 'fs'), options);
   writeFileSync(join(folder, MANIFEST), manifest, 'latin1');
   noteStamp(folder, stamp);
-  return { manifest: hashOf(manifest), attributes: hasAttributes };
+  return { manifest: hashOf(manifest), attributes: hasAttributes, names: readdirSync(join(folder, 'fs'), 'latin1') };
 }
 
 /** A note that can be made again: on a disk without room the layer is read once more. */
@@ -66,6 +68,6 @@ async function differingFrom(folder: string, { manifest, attributes }: Contents)
 /** The manifest of a layer; undefined when it is not the one that the mark tells of. */
 export function readManifest(folder: string, { manifest }: Contents): Manifest | undefined {
   if (lstatSync(join(folder, MANIFEST), { throwIfNoEntry: false }) === undefined) return undefined;
-  const text = readFileSync(join(folder, MANIFEST), 'latin1');
+  const text = readFileSync(join(folder, MANIFEST));
   return hashOf(text) === manifest ? new Manifest(text) : undefined;
 }

@@ -18,7 +18,7 @@ import { EngineError } from '../errors.ts';
 import type { Mounts } from '../run/mounts.ts';
 import { type Bytes, createFile, ensureIntact, knownHash, lastingFile } from './bytes.ts';
 import { ownerOnDisk } from './ids.ts';
-import { type Manifest, placeOf } from './manifest.ts';
+import { type EntryKind, placeOf } from './manifest.ts';
 import { type Filter, PathFilter } from './patterns.ts';
 import { type Store, sha256 } from './store.ts';
 import {
@@ -184,13 +184,11 @@ export class Layers {
    * only the mounted stack can tell: when a link is on the way, or a layer above has a folder of that name, which may hide all that is below.
    */
   async #fileInLayers({ layers }: Stack, names: readonly string[]): Promise<Located | undefined> {
-    const places = placesTo(names);
     for (const id of layers.toReversed()) {
-      const manifest = await this.store.manifestOf(id);
-      const kinds = places.map((place) => manifest.kindOf(place));
+      const kinds = await this.store.kindsOf(id, names);
       if (kinds[0] === undefined) continue; // this layer knows nothing of it
       if (kinds.pop() !== 'file' || kinds.some((kind) => kind !== 'dir')) return undefined;
-      await this.store.checkEntry(id, places.at(-1) as string);
+      await this.store.checkEntry(id, placeOf(names.join('/')));
       return locatedAt(join(this.store.layerPath(id), ...names));
     }
     return undefined;
@@ -327,7 +325,7 @@ export class Layers {
     const names = segments(path);
     let found: string | undefined;
     for (const id of stack.layers.toReversed()) {
-      const kind = kindIn(await this.store.manifestOf(id), names);
+      const kind = kindIn(await this.store.kindsOf(id, names));
       if (kind === 'other') break;
       if (kind === 'dir' && found !== undefined) return undefined;
       if (kind === 'dir') found = id;
@@ -410,14 +408,9 @@ function locatedAt(path: string): Located | undefined {
   return stats === undefined ? undefined : { path, stats };
 }
 
-/** The places on the way to a path, and its own. */
-const placesTo = (names: readonly string[]): string[] =>
-  names.map((_, index) => placeOf(names.slice(0, index + 1).join('/')));
-
 /** What a layer itself says about a path: a folder, something that hides what is below, or nothing. */
-function kindIn(manifest: Manifest, names: readonly string[]): 'dir' | 'other' | 'absent' {
-  for (const place of placesTo(names)) {
-    const kind = manifest.kindOf(place);
+function kindIn(kinds: readonly (EntryKind | undefined)[]): 'dir' | 'other' | 'absent' {
+  for (const kind of kinds) {
     if (kind === undefined) return 'absent';
     if (kind !== 'dir') return 'other';
   }

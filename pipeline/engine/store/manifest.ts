@@ -30,6 +30,10 @@ const LARGE_AT_ONCE = 4;
 
 /** A path in a layer, a character for each byte. */
 export const placeOf = (path: string): string => Buffer.from(path).toString('latin1');
+/** The places on the way to a path, and its own. */
+export const placesTo = (names: readonly string[]): string[] =>
+  names.map((_, index) => placeOf(names.slice(0, index + 1).join('/')));
+
 const pathOf = (root: string, place: string): Buffer =>
   place === '' ? Buffer.from(root) : Buffer.concat([Buffer.from(`${root}/`), Buffer.from(place, 'latin1')]);
 
@@ -121,10 +125,10 @@ export type EntryKind = 'file' | 'dir' | 'link' | 'other';
 
 /** Answers from a manifest, without a look at the layer. */
 export class Manifest {
-  readonly #text: string;
+  readonly #text: Buffer;
 
-  constructor(text: string) {
-    this.#text = `\n${text}`;
+  constructor(text: Buffer) {
+    this.#text = text;
   }
 
   /** Whether to look at all of the layer takes no longer than to read one file. */
@@ -148,10 +152,13 @@ export class Manifest {
     return made === now || made.startsWith(`${now} `);
   }
 
+  /** What follows a place in its line. The first line is the layer's own folder. */
   #rest(place: string): string | undefined {
-    const key = `\n${keyOf(place)}`;
-    const at = this.#text.indexOf(key);
-    return at < 0 ? undefined : this.#text.slice(at + key.length, this.#text.indexOf('\n', at + 1));
+    const key = place === '' ? keyOf(place) : `\n${keyOf(place)}`;
+    const at = this.#text.indexOf(key, 0, 'latin1');
+    return at < 0
+      ? undefined
+      : this.#text.toString('latin1', at + key.length, this.#text.indexOf('\n', at + key.length, 'latin1'));
   }
 }
 

@@ -21,7 +21,7 @@ import { alteredPlace, type Contents, noteContents, readManifest } from './integ
 import { measureLayer, sizeOf } from './inventory.ts';
 import { Lease } from './leases.ts';
 import { withLock } from './lock.ts';
-import type { Manifest, TakeOptions } from './manifest.ts';
+import { type EntryKind, type Manifest, placesTo, type TakeOptions } from './manifest.ts';
 import { readSealed, seal } from './sealed.ts';
 import { budgetOf } from './sizes.ts';
 import { sweepDead } from './sweep.ts';
@@ -95,6 +95,7 @@ export class Store {
   readonly #verified = new Set<string>();
   /** Layers whose content was looked at, with the inode of the folder then. */
   readonly #checked = new Map<string, Promise<number>>();
+  readonly #marks = new Map<string, LayerMark>();
   readonly #manifests = new Map<string, Manifest>();
   /** Told when a layer turned out to be altered or gone. */
   onLostLayer: () => void = () => {};
@@ -254,18 +255,29 @@ export class Store {
 
   #lost(id: string): AlteredLayerError {
     this.#sound.delete(`layers/${id}`);
+    this.#marks.delete(id);
     this.#manifests.delete(id);
     this.onLostLayer();
     return new AlteredLayerError(`the layer ${id} of the cache was altered, and thrown away`, 'run again');
   }
 
-  /** What a layer held when it was made, without a look at it. */
-  async manifestOf(id: string): Promise<Manifest> {
+  /** What a layer held at a place when it was made, and at each place on the way there, told without a look at it. */
+  async kindsOf(id: string, names: readonly string[]): Promise<(EntryKind | undefined)[]> {
+    const places = placesTo(names);
+    const mark = this.#marks.get(id) ?? markOf(join(this.layers, id));
+    if (mark === undefined) throw this.#lost(id);
+    this.#marks.set(id, mark);
+    if (!mark.names.includes(places[0] ?? '')) return places.map(() => undefined);
+    const manifest = await this.#manifestOf(id, mark);
+    return places.map((place) => manifest.kindOf(place));
+  }
+
+  async #manifestOf(id: string, mark: LayerMark): Promise<Manifest> {
     const known = this.#manifests.get(id);
     if (known !== undefined) return known;
     const folder = join(this.layers, id);
-    const [found, mark] = [inodeOf(folder), markOf(folder)];
-    if (found === undefined || mark === undefined) throw this.#lost(id);
+    const found = inodeOf(folder);
+    if (found === undefined) throw this.#lost(id);
     let manifest = readManifest(folder, mark);
     if (manifest === undefined) {
       const place = await alteredPlace(folder, mark, { everyByte: true });
@@ -279,10 +291,11 @@ export class Store {
   /** The same as `checkLayers` for one entry of a layer alone, where to look at all of it would take longer. */
   async checkEntry(id: string, place: string): Promise<void> {
     if (this.#checked.has(id)) return void (await this.#checked.get(id));
-    const manifest = await this.manifestOf(id);
+    const folder = join(this.layers, id);
+    const [found, mark] = [inodeOf(folder), markOf(folder)];
+    if (found === undefined || mark === undefined) throw this.#lost(id);
+    const manifest = await this.#manifestOf(id, mark);
     if (manifest.isShort()) return this.checkLayers([id]);
-    const found = inodeOf(join(this.layers, id));
-    if (found === undefined) throw this.#lost(id);
     if (!(await manifest.isAsMade(this.layerPath(id), place))) await this.#throwAway(id, found, place);
   }
 

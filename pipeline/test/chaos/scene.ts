@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { $ } from 'zx';
 import { environment, ROOT } from '../system/repository.ts';
 
-const RIGHT = '1 2 3 4 mounted served';
+const RIGHT = '1 2 3 4 mounted kept served';
 const PROGRAM = fileURLToPath(new URL('program.ts', import.meta.url));
 
 export type Ran = { exitCode: number | null; isRight: boolean; said: string };
@@ -27,21 +27,21 @@ export class Scene {
     });
   }
 
-  /** The program's command line; with another round its steps run again. */
-  command(round: string): [program: string, args: string[]] {
-    return [process.execPath, ['--import', 'tsx', PROGRAM, this.archive, round]];
+  /** The program's command line; with another round its steps run again, with another ending the last of them. */
+  command(round: string, ending = ''): [program: string, args: string[]] {
+    return [process.execPath, ['--import', 'tsx', PROGRAM, this.archive, round, ending]];
   }
 
-  async run(round: string, env: Readonly<Record<string, string>> = {}): Promise<Ran> {
-    const [program, args] = this.command(round);
+  async run(round: string, env: Readonly<Record<string, string>> = {}, ending = ''): Promise<Ran> {
+    const [program, args] = this.command(round, ending);
     const options = { cwd: ROOT, env: { ...this.env, ...env }, nothrow: true, quiet: true };
     const { exitCode, stdout, stderr } = await $(options)`${program} ${args}`;
     return { exitCode, isRight: exitCode === 0 && stdout.trim() === RIGHT, said: stdout + stderr };
   }
 
   /** A run that has to be right. */
-  async check(round: string, env: Readonly<Record<string, string>> = {}): Promise<void> {
-    const { isRight, exitCode, said } = await this.run(round, env);
+  async check(round: string, env: Readonly<Record<string, string>> = {}, ending = ''): Promise<void> {
+    const { isRight, exitCode, said } = await this.run(round, env, ending);
     if (isRight) this.right += 1;
     else this.wrong.push(`${round}: exit ${exitCode}, ${said.slice(-500)}`);
   }
