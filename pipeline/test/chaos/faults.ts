@@ -59,11 +59,11 @@ const clockJumps: Fault = async (scene, round) => {
   await scene.check(`clock ${round}`);
 };
 
-/** On a disk of its own with a random rest of room: the run is right, or says in one sentence that the disk is full. */
+/** On a disk of its own, large enough for the engine and its tools, with a random rest of room: the run is right, or says in one sentence that the disk is full. */
 const fullDisk: Fault = async ({ archive, cache, wrong }, round) => {
   const disk = `${cache}-full`;
   await $`mkdir -p ${disk}`;
-  await $`mount -t tmpfs -o size=24m drydock-chaos ${disk}`;
+  await $`mount -t tmpfs -o size=160m drydock-chaos ${disk}`;
   const small = new Scene(disk, archive);
   try {
     await small.check(`full, before ${round}`);
