@@ -1,16 +1,18 @@
 // Loads a program of this package from one file, which is bundled when a source changed, and from what V8 made of it in a run before: to
 // find hundreds of modules, and to compile them each time, would cost more than the rest of most runs.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire, SourceMap } from 'node:module';
 import { homedir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
 
 const require = createRequire(import.meta.url);
 const pipeline = dirname(dirname(fileURLToPath(import.meta.url)));
-const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'drydock', 'bundles');
+// "If an implementation encounters a relative path … it should consider the path invalid and ignore it" (XDG Base Directory Specification).
+if (!isAbsolute(process.env.XDG_CACHE_HOME ?? '')) delete process.env.XDG_CACHE_HOME;
+const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'drydock', 'bundles');
 
 const SDK = '@dagger.io/dagger';
 const PROGRAMS = {
@@ -51,8 +53,7 @@ export function keepCompiled(name) {
   if (!running.has(name)) return;
   // Where the bundle is not, it could not be kept, or the cache was emptied meanwhile.
   for (const { file, script, isCompiled } of running.values())
-    if (!isCompiled && statSync(file, { throwIfNoEntry: false }))
-      keepChecked(`${file}.code`, script.createCachedData());
+    if (!isCompiled && existsSync(file)) keepChecked(`${file}.code`, script.createCachedData());
 }
 
 // ------------------------------------------------------------------------------------------------- what it is made of
@@ -159,7 +160,9 @@ function readChecked(file) {
 function keepChecked(file, content) {
   const aside = `${file}.${process.pid}`;
   try {
-    mkdirSync(cache, { recursive: true });
+    const isNew = mkdirSync(cache, { recursive: true }) !== undefined;
+    // A cache inside a repository is no part of it, for git and for us.
+    if (isNew) writeFileSync(join(dirname(cache), '.gitignore'), '*\n');
     writeFileSync(aside, Buffer.concat([Buffer.from(checkOf(content)), content]));
     renameSync(aside, file);
   } catch {

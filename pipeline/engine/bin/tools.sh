@@ -17,13 +17,22 @@ find_tools() {
   if [ -n "$tools" ] && [ -d "$tools" ]; then return; fi
   # A new lock or other code makes other tools, in a folder of their own.
   made_from=$(cat "$engine/images/assembled/locks/engine-tools.json" "$engine/tools/"*.ts | sha256sum | cut -c 1-16)
-  home=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
-  tools=${XDG_CACHE_HOME:-$home/.cache}/drydock/tools/$made_from-$(uname -m)
-  if ! [ -d "$tools" ]; then
+  # A relative path counts as none, as the specification of base directories has it.
+  case ${XDG_CACHE_HOME-} in
+    /*) cache=$XDG_CACHE_HOME ;;
+    *) cache=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}/.cache ;;
+  esac
+  tools=$cache/drydock/tools/$made_from-$(uname -m)
+  if ! can_start; then
     case ${1-} in session | probe | tools) node "$engine/launch.mjs" fetch-tools "$tools" || exit ;; esac
-    [ -d "$tools" ] || tools=
+    can_start || tools=
   fi
   export DRYDOCK_TOOLS="$tools"
+}
+
+# Whether what runs before the engine can look at all of them (tools/install.ts) is what was unpacked.
+can_start() {
+  (cd "$tools" && [ -x lib/ld.so ] && grep -E ' (lib/ld.so|lib/libc.so.6|bin/unshare)$' sums | sha256sum --check --status) 2>/dev/null
 }
 
 # Becomes one of them. Before a session has made the folder that they expect to be in, their loader has to be told where they are.

@@ -1,6 +1,6 @@
 // `tools`: says which programs the engine runs. `fetch-tools`: has its own in a folder of the cache; bin/tools.sh asks for that.
-import { execFileSync } from 'node:child_process';
-import { readdirSync, rmSync, statSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
@@ -15,7 +15,9 @@ const KEEP_MS = 7 * 24 * 60 * 60 * 1000;
 /** Fetch them; where that fails, the machine's own programs do if all are there, and else the error says how to get them. */
 export async function provideTools(options: InstallOptions & { isRoot: boolean }): Promise<void> {
   try {
-    await installTools(options);
+    if (existsSync(options.folder)) await repairTools(options);
+    else await installTools(options);
+    checkStart(options.folder);
     removeOld(options.folder);
   } catch (error) {
     const unwritable = unwritableError(error, `the engine's tools cannot be kept in ${options.folder}`);
@@ -42,6 +44,14 @@ export async function repairTools(options: InstallOptions): Promise<void> {
   options.log(`note: the engine's tools in ${options.folder} are damaged, and made again`);
   rmSync(options.folder, { recursive: true, force: true });
   await installTools(options);
+}
+
+function checkStart(folder: string): void {
+  const [loader] = commandOf(folder, '');
+  const { error } = spawnSync(loader, ['--version']);
+  if (error === undefined) return;
+  const hint = 'set XDG_CACHE_HOME to a folder of a file system that is not mounted with noexec';
+  throw new EnvironmentError(`programs in ${folder} cannot be started: ${error.message}`, hint);
 }
 
 /** "crun version 1.21, its own": whose programs they are, and the version of the one that starts steps. */

@@ -1,7 +1,7 @@
 // The engine's own tools (crun, pasta, nft, …): packages pinned by hash, taken from wherever this machine gets packages, and unpacked into the cache.
 // `bin/tools.sh` knows the folder by a hash of this folder and the lock, and asks for it when it is not there.
 import { createHash, randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { TarEntry } from '../../src/oci/tar.ts';
@@ -51,7 +51,7 @@ export async function installTools(options: InstallOptions): Promise<void> {
   try {
     for (const name of ['bin', 'lib']) await mkdir(join(aside, name), { recursive: true });
     for (const [pin, bytes] of packages) await unpack(bytes, wanted.get(pin)?.title ?? '', aside, processor);
-    await writeFile(join(aside, SUMS), JSON.stringify(sumsOf(aside)), { flush: true });
+    await writeFile(join(aside, SUMS), sumsOf(aside), { flush: true });
     await rename(aside, folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error; // else another run was quicker
     });
@@ -60,29 +60,30 @@ export async function installTools(options: InstallOptions): Promise<void> {
   }
 }
 
-const SUMS = 'sums.json';
+/** As `sha256sum` writes and checks it: bin/tools.sh looks at those files that it runs itself. */
+const SUMS = 'sums';
 
 /** Whether all files are as they were unpacked. Read each time that a session starts: 15 MB take some 10 ms. */
 export function areSound(folder: string): boolean {
   try {
-    return readFileSync(join(folder, SUMS), 'utf8') === JSON.stringify(sumsOf(folder));
+    const programs = readdirSync(join(folder, 'bin')).map((name) => `bin/${name}`);
+    const start = [...programs, `lib/${LOADER}`].every((path) => statSync(join(folder, path)).mode & 0o100);
+    return start && readFileSync(join(folder, SUMS), 'utf8') === sumsOf(folder);
   } catch {
     return false; // a file is missing, or cannot be read
   }
 }
 
-function sumsOf(folder: string): Record<string, string> {
-  const paths = ['bin', 'lib']
-    .flatMap((name) => readdirSync(join(folder, name)).map((file) => `${name}/${file}`))
-    .sort();
-  return Object.fromEntries(
-    paths.map((path) => [
-      path,
-      createHash('sha256')
-        .update(readFileSync(join(folder, path)))
-        .digest('hex'),
-    ]),
-  );
+function sumsOf(folder: string): string {
+  const paths = ['bin', 'lib'].flatMap((name) => readdirSync(join(folder, name)).map((file) => `${name}/${file}`));
+  const sum = (path: string) =>
+    createHash('sha256')
+      .update(readFileSync(join(folder, path)))
+      .digest('hex');
+  return paths
+    .sort()
+    .map((path) => `${sum(path)}  ${path}\n`)
+    .join('');
 }
 
 type Processor = { triplet: string; loader: string };

@@ -17,9 +17,9 @@ const broken = join(folder, 'broken');
 await cp(await toolsFolder(), broken, { recursive: true, verbatimSymlinks: true });
 const FAILS = '#!/bin/sh\nexit 1\n';
 await writeFile(join(broken, 'bin/crun'), FAILS);
-const sums = JSON.parse(await readFile(join(broken, 'sums.json'), 'utf8'));
-sums['bin/crun'] = createHash('sha256').update(FAILS).digest('hex');
-await writeFile(join(broken, 'sums.json'), JSON.stringify(sums));
+const sums = await readFile(join(broken, 'sums'), 'utf8');
+const sum = createHash('sha256').update(FAILS).digest('hex');
+await writeFile(join(broken, 'sums'), sums.replace(/\w+(?= {2}bin\/crun$)/m, sum));
 const BROKEN_CRUN = { DRYDOCK_TOOLS: broken };
 
 /** Asks a session of its own. */

@@ -1,10 +1,10 @@
 // The engine's own tools, fetched as a session does it, and run where there is no other file: whatever libraries a machine has, these need none of them.
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { Probe } from '../../../engine/commands/probe.ts';
 import { packageFolder } from '../../../engine/store/store.ts';
 import { installTools, TOOLS } from '../../../engine/tools/install.ts';
@@ -75,20 +75,79 @@ const probe = async (cache: string) => {
   return { stderr, probe: JSON.parse(stdout) as Probe };
 };
 
-test('a tool that was altered, or is missing, is made again before it runs', async () => {
-  const cache = await temporaryFolder('damaged');
-  await copyPackages(cache);
-  await probe(cache);
-  const tools = join(cache, 'drydock', 'tools');
-  const bin = join(tools, readdirSync(tools)[0] ?? '', 'bin');
-  const intact = readFileSync(join(bin, 'crun'));
-  writeFileSync(join(bin, 'crun'), Buffer.concat([intact.subarray(0, 1000), Buffer.from([1]), intact.subarray(1001)]));
-  rmSync(join(bin, 'mount'));
-  const { stderr, probe: answer } = await probe(cache);
-  expect(stderr).toMatch(/^note: the engine's tools in .* are damaged, and made again$/m);
-  expect(answer.step).toBeNull();
-  expect(readFileSync(join(bin, 'crun')).equals(intact)).toBe(true);
-  expect((await probe(cache)).stderr).not.toContain('damaged');
+describe('what was damaged is made again before it runs', () => {
+  let tools = '';
+  let cache = '';
+  beforeAll(async () => {
+    cache = await temporaryFolder('damaged');
+    await copyPackages(cache);
+    await probe(cache);
+    const all = join(cache, 'drydock', 'tools');
+    tools = join(all, readdirSync(all)[0] ?? '');
+  });
+
+  const DAMAGES = {
+    altered: (file: string) => {
+      const bytes = readFileSync(file);
+      bytes[1000] = (bytes[1000] ?? 0) ^ 1;
+      writeFileSync(file, bytes);
+    },
+    'cut off': (file: string) => truncateSync(file, 4096),
+    empty: (file: string) => truncateSync(file),
+    missing: (file: string) => rmSync(file),
+    'not executable': (file: string) => chmodSync(file, 0o644),
+    'a folder': (file: string) => {
+      rmSync(file);
+      mkdirSync(file);
+    },
+  };
+  type Damage = keyof typeof DAMAGES;
+  const all = Object.keys(DAMAGES) as Damage[];
+  // The first three run before the engine does, the others only in it.
+  const rows: [file: string, damages: Damage[]][] = [
+    ['lib/ld.so', all],
+    ['bin/unshare', all],
+    ['lib/libc.so.6', ['cut off', 'empty', 'missing', 'a folder']],
+    ['sums', ['cut off', 'empty', 'missing', 'a folder']],
+    ['bin/crun', ['altered', 'not executable']],
+    ['bin/mount', ['missing']],
+    ['lib/libseccomp.so.2.6.0', ['altered']],
+  ];
+  for (const [file, damages] of rows) {
+    for (const damage of damages) {
+      test(`${file}, ${damage}`, async () => {
+        const intact = readFileSync(join(tools, file));
+        DAMAGES[damage](join(tools, file));
+        const { stderr, probe: answer } = await probe(cache);
+        expect(stderr).toMatch(/^note: the engine's tools in .* are damaged, and made again$/m);
+        expect(answer.step).toBeNull();
+        expect(readFileSync(join(tools, file)).equals(intact)).toBe(true);
+      });
+    }
+  }
+
+  test('and what is whole is left alone', async () => {
+    expect((await probe(cache)).stderr).not.toContain('damaged');
+  });
+});
+
+test.runIf(isRoot)('a cache whose programs may not be run is one sentence (needs root, to mount it)', async () => {
+  const cache = await temporaryFolder('noexec');
+  const command = ['--mount', 'sh', '-c', `mount -t tmpfs -o noexec none ${cache} && exec "$@"`, 'sh', ENGINE, 'probe'];
+  const env = { ...process.env, DRYDOCK_TOOLS: '', XDG_CACHE_HOME: cache };
+  await expect(run('unshare', command, { env })).rejects.toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(/^error: programs in .* cannot be started: .*EACCES\nhint: set XDG_CACHE_HOME/m),
+  });
+});
+
+test('a relative path for the cache counts as none', async () => {
+  const home = await temporaryFolder('home');
+  await copyPackages(join(home, '.cache'));
+  const env = { ...process.env, HOME: home, DRYDOCK_TOOLS: '', XDG_CACHE_HOME: 'relative' };
+  const { stdout } = await run(ENGINE, ['probe'], { env, cwd: home });
+  expect(JSON.parse(stdout)).toMatchObject({ step: null });
+  expect(readdirSync(home)).toEqual(['.cache']);
 });
 
 test('a cache that cannot be made is one sentence', async () => {
