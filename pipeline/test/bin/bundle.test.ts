@@ -68,6 +68,26 @@ test('is made once, and loads neither the SDK nor the engine for what needs neit
   expect(names.map((name) => statSync(join(bundles, name)).mtimeMs)).toEqual(times);
 });
 
+test('a cache inside of a repository is no part of it', async () => {
+  const repository = join(folder, 'other');
+  spawnSync('git', ['init', '--quiet', repository]);
+  expect(await drydock(['--version'], join(repository, 'cache'))).toEqual(version);
+  expect(readdirSync(join(repository, 'cache/drydock'))).toEqual(['.gitignore', 'bundles']);
+  expect(spawnSync('git', ['status', '--porcelain'], { cwd: repository, encoding: 'utf8' }).stdout).toBe('');
+});
+
+test('a relative path for the cache counts as none', async () => {
+  expect(await drydock(['--version'], 'relative')).toEqual(version);
+  expect(existsSync(join(folder, 'relative'))).toBe(false);
+  expect(existsSync(join(folder, '.cache/drydock/bundles'))).toBe(true);
+});
+
+test('a file where the folder should be is done without', async () => {
+  mkdirSync(join(cache, 'drydock'), { recursive: true });
+  writeFileSync(bundles, '');
+  expect(await drydock(['--version'])).toEqual(version);
+});
+
 test('a changed source is seen, even one of the same size and time', async () => {
   const file = join(copy, 'src/core/version.ts');
   const before = readFileSync(file, 'utf8');
