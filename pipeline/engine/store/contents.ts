@@ -11,9 +11,11 @@ const ENTRIES_PER_TURN = 200;
 const SMALL_BYTES = 1 << 18;
 const SLASH = Buffer.from('/');
 
+const joined = (path: Buffer, name: Buffer) => Buffer.concat([path, SLASH, name]);
+
 /** sha256 over names, kinds, permissions, owners, times to the second, and all content. Names are bytes. */
 export const contentOf = (folder: string): Promise<string> =>
-  hashOf(folder, async (hash, path, stats) => {
+  hashOf(Buffer.from(folder), async (hash, path, stats) => {
     const { mode, uid, gid, mtimeMs, rdev } = stats;
     hash.update(
       `${mode} ${uid} ${gid} ${stats.isDirectory() ? '' : mtimeMs / 1000n} ${stats.isFile() ? stats.size : rdev}\0`,
@@ -22,18 +24,42 @@ export const contentOf = (folder: string): Promise<string> =>
     else if (stats.isFile()) await addFile(hash, path, stats.size);
   });
 
-/** The same over what the file system knows of each entry: told without reading any of them. */
-export const stateOf = (folder: string): Promise<string> =>
-  hashOf(folder, async (hash, _, { ino, mode, uid, gid, size, mtimeNs, ctimeNs }) => {
-    hash.update(`${ino} ${mode} ${uid} ${gid} ${size} ${mtimeNs} ${ctimeNs}\0`);
-  });
+/** By the place of an entry in its folder, as Latin-1, so that any name has a text. */
+export type FolderState = Readonly<Record<string, string>>;
+
+const DEEP = 2;
+
+/**
+ * What the file system knows of each entry, told without reading any of them: one value for all below each entry two levels down, and one for each
+ * above it. With names, of the way to that entry only, as far as it goes: a file is looked at without all others.
+ */
+export async function stateOf(folder: string, names: readonly string[] = []): Promise<FolderState> {
+  const states: Record<string, string> = {};
+  const look = async (path: Buffer, place: Buffer, depth: number) => {
+    const stats = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    if (stats === undefined) return;
+    const isWhole = depth === DEEP || !stats.isDirectory();
+    states[place.toString('latin1')] = isWhole ? await hashOf(path, addState) : stateLine(stats);
+    if (isWhole) return;
+    const name = names[depth];
+    const children = name === undefined ? readdirSync(path, 'buffer').sort(Buffer.compare) : [Buffer.from(name)];
+    for (const child of children) await look(joined(path, child), joined(place, child), depth + 1);
+  };
+  await look(Buffer.from(folder), Buffer.alloc(0), 0);
+  return states;
+}
+
+const stateLine = ({ ino, mode, uid, gid, size, mtimeNs, ctimeNs }: BigIntStats) =>
+  `${ino} ${mode} ${uid} ${gid} ${size} ${mtimeNs} ${ctimeNs}`;
+
+const addState: Add = async (hash, _, stats) => void hash.update(`${stateLine(stats)}\0`);
 
 type Add = (hash: Hash, path: Buffer, stats: BigIntStats) => Promise<void>;
 
-async function hashOf(folder: string, add: Add): Promise<string> {
+async function hashOf(folder: Buffer, add: Add): Promise<string> {
   const hash = createHash('sha256');
   const progress = { entries: 0 };
-  await walk(hash, Buffer.from(folder), add, progress);
+  await walk(hash, folder, add, progress);
   return hash.digest('hex');
 }
 
@@ -45,7 +71,7 @@ async function walk(hash: Hash, path: Buffer, add: Add, progress: { entries: num
   const names = readdirSync(path, 'buffer').sort(Buffer.compare);
   for (const name of names) {
     hash.update(name).update('\0');
-    await walk(hash, Buffer.concat([path, SLASH, name]), add, progress);
+    await walk(hash, joined(path, name), add, progress);
   }
   hash.update('/\0');
 }

@@ -158,9 +158,12 @@ export class Layers {
 
   /** What a path means in a stack, symbolic links followed inside it, also in the last place unless told otherwise. */
   async locate(stack: Stack, path: string, { follow = true } = {}): Promise<Located | undefined> {
-    const direct = this.#views.has(stack.key) ? undefined : this.#inLayers(stack, segments(path), 'file');
+    const names = segments(path);
+    const direct = this.#views.has(stack.key) ? undefined : this.#inLayers(stack, names, 'file');
     if (direct !== undefined) {
-      await this.#intact([this.#layerAt(direct.path)]);
+      // Those above it have nothing of that name, if they are what they were.
+      const from = stack.layers.indexOf(this.#layerAt(direct.path));
+      for (const id of stack.layers.slice(from)) await this.store.intact(id, names);
       return direct;
     }
     const root = await this.view(stack);

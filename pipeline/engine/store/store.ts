@@ -23,7 +23,7 @@ import { EngineError } from '../errors.ts';
 import { BOOT_ID } from '../process-name.ts';
 import { REFUSAL } from '../run/isolation.ts';
 import { type Collected, collect } from './collect.ts';
-import { contentOf, stateOf } from './contents.ts';
+import { contentOf, type FolderState, stateOf } from './contents.ts';
 import { diskFullError } from './disk.ts';
 import { settleDurably, writeDurably } from './durable.ts';
 import { Flushes, type Made, madeNow } from './flushes.ts';
@@ -78,7 +78,7 @@ export const LAYER_MARK = 'mark';
 /** When all of a layer was last found to be as it was made: in which boot, and what the file system then knew of it. */
 interface LayerState {
   readonly boot: string;
-  readonly state: string;
+  readonly state: FolderState;
 }
 
 const LAYER_STATE = 'state';
@@ -237,22 +237,23 @@ export class Store {
   }
 
   /**
-   * To be awaited before anything of a layer is read: throws where it is not what was made. It is not taken away from under those who use it, but no
-   * later session finds it, and so makes it again.
+   * To be awaited before anything of a layer is read, or with names, before that entry alone is: throws where it is not what was made. It is not taken
+   * away from under those who use it, but no later session finds it, and so makes it again.
    */
-  intact(id: string): Promise<void> {
-    const known = this.#intact.get(id);
+  intact(id: string, names: readonly string[] = []): Promise<void> {
+    const key = [id, ...names].join('/');
+    const known = this.#intact.get(id) ?? this.#intact.get(key);
     if (known !== undefined) return known;
-    const looking = this.#look(id);
-    this.#intact.set(id, looking);
+    const looking = this.#look(id, names);
+    this.#intact.set(key, looking);
     looking.catch(() => {}); // told to whoever asks
     return looking;
   }
 
-  async #look(id: string): Promise<void> {
+  async #look(id: string, names: readonly string[]): Promise<void> {
     const folder = join(this.layers, id);
     const known = readSealed<LayerState>(join(folder, LAYER_STATE));
-    if (known !== undefined && known.boot === BOOT_ID && known.state === (await stateOf(join(folder, 'fs')))) return;
+    if (known?.boot === BOOT_ID && (await isStill(known.state, join(folder, 'fs'), names))) return;
     // On a disk without room it is read once more.
     if (await isWholeLayer(folder)) return await this.#writeState(folder).catch(() => {});
     rmSync(join(folder, LAYER_MARK), { force: true });
@@ -433,6 +434,14 @@ export class Store {
     });
     await rm(aside, { recursive: true, force: true });
   }
+}
+
+/** Whether a folder, or one entry of it, is in the state in which it was read whole. */
+async function isStill(known: FolderState, folder: string, names: readonly string[]): Promise<boolean> {
+  const now = await stateOf(folder, names).catch(() => undefined);
+  if (now === undefined) return false;
+  const places = Object.keys(names.length === 0 ? { ...known, ...now } : now);
+  return places.every((place) => known[place] === now[place]);
 }
 
 /** Whether every byte of a layer is as it was made. */

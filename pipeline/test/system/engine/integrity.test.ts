@@ -177,6 +177,30 @@ describe.for([
   });
 });
 
+describe('a file that is asked for alone', () => {
+  const exec = (script: string, inner: string) => `withExec(args: ["sh", "-c", "${script}"]) { ${inner} }`;
+
+  test.for(['/top', '/d/two', '/d/e/f/deep'])('%s: altered after it was looked at', async (path) => {
+    const file = exec(`mkdir -p /d/e/f; echo first >${path}`, `file(path: "${path}") { contents }`);
+    for (const _ of ['made', 'read whole', 'looked at']) expect(await ask(file)).toBe('first\n');
+    flip(join(layerWith(path), path));
+    await expect(ask(file)).rejects.toThrow(/is not what was made/);
+    expect(await ask(file)).toBe('first\n');
+  });
+
+  test('gone from the layer that is above another which has it, too', async () => {
+    const file = exec('echo low >/both', exec('echo high >/both', 'file(path: "/both") { contents }'));
+    for (const _ of ['made', 'read whole', 'looked at']) expect(await ask(file)).toBe('high\n');
+    const has = (id: string, text: string) => {
+      const path = join(layers(), id, 'fs/both');
+      return existsSync(path) && readFileSync(path, 'utf8') === text;
+    };
+    rmSync(join(layers(), readdirSync(layers()).find((id) => has(id, 'high\n')) ?? '', 'fs/both'));
+    await expect(ask(file)).rejects.toThrow(/is not what was made/);
+    expect(await ask(file)).toBe('high\n');
+  });
+});
+
 test('gc --verify reads all, and throws away what is damaged', async () => {
   const right = await ask(made(LOOK));
   const gc = () =>
