@@ -1,4 +1,4 @@
-// What lies beside the store in the cache folder: packages, bundles of the engine, and stores of other versions.
+// What lies beside the store in the cache folder: packages, bundles, the engine's tools, and stores of other versions.
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { startOf } from '../process-name.ts';
@@ -13,8 +13,10 @@ const filesBelow = (folder: string): string[] =>
         .map((entry) => join(entry.parentPath, entry.name))
     : [];
 
-export const packagesIn = (cache: string): string[] => filesBelow(join(cache, 'packages'));
-export const bundlesIn = (cache: string): string[] => filesBelow(join(cache, 'engine'));
+/** Fetched and made again when they are needed. */
+export const BESIDE = ['packages', 'bundles', 'tools'] as const;
+
+export const filesBeside = (cache: string, kind: (typeof BESIDE)[number]): string[] => filesBelow(join(cache, kind));
 
 export interface OtherStore {
   readonly path: string;

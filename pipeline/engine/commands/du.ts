@@ -4,7 +4,7 @@ import { formatOf } from '../store/format.ts';
 import { KINDS, sizeOf, takeInventory } from '../store/inventory.ts';
 import { readLeases } from '../store/leases.ts';
 import { formatSize } from '../store/sizes.ts';
-import { bundlesIn, otherStores, packagesIn } from './cache.ts';
+import { BESIDE, filesBeside, otherStores } from './cache.ts';
 
 export interface Amount {
   readonly count: number;
@@ -31,8 +31,7 @@ export async function measureUsage(cache: string, store: string, budget: number)
     const own = parts.filter((part) => part.kind === kind);
     kinds[kind] = { count: own.length, bytes: own.reduce((sum, { bytes }) => sum + bytes, 0) };
   }
-  kinds.packages = await amountOf(packagesIn(cache));
-  kinds['engine bundles'] = await amountOf(bundlesIn(cache));
+  for (const kind of BESIDE) kinds[kind] = await amountOf(filesBeside(cache, kind));
   const others: Usage['otherStores'][number][] = [];
   for (const { path, format } of otherStores(cache)) others.push({ path, format, bytes: await sizeOf(path) });
   return {

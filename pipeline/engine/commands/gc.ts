@@ -1,5 +1,6 @@
 // `gc`: evicts what was used least recently until the store fits, or everything.
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Collected } from '../store/collect.ts';
 import { collect } from '../store/collect.ts';
 import { claimFormat, formatOf } from '../store/format.ts';
@@ -8,7 +9,7 @@ import { readLeases } from '../store/leases.ts';
 import { formatSize } from '../store/sizes.ts';
 import { budgetFor } from '../store/store.ts';
 import { gcFolder, sweepDead } from '../store/sweep.ts';
-import { bundlesIn, otherStores, packagesIn } from './cache.ts';
+import { BESIDE, filesBeside, otherStores } from './cache.ts';
 import { verify } from './verify.ts';
 
 export interface GcRequest {
@@ -51,19 +52,16 @@ function summary({ bytes, left, inUse }: Collected, limit: number, sessions: num
   return `${done}: the store holds ${formatSize(left)}${limit === 0 ? '' : ` of ${formatSize(limit)}`}${held}`;
 }
 
-/** Packages and bundles: fetched and made again when they are needed. */
+/** What sessions of any store may be running on. */
 async function removeBeside(cache: string): Promise<string[]> {
+  if (otherStores(cache).some(({ isUsed }) => isUsed)) return [];
   const lines: string[] = [];
-  for (const [what, files] of [
-    ['packages', packagesIn(cache)],
-    ['engine bundles', bundlesIn(cache)],
-  ] as const) {
+  for (const kind of BESIDE) {
+    const files = filesBeside(cache, kind);
     let bytes = 0;
-    for (const file of files) {
-      bytes += await sizeOf(file);
-      await rm(file, { force: true });
-    }
-    if (files.length > 0) lines.push(`removed ${files.length} ${what}, ${formatSize(bytes)}`);
+    for (const file of files) bytes += await sizeOf(file);
+    await rm(join(cache, kind), { recursive: true, force: true });
+    if (files.length > 0) lines.push(`removed ${files.length} files of ${kind}, ${formatSize(bytes)}`);
   }
   return lines;
 }

@@ -9,7 +9,7 @@ export const USAGE = `Usage: embedded-engine session [--workdir DIR]     speak D
 session  prints {"port":…,"session_token":…} and answers GraphQL on that port until its standard input is closed
          or it is told to stop
 gc       evicts until the store fits its budget, or SIZE (20GB, 500MB, a number of bytes); --all evicts everything,
-         packages and stores of other versions too. What a running session uses always stays.
+         packages, tools and stores of other versions too. What a running session uses always stays.
          --verify reads every layer first, and throws away what is not as it was made
 
 Read from the environment:

@@ -221,7 +221,11 @@ test('gc --all takes nothing from a session that runs, and all once it has ended
   expect(await ask(sh('cat /proc/sys/kernel/random/uuid | tee /id', 'file(path: "/id") { contents }'))).toBe(first);
   expect(await ask(sh('cat /proc/sys/kernel/random/uuid | tee /id', `${sh('echo more')}`))).toBe('more\n');
   await session.close();
+  // Of a version that is not in use here.
+  mkdirSync(join(cache, 'drydock/tools/other/bin'), { recursive: true });
+  writeFileSync(join(cache, 'drydock/tools/other/bin/crun'), '');
   await engine(['gc', '--all']);
+  expect(readdirSync(join(cache, 'drydock')).filter((name) => /packages|bundles|tools/.test(name))).toEqual([]);
   expect((await usage()).counted).toBe(0);
   expect(await once(STEP)).not.toBe(first);
 });
