@@ -179,7 +179,7 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   cd: {
     summary: 'deliver: push, sign, deploy to prove it, then move the tags',
     options: [...RUN, 'platforms', ...GATE, 'run', ...TARGET, 'dry-run', ...SIGN, 'skip-rollback'],
-    example: 'cd --run out --repository acme/app --ref refs/heads/main',
+    example: 'cd --run out --output shipped --repository acme/app --ref refs/heads/main',
   },
   verify: {
     summary: 'check that an image is whole, who signed it, and what is stated of it',

@@ -30,11 +30,22 @@ export function checkInputs(options: Options): CheckedInputs {
     image: file('image', options.image, 'name the image.tar that `build` wrote'),
     baseline: file('baseline', options.baseline, "name the verdict.json of the base branch's run"),
     replay: file('replay', options.replay, 'name the verdict.json that a run wrote'),
-    run: folder('run', options.run, 'name the folder that `ci` wrote'),
+    run: runFolder(options),
     files: folder('files', options.delivery.files, 'name the folder that `cd` or `verify` wrote'),
     cosignPub: file('cosign-pub', options.delivery.cosignPub, 'name the public key, cosign.pub'),
     vulnDb: options.vulnDb === null ? null : toVulnDb(options.vulnDb),
   };
+}
+
+/** Its account would be gone with the first attempt, and a second could not be made. */
+function runFolder({ run, output }: Options): string | null {
+  const path = folder('run', run, 'name the folder that `ci` wrote');
+  if (path === null || path !== resolve(output)) return path;
+  throw new PipelineError(
+    'BAD_OPTION',
+    `--run ${run} is read, and is also where this would write its own report`,
+    'name another folder for that: --output shipped',
+  );
 }
 
 /** The files that a run reads, which may well be an earlier run's results. */

@@ -78,3 +78,12 @@ test('the files of a run are those that an earlier run may have written: its out
   const { folder, checked } = check('--image DIR/image.tar --baseline DIR/verdict.json --images DIR/db');
   expect(filesOf(checked)).toEqual([join(folder, 'image.tar'), join(folder, 'verdict.json')]);
 });
+
+test("refused: a run's report where the next one goes, in whatever words", () => {
+  const { folder } = check('');
+  const invocation = parseInvocation(['cd', '--run', join(folder, 'db/../db'), '--output', join(folder, 'db')]);
+  if (invocation.kind !== 'stages') throw new Error('this runs no stage');
+  const refusal = refusalOf(() => checkInputs(invocation.options));
+  expect(refusal.message).toMatch(/^--run .*db is read, and is also where this would write its own report$/);
+  expect(refusal.hint).toContain('--output shipped');
+});
