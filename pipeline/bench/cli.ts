@@ -159,5 +159,6 @@ try {
   await printCurve('store, in GB: lint, nothing changed', STORE_GB, withStore);
   await printCurve('files in the repository: lint, nothing changed', FILES, withFiles);
 } finally {
-  await rm(folder, { recursive: true, force: true });
+  // git may still be looking after its repository.
+  await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 500 });
 }

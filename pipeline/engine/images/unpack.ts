@@ -40,16 +40,20 @@ export async function unpackLayer(
   chmodSync(root, 0o755);
   lchownSync(root, options.shift, options.shift);
   const folders: TarEntry[] = [];
+  const hidden: string[] = [];
   for await (const entry of entries) {
-    const path = target(root, entry.path);
     const name = basename(entry.path);
-    if (name === OPAQUE) await hideBelow(root, dirname(path), options);
-    else if (name.startsWith(WHITEOUT)) await options.whiteout(join(dirname(path), whitedOut(entry.path)));
+    if (name === OPAQUE) {
+      target(root, entry.path); // makes the folder, which stays
+      hidden.push(dirname(entry.path));
+    } else if (name.startsWith(WHITEOUT)) hidden.push(join(dirname(entry.path), whitedOut(entry.path)));
     else {
-      await writeEntry(entry, path, root, options.shift);
+      await writeEntry(entry, target(root, entry.path), root, options.shift);
       if (entry.type === 'directory') folders.push(entry);
     }
   }
+  // What the layer itself has stays, in whatever order it comes.
+  for (const path of hidden) await hide(root, target(root, path), options);
   // Last, because writing into a folder changes its time, and may need permissions that it will not have.
   for (const entry of folders.reverse()) {
     const path = target(root, entry.path);
@@ -109,12 +113,17 @@ function setAttributes(entry: TarEntry, path: string, shift: number): void {
   lutimesSync(path, entry.mtime, entry.mtime);
 }
 
-/** An opaque folder hides all that lower layers have in it: said name by name, since Node cannot set the attribute. */
-async function hideBelow(root: string, folder: string, { below, whiteout }: UnpackOptions): Promise<void> {
-  const place = segments(folder.slice(root.length));
-  const names = new Set(
-    below.flatMap((layer) => (kindIn(layer, place) === 'dir' ? readdirSync(join(layer, ...place)) : [])),
+/**
+ * What lower layers have at a path is gone, what this one has is not. A folder that would have to be opaque says so name by name, down to the last one
+ * that lower layers have too, since Node cannot set the attribute.
+ */
+async function hide(root: string, path: string, options: UnpackOptions): Promise<void> {
+  const here = lstatSync(path, { throwIfNoEntry: false });
+  if (here === undefined) return await options.whiteout(path);
+  if (!here.isDirectory()) return;
+  const place = segments(path.slice(root.length));
+  const names = options.below.flatMap((layer) =>
+    kindIn(layer, place) === 'dir' ? readdirSync(join(layer, ...place)) : [],
   );
-  for (const name of names)
-    if (lstatSync(join(folder, name), { throwIfNoEntry: false }) === undefined) await whiteout(join(folder, name));
+  for (const name of new Set(names)) await hide(root, join(path, name), options);
 }

@@ -47,6 +47,27 @@ test.runIf(isRoot)('an opaque folder hides what the layer below has in it', asyn
   expect(await unpack([folder('d'), file(`d/${OPAQUE}`, '')])).toEqual(['d/e']);
 });
 
+/** The example of the OCI image specification ("Opaque Whiteout"), whose orders are all the same layer, and what it says of plain ones. */
+const again = [folder('a/b'), folder('a/b/c'), file('a/b/c/foo', '')];
+const remade: [what: string, entries: TarInput[], hidden: string[]][] = [
+  ['opaque, said first', [folder('a'), file(`a/${OPAQUE}`, ''), ...again], ['a/b/c/bar']],
+  ['opaque, said last', [folder('a'), ...again, file(`a/${OPAQUE}`, '')], ['a/b/c/bar']],
+  ['opaque, and nowhere else, with a file at the top', [file(`a/${OPAQUE}`, '')], ['a/b', 'a/top']],
+  ['the whole layer opaque', [file(OPAQUE, ''), folder('a'), ...again], ['a/b/c/bar']],
+  ['whited out and made again', [file('.wh.a', ''), folder('a'), ...again], ['a/b/c/bar']],
+  ['made again and whited out', [folder('a'), ...again, file('.wh.a', '')], ['a/b/c/bar']],
+  ['whited out, made again as a file', [file('.wh.a', ''), file('a', '')], []],
+  ['the same but for a file at the top, made again', [folder('a'), file('a/.wh.top', ''), file('a/top', 'new')], []],
+  ['whited out, a link now', [file('.wh.a', ''), symlink('a', '..')], []],
+];
+for (const [what, entries, hidden] of remade)
+  test.runIf(isRoot)(`a folder of the layer below that is ${what}: what it had is gone`, async () => {
+    mkdirSync(join(place, 'below/a/b/c'), { recursive: true });
+    writeFileSync(join(place, 'below/a/b/c/bar'), '');
+    if (what.includes('top')) writeFileSync(join(place, 'below/a/top'), '');
+    expect((await unpack(entries)).sort()).toEqual(hidden);
+  });
+
 const links: [where: string, plant: () => void, path: string][] = [
   ['is a link', () => symlinkSync(join(place, 'host'), join(place, 'below/d')), 'd'],
   ['is below a link', () => symlinkSync(place, join(place, 'below/d')), 'd/host'],
