@@ -100,11 +100,29 @@ function checkListed({ path, link }: ListedFile, all: ReadonlyMap<string, Listed
   checkPath(path);
   for (let parent = posix.dirname(path); parent !== '.'; parent = posix.dirname(parent))
     if (all.has(parent)) throw refused(`${shown(path)} is below ${shown(parent)}, which is no folder`);
-  if (link === null) return;
-  // The folder of the source is a root of its own: a link may not leave it.
-  const target = posix.normalize(posix.join(posix.dirname(path), link));
-  const [top] = path.split('/');
-  if (posix.isAbsolute(link) || target.split('/')[0] !== top) throw refused(`the link ${shown(path)} points out`);
+  if (link !== null && !staysInSource(path, link, all)) throw refused(`the link ${shown(path)} points out`);
+}
+
+const SOURCE = 'source';
+const MOST_LINKS = 40;
+
+/** Links are of the source only, which is a root of its own: one may not leave it, nor may several together. */
+function staysInSource(path: string, link: string, all: ReadonlyMap<string, ListedFile>): boolean {
+  const done = path.split('/').slice(0, -1);
+  const todo = [link];
+  for (let links = 1; todo.length > 0; ) {
+    const [name = '', ...rest] = (todo.shift() as string).split('/');
+    if (rest.length > 0) todo.unshift(rest.join('/'));
+    if (name === '..') done.pop();
+    else if (name !== '' && name !== '.') done.push(name);
+    if (done[0] !== SOURCE) return false;
+    const next = all.get(done.join('/'))?.link ?? null;
+    if (next === null) continue;
+    if (posix.isAbsolute(next) || ++links > MOST_LINKS) return false;
+    done.pop();
+    todo.unshift(next);
+  }
+  return !posix.isAbsolute(link);
 }
 
 /** Also as file systems of other systems know it. */

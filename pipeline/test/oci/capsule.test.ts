@@ -65,6 +65,9 @@ describe('packing', () => {
     await chmod(join(source, 'bin/run.sh'), 0o755);
     await writeFile(join(source, 'README.md'), 'read me\n');
     await symlink('../README.md', join(source, 'bin/readme'));
+    await symlink('bin/../bin/readme', join(source, 'through'));
+    await symlink('.', join(source, 'self'));
+    await symlink('self/self/nowhere/../x', join(source, 'dangling'));
     const log = place('log');
     await writeFile(log, 'it failed\n');
     const spec = place('spec.json');
@@ -82,6 +85,9 @@ describe('packing', () => {
       'source/README.md',
       'source/bin/readme',
       'source/bin/run.sh',
+      'source/dangling',
+      'source/self',
+      'source/through',
     ]);
     const out = place('unpacked');
     await unpackCapsule(once, manifest.files, out);
@@ -125,6 +131,21 @@ describe('refused', () => {
     ['a link that climbs', [MANIFEST], [link('source/a', '../../etc/passwd')], /the link "source\/a" points out/],
     ['an absolute link', [MANIFEST], [link('source/a', '/etc/passwd')], /points out/],
     ['a link out of its folder', [MANIFEST], [link('source/a', '../logs/b')], /points out/],
+    ['a link that is not of the source', [MANIFEST], [link('inputs/a', 'b')], /points out/],
+    // Each stays inside by itself; followed one through the other they do not (the kind of CVE-2021-30465 and of tar's own escapes).
+    [
+      'two links that lead out together',
+      [MANIFEST],
+      [link('source/a/b/c/up', '../../..'), link('source/out', 'a/b/c/up/../../etc/passwd')],
+      /the link "source\/out" points out/,
+    ],
+    [
+      'three, in another order',
+      [MANIFEST],
+      [link('source/1', '2/..'), link('source/2', 'd/3/..'), link('source/d/3', '../..')],
+      /points out/,
+    ],
+    ['links in a circle', [MANIFEST], [link('source/a', 'b'), link('source/b', 'a')], /points out/],
     ...['source/.git/config', 'source/sub/.git', 'source/.GIT/HEAD', 'source/git~1/config', 'source/.git. /x'].map(
       (path): (typeof rows)[number] => [path, [MANIFEST, file(path, 'x')], [listed(path, 'x')], /of a git repository/],
     ),
@@ -147,8 +168,8 @@ describe('refused', () => {
     ],
     [
       'another link',
-      [MANIFEST, { path: 's/a', type: 'symlink', mode: 0o777, linkpath: 'c' }],
-      [link('s/a', 'b')],
+      [MANIFEST, { path: 'source/a', type: 'symlink', mode: 0o777, linkpath: 'c' }],
+      [link('source/a', 'b')],
       /not the link/,
     ],
     [
