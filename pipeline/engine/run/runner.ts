@@ -33,6 +33,7 @@ import { HIDE_CGROUPS, Runtime, SHOW_CGROUPS } from './runtime.ts';
 import {
   type BindMount,
   type Identity,
+  INIT,
   type NetworkNamespace,
   runtimeSpec,
   type Terminal,
@@ -125,9 +126,11 @@ export class Runner implements Steps {
   readonly #oomScore = oomScore();
   readonly #holder: ChildProcess;
   readonly #holderPid: number;
-  /** What the first cannot start, the next is asked to. */
+  /** In the order of preference; one, when it is known which works here. */
   #runtimes: readonly [Runtime, ...Runtime[]];
   readonly #pipes: Pipes;
+  /** Asked when a step did not start, once. */
+  #chosen: Promise<Runtime> | undefined;
   readonly #filters = new Filters();
   readonly #init: string;
   #counter = 0;
@@ -237,12 +240,12 @@ export class Runner implements Steps {
     return spare?.shell.isWaiting && spare.runtime === this.#runtimes[0] ? spare : this.#place();
   }
 
-  #place(): Place {
+  #place(runtime = this.#runtimes[0]): Place {
     const id = `step-${this.#counter++}`;
     const bundle = join(SESSION_FOLDER, 'j', id);
     mkdirSync(join(bundle, 'rootfs'), { recursive: true, mode: 0o711 });
     mkdirSync(join(bundle, 'work'), { mode: 0o711 });
-    return { id, bundle, ...this.#shellFor(id, this.#runtimes[0]) };
+    return { id, bundle, ...this.#shellFor(id, runtime) };
   }
 
   #shellFor(id: string, runtime: Runtime): Pick<Place, 'runtime' | 'shell' | 'cgroup'> {
@@ -260,21 +263,40 @@ export class Runner implements Steps {
 
   async #run(place: Place, request: StepRequest): Promise<StepOutcome> {
     try {
-      return await this.#attempt(place, request);
+      const name = SYSTEM_FOLDERS.find((folder) => !isFolder(request.lowers, folder));
+      if (name === undefined) return await this.#attempt(place, request);
+      await place.shell.discard();
+      place.cgroup?.remove();
+      return { exitCode: 1, startError: `/${name} of the image is no folder, which every step has there` };
     } finally {
       request.outputs.close();
       rmSync(place.bundle, { recursive: true, force: true });
     }
   }
 
-  /** A step that a runtime cannot start has not begun, so another may try: there are kernels and commands that only one of them knows. */
+  /** A step that a runtime cannot start has not begun. Whether to ask another is not for the step to say, whose maker may know a hole of that one. */
   async #attempt(place: Place, request: StepRequest): Promise<StepOutcome> {
     const outcome = await this.#runOnce(place, request);
-    const next = this.#runtimes[this.#runtimes.indexOf(place.runtime) + 1];
-    if (outcome.startError === undefined || next === undefined || request.signal?.aborted) return outcome;
-    const other = await this.#attempt(Object.assign(place, this.#shellFor(place.id, next)), request);
-    if (other.startError === undefined) this.#runtimes = [next];
-    return other;
+    if (outcome.startError === undefined || request.signal?.aborted || this.#runtimes.length === 1) return outcome;
+    this.#chosen ??= this.#choose(join(request.upper, 'trial'));
+    const chosen = await this.#chosen;
+    if (chosen === place.runtime) return outcome;
+    return await this.#runOnce(Object.assign(place, this.#shellFor(place.id, chosen)), request);
+  }
+
+  /** The first that starts a step of our own: there are kernels that only one of them knows. */
+  async #choose(upper: string): Promise<Runtime> {
+    const nothing = { env: new Map(), lowers: [], mounts: [], outputs: { write: () => {}, close: () => {} } };
+    const about = { cwd: '/', identity: ROOT, hostname: 'trial', noInit: false, insecureRootCapabilities: false };
+    for (const runtime of this.#runtimes) {
+      const place = this.#place(runtime);
+      const { startError } = await this.#runOnce(place, { args: [INIT, '--version'], upper, ...nothing, ...about });
+      for (const left of [place.bundle, upper]) rmSync(left, { recursive: true, force: true });
+      if (startError !== undefined) continue;
+      this.#runtimes = [runtime];
+      break;
+    }
+    return this.#runtimes[0];
   }
 
   async #runOnce(place: Place, request: StepRequest): Promise<StepOutcome> {
@@ -469,11 +491,21 @@ export class Runner implements Steps {
 const SCAFFOLD = join(SESSION_FOLDER, 'scaffold');
 
 function makeScaffold(shift: number): void {
-  const folders = ['', 'dev', 'etc', 'proc', 'sys'].map((name) => join(SCAFFOLD, name));
+  const folders = ['', 'etc', ...SYSTEM_FOLDERS].map((name) => join(SCAFFOLD, name));
   const files = ['hosts', 'resolv.conf'].map((name) => join(SCAFFOLD, 'etc', name));
   for (const folder of folders) mkdirSync(folder);
   for (const file of files) writeFileSync(file, '');
   for (const path of [...folders, ...files]) chownSync(path, shift, shift);
+}
+
+/** What the runtime mounts on and makes files in: it is not to find a link there that a stranger's image made, and follow it. */
+const SYSTEM_FOLDERS = ['dev', 'proc', 'sys'];
+
+function isFolder(lowers: readonly string[], name: string): boolean {
+  const top = lowers.toReversed().find((lower) => lstatSync(join(lower, name), { throwIfNoEntry: false }));
+  if (top === undefined) return true;
+  const stats = lstatSync(join(top, name));
+  return stats.isDirectory() || stats.isCharacterDevice(); // hidden, and so made anew
 }
 
 /** The step may have put a link where a folder was: what that leads to is not its own. */

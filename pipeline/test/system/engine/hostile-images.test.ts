@@ -80,6 +80,23 @@ for (const [name, entries, answer] of layers) {
   });
 }
 
+// A runtime makes files where these lead (the kind of runc's CVE-2025-31133 and CVE-2025-52565, of a whole folder).
+for (const name of ['dev', 'proc', 'sys'])
+  for (const [what, entries] of [
+    ['a link to a folder of the host', (out: string) => [symlink(name, out)]],
+    ['a link that climbs there', (out: string) => [symlink(name, UP + out)]],
+    ['a file', () => [file(name, '')]],
+  ] as const)
+    test(`no step starts where /${name} is ${what}`, async () => {
+      const out = await host({ kept: 'kept', ptmx: 'kept', null: '' });
+      const image = imported(await writeLayer(await host({}), entries(out)));
+      const said = `could not start the command: /${name} of the image is no folder, which every step has there`;
+      expect(await errorOf(image.withExec(['/command']).stdout())).toContain(said);
+      expect(await errorOf(image.withExec(['/command'], { noInit: true }).stdout())).toContain(said);
+      expect(readdirSync(out).sort()).toEqual(['kept', 'null', 'ptmx']);
+      expect(readFileSync(join(out, 'ptmx'), 'utf8')).toBe('kept');
+    });
+
 test('devices and pipes of a layer are not made', async () => {
   const device = (path: string, type: 'character' | 'block', devMajor: number, devMinor: number): TarInput => ({
     path,

@@ -88,6 +88,16 @@ test('where crun does not work, runc is taken', async () => {
   for (const text of ['1', '2']) expect(await ask(`${once()} { ${sh(`echo ${text}`)} }`)).toBe(`${text}\n`);
 });
 
+test('what crun cannot start for the sake of the step is not handed to runc, by no step of a session', async () => {
+  const ask = await containerIn({});
+  for (const command of ['/nope', 'nope', '/etc/hosts'])
+    await expect(ask(`withExec(args: ["${command}"], noInit: true) { stdout }`)).rejects.toThrow(
+      /could not start the command: .*(not found|No such file|not executable)/,
+    );
+  // Which runc does not make.
+  expect(await ask(`${once()} { ${sh('readlink /dev/core')} }`)).toBe('/proc/kcore\n');
+});
+
 test('where the one that is asked for does not work, that is said', async () => {
   const ask = await containerIn({ ...BROKEN_CRUN, DRYDOCK_RUNTIME: 'crun' });
   await expect(ask(`${once()} { ${sh('echo')} }`)).rejects.toThrow('crun ended with exit code 1');
