@@ -1,6 +1,6 @@
 // Runs a GraphQL request against the session: checks it against the schema, then hands each field to its resolver.
 
-import { lstatSync } from 'node:fs';
+import { lstatSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import {
   buildSchema,
@@ -115,12 +115,16 @@ const hostFields: Resolvers<HostValue> = {
     new ServiceValue(tunnel(session, session.load(service, ServiceValue), args)),
 };
 
+/** A link is followed; what has no end, as a device, is no file. */
 async function readHostFileOf(path: string, session: Session) {
   try {
-    return await session.host.file(path);
+    if (statSync(path).isFile()) return await session.host.file(path);
   } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
     throw new EngineError(`${path}: no such file or directory on the host`, undefined, { cause: error });
   }
+  throw new EngineError(`${path}: not a file on the host`);
 }
 
 const FIELDS: Record<string, Resolvers<never>> = {

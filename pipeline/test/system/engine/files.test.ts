@@ -625,6 +625,25 @@ const rows: Row[] = [
     },
     ['a/b/c', '/a/f', 'a', null, 'package.json', null],
   ],
+  [
+    'a device of the host as a file',
+    () => errorOf(dag.host().file('/dev/zero').contents()),
+    'GraphQLRequestError: /dev/zero: not a file on the host',
+  ],
+  [
+    'a link to one',
+    async () => {
+      const folder = await host({});
+      symlinkSync('/dev/zero', join(folder, 'l'));
+      return (await errorOf(dag.host().file(join(folder, 'l')).contents())).replace(folder, '');
+    },
+    'GraphQLRequestError: /l: not a file on the host',
+  ],
+  [
+    'a folder of the host as a file',
+    () => errorOf(dag.host().file('/etc').contents()),
+    'GraphQLRequestError: /etc: not a file on the host',
+  ],
   ['a file of the host that is not there', () => errorOf(dag.host().file('/no/such').contents()), refusal('/no/such')],
   [
     'modes and links arrive on the host',
