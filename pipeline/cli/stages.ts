@@ -25,6 +25,7 @@ import { type Output, takeOutput } from './output.ts';
 import { renderPlain, renderTty } from './render.ts';
 import { withEngine } from './session.ts';
 import type { Terminal } from './terminal.ts';
+import { trackedIn } from './tracked.ts';
 
 /** How many damaged things of the cache a run makes again, one after another, before it gives up. */
 const MOST_DAMAGED = 20;
@@ -193,6 +194,7 @@ export function optionsOn(
   return {
     function: name,
     source: host.directory(root, { exclude: [...SOURCE_IGNORE, ...inside(root, output)], gitignore: true }),
+    tracked: trackedIn(host, root, inside(root, output)),
     repo: host.directory(root, engine.kind === 'embedded' ? {} : UPLOADED_FOR_GIT).asGit(),
     images: inputs.images === null ? undefined : host.directory(inputs.images, { include: ['*.tar'] }),
     platforms: options.platforms,

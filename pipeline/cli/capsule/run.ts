@@ -11,6 +11,7 @@ import { archiveOf, type PinName } from '../../src/pins.ts';
 import type { RunOptions } from '../../src/stages/run.ts';
 import { withEngine } from '../session.ts';
 import type { Terminal } from '../terminal.ts';
+import { trackedIn } from '../tracked.ts';
 import type { OpenCapsule } from './open.ts';
 
 export type ReplayRequest = {
@@ -87,6 +88,8 @@ async function runRequest(engine: EngineFacts, capsule: OpenCapsule, request: Re
   const options: RunOptions = {
     function: 'replay',
     source: host.directory(request.source, { exclude: SOURCE_IGNORE, gitignore: true }),
+    // What is in a capsule is all of the source, and in a folder to try, what git tracks.
+    tracked: request.isOther ? trackedIn(host, request.source) : host.directory(request.source),
     repo: host.directory(request.source, { include: ['.git'] }).asGit(),
     // A capsule holds no repository, but says what its own was.
     ...(request.isOther ? {} : { facts: capsule.manifest.source }),

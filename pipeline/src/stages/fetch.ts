@@ -8,6 +8,7 @@ import { INSTALLS, type InstallName, install, nodeContainer } from './install.ts
 import { readDeciding } from './policy.ts';
 import { emit } from './progress.ts';
 import { NO_SCANNING, type RunOptions } from './run.ts';
+import { sourceOf } from './source.ts';
 
 /** A thing by name; why it is not here, or null. */
 export type Fetched = { name: string; missing: string | null };
@@ -18,7 +19,7 @@ export async function fetchAll(
   onFetched: (fetched: Fetched) => void,
 ): Promise<Fetched[]> {
   const context: RunContext = {
-    source: options.source.filter({ gitignore: true }),
+    source: await sourceOf(options),
     images: new Images({ archives: options.images, mirrors: options.mirrors }),
     startedMs: Date.now(),
     emit,

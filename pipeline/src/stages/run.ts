@@ -25,13 +25,15 @@ import { type RollbackOptions, runRollback } from './rollback.ts';
 import type { Runtime } from './runtime.ts';
 import { settled } from './settled.ts';
 import { checkDeployment, SESSION } from './smoke.ts';
-import { checkManifests, gitFacts } from './source.ts';
+import { checkManifests, gitFacts, sourceOf } from './source.ts';
 import { runVerify, type VerifyOptions } from './verify.ts';
 
 export type RunOptions = {
   /** The name under which the run was asked for. */
   function: string;
   source: Directory;
+  /** What git tracks of it, and would leave out otherwise; null where there is no such thing. Not said: it is asked of `repo`. */
+  tracked?: Directory | null;
   repo: GitRepository;
   /** What that is, where it is known already. */
   facts?: SourceFacts;
@@ -94,8 +96,7 @@ export type Outcome = { report: Directory; result: RunResult };
 export async function run(asked: readonly AskedStage[], options: RunOptions): Promise<Outcome> {
   const startedMs = Date.now();
   const context: RunContext = {
-    // Once more than the argument does it: what git ignores is uploaded otherwise.
-    source: options.source.filter({ gitignore: true }),
+    source: await sourceOf(options),
     images: new Images({ archives: options.images, mirrors: options.mirrors, pins: options.pins }),
     packages: options.packages,
     left: options.left,

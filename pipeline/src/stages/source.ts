@@ -2,6 +2,7 @@
 import type { Directory, GitRepository } from '@dagger.io/dagger';
 import { reasonOf } from '../core/errors.ts';
 import { branchOf, noFacts } from '../core/git.ts';
+import { SOURCE_IGNORE } from '../core/ignore.ts';
 import { checkPackages } from '../core/manifests.ts';
 import type { SourceFacts } from '../core/model.ts';
 import { SERVICE } from '../core/service.ts';
@@ -16,6 +17,29 @@ export async function gitFacts(repo: GitRepository): Promise<SourceFacts> {
   } catch (error) {
     return noFacts(reasonOf(error).split('\n')[0] ?? 'git could not be asked');
   }
+}
+
+/** The source without what git ignores, but with all that it tracks: nobody hides a file that is committed by a line in a `.gitignore`. */
+export async function sourceOf({
+  source,
+  tracked,
+  repo,
+}: {
+  source: Directory;
+  tracked?: Directory | null;
+  repo: GitRepository;
+}): Promise<Directory> {
+  // Once more than the argument does it: what git ignores is uploaded otherwise.
+  const kept = source.filter({ gitignore: true });
+  const added = tracked === undefined ? await trackedThoughIgnored(repo) : tracked;
+  return added === null ? kept : kept.withDirectory('/', added);
+}
+
+async function trackedThoughIgnored(repo: GitRepository): Promise<Directory | null> {
+  if ((await gitFacts(repo)).commit === null) return null;
+  const all = repo.head().tree({ discardGitDir: true });
+  const left = all.filter({ exclude: SOURCE_IGNORE, gitignore: true }).diff(all);
+  return (await left.entries()).length === 0 ? null : left;
 }
 
 /** Throws in one sentence if a package could not be installed. Returns the service's manifest. */
