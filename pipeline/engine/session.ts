@@ -141,6 +141,14 @@ export class Session {
     return args.map((word) => scrubber.scrub(word));
   }
 
+  /** An export that is not quite what was asked for is no secret. */
+  sayLostBits(count: number, path: string): void {
+    if (count > 0)
+      this.log(
+        `warning: ${count === 1 ? 'a file or folder' : `${count} files and folders`} exported to ${path} lost set-user-id and set-group-id bits, which only archives keep`,
+      );
+  }
+
   progress(event: Progress): void {
     if (process.env.DRYDOCK_EVENTS !== 'json') return;
     const shown = 'args' in event ? { ...event, args: this.shown(event.args) } : event;
