@@ -1,28 +1,30 @@
 // Reads folders and files of the host into trees, and writes trees back to it.
 import { randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  createReadStream,
-  createWriteStream,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  type Stats,
-  symlinkSync,
-} from 'node:fs';
-import { copyFile, rm } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EngineError } from '../errors.ts';
 import { copyBytes, ensureIntact } from './bytes.ts';
 import { diskFullError } from './disk.ts';
+import {
+  chmodSync,
+  copyFile,
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readdirTypes,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from './files.ts';
 import { type Filter, PathFilter } from './patterns.ts';
 import type { Store } from './store.ts';
 import { type DirNode, dirNode, type FileNode, fileNode, type Node } from './tree.ts';
@@ -54,7 +56,7 @@ export class HostFiles {
 
   async #folder(root: string, prefix: string, filter: PathFilter, progress: { files: number }): Promise<DirNode> {
     const folder = join(root, prefix);
-    const entries = readdirSync(folder, { withFileTypes: true });
+    const entries = readdirTypes(folder);
     if (filter.readsGitignore && entries.some((entry) => entry.name === '.gitignore' && entry.isFile())) {
       filter.addGitignore(prefix, readFileSync(join(folder, '.gitignore'), 'utf8'));
     }

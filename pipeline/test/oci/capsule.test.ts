@@ -65,6 +65,9 @@ describe('packing', () => {
     await chmod(join(source, 'bin/run.sh'), 0o755);
     await writeFile(join(source, 'README.md'), 'read me\n');
     await symlink('../README.md', join(source, 'bin/readme'));
+    const odd = Buffer.from('caf\xe9', 'latin1');
+    await writeFile(Buffer.concat([Buffer.from(`${source}/`), odd]), 'not UTF-8\n');
+    await symlink(odd, join(source, 'odd'));
     const log = place('log');
     await writeFile(log, 'it failed\n');
     const spec = place('spec.json');
@@ -82,11 +85,15 @@ describe('packing', () => {
       'source/README.md',
       'source/bin/readme',
       'source/bin/run.sh',
+      'source/caf\udce9',
+      'source/odd',
     ]);
     const out = place('unpacked');
     await unpackCapsule(once, manifest.files, out);
     expect(await readFile(join(out, 'source/README.md'), 'utf8')).toBe('read me\n');
     expect(await readlink(join(out, 'source/bin/readme'))).toBe('../README.md');
+    expect(await readFile(Buffer.concat([Buffer.from(`${out}/source/`), odd]), 'utf8')).toBe('not UTF-8\n');
+    expect(await readlink(join(out, 'source/odd'), 'buffer')).toEqual(odd);
     expect((await stat(join(out, 'source/bin/run.sh'))).mode & 0o777).toBe(0o755);
   });
 
