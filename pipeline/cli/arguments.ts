@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { PipelineError, reasonOf } from '../src/core/errors.ts';
 import { CAPSULE_STAGES, type CapsuleStage, type StageFunction } from '../src/core/functions.ts';
 import { DEFAULT_PLATFORM, parsePlatforms } from '../src/core/platforms.ts';
+import { parseStepTimeout, STEP_TIMEOUT_RANGE } from '../src/duration.ts';
 import { parseMirrors } from '../src/oci/registry.ts';
 import { PIN_NAMES, type PinName } from '../src/pins.ts';
 import { nearest } from '../src/suggest.ts';
@@ -25,6 +26,8 @@ export type EngineOptions = {
   engine: EngineChoice;
   offline: boolean;
   mirrors: string[];
+  /** As it was written; null where the engine's default holds. */
+  stepTimeout: string | null;
   verbose: boolean;
 };
 
@@ -55,7 +58,7 @@ export type StageInvocation = {
 export type ReplayInvocation = {
   kind: 'replay';
   file: string;
-  options: Pick<StageInvocation['options'], 'output' | 'images' | 'json' | 'progress' | 'verbose'> & {
+  options: Pick<StageInvocation['options'], 'output' | 'images' | 'json' | 'progress' | 'stepTimeout' | 'verbose'> & {
     all: boolean;
     shell: boolean;
     /** A tree to run the stages on, instead of the capsule's. */
@@ -66,7 +69,7 @@ export type BisectInvocation = {
   kind: 'bisect';
   /** One that passed, one that failed. */
   files: [string, string];
-  options: { verbose: boolean };
+  options: Pick<EngineOptions, 'stepTimeout' | 'verbose'>;
 };
 /** What runs the stage whose container is looked into. */
 export type ShellInvocation = { kind: 'shell'; stage: StageInvocation };
@@ -170,7 +173,7 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
     return {
       kind: 'bisect',
       files: toCapsules(name, operands, 2),
-      options: { verbose: values.verbose === true },
+      options: { stepTimeout: toStepTimeout(values), verbose: values.verbose === true },
     };
   // The image to verify may stand by itself.
   const [reference] = name === 'verify' ? operands.splice(0, 1) : [];
@@ -216,6 +219,7 @@ function toReplay(operands: readonly string[], values: Values): ReplayInvocation
     kind: 'replay',
     file,
     options: {
+      stepTimeout: toStepTimeout(values),
       verbose: values.verbose === true,
       output: text(values, 'output') ?? 'out/replay',
       images: text(values, 'images') ?? null,
@@ -308,8 +312,26 @@ function toEngineOptions(values: Values): EngineOptions {
       'use --engine embedded --offline, or --images DIR with the Dagger engine',
     );
   }
+  const stepTimeout = toStepTimeout(values);
+  if (stepTimeout !== null && engine === 'dagger') {
+    throw new PipelineError(
+      'BAD_OPTION',
+      '--step-timeout cannot be promised for a Dagger engine, which ends no step for the time that it takes',
+      'use --engine embedded --step-timeout, or let the command end itself: timeout 10m COMMAND',
+    );
+  }
   const mirrors = checkMirrors(Array.isArray(values.mirror) ? values.mirror : []);
-  return { engine, offline, mirrors, verbose: values.verbose === true };
+  return { engine, offline, mirrors, stepTimeout, verbose: values.verbose === true };
+}
+
+function toStepTimeout(values: Values): string | null {
+  const given = text(values, 'step-timeout') ?? null;
+  if (given === null || parseStepTimeout(given) !== undefined) return given;
+  throw new PipelineError(
+    'BAD_OPTION',
+    `--step-timeout: ${JSON.stringify(given)} is not ${STEP_TIMEOUT_RANGE}`,
+    'write --step-timeout 90s, 10m or 2h',
+  );
 }
 
 function toPinsOptions(

@@ -138,6 +138,7 @@ export type EmbeddedOptions = {
   root: string;
   offline: boolean;
   mirrors: readonly string[];
+  stepTimeout: string | null;
   /** Told each line that the engine says. */
   onLine?: ((line: string) => void) | undefined;
 };
@@ -154,6 +155,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EngineSes
       PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
       ...(options.offline ? { DRYDOCK_OFFLINE: '1' } : {}),
       ...(options.mirrors.length > 0 ? { DRYDOCK_MIRRORS: options.mirrors.join(',') } : {}),
+      ...(options.stepTimeout === null ? {} : { DRYDOCK_STEP_TIMEOUT: options.stepTimeout }),
     },
   });
   const said: string[] = [];

@@ -48,6 +48,7 @@ export const OPTIONS = {
   },
   images: { value: 'DIR', summary: 'take images from a folder of OCI archives, not from a registry' },
   mirror: { value: 'REGISTRY=PLACE', repeatable: true, summary: 'ask this place first, e.g. docker.io=host/prefix' },
+  'step-timeout': { value: 'DURATION', summary: 'end a step that runs longer: 90s, 10m, 2h (default 1h)' },
   platforms: { value: 'A,B', summary: `build the image for these (default ${DEFAULT_PLATFORM})` },
   compare: { value: 'FILE', summary: "another run's result.json: fail unless the image is the same" },
   image: { value: 'FILE', summary: 'look at this OCI archive instead of building one' },
@@ -115,7 +116,7 @@ export function optionInfo(name: OptionName): OptionInfo {
   return OPTIONS[name];
 }
 
-const GENERAL = ['engine', 'offline', 'mirror', 'verbose'] as const;
+const GENERAL = ['engine', 'offline', 'mirror', 'step-timeout', 'verbose'] as const;
 const RUN = [...GENERAL, 'images', 'output', 'strict', 'json', 'progress'] as const;
 /** What the general help lists; the rest is in the help of the functions that take it. */
 export const COMMON_OPTIONS: readonly OptionName[] = [...RUN, 'platforms', 'help', 'version'];
@@ -210,7 +211,7 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   replay: {
     summary: 'run a capsule again, from its content alone and without a network',
     operands: 'FILE',
-    options: ['all', 'with', 'shell', 'images', 'output', 'json', 'progress', 'verbose'],
+    options: ['all', 'with', 'shell', 'images', 'step-timeout', 'output', 'json', 'progress', 'verbose'],
     example: 'replay out/capsule-test.tar --with .',
   },
   diff: {
@@ -222,7 +223,7 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   bisect: {
     summary: 'name the one input that makes the second capsule fail and the first not',
     operands: 'GOOD BAD',
-    options: ['verbose'],
+    options: ['step-timeout', 'verbose'],
     example: 'bisect yesterday.tar out/capsule-test.tar',
   },
   watch: {

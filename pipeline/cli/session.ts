@@ -46,13 +46,14 @@ async function onEmbedded<T>(
   options: SessionOptions,
   work: (engine: EngineFacts) => Promise<T>,
 ): Promise<T> {
-  const { root, offline, mirrors, verbose, say, interrupted } = options;
+  const { root, offline, mirrors, stepTimeout, verbose, say, interrupted } = options;
   options.onEngine(engine);
   // Started first: while it starts, we load the SDK, which takes longer.
   const starting = startEmbedded({
     root,
     offline,
     mirrors,
+    stepTimeout,
     onLine: (line) => {
       if (verbose) say(`engine: ${line}`);
       else if (line.startsWith('warning: ')) say(line);
@@ -89,6 +90,8 @@ async function onDagger<T>(
   work: (engine: EngineFacts) => Promise<T>,
 ): Promise<T> {
   options.onEngine(engine);
+  if (options.stepTimeout !== null)
+    options.say('warning: --step-timeout has no effect: a Dagger engine ends no step for the time that it takes');
   const { connection } = await loadSdk();
   let isStarted = false;
   const started = () => {

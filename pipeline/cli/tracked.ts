@@ -4,6 +4,7 @@ import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Directory, Host } from '@dagger.io/dagger';
 import { SOURCE_IGNORE } from '../src/core/ignore.ts';
+import { decodeName, onDisk } from '../src/oci/names.ts';
 
 const LIST_BYTES = 1 << 28;
 
@@ -20,18 +21,21 @@ export function trackedThoughIgnored(root: string): string[] {
   try {
     const listed = execFileSync('git', [...asked, ...ours], {
       cwd: root,
-      encoding: 'utf8',
       maxBuffer: LIST_BYTES,
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    return listed.split('\0').filter((path) => path !== '' && !isFolder(join(root, path)));
+    const paths = listed
+      .toString('latin1')
+      .split('\0')
+      .map((bytes) => decodeName(Buffer.from(bytes, 'latin1')));
+    return paths.filter((path) => path !== '' && !isFolder(onDisk(join(root, path))));
   } catch {
     return [];
   }
 }
 
 /** A submodule is listed as one entry, or a folder has taken the place of a file that was deleted. */
-const isFolder = (path: string) => lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? true;
+const isFolder = (path: string | Buffer) => lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? true;
 
 /** Fits this path and no other. */
 const patternOf = (path: string): string => path.replace(/[\\*?[\]{}!]/g, '\\$&');

@@ -1,8 +1,15 @@
 // The errors of the embedded engine: what a caller sees of them is a message, a way out, and for a failed command its facts.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
-/** What this place lacks, or what of its cache was damaged, where that alone is why something failed. Clients tell by it what is missing from what is broken. */
-export type Lack = 'MISSING_IMAGE' | 'RATE_LIMITED' | 'UNAUTHORIZED' | 'OFFLINE' | 'NO_SPACE' | 'DAMAGED';
+/** What this place lacks, what of its cache was damaged, or whose time was over, where that alone is why something failed. Clients tell by it what is missing from what is broken. */
+export type Lack =
+  | 'MISSING_IMAGE'
+  | 'RATE_LIMITED'
+  | 'UNAUTHORIZED'
+  | 'OFFLINE'
+  | 'NO_SPACE'
+  | 'DAMAGED'
+  | 'STEP_TIMED_OUT';
 
 export interface EngineErrorOptions extends ErrorOptions {
   readonly lack?: Lack | undefined;

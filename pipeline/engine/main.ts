@@ -14,6 +14,7 @@ import { USAGE } from './commands/usage.ts';
 import { EngineError, EnvironmentError, UsageError } from './errors.ts';
 import { REFUSAL } from './run/isolation.ts';
 import { limitsOf, machineLimits } from './run/limits.ts';
+import { timeLimitOf } from './run/time-limit.ts';
 import { listen } from './server.ts';
 import { isRoot, Session, type SessionOptions } from './session.ts';
 import { UMASK } from './store/bytes.ts';
@@ -72,6 +73,7 @@ function optionsFrom(env: NodeJS.ProcessEnv, workdir: string): SessionOptions {
     credentials: (registry) => (config === undefined ? undefined : dockerCredentials(config, registry)),
     ...(env.DRYDOCK_TERMINAL ? { terminal: env.DRYDOCK_TERMINAL } : {}),
     ...(env.DRYDOCK_IMAGES ? { images: resolve(workdir, env.DRYDOCK_IMAGES) } : {}),
+    timeLimit: timeLimitOf(env),
     limits: limitsOf(machineLimits(isRoot() && REFUSAL === undefined), env),
     budget: env.DRYDOCK_STORE_BUDGET,
   };

@@ -94,9 +94,15 @@ function parseRequest(body: string): { query: string; variables?: Record<string,
   }
 }
 
+/** Names that are not UTF-8 are shown as a real engine shows them: with U+FFFD for each byte that is none. */
+function answerText(body: object): string {
+  const text = JSON.stringify(body);
+  return /\\ud[89a-f]/.test(text) ? JSON.stringify(body, (_, value) => value?.toWellFormed?.() ?? value) : text;
+}
+
 function send(response: ServerResponse, status: number, body: object): void {
   if (response.headersSent) return;
-  const text = JSON.stringify(body);
+  const text = answerText(body);
   response.writeHead(status, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),

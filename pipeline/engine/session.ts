@@ -14,6 +14,7 @@ import { Network, type Networks } from './run/network.ts';
 import { Runner, type Steps } from './run/runner.ts';
 import { Scrubber } from './run/scrubber.ts';
 import { Services } from './run/services.ts';
+import type { TimeLimit } from './run/time-limit.ts';
 import { Trees } from './run/trees.ts';
 import { unwritableError } from './store/disk.ts';
 import { HostFiles } from './store/host.ts';
@@ -32,6 +33,7 @@ export interface SessionOptions {
   readonly mirrors: Readonly<Record<string, readonly string[]>>;
   /** How much a step may use, as far as this machine can hold it to that. */
   readonly limits: Limits;
+  readonly timeLimit: TimeLimit;
   /** How large the store may be; by default its disk decides. */
   readonly budget?: string | undefined;
   /** The terminal of the person who started the engine, for `Container.terminal`. */
@@ -133,10 +135,23 @@ export class Session {
     process.stderr.write(`${line}\n`);
   };
 
+  /** The words of a command, for people to read. */
+  shown(args: readonly string[]): string[] {
+    const scrubber = new Scrubber(this.secretValues());
+    return args.map((word) => scrubber.scrub(word));
+  }
+
+  /** An export that is not quite what was asked for is no secret. */
+  sayLostBits(count: number, path: string): void {
+    if (count > 0)
+      this.log(
+        `warning: ${count === 1 ? 'a file or folder' : `${count} files and folders`} exported to ${path} lost set-user-id and set-group-id bits, which only archives keep`,
+      );
+  }
+
   progress(event: Progress): void {
     if (process.env.DRYDOCK_EVENTS !== 'json') return;
-    const scrubber = new Scrubber(this.secretValues());
-    const shown = 'args' in event ? { ...event, args: event.args.map((word) => scrubber.scrub(word)) } : event;
+    const shown = 'args' in event ? { ...event, args: this.shown(event.args) } : event;
     process.stderr.write(`${JSON.stringify(shown)}\n`);
   }
 

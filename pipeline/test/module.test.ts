@@ -64,7 +64,18 @@ const REQUIRED: Readonly<Record<string, string[]>> = { explain: ['verdict'] };
 /** The repository and its services: the laptop's door knows them by itself. */
 const FILLED_IN = ['source', 'repo', 'vuln-db-service', 'registry-service'];
 /** About the terminal, the engine, the disk and the Docker Engine of a laptop. */
-const LAPTOP = ['engine', 'offline', 'output', 'json', 'progress', 'verbose', 'help', 'version', 'runtime'];
+const LAPTOP = [
+  'engine',
+  'offline',
+  'step-timeout',
+  'output',
+  'json',
+  'progress',
+  'verbose',
+  'help',
+  'version',
+  'runtime',
+];
 
 const toOption = (argument: string) => argument.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 

@@ -9,6 +9,7 @@ import { SOURCE_IGNORE } from '../../src/core/ignore.ts';
 import type { AskedStage, EngineFacts, RunResult, StageName } from '../../src/core/model.ts';
 import { archiveOf, type PinName } from '../../src/pins.ts';
 import type { RunOptions } from '../../src/stages/run.ts';
+import type { EngineOptions } from '../arguments.ts';
 import { withEngine } from '../session.ts';
 import type { Terminal } from '../terminal.ts';
 import { trackedIn } from '../tracked.ts';
@@ -32,7 +33,7 @@ export type ReplayRun = (capsule: OpenCapsule, request: ReplayRequest) => Promis
 type Around = {
   folder: string;
   terminal: Terminal;
-  options: { verbose: boolean };
+  options: Pick<EngineOptions, 'stepTimeout' | 'verbose'>;
   listener: Listener;
 };
 

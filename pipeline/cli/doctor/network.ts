@@ -17,7 +17,7 @@ export async function askImages(mirrors: readonly string[], env: NodeJS.ProcessE
     mirrors: parseMirrors([...mirrors]),
     credentials: (registry) => (config === null ? undefined : dockerCredentials(config, registry)),
     attempts: 1,
-    silenceMs: TIMEOUT_MS,
+    pace: { windowMs: TIMEOUT_MS },
   });
   const late = wait(TIMEOUT_MS, SILENT, { ref: false });
   return await Promise.all(

@@ -168,7 +168,7 @@ export const changesetFields: Resolvers<ChangesetValue> = {
   export: async (self, { path }: { path: string }, session) => {
     const target = session.hostPath(path);
     removeFromHost(target, (await self.paths()).removed);
-    await writeHostFolder(await layerOf(session, self), target);
+    session.sayLostBits(await writeHostFolder(await layerOf(session, self), target), target);
     return target;
   },
 };

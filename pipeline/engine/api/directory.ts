@@ -188,7 +188,8 @@ export const directoryFields: Resolvers<DirectoryValue> = {
     ),
   export: async (self, { path, wipe }: { path: string; wipe?: boolean }, session) => {
     const target = session.hostPath(path);
-    await writeHostFolder(await treeOf(session, await self.content()), target, { wipe: wipe ?? false });
+    const tree = await treeOf(session, await self.content());
+    session.sayLostBits(await writeHostFolder(tree, target, { wipe: wipe ?? false }), target);
     return target;
   },
   filter: (self, filter: Filter, session) =>
@@ -373,7 +374,8 @@ export const fileFields: Resolvers<FileValue> = {
   export: async (self, { path, allowParentDirPath }: { path: string; allowParentDirPath?: boolean }, session) => {
     const target = session.hostPath(path);
     const intoFolder = allowParentDirPath && statSync(target, { throwIfNoEntry: false })?.isDirectory();
-    await writeHostFile(await self.node(), intoFolder ? join(target, self.name) : target);
+    const file = intoFolder ? join(target, self.name) : target;
+    session.sayLostBits(await writeHostFile(await self.node(), file), file);
     return target;
   },
   withReplaced: (self, args: Replacement) =>

@@ -5,6 +5,7 @@ import { join, posix } from 'node:path';
 import { EngineError, ExecError, errorOutputIn } from '../errors.ts';
 import { FileOutputs, type Outputs } from '../run/outputs.ts';
 import type { StepRequest } from '../run/runner.ts';
+import { timedOut } from '../run/time-limit.ts';
 import type { Session } from '../session.ts';
 import { readBytes } from '../store/bytes.ts';
 import { DiskFullError, isFull } from '../store/disk.ts';
@@ -85,7 +86,8 @@ async function run(
     releases.push(bound.release);
     const network = await session.network.lease();
     if (network !== undefined) releases.push(network.release);
-    request = await stepRequest(session, state, rootfs, command, {
+    const { timeLimit } = session.options;
+    const prepared = await stepRequest(session, state, rootfs, command, {
       upper,
       outputs: (secrets) => carefully(new FileOutputs(folder, secrets), (error) => (lost ??= error)),
       network,
@@ -94,10 +96,12 @@ async function run(
       atEnd: (release) => releases.push(release),
       signal: AbortSignal.any([session.signal, bound.signal]),
     });
+    request = { ...prepared, limitMs: timeLimit.ms };
     session.progress({ kind: 'started', key, args });
     const outcome = await session.runner.run(request);
     session.progress({ kind: 'ended', key, args, exitCode: outcome.exitCode });
     bound.throwIfEnded();
+    if (outcome.isTimedOut) throw timedOut(timeLimit, session.shown(args).join(' '));
     if (lost !== undefined) throw lost;
     // Whatever the command made of it: what it wrote last may be cut off, so neither its end nor its files mean anything.
     if (isFull(store.root)) throw new DiskFullError(store.root);

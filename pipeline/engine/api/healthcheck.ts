@@ -1,4 +1,5 @@
 // A container's Docker healthcheck: a setting that goes into the image, read and written in Go's words for durations, and what a service is asked.
+import { parseDuration } from '../../src/duration.ts';
 import { EngineError } from '../errors.ts';
 import type { HealthTest } from '../run/health.ts';
 import { FactValue } from '../values.ts';
@@ -68,14 +69,11 @@ export function healthTest({ Healthcheck, Shell }: Readonly<Record<string, unkno
   };
 }
 
-const UNITS: Record<string, number> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 };
-
 /** `1m30s` as nanoseconds. */
 export function nanoseconds(text: string): number {
-  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)];
-  if (text !== '0' && (parts.length === 0 || parts.map(([part]) => part).join('') !== text))
-    throw new EngineError(`${JSON.stringify(text)} is not a duration`, 'write it as in "1m30s"');
-  return Math.round(parts.reduce((sum, [, number, unit]) => sum + Number(number) * (UNITS[unit as string] ?? 0), 0));
+  const found = parseDuration(text);
+  if (found === undefined) throw new EngineError(`${JSON.stringify(text)} is not a duration`, 'write it as in "1m30s"');
+  return found;
 }
 
 /** Nanoseconds as Go prints them: `1m30s`, `1.5s`, `250ms`. */

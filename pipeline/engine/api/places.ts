@@ -1,8 +1,8 @@
 // Places in a container: which file system holds a path, the root or that of a mount, to be read there or changed.
-import { readdirSync } from 'node:fs';
 import { posix } from 'node:path';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
+import { readdirSync } from '../store/files.ts';
 import { onTop, type Stack } from '../store/layers.ts';
 import { isPattern, patternToRegExp } from '../store/patterns.ts';
 import type { Node } from '../store/tree.ts';

@@ -19,6 +19,7 @@ Read from the environment:
   DRYDOCK_SERVICE_READY=60  seconds that a service's ports may take to accept connections
   DRYDOCK_STEP_MEMORY=2GB     how much memory a step may have (default: 90 % of the machine's)
   DRYDOCK_STEP_PROCESSES=8192 how many processes a step may have
+  DRYDOCK_STEP_TIMEOUT=1h     how long a step may run before it is ended: 90s, 10m, 2h
   DRYDOCK_STORE_BUDGET=20GB  how large the store may be (default: 20 GB, or a tenth of its disk if that is less)
   XDG_CACHE_HOME        where the store lives (default ~/.cache)
 

@@ -1,4 +1,9 @@
 // Unpacks a layer's tar into a folder, as overlayfs wants it. Nothing in the tar can reach outside that folder.
+import { basename, dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { TarEntry } from '../../src/oci/tar.ts';
+import { EngineError } from '../errors.ts';
 import {
   chmodSync,
   createWriteStream,
@@ -10,12 +15,7 @@ import {
   readdirSync,
   rmSync,
   symlinkSync,
-} from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import type { TarEntry } from '../../src/oci/tar.ts';
-import { EngineError } from '../errors.ts';
+} from '../store/files.ts';
 import { ownerOnDisk } from '../store/ids.ts';
 import { kindIn, resolveInside } from '../store/inside.ts';
 import { segments } from '../store/tree.ts';

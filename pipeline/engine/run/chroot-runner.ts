@@ -32,6 +32,7 @@ import { Pipes } from './pipes.ts';
 import { commandFor, INIT_PROGRAM, initProgram } from './programs.ts';
 import type { RunningStep, StepMount, StepRequest, Steps } from './runner.ts';
 import { chrootSpec, INIT } from './spec.ts';
+import { Watch } from './time-limit.ts';
 import { type Copy, momentIn, type Trees } from './trees.ts';
 
 const KEEPER_FILE = join(SESSION_FOLDER, 'keeper');
@@ -118,7 +119,7 @@ export class ChrootRunner implements Steps {
   }
 
   async #execute(request: StepRequest, { root, secrets }: Place, bundle: string): Promise<StepOutcome> {
-    const { outputs, signal, terminal, noInit } = request;
+    const { outputs, terminal, noInit } = request;
     const inBundle = (name: string) => join(bundle, name);
     const [log, pidFile, listener] = [inBundle('log'), inBundle('pid'), inBundle('socket')];
     const [config, input, list] = [inBundle('config.json'), inBundle('stdin'), inBundle('secrets')];
@@ -155,13 +156,14 @@ export class ChrootRunner implements Steps {
       outputs.write('stderr', chunk);
       said.add(chunk);
     });
-    const abort = () => void keeper.kill('SIGTERM');
-    signal?.addEventListener('abort', abort);
+    const watch = new Watch(() => void keeper.kill('SIGTERM'), request);
     const ends = [stdout.output, stderr.output].map((output) => once(output, 'close'));
-    const [[code]] = (await Promise.all([once(keeper, 'exit'), ...ends])) as [[number | null]];
-    signal?.removeEventListener('abort', abort);
+    const ended = Promise.all([once(keeper, 'exit'), ...ends]).finally(() => watch.stop());
+    const [[code]] = (await ended) as [[number | null]];
     this.#running = undefined;
-    return outcomeOf({ code, said: said.text, hasInit: !noInit, hasBegun: existsSync(pidFile), runtime: 'crun', log });
+    const { isOver: isTimedOut } = watch;
+    const hasBegun = existsSync(pidFile);
+    return outcomeOf({ code, said: said.text, hasInit: !noInit, hasBegun, runtime: 'crun', log, isTimedOut });
   }
 }
 

@@ -5,6 +5,8 @@ export interface StepOutcome {
   readonly exitCode: number;
   /** Why the command could not even be started. */
   readonly startError?: string;
+  /** It ran for longer than it may, and was ended. */
+  readonly isTimedOut?: boolean;
 }
 
 /** What init says of a command that is not there or may not be run. A real engine's ends with 1 then, so the exit code is that. */
@@ -31,9 +33,11 @@ export interface Ended {
   readonly runtime: string;
   /** What the runtime wrote. */
   readonly log: string;
+  readonly isTimedOut: boolean;
 }
 
-export function outcomeOf({ code, said, hasInit, hasBegun, runtime, log }: Ended): StepOutcome {
+export function outcomeOf({ code, said, hasInit, hasBegun, runtime, log, isTimedOut }: Ended): StepOutcome {
+  if (isTimedOut) return { exitCode: code ?? 137, isTimedOut };
   const isMissing = hasInit && (code === 126 || code === 127) && NO_COMMAND.test(said);
   const exitCode = isMissing ? 1 : (code ?? 137);
   // Of a mount that failed, or a runtime that did not get as far as to a container or a log.

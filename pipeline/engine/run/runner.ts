@@ -40,6 +40,7 @@ import {
   type TmpfsMount,
 } from './spec.ts';
 import { inCgroups, StepShell } from './step-shell.ts';
+import { Watch } from './time-limit.ts';
 
 /** A mount of a step: a folder that keeps its changes in a layer of its own, one shared with other steps, or a file. */
 export type StepMount =
@@ -82,6 +83,8 @@ export interface StepRequest {
   /** A terminal of the host that the command speaks with, instead of the outputs. */
   readonly terminal?: Terminal;
   readonly signal?: AbortSignal;
+  /** How long it may run, from when it has all that it needs. */
+  readonly limitMs?: number;
 }
 
 /** A step while it runs. */
@@ -397,8 +400,6 @@ export class Runner implements Steps {
 
   async #execute(place: Place, script: string, request: StepRequest): Promise<StepOutcome> {
     const { shell } = place;
-    const abort = () => void this.#signal(join(place.bundle, PID_FILE), 'KILL');
-    request.signal?.addEventListener('abort', abort);
     const { outputs } = request;
     shell.stdout.on('data', (chunk: Buffer) => outputs.write('stdout', chunk));
     const said = new Beginning();
@@ -407,9 +408,9 @@ export class Runner implements Steps {
       said.add(chunk);
     });
     shell.run(script);
+    const watch = new Watch(() => void this.#signal(join(place.bundle, PID_FILE), 'KILL'), request);
     setImmediate(() => this.#prepareNext());
-    const code = await shell.ended;
-    request.signal?.removeEventListener('abort', abort);
+    const code = await shell.ended.finally(() => watch.stop());
     return outcomeOf({
       code,
       said: said.text,
@@ -417,6 +418,7 @@ export class Runner implements Steps {
       hasBegun: existsSync(join(place.bundle, PID_FILE)),
       runtime: place.runtime.name,
       log: logOf(place),
+      isTimedOut: watch.isOver,
     });
   }
 

@@ -1,10 +1,25 @@
 // Brings a tree that a step ran in to the layers that the next one needs: what differs is taken out and put back, so that not all is copied again.
 import { execFile } from 'node:child_process';
-import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, rmSync, type Stats, utimesSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
+import { encodeName, isPlainName } from '../../src/oci/names.ts';
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirTypes, rmSync, utimesSync } from '../store/files.ts';
 
-const run = promisify(execFile);
+/** The words may be names of any bytes, which Node cannot hand to a program: a shell is told of those byte by byte. */
+export async function run(program: string, words: readonly string[], options: { cwd?: string } = {}): Promise<void> {
+  const isPlain = [...words, options.cwd ?? ''].every(isPlainName);
+  if (isPlain) return void (await execute(program, words, options));
+  const octal = (word: string) =>
+    [...encodeName(word)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
+  const quoted = words.map((word) => `"$(printf '${octal(word)}.')"`).join(' ');
+  // What is between the quotes loses line feeds at its end, hence the dot.
+  const there = options.cwd === undefined ? '' : `folder=$(printf '${octal(options.cwd)}.'); cd "\${folder%.}"; `;
+  const script = `set -e; ${there}set -- ${quoted}; for word; do shift; set -- "$@" "\${word%.}"; done; exec ${program} "$@"`;
+  await execute('sh', ['-c', script]);
+}
+
+const execute = promisify(execFile);
 
 /** How files are copied that are to be written to. No two names share one, as none do in an overlay. */
 const COPY = ['--archive', '--no-preserve=links', '--reflink=auto'];
@@ -29,7 +44,7 @@ export async function apply(layer: string, tree: string, how: readonly string[] 
 
 /** Removes from a tree what a layer hides and copying it would not replace. Gives the places of its whiteouts, which are copied as well. */
 function makeWay(layer: string, tree: string): string[] {
-  return readdirSync(layer, { withFileTypes: true }).flatMap((entry) => {
+  return readdirTypes(layer).flatMap((entry) => {
     const [path, place] = [join(layer, entry.name), join(tree, entry.name)];
     const isThere = lstatSync(place, { throwIfNoEntry: false })?.isDirectory();
     if (entry.isDirectory() && isThere) return makeWay(path, place);
@@ -41,7 +56,7 @@ function makeWay(layer: string, tree: string): string[] {
 
 /** A layer may hide in a folder what no layer below has. */
 const whiteoutsIn = (folder: string, place: string): string[] =>
-  readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+  readdirTypes(folder).flatMap((entry) => {
     if (entry.isDirectory()) return whiteoutsIn(join(folder, entry.name), join(place, entry.name));
     return entry.isCharacterDevice() ? [join(place, entry.name)] : [];
   });
@@ -51,7 +66,7 @@ export function differencesOf(layer: string): Differences {
   const found: Differences = new Map([['', 'attributes']]);
   for (const folders = ['']; folders.length > 0; ) {
     const folder = folders.pop() as string;
-    for (const entry of readdirSync(join(layer, folder), { withFileTypes: true })) {
+    for (const entry of readdirTypes(join(layer, folder))) {
       const path = join(folder, entry.name);
       found.set(path, entry.isDirectory() ? 'attributes' : 'whole');
       if (entry.isDirectory()) folders.push(path);

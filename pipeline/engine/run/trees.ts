@@ -1,25 +1,20 @@
 // Layers without mounts: a stack is laid out as links for reading, copied for running, and what a step changed in its copy is found by comparing.
 // The layers are of the same form as overlayfs leaves them, but for one thing: a folder never hides what is below it, which is said name by name.
-import { execFile } from 'node:child_process';
+import type { BigIntStats, Stats } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import {
-  type BigIntStats,
   existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
-  readdirSync,
+  readdirTypes,
   renameSync,
   rmSync,
-  type Stats,
   writeFileSync,
-} from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
-import { promisify } from 'node:util';
+} from '../store/files.ts';
 import type { Views } from './mounts.ts';
-import { add, apply, copyAttributes, type Differences, differencesOf, restore } from './tree-changes.ts';
-
-const run = promisify(execFile);
+import { add, apply, copyAttributes, type Differences, differencesOf, restore, run } from './tree-changes.ts';
 
 const FILES_PER_TURN = 400;
 const KEPT_TREES = 3;
@@ -243,7 +238,7 @@ async function ownFiles(layer: string): Promise<void> {
   for (const folders = [layer]; folders.length > 0; ) {
     const folder = folders.pop() as string;
     times.set(folder, lstatSync(folder));
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    for (const entry of readdirTypes(folder)) {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) folders.push(path);
       if (!entry.isFile()) continue;
@@ -276,7 +271,7 @@ interface Taking {
 }
 
 const entriesIn = (folder: string): Map<string, boolean> =>
-  new Map(readdirSync(folder, { withFileTypes: true }).map((entry) => [entry.name, entry.isDirectory()]));
+  new Map(readdirTypes(folder).map((entry) => [entry.name, entry.isDirectory()]));
 
 async function foldersIn(tree: string): Promise<Map<string, Folder>> {
   const found = new Map<string, Folder>();

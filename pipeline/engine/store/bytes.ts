@@ -1,18 +1,8 @@
 // The bytes of files, wherever they are, and their hashes: worked out when first asked for, and known to every copy of a node.
 import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  copyFileSync,
-  openSync,
-  readFileSync,
-  readSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { copyFile } from 'node:fs/promises';
+import { closeSync, constants, readSync } from 'node:fs';
 import { EngineError } from '../errors.ts';
+import { chmodSync, copyFile, copyFileSync, openSync, readFileSync, statSync, writeFileSync } from './files.ts';
 import { digestOfFile } from './store.ts';
 
 /** In memory, or in a file that nobody changes any more. */

@@ -6,6 +6,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type BigIntStats, createReadStream, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { encodeName } from '../../src/oci/names.ts';
 
 const ENTRIES_PER_TURN = 200;
 const SMALL_BYTES = 1 << 18;
@@ -42,7 +43,7 @@ export async function stateOf(folder: string, names: readonly string[] = []): Pr
     states[place.toString('latin1')] = isWhole ? await hashOf(path, addState) : stateLine(stats);
     if (isWhole) return;
     const name = names[depth];
-    const children = name === undefined ? readdirSync(path, 'buffer').sort(Buffer.compare) : [Buffer.from(name)];
+    const children = name === undefined ? readdirSync(path, 'buffer').sort(Buffer.compare) : [encodeName(name)];
     for (const child of children) await look(joined(path, child), joined(place, child), depth + 1);
   };
   await look(Buffer.from(folder), Buffer.alloc(0), 0);

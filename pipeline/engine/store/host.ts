@@ -1,25 +1,30 @@
 // Reads folders and files of the host into trees, and writes trees back to it.
 import { randomBytes } from 'node:crypto';
+import type { Stats } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { EngineError } from '../errors.ts';
+import { copyBytes, ensureIntact } from './bytes.ts';
+import { diskFullError } from './disk.ts';
 import {
   chmodSync,
+  copyFile,
+  createReadStream,
+  createWriteStream,
   existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
+  readdirTypes,
   readFileSync,
   readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
-  type Stats,
   symlinkSync,
-} from 'node:fs';
-import { copyFile, rm } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { EngineError } from '../errors.ts';
-import { copyBytes } from './bytes.ts';
-import { diskFullError } from './disk.ts';
+} from './files.ts';
 import { type Filter, PathFilter } from './patterns.ts';
 import type { Store } from './store.ts';
 import { type DirNode, dirNode, type FileNode, fileNode, type Node } from './tree.ts';
@@ -51,7 +56,7 @@ export class HostFiles {
 
   async #folder(root: string, prefix: string, filter: PathFilter, progress: { files: number }): Promise<DirNode> {
     const folder = join(root, prefix);
-    const entries = readdirSync(folder, { withFileTypes: true });
+    const entries = readdirTypes(folder);
     if (filter.readsGitignore && entries.some((entry) => entry.name === '.gitignore' && entry.isFile())) {
       filter.addGitignore(prefix, readFileSync(join(folder, '.gitignore'), 'utf8'));
     }
@@ -119,16 +124,33 @@ function readLink(path: string): Node {
   return { kind: 'link', mode: 0o777, uid: 0, gid: 0, mtime, target: readlinkSync(path) };
 }
 
-/** Writes a tree over a folder of the host: what is there and not in the tree stays, unless `wipe`. */
-export async function writeHostFolder(tree: DirNode, path: string, { wipe = false } = {}): Promise<void> {
-  await writeFolder(tree, path, wipe, { files: 0 }).catch((error: unknown) => {
+/**
+ * Of the mode that a file or folder has, what it keeps on the host: all but the bits by which a program runs as its owner, and that owner is
+ * whoever runs the engine, root perhaps. Who made the file is nobody's guess.
+ */
+const modeOnHost = (mode: number): number => mode & ~SET_ID;
+const SET_ID = 0o6000;
+
+/**
+ * Writes a tree over a folder of the host: what is there and not in the tree stays, unless `wipe`. Gives how many files and folders lost
+ * bits by it.
+ */
+export async function writeHostFolder(tree: DirNode, path: string, { wipe = false } = {}): Promise<number> {
+  const progress = { files: 0, lostBits: 0 };
+  await writeFolder(tree, path, wipe, progress).catch((error: unknown) => {
     throw diskFullError(error, path, EXPORT_HINT) ?? error;
   });
+  return progress.lostBits;
 }
 
 const EXPORT_HINT = 'make room there, or name another place, and run again';
 
-async function writeFolder(tree: DirNode, path: string, wipe: boolean, progress: { files: number }): Promise<void> {
+async function writeFolder(
+  tree: DirNode,
+  path: string,
+  wipe: boolean,
+  progress: { files: number; lostBits: number },
+): Promise<void> {
   const isNew = mkdirSync(path, { recursive: true }) !== undefined;
   if (wipe && !isNew) {
     for (const name of readdirSync(path))
@@ -137,12 +159,13 @@ async function writeFolder(tree: DirNode, path: string, wipe: boolean, progress:
   for (const [name, node] of tree.children) {
     const target = join(path, name);
     if (++progress.files % FILES_PER_TURN === 0) await nextTurn();
+    if (node.mode & SET_ID) progress.lostBits++;
     if (!isNew) makeRoom(target, node);
     if (node.kind === 'link') symlinkSync(node.target, target);
     else if (node.kind === 'file') await writeContent(node, target);
     else {
       await writeFolder(node, target, wipe, progress);
-      chmodSync(target, node.mode);
+      chmodSync(target, modeOnHost(node.mode));
     }
   }
 }
@@ -197,15 +220,21 @@ function makeRoom(path: string, node: Node): void {
 /** What could not be written to its end is not left there as if it had been. */
 async function writeContent(node: FileNode, path: string): Promise<void> {
   try {
-    await copyBytes(node.bytes, path, { size: node.size, mode: node.mode & 0o777 });
+    const mode = modeOnHost(node.mode);
+    // Node copies the mode with the bytes, and it must not have these bits for a moment.
+    if (mode !== node.mode && 'path' in node.bytes) {
+      await ensureIntact(node.bytes);
+      await pipeline(createReadStream(node.bytes.path), createWriteStream(path, { flags: 'wx', mode: 0o600 }));
+      chmodSync(path, mode);
+    } else await copyBytes(node.bytes, path, { size: node.size, mode });
   } catch (error) {
     rmSync(path, { force: true });
     throw error;
   }
 }
 
-/** Written beside its place: what was there before stays until all of the new one is. */
-export async function writeHostFile(node: FileNode, path: string): Promise<void> {
+/** Written beside its place: what was there before stays until all of the new one is. Gives 1 if it lost bits by it. */
+export async function writeHostFile(node: FileNode, path: string): Promise<number> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory())
     throw new EngineError(
       `destination ${JSON.stringify(path)} is a directory; must be a file path unless allowParentDirPath is set`,
@@ -215,6 +244,7 @@ export async function writeHostFile(node: FileNode, path: string): Promise<void>
     mkdirSync(dirname(path), { recursive: true });
     await writeContent(node, aside);
     renameSync(aside, path);
+    return node.mode & SET_ID ? 1 : 0;
   } catch (error) {
     rmSync(aside, { force: true });
     throw diskFullError(error, path, EXPORT_HINT) ?? error;

@@ -1,7 +1,8 @@
 // Paths below a folder that a stranger filled: each is walked name by name, and no link in there leads out of it.
-import { lstatSync, readlinkSync, type Stats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
+import { lstatSync, readlinkSync } from './files.ts';
 
 /** What a layer itself says about a path: a folder, something that hides what is below, or nothing. */
 export function kindIn(root: string, names: readonly string[]): 'dir' | 'other' | 'absent' {

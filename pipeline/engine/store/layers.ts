@@ -1,4 +1,9 @@
 // File systems as stacks of layers: trees laid out on disk, stacks mounted for reading, and read back as trees.
+import type { Stats } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Views } from '../run/mounts.ts';
+import { type Bytes, createFile, ensureIntact, lastingFile } from './bytes.ts';
 import {
   chmodSync,
   copyFileSync,
@@ -9,13 +14,8 @@ import {
   mkdirSync,
   readdirSync,
   readlinkSync,
-  type Stats,
   symlinkSync,
-} from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Views } from '../run/mounts.ts';
-import { type Bytes, createFile, ensureIntact, lastingFile } from './bytes.ts';
+} from './files.ts';
 import { ownerOnDisk } from './ids.ts';
 import { kindIn, resolveInside } from './inside.ts';
 import { type Filter, PathFilter } from './patterns.ts';

@@ -19,6 +19,7 @@ import {
 import { rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { encodeName } from '../../src/oci/names.ts';
 import { EngineError } from '../errors.ts';
 import { BOOT_ID } from '../process-name.ts';
 import { REFUSAL } from '../run/isolation.ts';
@@ -36,7 +37,10 @@ import { readSealed, seal } from './sealed.ts';
 import { budgetOf } from './sizes.ts';
 import { sweepDead } from './sweep.ts';
 
-export const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
+export const sha256 = (text: string | Uint8Array): string =>
+  createHash('sha256')
+    .update(typeof text === 'string' ? encodeName(text) : text)
+    .digest('hex');
 
 /** A key made of any JSON value, the same for equal values whatever the order of their fields. */
 export function keyOf(value: unknown): string {

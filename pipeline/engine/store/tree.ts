@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { encodeName } from '../../src/oci/names.ts';
 import { EngineError } from '../errors.ts';
 import { type Bytes, hashOf, prepareHash } from './bytes.ts';
 
@@ -170,10 +171,10 @@ export function digest(node: Node): string {
   const hash = createHash('sha256').update(`${node.kind} ${node.mode.toString(8)} ${node.uid} ${node.gid}\0`);
   if (node.isStamped) hash.update(`${node.mtime}\0`);
   if (node.kind === 'file') hash.update(hashOf(node.bytes));
-  else if (node.kind === 'link') hash.update(node.target);
+  else if (node.kind === 'link') hash.update(encodeName(node.target));
   else
     for (const name of [...node.children.keys()].sort())
-      hash.update(`${name}\0${digest(node.children.get(name) as Node)}\0`);
+      hash.update(encodeName(`${name}\0${digest(node.children.get(name) as Node)}\0`));
   const result = hash.digest('hex');
   digests.set(node, result);
   return result;

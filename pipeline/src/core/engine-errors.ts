@@ -56,6 +56,8 @@ export function readEngineError(message: string, said: EngineSays | undefined, c
   if (lack !== undefined)
     return new PipelineError(lack, sentence, lack === 'NO_SPACE' ? (hint ?? HINTS.NO_SPACE) : HINTS[lack], { cause });
   if (said?.code === 'DAMAGED') return new PipelineError('CACHE_DAMAGED', sentence, hint ?? 'run it again', { cause });
+  if (said?.code === 'STEP_TIMED_OUT')
+    return new PipelineError('STEP_TIMED_OUT', sentence, 'give steps more time, e.g. --step-timeout 2h', { cause });
   const way = hint ?? 'run again with --verbose to see what it says';
   return new PipelineError('ENGINE_FAILED', `the engine failed: ${sentence}`, way, { cause });
 }

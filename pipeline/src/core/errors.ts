@@ -44,6 +44,7 @@ export const ERRORS = {
   },
   NO_SPACE: { exit: EXIT.environment, meaning: 'the disk is full' },
   NO_PERMISSION: { exit: EXIT.environment, meaning: 'a file or folder may not be read or written' },
+  STEP_TIMED_OUT: { exit: EXIT.failed, meaning: 'a step ran for longer than it may, and was ended' },
   DEPLOY_FAILED: { exit: EXIT.failed, meaning: 'the platform was started, and did not become healthy' },
   BUILD_FAILED: { exit: EXIT.failed, meaning: 'a file was asked for that a failed stage should have made' },
   INTERRUPTED: { exit: EXIT.interrupted, meaning: 'somebody pressed Ctrl-C, or the process was asked to end' },

@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress } from 'node:zlib';
 import { digestOfStream } from './digest.ts';
 import { OciError } from './errors.ts';
+import { onDisk } from './names.ts';
 import { readTar, readTarFile, type TarEntry } from './tar.ts';
 
 /** As in the manifest; see core/capsule/manifest.ts. */
@@ -46,8 +47,8 @@ export async function unpackCapsule(file: string, listed: readonly ListedFile[],
   if (missing !== undefined) throw refused(`${shown(missing)} is missing`);
   // Last, so that nothing is ever written through one.
   for (const { path, link } of links) {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
-    await symlink(link ?? '', join(folder, path));
+    await mkdir(onDisk(dirname(join(folder, path))), { recursive: true });
+    await symlink(onDisk(link ?? ''), onDisk(join(folder, path)));
   }
 }
 
@@ -141,13 +142,13 @@ async function unpackFile(entry: TarEntry, wanted: ListedFile, folder: string): 
   if (entry.size !== wanted.bytes) throw refused(`${shown(entry.path)} has ${entry.size} bytes, not ${wanted.bytes}`);
   const path = join(folder, entry.path);
   await writeWhole(path, entry.content, wanted.executable ? 0o755 : 0o644);
-  const { digest } = await digestOfStream(createReadStream(path));
+  const { digest } = await digestOfStream(createReadStream(onDisk(path)));
   if (digest !== `sha256:${wanted.sha256}`) throw refused(`${shown(entry.path)} was altered`);
 }
 
 async function writeWhole(path: string, content: AsyncIterable<Uint8Array>, mode: number): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const handle = await open(path, 'wx', mode & 0o755);
+  await mkdir(onDisk(dirname(path)), { recursive: true });
+  const handle = await open(onDisk(path), 'wx', mode & 0o755);
   try {
     for await (const chunk of content) await handle.write(chunk);
   } finally {

@@ -14,6 +14,7 @@ import { constants, createBrotliCompress } from 'node:zlib';
 import { digestOf, digestOfStream } from './digest.ts';
 import { OciError } from './errors.ts';
 import { openLayout, readBase } from './layout.ts';
+import { decodeName, encodeName, onDisk } from './names.ts';
 import { exitCodeOf, runAsProgram } from './program.ts';
 import { pullToArchive } from './pull.ts';
 import { parseMirrors, parsePin, RegistryClient } from './registry.ts';
@@ -125,18 +126,19 @@ async function union(folders: readonly string[]): Promise<TarInput[]> {
 /** Files and links; sockets and devices are nothing that a stage reads. */
 async function filesBelow(folder: string, prefix: string): Promise<Entry[]> {
   const found: Entry[] = [];
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() && !entry.isSymbolicLink()) continue;
-    const from = join(entry.parentPath, entry.name);
-    const path = join(prefix, from.slice(folder.length + 1));
-    found.push(entry.isFile() ? await entryOf(path, from) : await linkOf(path, from));
+  for (const entry of await readdir(onDisk(folder), { encoding: 'buffer', withFileTypes: true })) {
+    const name = decodeName(entry.name);
+    const [path, from] = [join(prefix, name), join(folder, name)];
+    if (entry.isDirectory()) found.push(...(await filesBelow(from, path)));
+    else if (entry.isFile()) found.push(await entryOf(path, from));
+    else if (entry.isSymbolicLink()) found.push(await linkOf(path, from));
   }
   return found;
 }
 
 async function entryOf(path: string, from: string): Promise<Entry> {
-  const { digest, size } = await digestOfStream(createReadStream(from));
-  const { mode } = await stat(from);
+  const { digest, size } = await digestOfStream(createReadStream(onDisk(from)));
+  const { mode } = await stat(onDisk(from));
   return {
     path,
     from,
@@ -148,8 +150,8 @@ async function entryOf(path: string, from: string): Promise<Entry> {
 }
 
 async function linkOf(path: string, from: string): Promise<Entry> {
-  const link = await readlink(from);
-  return { path, from, bytes: 0, sha256: digestOf(link).slice('sha256:'.length), executable: false, link };
+  const link = decodeName(await readlink(onDisk(from), 'buffer'));
+  return { path, from, bytes: 0, sha256: digestOf(encodeName(link)).slice('sha256:'.length), executable: false, link };
 }
 
 function toTar({ path, from, bytes, executable, link }: Entry): TarInput {
@@ -159,7 +161,7 @@ function toTar({ path, from, bytes, executable, link }: Entry): TarInput {
 
 /** Opened when its turn comes: thousands at once would be too many. */
 async function* lazily(path: string): AsyncGenerator<Uint8Array> {
-  yield* createReadStream(path);
+  yield* createReadStream(onDisk(path));
 }
 
 runAsProgram('capsule.ts', main);

@@ -6,6 +6,7 @@ import type { Credentials } from './credentials.ts';
 import { digestFault, digestOf, type Expected, isDigest, verified, verifyBytes } from './digest.ts';
 import { OciError, type OciErrorCode, reasonOf } from './errors.ts';
 import { isIndexDocument, MAX_DOCUMENT, parseManifest } from './layout.ts';
+import { bodyOf, fetchPaced, type Pace, TooSlow } from './pace.ts';
 import { whyUnreachable } from './reach.ts';
 import { formatReference, type Reference } from './reference.ts';
 import { Passing, type Patience, retried } from './retry.ts';
@@ -25,8 +26,8 @@ export type RegistryOptions = Patience & {
   plainHttp?: readonly string[];
   /** How long it may take to connect to a host; who can't be connected to is not tried again. Default: as long as it takes. */
   reachMs?: number;
-  /** How long a registry may be silent, before it answers or in the middle of an answer. Default: 60 s. */
-  silenceMs?: number;
+  /** How slow a registry may be. */
+  pace?: Pace;
   /** Aborted when no answer is wanted any more. */
   signal?: AbortSignal;
 };
@@ -274,18 +275,10 @@ export class RegistryClient {
 
   async #fetch(url: URL, init: RequestInit): Promise<Response> {
     await this.#reach(url);
-    const silence = new AbortController();
-    const { signal } = this.#options;
-    const timer = setTimeout(() => silence.abort(), this.#silenceMs());
-    try {
-      return await fetch(url, { ...init, signal: AbortSignal.any([silence.signal, ...(signal ? [signal] : [])]) });
-    } catch (cause) {
-      throw new Passing(
-        unreachable(url.host, silence.signal.aborted ? 'no answer in time' : networkReason(cause), cause),
-      );
-    } finally {
-      clearTimeout(timer);
-    }
+    const { signal, pace } = this.#options;
+    return await fetchPaced(url, { ...init, ...(signal ? { signal } : {}) }, pace).catch((cause: unknown) => {
+      throw new Passing(networkFault(url.host, cause));
+    });
   }
 
   /** Whether anybody is there at all: fetch would take long to give that up, and hides how long. */
@@ -295,10 +288,6 @@ export class RegistryClient {
     const reason = await whyUnreachable(url, reachMs);
     if (reason !== undefined) throw unreachable(url.host, reason);
     this.#reached.add(url.origin);
-  }
-
-  #silenceMs(): number {
-    return this.#options.silenceMs ?? 60_000;
   }
 
   /** A response that holds what was asked for; any other is an error with a name. */
@@ -327,36 +316,15 @@ export class RegistryClient {
 
   // ------------------------------------------------------------------------------------------------ bodies
 
-  /** A body whose interruption is a fault that may pass; silence in the middle ends it too. */
+  /** A body whose interruption is a fault that may pass. */
   async *#body(response: Response, endpoint: Endpoint): AsyncGenerator<Uint8Array> {
-    const reader = response.body?.getReader();
-    if (reader === undefined) return;
-    try {
-      for (;;) {
-        const next = await this.#beforeSilence(reader.read(), endpoint).catch((cause: unknown) => {
-          if (cause instanceof Passing) throw cause;
-          throw new Passing(unreachable(endpoint.host, `the connection was cut (${networkReason(cause)})`, cause));
-        });
-        if (next.done) return;
-        yield next.value;
-      }
-    } finally {
-      await reader.cancel().catch(() => undefined);
-    }
-  }
-
-  async #beforeSilence<T>(promise: Promise<T>, endpoint: Endpoint): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const silence = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new Passing(unreachable(endpoint.host, 'it fell silent in the middle of an answer'))),
-        this.#silenceMs(),
-      );
-    });
-    try {
-      return await Promise.race([promise, silence]);
-    } finally {
-      clearTimeout(timer);
+    const body = bodyOf(response, this.#options.pace);
+    for (;;) {
+      const next = await body.next().catch((cause: unknown) => {
+        throw new Passing(networkFault(endpoint.host, cause, 'the connection was cut'));
+      });
+      if (next.done) return;
+      yield next.value;
     }
   }
 
@@ -589,6 +557,15 @@ function unreachable(host: string, reason: string, cause?: unknown): OciError {
     { cause },
   );
 }
+
+/** `when` says in what the network failed, where that is not how it began. */
+function networkFault(host: string, cause: unknown, when?: string): OciError {
+  if (cause instanceof TooSlow) return new OciError('UNREACHABLE', cause.message, SLOW_HINT, { cause });
+  const reason = networkReason(cause);
+  return unreachable(host, when === undefined ? reason : `${when} (${reason})`, cause);
+}
+
+const SLOW_HINT = 'try again when it is less busy, check the proxy, or use --mirror or an archive';
 
 /** fetch says only "fetch failed"; what happened stands in its cause. */
 function networkReason(error: unknown): string {

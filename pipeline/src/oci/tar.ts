@@ -1,6 +1,7 @@
 // Writes and reads tar as a stream: deterministic ustar with PAX where ustar is too small; reads ustar, PAX and GNU.
 import { type FileHandle, open } from 'node:fs/promises';
 import { OciError } from './errors.ts';
+import { decodeName, encodeName } from './names.ts';
 
 /** What an entry is. `link` is a hard link to an earlier entry. */
 export type TarType = 'file' | 'directory' | 'symlink' | 'link' | 'character' | 'block' | 'fifo';
@@ -78,7 +79,7 @@ const TYPES_BY_FLAG = new Map<string, TarType>([
 
 /** Order by the bytes of the UTF-8 path: no locale has a say, and a folder comes before what is in it. */
 export function comparePaths(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return Buffer.compare(encodeName(a), encodeName(b));
 }
 
 /** Sort entries (or anything with a path) by the bytes of their paths, into a new array. */
@@ -107,7 +108,7 @@ export function encodeHeader(entry: TarInput, size: number): Buffer {
   const stored = entry.type === 'directory' ? `${stripSlashes(entry.path)}/` : entry.path;
   if (stored === '' || stored.includes('\0')) throw badInput(entry.path, 'has a path that cannot be stored');
   const records: [string, Uint8Array][] = [];
-  const record = (key: string, value: string) => records.push([key, Buffer.from(value)]);
+  const record = (key: string, value: string) => records.push([key, encodeName(value)]);
 
   const split = splitPath(stored);
   if (split === undefined) record('path', stored);
@@ -454,8 +455,8 @@ async function readMeta(
   const body = padded === 0 ? Buffer.alloc(0) : await exactly(reader, padded, 'in an extended header');
   if (body === undefined) throw truncated('in an extended header', reader.position());
   const bytes = body.subarray(0, size);
-  if (flag === 'L') pending.longName = decodeText(untilNul(bytes), at);
-  else if (flag === 'K') pending.longLink = decodeText(untilNul(bytes), at);
+  if (flag === 'L') pending.longName = decodeName(untilNul(bytes));
+  else if (flag === 'K') pending.longLink = decodeName(untilNul(bytes));
   else for (const [key, value] of decodePax(bytes, at)) (flag === 'g' ? globals : pending.pax).set(key, value);
 }
 
@@ -472,7 +473,7 @@ function decodeHeader(block: Buffer, flag: string, offset: number, over: Overrid
   }
   const text = (key: string): string | undefined => {
     const value = over.pax.get(key);
-    return value === undefined || value.byteLength === 0 ? undefined : decodeText(value, at);
+    return value === undefined || value.byteLength === 0 ? undefined : decodeName(value);
   };
   const number = (key: string, fallback: () => number): number => {
     const value = text(key);
@@ -481,7 +482,7 @@ function decodeHeader(block: Buffer, flag: string, offset: number, over: Overrid
     if (!Number.isFinite(parsed)) throw invalid(`the ${key} ${JSON.stringify(value)}`, at);
     return parsed;
   };
-  const stored = text('path') ?? over.longName ?? ustarPath(block, at);
+  const stored = text('path') ?? over.longName ?? ustarPath(block);
   // Old archives have no type for folders, only a slash.
   const type = known === 'file' && stored.endsWith('/') ? 'directory' : known;
   const size = number('size', () => readNumber(block, 124, 12, at));
@@ -492,12 +493,12 @@ function decodeHeader(block: Buffer, flag: string, offset: number, over: Overrid
     mode: readNumber(block, 100, 8, at) & 0o7777,
     // Links and folders may carry a size (of what they point to); they never carry content.
     size: type === 'file' ? size : 0,
-    linkpath: text('linkpath') ?? over.longLink ?? decodeText(untilNul(block.subarray(157, 257)), at),
+    linkpath: text('linkpath') ?? over.longLink ?? decodeName(untilNul(block.subarray(157, 257))),
     mtime: number('mtime', () => readNumber(block, 136, 12, at)),
     uid: number('uid', () => readNumber(block, 108, 8, at)),
     gid: number('gid', () => readNumber(block, 116, 8, at)),
-    uname: text('uname') ?? decodeText(untilNul(block.subarray(265, 297)), at),
-    gname: text('gname') ?? decodeText(untilNul(block.subarray(297, 329)), at),
+    uname: text('uname') ?? decodeName(untilNul(block.subarray(265, 297))),
+    gname: text('gname') ?? decodeName(untilNul(block.subarray(297, 329))),
     devMajor: isDevice(type) ? readNumber(block, 329, 8, at) : 0,
     devMinor: isDevice(type) ? readNumber(block, 337, 8, at) : 0,
     xattrs: xattrsOf(over.pax),
@@ -515,11 +516,11 @@ function xattrsOf(pax: Map<string, Buffer>): Map<string, Buffer> {
   return new Map(pairs.map(([key, value]) => [key.slice(prefix.length), value]));
 }
 
-function ustarPath(block: Buffer, at: number): string {
-  const name = decodeText(untilNul(block.subarray(0, 100)), at);
+function ustarPath(block: Buffer): string {
+  const name = decodeName(untilNul(block.subarray(0, 100)));
   // GNU's own format keeps times where POSIX keeps the prefix; only "ustar\0" has one.
   const isPosix = block.toString('latin1', 257, 263) === 'ustar\0';
-  const prefix = isPosix ? decodeText(untilNul(block.subarray(345, 500)), at) : '';
+  const prefix = isPosix ? decodeName(untilNul(block.subarray(345, 500))) : '';
   return prefix === '' ? name : `${prefix}/${name}`;
 }
 
@@ -582,24 +583,6 @@ function isZero(block: Buffer): boolean {
 function untilNul(bytes: Buffer): Buffer {
   const end = bytes.indexOf(0);
   return end < 0 ? bytes : bytes.subarray(0, end);
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-function decodeText(bytes: Buffer, at: number): string {
-  try {
-    return utf8.decode(bytes);
-  } catch (cause) {
-    // A name with replacement characters would unpack as another file.
-    throw new OciError(
-      'TAR_UNSUPPORTED',
-      `the archive has a name that is not UTF-8 at byte ${at}`,
-      'rename the file and repack',
-      {
-        cause,
-      },
-    );
-  }
 }
 
 function truncated(where: string, at: number): OciError {

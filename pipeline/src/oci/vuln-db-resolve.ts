@@ -33,7 +33,7 @@ export const NO_ANSWER: readonly OciErrorCode[] = [
 ];
 
 /** A run waits for this, and there is a memory to fall back to: nothing here is waited for long. */
-const PATIENCE = { attempts: 3, maxWaitMs: 5000, reachMs: 1000, silenceMs: 10_000 } as const;
+const PATIENCE = { attempts: 3, maxWaitMs: 5000, reachMs: 1000, pace: { windowMs: 10_000 } } as const;
 
 /** Who has not answered by then is not waited for alone. */
 const SILENT_MS = 300;

@@ -1,10 +1,12 @@
 // Runs one command in a container so that its result can be read on every engine, however it ends.
 import type { Container } from '@dagger.io/dagger';
 import { parseConfinement } from '../core/confinement.ts';
+import { PipelineError } from '../core/errors.ts';
 import type { StageName, StepResult } from '../core/model.ts';
 import { parseRecord, stepResult } from '../core/verdict.ts';
 import { confined, PROOF } from './confine.ts';
 import type { RunContext } from './context.ts';
+import { asPipelineError } from './engine.ts';
 
 /** What of a log is read back with the record; the whole of it stays a file. */
 const EXCERPT_BYTES = 262_144;
@@ -57,7 +59,9 @@ export async function runStep(context: RunContext, command: Command): Promise<Ra
   const shown = command.shown ?? args.join(' ');
   context.emit({ kind: 'step-started', stage, step, command: shown, atMs: Date.now() });
   for (let number = 1; ; number += 1) {
-    const { container, record, bytes, log } = await attempt(command, number, context.startedMs);
+    const { container, record, bytes, log } = await attempt(command, number, context.startedMs).catch((error) => {
+      throw inWords(error, stage, shown);
+    });
     const result = stepResult({ stage, name: step, command: shown, record, log }, context.startedMs);
     if (command.always) result.always = true;
     if (command.confinedTo !== undefined && result.exitCode === 0)
@@ -70,6 +74,14 @@ export async function runStep(context: RunContext, command: Command): Promise<Ra
     context.emit({ kind: 'step-finished', stage, step: result, log });
     return { result, log, container };
   }
+}
+
+/** The engine knows the wrapper alone: which command took too long is known here. */
+function inWords(error: unknown, stage: StageName, shown: string): unknown {
+  const fault = asPipelineError(error);
+  if (fault?.code !== 'STEP_TIMED_OUT') return error;
+  const [what = ''] = fault.message.split(':');
+  return new PipelineError(fault.code, `${stage}: ${what}: ${shown}`, fault.hint, { cause: error });
 }
 
 const ATTEMPT = 'DRYDOCK_ATTEMPT';

@@ -4,7 +4,7 @@ import { type EngineOptions, type Invocation, parseInvocation, type StageInvocat
 import { PIN_NAMES } from '../../src/pins.ts';
 import { type Refusal, refusalOf, words } from './make.ts';
 
-const general: EngineOptions = { engine: 'auto', offline: false, mirrors: [], verbose: false };
+const general: EngineOptions = { engine: 'auto', offline: false, mirrors: [], stepTimeout: null, verbose: false };
 const images = { ...general, output: 'images', platforms: ['linux/amd64'] };
 const stages: StageInvocation['options'] = {
   ...general,
@@ -48,6 +48,7 @@ const replay = {
   images: null,
   json: false,
   progress: 'auto',
+  stepTimeout: null,
   verbose: false,
   all: false,
   shell: false,
@@ -86,6 +87,9 @@ const lines: [line: string, meant: Invocation][] = [
     'build --platforms linux/arm64,linux/amd64',
     { kind: 'stages', function: 'build', options: { ...stages, platforms: ['linux/arm64', 'linux/amd64'] } },
   ],
+  ['--step-timeout 90s', { kind: 'stages', function: 'ci', options: { ...stages, stepTimeout: '90s' } }],
+  ['lint --step-timeout=1h30m', { kind: 'stages', function: 'lint', options: { ...stages, stepTimeout: '1h30m' } }],
+  ['replay a.tar --step-timeout 2h', { kind: 'replay', file: 'a.tar', options: { ...replay, stepTimeout: '2h' } }],
   ['--strict --json', { kind: 'stages', function: 'ci', options: { ...stages, strict: true, json: true } }],
   ['--progress tty', { kind: 'stages', function: 'ci', options: { ...stages, progress: 'tty' } }],
   ['--progress plain', { kind: 'stages', function: 'ci', options: { ...stages, progress: 'plain' } }],
@@ -137,7 +141,7 @@ const lines: [line: string, meant: Invocation][] = [
     },
   ],
   ['diff a.tar b.tar --json', { kind: 'diff', files: ['a.tar', 'b.tar'], json: true }],
-  ['bisect a.tar b.tar', { kind: 'bisect', files: ['a.tar', 'b.tar'], options: { verbose: false } }],
+  ['bisect a.tar b.tar', { kind: 'bisect', files: ['a.tar', 'b.tar'], options: { stepTimeout: null, verbose: false } }],
   ['shell test', { kind: 'shell', stage: { kind: 'stages', function: 'test', options: stages } }],
   ['watch', { kind: 'watch', run: { kind: 'stages', function: 'ci', options: stages } }],
   ['watch test', { kind: 'watch', run: { kind: 'stages', function: 'test', options: stages } }],
@@ -239,6 +243,19 @@ const refusals: [line: string, code: string, message: string, hint: string][] = 
   ['--images', 'BAD_OPTION', '--images needs a value', 'write --images DIR'],
   ['--engine', 'BAD_OPTION', '--engine needs a value', 'write --engine auto|dagger|embedded'],
   ['--mirror', 'BAD_OPTION', '--mirror needs a value', 'write --mirror REGISTRY=PLACE'],
+  ['--step-timeout', 'BAD_OPTION', '--step-timeout needs a value', 'write --step-timeout DURATION'],
+  ...['10', '0s', '999ms', '501h', 'soon', '-5s', '1h,30m'].map((value): [string, string, string, string] => [
+    `--step-timeout=${value}`,
+    'BAD_OPTION',
+    `--step-timeout: "${value}" is not a duration from 1s to 500h`,
+    'write --step-timeout 90s, 10m or 2h',
+  ]),
+  [
+    '--engine dagger --step-timeout 2h',
+    'BAD_OPTION',
+    '--step-timeout cannot be promised for a Dagger engine, which ends no step for the time that it takes',
+    'use --engine embedded --step-timeout, or let the command end itself: timeout 10m COMMAND',
+  ],
   ['--platforms', 'BAD_OPTION', '--platforms needs a value', 'write --platforms A,B'],
 
   [

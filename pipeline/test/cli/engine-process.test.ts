@@ -30,7 +30,7 @@ afterEach(() => vi.unstubAllEnvs());
 
 async function start(script: string, over: Partial<EmbeddedOptions> = {}): Promise<EngineSession> {
   played.command = ['sh', '-c', script];
-  return await startEmbedded({ root: '/repository', offline: false, mirrors: [], ...over });
+  return await startEmbedded({ root: '/repository', offline: false, mirrors: [], stepTimeout: null, ...over });
 }
 
 test('its address goes to the SDK through the environment', async () => {
@@ -45,19 +45,22 @@ test('its address goes to the SDK through the environment', async () => {
   await engine.close();
 });
 
-const environments: [over: Partial<EmbeddedOptions>, offline: string, mirrors: string][] = [
-  [{}, '', ''],
-  [{ offline: true }, '1', ''],
-  [{ mirrors: ['docker.io=one', 'ghcr.io=two'] }, '', 'docker.io=one,ghcr.io=two'],
+const environments: [over: Partial<EmbeddedOptions>, told: string][] = [
+  [{}, '||'],
+  [{ offline: true }, '1||'],
+  [{ mirrors: ['docker.io=one', 'ghcr.io=two'] }, '|docker.io=one,ghcr.io=two|'],
+  [{ stepTimeout: '90s' }, '||90s'],
 ];
-for (const [over, offline, mirrors] of environments) {
+for (const [over, told] of environments) {
   test(`it is told ${JSON.stringify(over)}`, async () => {
     const file = join(temporaryFolder(), 'environment');
     vi.stubEnv('DRYDOCK_OFFLINE', undefined);
     vi.stubEnv('DRYDOCK_MIRRORS', undefined);
-    const engine = await start(`echo "$DRYDOCK_OFFLINE|$DRYDOCK_MIRRORS" >'${file}'; ${SERVES}`, over);
+    vi.stubEnv('DRYDOCK_STEP_TIMEOUT', undefined);
+    const variables = '$DRYDOCK_OFFLINE|$DRYDOCK_MIRRORS|$DRYDOCK_STEP_TIMEOUT';
+    const engine = await start(`echo "${variables}" >'${file}'; ${SERVES}`, over);
     await engine.close();
-    expect(readFileSync(file, 'utf8')).toBe(`${offline}|${mirrors}\n`);
+    expect(readFileSync(file, 'utf8')).toBe(`${told}\n`);
   });
 }
 
@@ -101,7 +104,7 @@ for (const [name, script, code, message] of failures) {
 
 test('an engine whose program is not there', async () => {
   played.command = ['/nowhere/embedded-engine'];
-  const failed = await startEmbedded({ root: '/', offline: false, mirrors: [] }).catch(toRefusal);
+  const failed = await startEmbedded({ root: '/', offline: false, mirrors: [], stepTimeout: null }).catch(toRefusal);
   expect(failed).toMatchObject({
     code: 'ENGINE_FAILED',
     message: 'the embedded engine ended (spawn /nowhere/embedded-engine ENOENT)',

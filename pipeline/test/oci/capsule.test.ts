@@ -68,6 +68,9 @@ describe('packing', () => {
     await symlink('bin/../bin/readme', join(source, 'through'));
     await symlink('.', join(source, 'self'));
     await symlink('self/self/nowhere/../x', join(source, 'dangling'));
+    const odd = Buffer.from('caf\xe9', 'latin1');
+    await writeFile(Buffer.concat([Buffer.from(`${source}/`), odd]), 'not UTF-8\n');
+    await symlink(odd, join(source, 'odd'));
     const log = place('log');
     await writeFile(log, 'it failed\n');
     const spec = place('spec.json');
@@ -85,7 +88,9 @@ describe('packing', () => {
       'source/README.md',
       'source/bin/readme',
       'source/bin/run.sh',
+      'source/caf\udce9',
       'source/dangling',
+      'source/odd',
       'source/self',
       'source/through',
     ]);
@@ -93,6 +98,8 @@ describe('packing', () => {
     await unpackCapsule(once, manifest.files, out);
     expect(await readFile(join(out, 'source/README.md'), 'utf8')).toBe('read me\n');
     expect(await readlink(join(out, 'source/bin/readme'))).toBe('../README.md');
+    expect(await readFile(Buffer.concat([Buffer.from(`${out}/source/`), odd]), 'utf8')).toBe('not UTF-8\n');
+    expect(await readlink(join(out, 'source/odd'), 'buffer')).toEqual(odd);
     expect((await stat(join(out, 'source/bin/run.sh'))).mode & 0o777).toBe(0o755);
   });
 

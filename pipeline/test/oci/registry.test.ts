@@ -34,7 +34,7 @@ const registry = (first?: Handler) =>
 
 const waits: number[] = [];
 const client = (options: RegistryOptions = {}) =>
-  new RegistryClient({ wait: async (ms) => void waits.push(ms), silenceMs: 2000, ...options });
+  new RegistryClient({ wait: async (ms) => void waits.push(ms), pace: { windowMs: 2000 }, ...options });
 const at = (host: string, name = ':1.0') => parseReference(`${host}/team/small${name}`);
 const blobAt = (host: string) => ({ reference: at(host), path: join(folder, `blob-${host.replace(':', '-')}`) });
 
@@ -362,7 +362,7 @@ describe('answers that stay', () => {
   test.each(rows)('%s', async (name, answer, code, hint, requests) => {
     const { host, seen } = await registry(atFirst(99, answer));
     // On a busy machine any answer may take longer than that.
-    const fault = await faultOf(client(name === 'silence' ? { silenceMs: 100 } : {}).manifest(at(host)));
+    const fault = await faultOf(client(name === 'silence' ? { pace: { windowMs: 100 } } : {}).manifest(at(host)));
     expect(fault).toMatchObject({ code, hint: expect.stringContaining(hint) });
     expect(seen).toHaveLength(requests);
   });

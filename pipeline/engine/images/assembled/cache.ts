@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { bytesOf, fetchPaced, type Pace, TooSlow } from '../../../src/oci/pace.ts';
 import { AssembleError } from './errors.ts';
 import type { DebianPin, Lock, NpmPin, PlatformLock, PypiPin } from './lock-file.ts';
 import type { Registries, Source } from './registries.ts';
@@ -20,13 +21,14 @@ export type FetchOptions = {
   offline: boolean;
   registries: Registries;
   log: (line: string) => void;
+  /** How slow a registry may be. */
+  pace?: Pace;
 };
 
 const AT_ONCE = 6;
 const ATTEMPTS = 3;
 /** How many missing packages are named; the rest are counted. */
 const NAMED = 3;
-const TIMEOUT_MS = 300_000;
 
 /** Everything that a platform's lock names. What the lock was made from says which snapshots have it. */
 export function wantedOf(lock: PlatformLock, madeFrom: Lock['madeFrom'] = {}): Map<object, Wanted> {
@@ -92,9 +94,9 @@ function below(sources: Source[], path: string): Source[] {
 
 /** A simple index lists files by links; the one with our file's name is it, and its hash is checked like any other. */
 async function wheelOf(page: Source, file: string): Promise<Source | undefined> {
-  const response = await fetch(page.url, { headers: page.headers ?? {}, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const response = await fetchPaced(page.url, { headers: page.headers ?? {} });
   if (!response.ok) return undefined;
-  const links = (await response.text()).matchAll(/href="([^"]+)"/g);
+  const links = (await bytesOf(response)).toString().matchAll(/href="([^"]+)"/g);
   for (const [, href = ''] of links) {
     const url = new URL(href.replaceAll('&amp;', '&').replace(/#.*$/, ''), page.url);
     if (!url.pathname.endsWith(`/${file}`)) continue;
@@ -155,7 +157,7 @@ async function download(wanted: Wanted, options: FetchOptions): Promise<Buffer> 
   const refusals: AssembleError[] = [];
   const candidates = await wanted.candidates(options.registries);
   for (const [index, source] of candidates.entries()) {
-    const answer = await tryDownload(wanted, source, index === 0 ? ATTEMPTS : 1);
+    const answer = await tryDownload(wanted, source, index === 0 ? ATTEMPTS : 1, options.pace);
     if (!(answer instanceof AssembleError)) {
       await keep(answer, pathOf(wanted, options.cache));
       return answer;
@@ -165,20 +167,22 @@ async function download(wanted: Wanted, options: FetchOptions): Promise<Buffer> 
   throw refusals.find(({ code }) => code === 'PIN_MISMATCH') ?? refusals[0] ?? gone(wanted, 'the index');
 }
 
-async function tryDownload(wanted: Wanted, source: Source, attempts: number): Promise<Buffer | AssembleError> {
+async function tryDownload(
+  wanted: Wanted,
+  source: Source,
+  attempts: number,
+  pace?: Pace,
+): Promise<Buffer | AssembleError> {
   const host = new URL(source.url).host;
   let reason: unknown;
   for (let attempt = 1; attempt <= attempts; attempt++) {
     try {
-      const response = await fetch(source.url, {
-        headers: source.headers ?? {},
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
+      const response = await fetchPaced(source.url, { headers: source.headers ?? {} }, pace);
       // What is not read would keep its connection busy.
       if (!response.ok) await response.body?.cancel();
       if (response.status === 404 || response.status === 410) return gone(wanted, host);
       if (!response.ok) throw new Error(`it answered ${response.status}`);
-      const bytes = Buffer.from(await response.arrayBuffer());
+      const bytes = await bytesOf(response, pace);
       return matches(wanted, bytes) ? bytes : mismatch(wanted, host);
     } catch (error) {
       reason = error;
@@ -200,6 +204,7 @@ function unreachable(what: string, host: string, reason: unknown): AssembleError
 /** fetch says only "fetch failed"; why stands in its cause. */
 function sentenceOf(reason: unknown): string {
   if (!(reason instanceof Error)) return String(reason);
+  if (reason instanceof TooSlow) return `it ${reason.what}`;
   return reason.cause instanceof Error && reason.cause.message !== '' ? reason.cause.message : reason.message;
 }
 

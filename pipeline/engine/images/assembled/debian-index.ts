@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { bytesOf, fetchPaced } from '../../../src/oci/pace.ts';
 import { decompress } from './deb.ts';
 import { compareVersions, fieldOf, parseStanzas, type Stanza } from './deb822.ts';
 import { AssembleError } from './errors.ts';
@@ -110,11 +111,8 @@ async function readPackages(release: Stanza, source: Source, architecture: strin
 }
 
 async function get(source: Source, path: string): Promise<Buffer | undefined> {
-  const response = await fetch(`${source.url}${path}`, {
-    headers: source.headers ?? {},
-    signal: AbortSignal.timeout(300_000),
-  });
-  return response.ok ? Buffer.from(await response.arrayBuffer()) : undefined;
+  const response = await fetchPaced(`${source.url}${path}`, { headers: source.headers ?? {} });
+  return response.ok ? await bytesOf(response) : undefined;
 }
 
 function untrusted(what: string, why: string, cause?: unknown): AssembleError {

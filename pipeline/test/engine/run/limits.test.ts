@@ -1,6 +1,7 @@
 // What a step may use: by the control groups of the machine, and by what is asked for.
 import { expect, test } from 'vitest';
 import { type Controller, controllersIn, type Limits, limitsOf, unlimited } from '../../../engine/run/limits.ts';
+import { timeLimitOf } from '../../../engine/run/time-limit.ts';
 
 const GB = 1e9;
 const both: Controller[] = ['pids', 'memory'];
@@ -53,3 +54,17 @@ const machines: [name: string, mounts: string, unified: string, controllers: Con
 for (const [name, mounts, unified, controllers] of machines) {
   test(`control groups: ${name}`, () => expect([...controllersIn(mounts, unified)]).toEqual(controllers));
 }
+
+const times: [value: string | undefined, ms: number][] = [
+  [undefined, 3_600_000],
+  ['', 3_600_000],
+  ['90s', 90_000],
+  ['10m', 600_000],
+  ['2h', 7_200_000],
+  ['1h30m', 5_400_000],
+];
+for (const [value, ms] of times)
+  test(`a step may run for ${value}`, () => expect(timeLimitOf({ DRYDOCK_STEP_TIMEOUT: value }).ms).toBe(ms));
+for (const value of ['0', '10', '1d', '600h'])
+  test(`DRYDOCK_STEP_TIMEOUT=${value} is refused`, () =>
+    expect(() => timeLimitOf({ DRYDOCK_STEP_TIMEOUT: value })).toThrow(`is not a duration from 1s to 500h: ${value}`));

@@ -50,7 +50,7 @@ const repositoryAt = ({ host }: { host: string }) => ({ registry: host, reposito
 const client = (credentials?: string) =>
   new RegistryClient({
     wait: async (ms) => void waited.push(ms),
-    silenceMs: 5000,
+    pace: { windowMs: 5000 },
     credentials: () =>
       credentials === undefined ? undefined : { kind: 'password', username: 'somebody', password: credentials },
   });

@@ -655,6 +655,24 @@ const rows: Row[] = [
     [0o755, 'x'],
   ],
   [
+    'nothing that arrives on the host runs as its owner, and no other bit is lost; in an archive all stay',
+    async () => {
+      const out = await host({});
+      const made = base().withExec(
+        sh(
+          'mkdir -p /d/s; echo >/d/u; echo >/d/g; echo >/d/t; chmod 4755 /d/u; chmod 2750 /d/g; chmod 1640 /d/t; chmod 7777 /d/s',
+        ),
+      );
+      await made.directory('/d').export(out);
+      await made.file('/d/u').export(join(out, 'one'));
+      await made.directory('/d').changes(dag.directory()).export(join(out, 'changes'));
+      const modeOf = (name: string) => (statSync(join(out, name)).mode & 0o7777).toString(8);
+      const again = dag.container().import_(made.asTarball()).withExec(sh('stat -c %a /d/u /d/g /d/t /d/s'));
+      return [['u', 'g', 't', 's', 'one', 'changes/u', 'changes/s'].map(modeOf), await again.stdout()];
+    },
+    [['755', '750', '1640', '1777', '755', '755', '1777'], '4755\n2750\n1640\n7777\n'],
+  ],
+  [
     'a file exported into a folder, if that is wanted; to a path that is none',
     async () => {
       const out = await host({ 'd/x': '' });

@@ -1,0 +1,133 @@
+// One rule for bytes that come from the network or go there: a host that is silent, or sends or takes hardly anything, is given up.
+
+export type Pace = {
+  /** Each time that so long was waited for a host, it has to have kept the rate. Default: 60 s. */
+  windowMs?: number;
+  /** Default: 1 kB/s. The whole of an answer may be smaller. */
+  bytesPerSecond?: number;
+};
+
+const WINDOW_MS = 60_000;
+const BYTES_PER_SECOND = 1000;
+/** For what is sent: a kernel takes megabytes ahead, and then nothing until a good part of them has left. */
+const SENDING_WINDOWS = 5;
+
+/** A host was slower than that. The network may be better at the next attempt. */
+export class TooSlow extends Error {
+  /** What it did, behind its name. */
+  readonly what: string;
+
+  constructor(host: string, what: string) {
+    super(`${host} ${what}`);
+    this.name = 'TooSlow';
+    this.what = what;
+  }
+}
+
+type GiveUp = (bytes: number, ms: number) => void;
+
+/** Counts what comes or goes while somebody waits for it, and calls `giveUp` when that was too little. */
+class Meter {
+  readonly #windowMs: number;
+  readonly #leastBytes: number;
+  readonly #giveUp: GiveUp;
+  #bytes = 0;
+  #leftMs: number;
+  #since = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor({ windowMs = WINDOW_MS, bytesPerSecond = BYTES_PER_SECOND }: Pace, giveUp: GiveUp) {
+    this.#windowMs = windowMs;
+    this.#leastBytes = (windowMs * bytesPerSecond) / 1000;
+    this.#leftMs = windowMs;
+    this.#giveUp = giveUp;
+  }
+
+  add(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  wait(): void {
+    this.#since = performance.now();
+    this.#timer = setTimeout(() => {
+      if (this.#bytes < this.#leastBytes) return this.#giveUp(this.#bytes, this.#windowMs);
+      this.#bytes = 0;
+      this.#leftMs = this.#windowMs;
+      this.wait();
+    }, this.#leftMs);
+  }
+
+  /** What is waited for is there: how long it is worked on does not count. */
+  rest(): void {
+    clearTimeout(this.#timer);
+    this.#leftMs = Math.max(0, this.#leftMs - (performance.now() - this.#since));
+  }
+}
+
+const seconds = (ms: number) => `${ms / 1000} s`;
+const count = (bytes: number) => (bytes === 1 ? '1 byte' : `${bytes} bytes`);
+
+/** `fetch`, which gives up on a host that does not answer, or does not take what it is sent. The answer is read by `bodyOf`. */
+export async function fetchPaced(url: string | URL, init: RequestInit, pace: Pace = {}): Promise<Response> {
+  const { host } = new URL(url);
+  const end = new AbortController();
+  const isSending = init.body instanceof Blob;
+  const { windowMs = WINDOW_MS } = pace;
+  const meter = new Meter({ ...pace, windowMs: isSending ? windowMs * SENDING_WINDOWS : windowMs }, (bytes, ms) => {
+    end.abort(
+      new TooSlow(host, isSending ? `took ${count(bytes)} in ${seconds(ms)}` : `sent no answer in ${seconds(ms)}`),
+    );
+  });
+  const signal = AbortSignal.any([end.signal, ...(init.signal ? [init.signal] : [])]);
+  meter.wait();
+  try {
+    return await fetch(url, { ...init, ...(init.body instanceof Blob ? counted(init, init.body, meter) : {}), signal });
+  } catch (error) {
+    throw end.signal.aborted ? end.signal.reason : error;
+  } finally {
+    meter.rest();
+  }
+}
+
+/** A body that says how much of it was taken. Registries want to know its length beforehand, which a stream does not have. */
+function counted({ headers }: RequestInit, body: Blob, meter: Meter): RequestInit {
+  const withLength = new Headers(headers);
+  withLength.set('content-length', String(body.size));
+  const count = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      meter.add(chunk.byteLength);
+      controller.enqueue(chunk);
+    },
+  });
+  return { headers: withLength, body: body.stream().pipeThrough(count), duplex: 'half' };
+}
+
+/** The bytes of an answer, as they come. */
+export async function* bodyOf({ body, url }: Response, pace: Pace = {}): AsyncGenerator<Uint8Array> {
+  const reader = body?.getReader();
+  if (reader === undefined) return;
+  let tooSlow: TooSlow | undefined;
+  const meter = new Meter(pace, (bytes, ms) => {
+    tooSlow = new TooSlow(new URL(url).host, `sent ${count(bytes)} in ${seconds(ms)}`);
+    void reader.cancel(); // what is waited for ends
+  });
+  try {
+    for (;;) {
+      meter.wait();
+      const next = await reader.read().finally(() => meter.rest());
+      if (tooSlow !== undefined) throw tooSlow;
+      if (next.done) return;
+      meter.add(next.value.byteLength);
+      yield next.value;
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+/** All of them. */
+export async function bytesOf(response: Response, pace: Pace = {}): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const part of bodyOf(response, pace)) parts.push(part);
+  return Buffer.concat(parts);
+}
