@@ -254,8 +254,9 @@ function refTree(session: Session, ref: GitRefValue, { discardGitDir = false, de
         const shallow = depth > 0 ? [`--depth=${depth}`] : [];
         await inClone('fetch', '--quiet', '--update-head-ok', ...shallow, `file://${source}`, `${commit}:${FETCHED}`);
         if (name !== '' && name !== 'HEAD') await inClone('update-ref', name, commit);
-        const branch = name.startsWith('refs/heads/') ? name.slice('refs/heads/'.length) : undefined;
-        await inClone('checkout', '--quiet', '--force', ...(branch === undefined ? ['--detach', commit] : [branch]));
+        // By its commit: a branch may be called as an option is.
+        await inClone('checkout', '--quiet', '--force', '--detach', commit);
+        if (name.startsWith('refs/heads/')) await inClone('symbolic-ref', 'HEAD', name);
         await inClone('update-ref', '-d', FETCHED);
         await inClone('reflog', 'expire', '--all', '--expire=now');
         const left = discardGitDir ? ['.git'] : ['.git/FETCH_HEAD', '.git/hooks'];

@@ -224,17 +224,29 @@ function settingsOf({ config = {} }: ImageConfig): ImageSettings {
   const { Healthcheck, StopSignal, Volumes, Shell } = config;
   return {
     env: new Map(
-      (config.Env ?? []).map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+      listIn(config, 'Env').map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
     ),
-    user: config.User ?? '',
-    workdir: config.WorkingDir ?? '',
-    entrypoint: config.Entrypoint ?? [],
-    cmd: config.Cmd ?? [],
+    user: textIn(config, 'User'),
+    workdir: textIn(config, 'WorkingDir'),
+    entrypoint: listIn(config, 'Entrypoint'),
+    cmd: listIn(config, 'Cmd'),
     labels: new Map(Object.entries(config.Labels ?? {})),
     ports: Object.keys(config.ExposedPorts ?? {}).map(portOf),
     annotations: new Map(),
     other: Object.fromEntries(Object.entries({ Healthcheck, StopSignal, Volumes, Shell }).filter(([, value]) => value)),
   };
+}
+
+function listIn(config: object, name: string): string[] {
+  const value = (config as Record<string, unknown>)[name] ?? [];
+  if (Array.isArray(value) && value.every((entry) => typeof entry === 'string')) return value;
+  throw new EngineError(`the image says of ${name} what is no list of texts`, 'the image is damaged');
+}
+
+function textIn(config: object, name: string): string {
+  const value = (config as Record<string, unknown>)[name] ?? '';
+  if (typeof value === 'string') return value;
+  throw new EngineError(`the image says of ${name} what is no text`, 'the image is damaged');
 }
 
 function portOf(text: string): Port {

@@ -48,7 +48,9 @@ export async function unpackLayer(
       hidden.push(dirname(entry.path));
     } else if (name.startsWith(WHITEOUT)) hidden.push(join(dirname(entry.path), whitedOut(entry.path)));
     else {
-      await writeEntry(entry, target(root, entry.path), root, options.shift);
+      await writeEntry(entry, target(root, entry.path), root, options.shift).catch((error) => {
+        throw impossible(entry.path, error);
+      });
       if (entry.type === 'directory') folders.push(entry);
     }
   }
@@ -62,6 +64,24 @@ export async function unpackLayer(
   }
 }
 
+const WHY: Readonly<Record<string, string>> = {
+  EEXIST: 'something else is in its way',
+  ENOTDIR: 'a file is in its way',
+  EISDIR: 'a folder is in its way',
+  ENOTEMPTY: 'a folder is in its way',
+  ENAMETOOLONG: 'the name is too long',
+  ELOOP: 'it is below links that lead to each other',
+};
+
+/** What no file system takes is told of the layer; other faults are the machine's. */
+function impossible(path: string, error: unknown): unknown {
+  const why = WHY[(error as NodeJS.ErrnoException).code ?? ''];
+  const shown = path.length > MOST_SHOWN ? `${path.slice(0, MOST_SHOWN)}…` : path;
+  return why === undefined ? error : new EngineError(`the layer holds ${shown}, which cannot be: ${why}`);
+}
+
+const MOST_SHOWN = 200;
+
 /** The name that a whiteout hides. */
 function whitedOut(path: string): string {
   const name = basename(path).slice(WHITEOUT.length);
@@ -72,16 +92,24 @@ function whitedOut(path: string): string {
 
 /** Where an entry goes: below the root, whatever links and dots its path holds. */
 function target(root: string, path: string): string {
-  const parent = join(root, resolveInside(root, dirname(`/${path}`), true, true) ?? '/');
-  mkdirSync(parent, { recursive: true });
   const name = basename(`/${path}`);
   if (name === '..' || path.split('/').includes('..'))
     throw new EngineError(`the layer holds a path that climbs: ${path}`);
-  return name === '' || name === '.' ? parent : join(parent, name);
+  try {
+    const inside = resolveInside(root, dirname(`/${path}`), true, true);
+    if (inside === undefined) throw Object.assign(new Error('links in a circle'), { code: 'ELOOP' });
+    const parent = inside === '/' ? root : join(root, inside);
+    mkdirSync(parent, { recursive: true });
+    return name === '' || name === '.' ? parent : join(parent, name);
+  } catch (error) {
+    throw impossible(path, error);
+  }
 }
 
 async function writeEntry(entry: TarEntry, path: string, root: string, shift: number): Promise<void> {
   const existing = path === root ? undefined : lstatSync(path, { throwIfNoEntry: false });
+  if (path === root && entry.type !== 'directory')
+    throw new EngineError(`the layer holds its own root, ${entry.path}, as something else than a folder`);
   if (existing !== undefined && !(existing.isDirectory() && entry.type === 'directory'))
     rmSync(path, { recursive: true, force: true });
   switch (entry.type) {

@@ -1,11 +1,8 @@
 // The OCI runtime specification of a step: what Docker gives an unprivileged container, and a user namespace besides.
-import { hasOneId } from '../store/ids.ts';
+import { hasOneId, ID_COUNT } from '../store/ids.ts';
 import { KEPT_CALLS } from './keeper.ts';
 import type { Limits } from './limits.ts';
 import { notifying, SECCOMP, SECCOMP_ALL_CAPABILITIES } from './seccomp.ts';
-
-/** Ids in a container are these further up on the host, so that its root is nobody there. */
-export const ID_COUNT = 65_536;
 
 const CAPABILITIES = [
   'CAP_CHOWN',

@@ -71,7 +71,7 @@ function compilerAndLinter(lines: readonly string[]): Diagnostic[] {
 }
 
 function biomeDiagnostic(line: string, next: readonly string[]): (Diagnostic & { isError: boolean })[] {
-  const heading = /^(\S+?)(:\d+:\d+)? ((?:lint|assist)\/\S+|format|parse|[a-z]+\/[\w/]+) .*━{5,}$/.exec(line);
+  const heading = /^(\S+?)(:\d+:\d+)? ((?:lint|assist)\/\S+|format|parse|[a-z]+\/[\w/]+) [^━]*━{5,}$/.exec(line);
   if (heading === null) return [];
   const sentence = next.map((below) => /^\s+([×✖!⚠])\s+(.*)$/.exec(below)).find((match) => match !== null);
   if (sentence === undefined) return [];

@@ -14,8 +14,8 @@ import type { RunContext } from './context.ts';
 import { type Database, type DatabaseOptions, type LookedUp, obtainDatabase } from './database.ts';
 import { layoutOf } from './layout.ts';
 import type { Deciding } from './policy.ts';
+import { phraseSuppressions, scannableSource } from './scan-source.ts';
 import { obtainScanner } from './scanners.ts';
-import { phraseSuppressions, withoutSuppressions } from './suppressions.ts';
 import { timedStage } from './timed.ts';
 import { runTrivy, type Trivy, type TrivyTarget, withChecks } from './trivy.ts';
 
@@ -77,14 +77,14 @@ export async function scan(context: RunContext, inputs: ScanInputs): Promise<Sca
     Object.assign(output, { scanner: scanner.facts, standIn: scanner.standIn });
     if (found.missing !== null) output.missing = [{ kind: 'vulnerability', reason: found.missing }];
     const trivy = await withChecks({ scanner, database: found.database, checks: null }, inputs.deciding.tree);
-    const source = await withoutSuppressions(context);
+    const source = await scannableSource(context);
     steps.push(source.step);
     if (source.step.exitCode !== 0) return { steps };
     const scans = await scanAll(trivy, context, inputs, source.folder);
     steps.push(...scans.flatMap(({ step }) => step));
     if (scans.some(({ step }) => step.exitCode !== 0)) return { steps };
     try {
-      await read(context, inputs, scans, output);
+      await read(context, inputs, scans, source.texts, output);
     } catch (error) {
       if (!(error instanceof BadReport)) throw error;
       return { steps, fault: `trivy: ${error.message}` };
@@ -93,7 +93,7 @@ export async function scan(context: RunContext, inputs: ScanInputs): Promise<Sca
       steps,
       notEvaluated: found.missing,
       remark: `${output.findings.length} findings`,
-      details: phraseSuppressions(source.places),
+      details: phraseSuppressions(source.suppressed),
     };
   });
   return { stage, ...output };
@@ -133,11 +133,12 @@ async function read(
   context: RunContext,
   inputs: ScanInputs,
   scans: readonly Scan[],
+  texts: Record<string, string>,
   output: Omit<Scanned, 'stage'>,
 ): Promise<void> {
   const reports = scans.map(({ target, report }) => ({
     target,
-    ...parseTrivy(report, scopeOf(target.of, inputs.image)),
+    ...parseTrivy(report, scopeOf(target.of, inputs.image), texts),
   }));
   const bait = reports.find(({ target }) => target.of === 'bait');
   if (bait !== undefined) output.bait = judgeBait(bait.target.ecosystems ?? [], bait.findings);

@@ -89,6 +89,10 @@ test('first errors: a long line is cut', () => {
   expect(line.endsWith('…')).toBe(true);
 });
 
+test('a line that nearly is a heading of Biome, and long, is read in no time that anybody notices', () => {
+  expect(firstErrors(`a format ${'━'.repeat(1_000_000)}x\nfatal: it broke`)).toEqual(['fatal: it broke']);
+});
+
 test('colours and links are taken out', () => {
   expect(
     stripColours('\u001b[1m\u001b[31mred\u001b[39m\u001b[22m \u001b]8;;https://x\u001b\\link\u001b]8;;\u001b\\'),

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { unpackLayer } from '../../engine/images/unpack.ts';
+import { ownerOnDisk } from '../../engine/store/ids.ts';
 import { readTar, type TarInput } from '../../src/oci/tar.ts';
 import { tarOf } from '../oci/helpers.ts';
 import { file, folder, symlink } from '../system/engine/crafted-images.ts';
@@ -92,4 +93,27 @@ test.runIf(isRoot)('a folder that a link of the same layer stands for stays insi
   await unpack([symlink('d', join(place, 'host')), file('d/new', 'x'), symlink('e', '../../host'), file('e/new', 'x')]);
   expect(readdirSync(join(place, 'host')).sort()).toEqual(['inner', 'secret']);
   expect(existsSync(join(place, 'layer/fs', place, 'host/new'))).toBe(true);
+});
+
+const impossible: [what: string, entries: TarInput[], said: RegExp][] = [
+  ['a file below a file', [file('a', ''), file('a/b', '')], /^the layer holds a\/b, which cannot be: .* in its way$/],
+  ['a name of 300 characters', [file('a'.repeat(300), '')], /a{200}…, which cannot be: the name is too long$/],
+  [
+    'a file below links in a circle',
+    [symlink('l', 'l'), file('l/x', '')],
+    /^the layer holds l\/x, .* lead to each other$/,
+  ],
+  ['a root that is a file', [file('.', '')], /^the layer holds its own root, \., as something else than a folder$/],
+  ['a root that is a link', [symlink('/', '/etc')], /^the layer holds its own root/],
+];
+for (const [what, entries, said] of impossible)
+  test.runIf(isRoot)(`${what} is one sentence`, async () => {
+    await expect(unpack(entries)).rejects.toThrow(said);
+  });
+
+test('owners that no step has are nobody, on the host as well', () => {
+  const shift = 1_879_048_192;
+  for (const id of [-1, -shift, 65_536, 4_294_967_295, Number.NaN, 0.5])
+    expect(ownerOnDisk(id, shift)).toBe(shift + 65_534);
+  for (const id of [0, 1000, 65_535]) expect(ownerOnDisk(id, shift)).toBe(shift + id);
 });

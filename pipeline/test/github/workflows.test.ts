@@ -166,7 +166,14 @@ test('the check that the branch rules require is that of a pull request', () => 
   const { name = '' } = workflowOf('ci.yml').jobs.ci ?? {};
   const [, ofPullRequest] =
     /^\$\{\{ github\.event_name == 'pull_request' && '([^']+)' \|\| 'ci' \}\}$/.exec(name) ?? [];
-  expect(required.required_status_checks).toEqual([{ context: ofPullRequest }]);
+  // By GitHub Actions (https://api.github.com/apps/github-actions): else whoever may write a status would do.
+  expect(required.required_status_checks).toEqual([{ context: ofPullRequest, integration_id: 15368 }]);
+});
+
+test('it is made of pull requests to main only, anew when the base changes, and never skipped', () => {
+  const { on, jobs } = workflowOf('ci.yml');
+  expect(on?.pull_request).toEqual({ branches: ['main'], types: ['opened', 'synchronize', 'reopened', 'edited'] });
+  expect(jobs.ci).not.toHaveProperty('if');
 });
 
 /** The owners of a file: of the last line that fits, as GitHub reads it. */

@@ -154,18 +154,32 @@ describe('a run that is evaluated', () => {
   });
 
   test('no comment in the source makes the scanner look away, and no place is too humble for a secret', async () => {
+    const token = `token = ${['ghp', 'A1b2C3d4'.repeat(5).slice(0, 36)].join('_')}\n`;
     const left = {
       'infra/main.tf': `#${['trivy', 'ignore', '*'].join(':')}\nresource "aws_s3_bucket" "a" {\n  bucket = "a"\n}\n`,
-      'docs/test/example.md': `token = ${['ghp', 'A1b2C3d4'.repeat(5).slice(0, 36)].join('_')}\n`,
       'service/test/vendor/keys.ts': `export const key = '${['AKIA', 'Q7ZK2MXW4RTN6BVH'].join('')}';\n`,
+      'service/hidden/.gitignore': '*\n',
     };
-    await add(repository, left);
+    const humble = [
+      ...[
+        'docs/test/example.md',
+        'docs/picture.png',
+        'tools/yarn.lock',
+        'tools/node_modules/a/a.js',
+        'tools/dist/a.js',
+      ],
+      ...['dev/a.txt', 'proc/a.txt', 'sys/a.txt', '.env.example', 'service/hidden/a.ts'],
+    ];
+    await add(repository, { ...left, ...Object.fromEntries(humble.map((path) => [path, token])) });
+    await writeFile(join(repository, 'docs/notes.txt'), Buffer.from(token, 'utf16le'));
+    await $({ cwd: repository })`git add --force ${humble}`;
+    await commitAll(repository, 'Hidden');
     const run = await ci(repository, ['gate', ...DATABASE]);
-    for (const path of Object.keys(left)) await rm(join(repository, path));
+    await $({ cwd: repository })`git reset --quiet --hard HEAD~1`;
     expect(run.exitCode, run.stdout).toBe(1);
     const { blocking = [] } = resultOf(run).gate ?? {};
     const places = blocking.map(({ id, place }) => `${id} in ${place?.file}`);
-    expect(places).toContain('github-pat in docs/test/example.md');
+    for (const path of [...humble, 'docs/notes.txt']) expect(places).toContain(`github-pat in ${path}`);
     expect(places).toContain('aws-access-key-id-in-quotes in service/test/vendor/keys.ts');
     expect(places).toContainEqual(
       expect.stringMatching(/^AWS-\d+ in infra\/main\.tf$|^AVD-AWS-\d+ in infra\/main\.tf$/),

@@ -19,8 +19,17 @@ type Json = Record<string, unknown>;
 /** Whether a report is about the image or the source, and what of the image is ours. */
 export type ReportScope = { of: 'image'; appLayers: readonly string[] } | { of: 'source' };
 
-export function parseTrivy(text: string, scope: ReportScope): TrivyReport {
-  const raw = parseDocument(text);
+/** The folder that the source is in when it is scanned; what is found is told without it. */
+export const NESTED = 'repository';
+
+/** `names` says which file a name of the report stands for, where that is another. */
+export function parseTrivy(
+  text: string,
+  scope: ReportScope,
+  names: Readonly<Record<string, string>> = {},
+): TrivyReport {
+  const whole = parseDocument(text);
+  const raw = scope.of === 'source' ? withNames(whole, names) : whole;
   if (!ARTIFACTS[scope.of].includes(textIn(raw, 'ArtifactType'))) {
     throw new BadReport(`the report is about a ${textIn(raw, 'ArtifactType') || 'nothing'}, not the ${scope.of}`);
   }
@@ -70,6 +79,15 @@ function parseDocument(text: string): Json {
   if (raw.SchemaVersion !== 2) throw new BadReport(`the report has schema ${JSON.stringify(raw.SchemaVersion)}, not 2`);
   if (typeof raw.ArtifactName !== 'string') throw new BadReport('the report does not say what was scanned');
   return raw;
+}
+
+function withNames(raw: Json, names: Readonly<Record<string, string>>): Json {
+  const nameOf = (target: string) => {
+    const path = target.startsWith(`${NESTED}/`) ? target.slice(NESTED.length + 1) : target;
+    return names[path] ?? path;
+  };
+  const results = listOf(raw, 'Results').map(recordOf);
+  return { ...raw, Results: results.map((result) => ({ ...result, Target: nameOf(textIn(result, 'Target')) })) };
 }
 
 function vulnerability(result: Json, raw: Json, scope: ReportScope): Finding {

@@ -258,3 +258,22 @@ test('a repository of the user’s own is read with its settings', async () => {
   writeFileSync(join(at, 'a.txt'), 'one\r\n');
   expect(await host(at).asGit().uncommitted().isEmpty()).toBe(true);
 });
+
+test.for(['--pathspec-from-file=', '--orphan=', '-b'])(
+  'a branch that is called as an option of git is no option: %s',
+  async (option) => {
+    const at = plant(`option${option.length}`);
+    writeFileSync(join(folder, 'private'), 'private words\n');
+    const branch = `refs/heads/${option}${join(folder, 'private')}`;
+    inside(at, 'update-ref', branch, 'HEAD');
+    inside(at, 'symbolic-ref', 'HEAD', branch);
+    const stepped = base().withDirectory('/r', host(at)).withExec(sh('touch /r/new')).directory('/r');
+    for (const repository of [host(at), stepped]) {
+      expect((await repository.asGit().head().tree({ discardGitDir: true }).entries()).sort()).toEqual([
+        '.gitattributes',
+        'a.txt',
+      ]);
+      expect(await repository.asGit().head().ref()).toBe(branch);
+    }
+  },
+);

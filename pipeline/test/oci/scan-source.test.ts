@@ -1,8 +1,8 @@
-// Comments that tell the scanner to look away, in the forms that Trivy documents and in those that its parser takes besides.
+// What tells the scanner to look away: comments, in the forms that Trivy documents and in those that its parser takes besides, and names and codings.
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { main, withoutSuppressions } from '../../src/oci/suppressions.ts';
+import { hiddenText, main, withoutSuppressions } from '../../src/oci/scan-source.ts';
 import { scratch } from './helpers.ts';
 
 // Put together here: in one piece they would be comments of this file.
@@ -38,11 +38,42 @@ test('copies hold each byte but those, where their files are; links are not foll
   await symlink('infra/é/main.tf', join(source, 'link.tf'));
   await symlink('nowhere', join(source, 'broken'));
   expect(await main(['--in', source, '--out', out])).toBe(0);
-  expect(JSON.parse(await readFile(join(out, 'places.json'), 'utf8'))).toEqual(['infra/é/main.tf:2']);
+  const found = JSON.parse(await readFile(join(out, 'found.json'), 'utf8'));
+  expect(found).toEqual({ suppressed: ['infra/é/main.tf:2'], texts: {} });
   const files = await readdir(join(out, 'files'), { recursive: true });
   expect(files.sort()).toEqual(['infra', 'infra/é', 'infra/é/main.tf']);
   const copy = await readFile(join(out, 'files/infra/é/main.tf'));
   expect(copy.equals(Buffer.from(bytes.toString('latin1').replace(`${TRIVY}:`, 'triv_:'), 'latin1'))).toBe(true);
+});
+
+const SECRET = 'password of everything';
+const utf16 = Buffer.from(`\ufeff${SECRET}\n`, 'utf16le');
+const files: [what: string, path: string, bytes: Buffer, text: string | null][] = [
+  ['a plain file', 'src/a.ts', Buffer.from(SECRET), null],
+  ['a text in another script', 'a.md', Buffer.from('пароль – 密码'), null],
+  ['a lock file', 'service/package-lock.json', Buffer.from(SECRET), SECRET],
+  ['one of Go', 'go.sum', Buffer.from(SECRET), SECRET],
+  ['one that is only called nearly so', 'my-package-lock.json', Buffer.from(SECRET), null],
+  ['a picture that is none', 'docs/a.PNG', Buffer.from(SECRET), SECRET],
+  ['a picture with words in it', 'b.gif', Buffer.from(`GIF89a\0\x01\x02${SECRET}\0\xff`, 'latin1'), SECRET],
+  ['a package that is checked in', 'node_modules/a/index.js', Buffer.from(SECRET), SECRET],
+  ['UTF-16', 'notes.txt', utf16, `${SECRET}\n`],
+  ['UTF-16, the other way round', 'notes.txt', Buffer.from(utf16).swap16(), `${SECRET}\n`],
+  ['a text with one byte in it', 'x.ts', Buffer.from(`a\0\n${SECRET}`), `a\n${SECRET}`],
+  ['one with nothing to read in it', 'x.bin', Buffer.from([0, 1, 2, 3]), null],
+];
+for (const [what, path, bytes, text] of files)
+  test(`${what}: ${text === null ? 'is left as it is' : 'is read'}`, () => expect(hiddenText(path, bytes)).toBe(text));
+
+test('texts go where no file of the source is', async () => {
+  const [source, out] = [join(await scratch(), 'source'), join(await scratch(), 'out')];
+  for (const folder of ['drydock-texts', 'docs']) await mkdir(join(source, folder), { recursive: true });
+  await writeFile(join(source, 'drydock-texts/0.txt'), 'of the source\n');
+  await writeFile(join(source, 'docs/a.png'), SECRET);
+  expect(await main(['--in', source, '--out', out])).toBe(0);
+  const { texts } = JSON.parse(await readFile(join(out, 'found.json'), 'utf8'));
+  expect(texts).toEqual({ 'drydock-texts-/0.txt': 'docs/a.png' });
+  expect(await readFile(join(out, 'files/drydock-texts-/0.txt'), 'utf8')).toBe(SECRET);
 });
 
 test('a folder that is not there is an error with a hint', async () =>

@@ -1,0 +1,50 @@
+// The source as the scanner sees it: what may be overlooked is decided in policy/, with a reason, an owner and an end, not by a comment beside the
+// fault, nor by the name or the coding of a file.
+import { type Directory, dag } from '@dagger.io/dagger';
+import { NESTED } from '../core/gate/trivy.ts';
+import type { StepResult } from '../core/model.ts';
+import type { RunContext } from './context.ts';
+import { nodeContainer } from './install.ts';
+import { runStep, stepFolder } from './step.ts';
+
+export type Scannable = {
+  step: StepResult;
+  folder: Directory;
+  /** Where a comment tells the scanner to look away: `infra/main.tf:3`. */
+  suppressed: string[];
+  /** The name of a file by that of its text, which is what the scanner finds something in. */
+  texts: Record<string, string>;
+};
+
+export async function scannableSource(context: RunContext): Promise<Scannable> {
+  const out = `${stepFolder('scan-source')}/out`;
+  const { result, container } = await runStep(context, {
+    stage: 'scan',
+    step: 'scan-source',
+    container: nodeContainer(context)
+      .withMountedDirectory('/programs/oci', context.source.directory('pipeline/src/oci'))
+      .withMountedDirectory('/source', context.source),
+    args: ['node', '/programs/oci/scan-source.ts', '--in', '/source', '--out', out],
+    shown: 'node pipeline/src/oci/scan-source.ts',
+  });
+  if (result.exitCode !== 0) return { step: result, folder: context.source, suppressed: [], texts: {} };
+  const found = JSON.parse(await container.file(`${out}/found.json`).contents()) as Pick<
+    Scannable,
+    'suppressed' | 'texts'
+  >;
+  const isPlain = found.suppressed.length === 0 && Object.keys(found.texts).length === 0;
+  const folder = isPlain ? context.source : context.source.withDirectory('.', container.directory(`${out}/files`));
+  // At the top of what it scans, Trivy passes over folders that a system has there: dev, proc and sys.
+  return { step: result, folder: dag.directory().withDirectory(NESTED, folder), ...found };
+}
+
+/** One line of the report, for whoever wrote such comments; none where there are none. */
+export function phraseSuppressions(places: readonly string[]): string[] {
+  if (places.length === 0) return [];
+  const [shown, more] = [places.slice(0, 3).join(', '), places.length - 3];
+  const where = more > 0 ? `${shown} and ${more} more` : shown;
+  const [subject, them] = places.length === 1 ? ['1 comment tells', 'it'] : [`${places.length} comments tell`, 'them'];
+  return [
+    `${subject} the scanner to look away, and nobody heeded ${them} (write an exception in policy/gate.yaml): ${where}`,
+  ];
+}
