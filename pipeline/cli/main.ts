@@ -2,6 +2,7 @@
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VERSION } from '../src/core/version.ts';
+import { searchPath } from '../src/program-folders.ts';
 import { type Invocation, parseInvocation } from './arguments.ts';
 import { describeFault } from './faults.ts';
 import { renderCompletion, renderHelp } from './help.ts';
@@ -12,6 +13,7 @@ const ROOT = dirname(fileURLToPath(new URL('..', import.meta.url)));
 
 export async function main(args: readonly string[]): Promise<number> {
   const terminal = openTerminal();
+  process.env.PATH = searchPath(process.env.PATH); // for all programs that are asked, the engine's among them
   try {
     return await dispatch(parseInvocation(args), terminal);
   } catch (error) {

@@ -1,6 +1,7 @@
 // The checks, in the order in which a run meets their walls: what each is about, and who decides it. The verdict over all of them.
 import {
   lookAtEngine,
+  lookAtHoles,
   lookAtIds,
   lookAtKernel,
   lookAtLimits,
@@ -29,6 +30,7 @@ export const CHECKS = {
   ids: { means: 'without root, the users of a step are mapped to subordinate ids', look: lookAtIds },
   namespaces: { means: 'a step’s root is nobody on the host, by a user namespace', look: lookAtNamespaces },
   kernel: { means: 'a step needs overlayfs, seccomp, other namespaces and a store to write to', look: lookAtKernel },
+  holes: { means: 'a known hole of these programs may let a step out', look: lookAtHoles },
   limits: { means: 'control groups stop a step that takes all memory or forks without end', look: lookAtLimits },
   network: { means: 'a step reaches the world through pasta and /dev/net/tun', look: lookAtNetwork },
   images: { means: 'every step runs in a pinned image', look: lookAtImages },

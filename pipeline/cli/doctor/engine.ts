@@ -21,6 +21,18 @@ export function lookAtPrograms(facts: Facts): Finding {
   });
 }
 
+/** By their versions, and a table that ends with a date. */
+export function lookAtHoles(facts: Facts): Finding {
+  return ofProbe(facts, ({ programs, holes }) => {
+    const found = holes.map((of) => of.found).join('. ');
+    if (holes.every(({ reachable }) => reachable.length === 0)) return { status: 'ok', found };
+    const mend = programs.endsWith('its own')
+      ? 'use a newer drydock, which brings newer ones'
+      : 'update them, unless the distribution has mended them in a version of its own';
+    return { status: 'warning', found, mend };
+  });
+}
+
 export function lookAtIds(facts: Facts): Finding {
   return ofEmbedded(facts, () => {
     const { ids, user } = facts;

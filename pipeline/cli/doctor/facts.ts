@@ -7,6 +7,8 @@ export type Fault = { message: string; hint?: string };
 /** What `embedded-engine probe` prints. */
 export type Probe = {
   programs: string;
+  /** What is known of their versions, and which holes steps could reach. */
+  holes: { found: string; reachable: string[] }[];
   step: Fault | null;
   network: Fault | null;
   notIsolated: { reason: string; hint: string } | null;

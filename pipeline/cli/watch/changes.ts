@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { type FSWatcher, lstatSync, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { decodeName, onDisk } from '../../src/oci/names.ts';
 
 const run = promisify(execFile);
 
@@ -101,13 +102,15 @@ export function foldersOf(paths: Iterable<string>): Set<string> {
 
 async function snapshot(root: string): Promise<Snapshot> {
   const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
-  const { stdout } = await run('git', args, { cwd: root, maxBuffer: LIST_BYTES });
-  const entries = stdout.split('\0').flatMap((path) => {
-    const stats = path === '' ? undefined : lstatSync(join(root, path), { throwIfNoEntry: false });
-    return stats === undefined || stats.isDirectory()
-      ? []
-      : [[path, `${stats.size} ${stats.mtimeMs} ${stats.mode} ${stats.ino}`] as const];
-  });
+  const { stdout } = await run('git', args, { cwd: root, maxBuffer: LIST_BYTES, encoding: 'buffer' });
+  const entries = decodeName(stdout)
+    .split('\0')
+    .flatMap((path) => {
+      const stats = path === '' ? undefined : lstatSync(onDisk(join(root, path)), { throwIfNoEntry: false });
+      return stats === undefined || stats.isDirectory()
+        ? []
+        : [[path, `${stats.size} ${stats.mtimeMs} ${stats.mode} ${stats.ino}`] as const];
+    });
   return new Map(entries);
 }
 

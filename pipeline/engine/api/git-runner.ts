@@ -1,6 +1,7 @@
 // Runs the host's git with none of the settings of the system and of its user, and none of the programs that a repository may name for its own upkeep.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { decodeName } from '../../src/oci/names.ts';
 import { EngineError } from '../errors.ts';
 
 const run = promisify(execFile);
@@ -18,6 +19,7 @@ export function gitRunner(folder: string, variables: Variables = {}, settings: (
     try {
       const { stdout } = await run('git', [...QUIET, '-C', folder, ...args], {
         maxBuffer: 1 << 28,
+        encoding: 'buffer', // names in it may be any bytes
         env: {
           PATH: process.env.PATH ?? '',
           GIT_CONFIG_NOSYSTEM: '1',
@@ -29,7 +31,7 @@ export function gitRunner(folder: string, variables: Variables = {}, settings: (
           ...variables,
         },
       });
-      return stdout;
+      return decodeName(stdout);
     } catch (error) {
       throw new EngineError(`git: ${said(error)}`, undefined, { cause: error });
     }
@@ -38,6 +40,8 @@ export function gitRunner(folder: string, variables: Variables = {}, settings: (
 
 /** The first line of what git said of a failure. */
 export function said(error: unknown): string {
-  const line = (error as { stderr?: string }).stderr?.trim().split('\n')[0];
+  const line = String((error as { stderr?: Buffer }).stderr ?? '')
+    .trim()
+    .split('\n')[0];
   return line || (error as Error).message;
 }

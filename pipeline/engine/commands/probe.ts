@@ -3,12 +3,13 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
 import { hostRegistries, type Source } from '../images/assembled/registries.ts';
+import type { KnownHoles } from '../run/holes.ts';
 import { REFUSAL, type Refusal } from '../run/isolation.ts';
 import { unlimited } from '../run/limits.ts';
 import type { Attachment } from '../run/network.ts';
 import { TailOutputs } from '../run/outputs.ts';
 import { Session, type SessionOptions } from '../session.ts';
-import { describeTools } from './tools.ts';
+import { describeTools, knownHoles } from './tools.ts';
 
 interface Fault {
   readonly message: string;
@@ -18,6 +19,8 @@ interface Fault {
 export interface Probe {
   /** Whose programs run steps, as `tools` says it. */
   readonly programs: string;
+  /** What is known of their versions. */
+  readonly holes: readonly KnownHoles[];
   /** Why a step cannot run, if it can't. */
   readonly step: Fault | null;
   /** Why a step has no way out, if it is to have one and has none. */
@@ -42,6 +45,7 @@ export async function probe(options: SessionOptions): Promise<Probe> {
     const step = await runStep(session, isAttached ? attached : undefined).catch(faultOf);
     return {
       programs: describeTools(process.env.DRYDOCK_TOOLS),
+      holes: knownHoles(process.env.DRYDOCK_TOOLS),
       step: step ?? null,
       network: isAttached ? null : attached,
       notIsolated: REFUSAL ?? null,

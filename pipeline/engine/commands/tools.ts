@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { EnvironmentError } from '../errors.ts';
 import { AssembleError } from '../images/assembled/errors.ts';
+import { describeHoles, type KnownHoles } from '../run/holes.ts';
 import { findProgram } from '../run/programs.ts';
 import { unwritableError } from '../store/disk.ts';
 import { installCommand, missingPackages, readDistribution } from '../tools/host.ts';
-import { areSound, commandOf, type InstallOptions, installTools } from '../tools/install.ts';
+import { areSound, commandOf, type InstallOptions, installTools, TOOLS_LOCK } from '../tools/install.ts';
 
 const KEEP_MS = 7 * 24 * 60 * 60 * 1000;
 
@@ -56,13 +57,35 @@ function checkStart(folder: string): void {
 
 /** "crun version 1.21, its own": whose programs they are, and the version of the one that starts steps. */
 export function describeTools(folder: string | undefined): string {
-  const [whose, runtime] = folder ? ['its own', commandOf(folder, 'crun')] : ["this machine's", findProgram('crun')];
-  const [program = 'runc', ...args] = [runtime ?? []].flat();
+  const { line } = runtimeOf(folder);
+  return `${line}, ${folder ? 'its own' : "this machine's"}`;
+}
+
+/** What is known of the versions of those that steps are shut in by: the runtime, what it falls back on, and the way to the network. */
+export function knownHoles(folder: string | undefined): KnownHoles[] {
+  const { name, line } = runtimeOf(folder);
+  const pasta = folder
+    ? TOOLS_LOCK.platforms['linux/amd64']?.debian.find((pin) => pin.name === 'passt')?.version
+    : pastaHere();
+  return [describeHoles(name, versionIn(line)), ...(pasta === undefined ? [] : [describeHoles('pasta', pasta)])];
+}
+
+function runtimeOf(folder: string | undefined): { name: 'crun' | 'runc'; line: string } {
+  const crun = folder ? commandOf(folder, 'crun') : findProgram('crun');
+  const [program = 'runc', ...args] = [crun ?? []].flat();
   // Without a place for its state it says nothing where a user has no folder of that kind; none is written there.
   const words = [...args, '--root', tmpdir(), '--version'];
-  const [version = ''] = execFileSync(program, words, { encoding: 'utf8' }).split('\n');
-  return `${version}, ${whose}`;
+  const [line = ''] = execFileSync(program, words, { encoding: 'utf8' }).split('\n');
+  return { name: crun === undefined ? 'runc' : 'crun', line };
 }
+
+function pastaHere(): string | undefined {
+  const program = findProgram('pasta');
+  return program && versionIn(execFileSync(program, ['--version'], { encoding: 'utf8' }));
+}
+
+/** Of "crun version 1.21" and "pasta 0.0~git20230309.7c7625d-1". */
+const versionIn = (text: string): string => /^\w+ (?:version )?(\S+)/.exec(text)?.[1] ?? 'of an unknown version';
 
 /** Other versions stay a while: another checkout may be running on them. */
 function removeOld(folder: string): void {

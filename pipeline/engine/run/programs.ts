@@ -1,14 +1,15 @@
 // Finds programs of the operating system; those of administrators are often not in a user's PATH.
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { searchPath } from '../../src/program-folders.ts';
 import { EnvironmentError } from '../errors.ts';
 import { commandOf } from '../tools/install.ts';
 
-const MORE_FOLDERS = ['/usr/sbin', '/sbin', '/usr/bin'];
-
 export function findProgram(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), ...MORE_FOLDERS];
-  return folders.map((folder) => join(folder, name)).find(isExecutable);
+  return searchPath(process.env.PATH)
+    .split(delimiter)
+    .map((folder) => join(folder, name))
+    .find(isExecutable);
 }
 
 /** The same for one that there is no doing without; `source` is the package of Debian's that has it. */

@@ -99,6 +99,30 @@ const cases: Case[] = [
     null,
   ],
 
+  ['no hole that is known', {}, 'holes', 'ok', /^crun 1\.21: no hole known as of/, null],
+  [
+    'a hole of its own programs',
+    { probe: { ...probe, holes: [{ found: 'crun 1.4: CVE-2022-27650', reachable: ['CVE-2022-27650'] }] } },
+    'holes',
+    'warning',
+    /CVE-2022-27650/,
+    /a newer drydock/,
+  ],
+  [
+    'a hole of the machine’s',
+    {
+      probe: {
+        ...probe,
+        programs: "runc version 1.1.5, this machine's",
+        holes: [{ found: 'runc 1.1.5: CVE-2024-21626', reachable: ['CVE-2024-21626'] }],
+      },
+    },
+    'holes',
+    'warning',
+    /CVE-2024-21626/,
+    /update them, unless the distribution/,
+  ],
+  ['holes of programs that do not start', { probe: null }, 'holes', 'unasked', /above/, null],
   [
     'no subordinate ids',
     { isRoot: false, ids: { users: 0, groups: 65_536, hasMapper: true } },

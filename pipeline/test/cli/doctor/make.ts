@@ -5,6 +5,7 @@ export const probe: Probe = {
   step: null,
   network: null,
   programs: 'crun version 1.21, its own',
+  holes: [{ found: 'crun 1.21: no hole known as of 2026-11-28', reachable: [] }],
   notIsolated: null,
   unlimited: [],
   packages: { debian: ['http://debian.example/debian/'], npm: ['https://npm.example/'] },

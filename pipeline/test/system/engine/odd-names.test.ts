@@ -107,6 +107,28 @@ for (const [way, within, canRun] of ways) {
       expect(digests[0]).not.toBe(digests[1]);
     });
 
+    test('of a repository, git knows what of them is committed, changed or new', async () => {
+      const repository = join(folder, 'repository');
+      mkdirSync(repository);
+      const [kept, changed, added] = ['6b65707480', '6368616e676580', '6e657780'].map((name) =>
+        below(repository, Buffer.from(name, 'hex')),
+      );
+      const git = (...args: string[]) =>
+        execFileSync('git', ['-C', repository, '-c', 'user.name=a', '-c', 'user.email=a@b.example', ...args]);
+      git('init', '--quiet');
+      for (const file of [kept, changed]) writeFileSync(file as Buffer, 'committed');
+      git('add', '--all');
+      git('commit', '--quiet', '--message', 'odd');
+      writeFileSync(changed as Buffer, 'changed since');
+      writeFileSync(added as Buffer, 'new');
+      const of = (fields: string) =>
+        session.ask(`{ host { directory(path: ${JSON.stringify(repository)}) { asGit { ${fields} } } } }`);
+      expect(await of('uncommitted { isEmpty }')).toBe(false);
+      expect(await of('uncommitted { addedPaths }')).toEqual(['new\ufffd']);
+      expect(await of('uncommitted { modifiedPaths }')).toEqual(['change\ufffd']);
+      expect(await of('head { tree(discardGitDir: true) { entries } }')).toEqual(['change\ufffd', 'kept\ufffd']);
+    });
+
     test('folders and what links lead to may have such names, too', async () => {
       const odd = Buffer.from([0x66, 0xe9]);
       const tree = join(folder, 'tree');
