@@ -14,7 +14,7 @@ import { USAGE } from './commands/usage.ts';
 import { EngineError, EnvironmentError, UsageError } from './errors.ts';
 import { REFUSAL } from './run/isolation.ts';
 import { limitsOf, machineLimits } from './run/limits.ts';
-import { listen } from './server.ts';
+import { listen, needLoopback } from './server.ts';
 import { isRoot, Session, type SessionOptions } from './session.ts';
 import { UMASK } from './store/bytes.ts';
 import { DiskFullError, diskFullError } from './store/disk.ts';
@@ -43,6 +43,7 @@ async function main(args: string[]): Promise<number> {
       say(`${(await sweep(store)).join('\n')}\n`);
       return 0;
     case 'probe':
+      needLoopback();
       await soundTools();
       say(`${JSON.stringify(await probe(optionsFrom(process.env, '.')))}\n`);
       return 0;
