@@ -6,7 +6,7 @@ import { $ } from 'zx';
 import type { Row } from '../../cli/doctor/checks.ts';
 import { hasOneId } from './one-id.ts';
 import { command, type Environment, environment, ROOT, temporaryFolder } from './support.ts';
-import { toolsFolder } from './tools.ts';
+import { tool, toolsFolder } from './tools.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -90,6 +90,18 @@ test.runIf(isRoot)(
     expect(rows.get('kernel')?.status).toBe('unasked');
   },
 );
+
+test.runIf(isRoot)('without a capability that every step needs: its name (needs root, to drop it)', async () => {
+  const drop = [...(await tool('setpriv')), '--inh-caps=-all', '--bounding-set=-chown'];
+  const { rows, exitCode } = await doctor(drop, ['--offline'], { DRYDOCK_TOOLS: await toolsFolder() });
+  expect(exitCode).toBe(3);
+  expect(rows.get('kernel')).toMatchObject({
+    status: 'blocked',
+    found: 'no step can run here: root lacks CAP_CHOWN',
+    mend: expect.stringMatching(/^docker run --cap-add SYS_ADMIN .* IMAGE$/),
+  });
+  expect(rows.get('images')?.status).toBe('unasked');
+});
 
 test('with --offline, an empty cache is the only wall', async () => {
   const { rows, exitCode } = await doctor([], ['--offline'], { DRYDOCK_TOOLS: await toolsFolder() });

@@ -28,7 +28,12 @@ const PODMAN = [
   ...['setuid', 'sys_chroot'],
 ];
 
-const [setpriv, unshare, mount] = await Promise.all([tool('setpriv'), tool('unshare'), tool('mount')]);
+const [setpriv, unshare, mount, perl] = (await Promise.all(['setpriv', 'unshare', 'mount', 'perl'].map(tool))) as [
+  string[],
+  string[],
+  string[],
+  string[],
+];
 const limitedTo = (set: readonly string[]) => [...setpriv, '--inh-caps=-all', `--bounding-set=${set.join(',')}`];
 const without = (...names: string[]) => limitedTo(names.map((name) => `-${name}`));
 const only = (...names: string[]) => limitedTo(['-all', ...names.map((name) => `+${name}`)]);
@@ -38,6 +43,14 @@ const where = (script: string) => [
   ...[`mount='${mount.join(' ')}'; ${script}; exec "$@"`, 'sh'],
 ];
 const limit = (letter: string, value: number) => ['sh', '-c', `ulimit -${letter} ${value}; exec "$@"`, 'sh'];
+/** Below a filter that answers EPERM to a system call, as moby/profiles (seccomp/default.json) does to pivot_root. */
+const CALLS = process.arch === 'arm64' ? { prctl: 167, pivot: 41 } : { prctl: 157, pivot: 155 };
+const FILTER = `
+  my $filter = pack("SCCL" x 4, 0x20, 0, 0, 0, 0x15, 0, 1, ${CALLS.pivot}, 0x06, 0, 0, 0x50001, 0x06, 0, 0, 0x7fff0000);
+  my $program = pack("Sx6P", 4, $filter);
+  syscall(${CALLS.prctl}, 22, 2, $program) == 0 or die "prctl: $!";
+  exec @ARGV`;
+
 /** Who has no name, nor subordinate ids; in a folder that is not there. */
 const nameless = [...setpriv, '--reuid=41234', '--regid=41234', '--clear-groups', '--'];
 
@@ -120,6 +133,11 @@ describe.skipIf(!isRoot)('where something is missing (root is needed, to take it
       'a container without control groups',
       [...where('$mount -t ramfs none /sys/fs/cgroup'), ...only(...DOCKER)],
       /not isolated/,
+    ],
+    [
+      'a filter that refuses pivot_root',
+      [...perl, '-e', FILTER, '--'],
+      /not isolated .*: the filter of system calls refuses pivot_root\n/,
     ],
     [
       'a /proc/sys that is read-only',
