@@ -66,7 +66,8 @@ test.runIf(isRoot)('without a runtime, and no way to fetch one: the one command 
 });
 
 test.runIf(isRoot)('without a network: said soon, with the way out (needs root, to cut it off)', async () => {
-  const { rows, exitCode } = await doctor(['unshare', '--net'], []);
+  const loopback = `${(await tool('ip')).join(' ')} link set lo up; exec "$@"`;
+  const { rows, exitCode } = await doctor(['unshare', '--net', 'sh', '-c', loopback, 'sh'], []);
   expect(exitCode).toBe(3);
   // A bare machine has no programs of its own and cannot fetch any, which is all that it is told then.
   if (rows.get('programs')?.status === 'blocked') return;
