@@ -8,6 +8,13 @@ import { dirname, isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
 
+// A container may run as a number that nobody has, and without HOME: then home is where Docker has it.
+try {
+  homedir();
+} catch {
+  process.env.HOME = '/';
+}
+
 const require = createRequire(import.meta.url);
 const pipeline = dirname(dirname(fileURLToPath(import.meta.url)));
 // "If an implementation encounters a relative path … it should consider the path invalid and ignore it" (XDG Base Directory Specification).

@@ -15,7 +15,7 @@ import { EngineError, EnvironmentError, UsageError } from './errors.ts';
 import { REFUSAL } from './run/isolation.ts';
 import { limitsOf, machineLimits } from './run/limits.ts';
 import { timeLimitOf } from './run/time-limit.ts';
-import { listen } from './server.ts';
+import { listen, needLoopback } from './server.ts';
 import { isRoot, Session, type SessionOptions } from './session.ts';
 import { UMASK } from './store/bytes.ts';
 import { DiskFullError, diskFullError } from './store/disk.ts';
@@ -44,6 +44,7 @@ async function main(args: string[]): Promise<number> {
       say(`${(await sweep(store)).join('\n')}\n`);
       return 0;
     case 'probe':
+      needLoopback();
       await soundTools();
       say(`${JSON.stringify(await probe(optionsFrom(process.env, '.')))}\n`);
       return 0;

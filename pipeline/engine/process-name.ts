@@ -2,8 +2,16 @@
 // shares a folder with it. A process id alone means nothing there, and is used again.
 import { readFileSync, readlinkSync } from 'node:fs';
 
-/** Another after every start of the machine. */
-export const BOOT_ID = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+/** Another after every start of the machine. Nothing where it is hidden: the engine does not start there (bin/embedded-engine). */
+export const BOOT_ID = readBootId();
+
+function readBootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
 
 /** When a process started, in ticks since the boot; undefined when there is no such process. */
 export function startOf(pid: number): string | undefined {

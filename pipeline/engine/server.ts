@@ -2,7 +2,9 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { answer } from './api/query.ts';
+import { EnvironmentError } from './errors.ts';
 import type { Session } from './session.ts';
 
 /** Requests are queries of a few kilobytes; a file's content in one may be larger. */
@@ -16,8 +18,18 @@ export interface Listening {
   close(): Promise<void>;
 }
 
+/** Without it no client would reach the session. */
+export function needLoopback(): void {
+  if (Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ internal }) => internal))) return;
+  throw new EnvironmentError(
+    'the loopback interface is down, by which clients reach the engine',
+    'sudo ip link set lo up',
+  );
+}
+
 /** Listens on 127.0.0.1. Requests that come before the session is ready wait for it. */
 export async function listen(session: Promise<Session>): Promise<Listening> {
+  needLoopback();
   const token = process.env.DAGGER_SESSION_TOKEN || randomUUID();
   const server = createServer((request, response) => {
     handle(session, token, request, response).catch((error: Error) =>

@@ -265,7 +265,7 @@ function shared(store: Store, refusal: Refusal): Machinery {
     `warning: steps are not isolated from each other, nor from this machine's network, so nothing is deployed or published from here: ${refusal.reason}\n`,
   );
   const views = new Trees(store.scratchFolder('trees'));
-  const runner = new ChrootRunner(views, process.env.DRYDOCK_TOOLS);
+  const runner = new ChrootRunner(views, process.env.DRYDOCK_TOOLS, store.scratchFolder('runtime'));
   return { views, runner, network: new HostNetwork(refusal), shift: 0 };
 }
 

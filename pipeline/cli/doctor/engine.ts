@@ -3,7 +3,7 @@ import type { Finding } from './checks.ts';
 import { type Facts, isFault, type Probe, type Setting } from './facts.ts';
 
 const IDS = 65_536;
-const NOT_YET: Finding = { status: 'unasked', found: 'not tried before what is above is mended' };
+export const NOT_YET: Finding = { status: 'unasked', found: 'not tried before what is above is mended' };
 
 export function lookAtEngine({ engines }: Facts): Finding {
   if (isFault(engines)) return { status: 'blocked', found: engines.message, ...mended(engines.hint) };

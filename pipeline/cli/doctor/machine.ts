@@ -27,7 +27,7 @@ const ENGINE_MS = 60_000;
 export async function gatherFacts(question: Question, tell: (facts: Partial<Facts>) => void): Promise<void> {
   const { root, output, env, isOffline } = question;
   const isRoot = process.getuid?.() === 0;
-  const user = userInfo().username;
+  const user = userName();
   const asking = [
     askGit(root).then((git) => tell({ git })),
     (isRoot ? Promise.resolve(null) : countIds(user)).then((ids) => tell({ ids })),
@@ -51,6 +51,15 @@ export async function gatherFacts(question: Question, tell: (facts: Partial<Fact
     nowMs: Date.now(),
   });
   await Promise.all(asking);
+}
+
+/** A container may run as a number that has no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.());
+  }
 }
 
 async function askOfEngine(question: Question, tell: (facts: Partial<Facts>) => void): Promise<void> {

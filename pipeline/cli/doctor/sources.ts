@@ -1,5 +1,6 @@
 // Decides on what a run fetches: images, packages, and what stands in between: proxies, certificates and credentials.
 import type { Finding } from './checks.ts';
+import { NOT_YET } from './engine.ts';
 import { type Credential, type Facts, type Fault, isFault, type Place, type Probe } from './facts.ts';
 
 const FILL_CACHE = 'run once with a network, or bring images with --images DIR';
@@ -7,6 +8,7 @@ const FILL_CACHE = 'run once with a network, or bring images with --images DIR';
 export function lookAtImages(facts: Facts): Finding {
   const { images, isOffline } = facts;
   const kept = probeOf(facts)?.images ?? 0;
+  if (isOffline && isEmbeddedFirst(facts) && probeOf(facts) === undefined) return NOT_YET;
   if (isOffline)
     return kept > 0
       ? { status: 'ok', found: `${counted(kept, 'image')} in the cache (--offline)` }

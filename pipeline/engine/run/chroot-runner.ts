@@ -12,6 +12,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmdirSync,
   rmSync,
@@ -24,6 +25,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import { EngineError } from '../errors.ts';
 import { isRunning, PROCESS_NAME } from '../process-name.ts';
 import { resolveInside } from '../store/inside.ts';
+import { withFolder } from '../tools/elf.ts';
 import { KEEPER } from './keeper.ts';
 import { oomScore } from './limits.ts';
 import { SESSION_FOLDER, SESSION_FOLDERS } from './mounts.ts';
@@ -61,11 +63,11 @@ export class ChrootRunner implements Steps {
   #running: ChildProcess | undefined;
   #counter = 0;
 
-  /** `tools` is the folder of the engine's own. */
-  constructor(trees: Trees, tools: string | undefined) {
+  /** `tools` is the folder of the engine's own; `folder` is one that programs can be run from. */
+  constructor(trees: Trees, tools: string | undefined, folder: string) {
     this.#trees = trees;
     this.#perl = commandFor(tools, 'perl', 'perl-base');
-    this.#crun = commandFor(tools, 'crun', 'crun');
+    this.#crun = crunWithoutCgroups(commandFor(tools, 'crun', 'crun'), join(folder, 'crun'));
     this.#init = tools ? join(tools, 'bin', INIT_PROGRAM) : initProgram();
     removeAbandoned();
     mkdirSync(SESSION_FOLDER, { mode: 0o711 });
@@ -165,6 +167,20 @@ export class ChrootRunner implements Steps {
     const hasBegun = existsSync(pidFile);
     return outcomeOf({ code, said: said.text, hasInit: !noInit, hasBegun, runtime: 'crun', log, isTimedOut });
   }
+}
+
+const CGROUPS = '/sys/fs/cgroup';
+/** A tmpfs, where there are no control groups. */
+const NO_CGROUPS = '/dev';
+
+/**
+ * crun looks at the layout of the control groups, and refuses some, even when it is told to do nothing about them. Nothing can be mounted over
+ * them here, so it is started from a copy that looks elsewhere.
+ */
+function crunWithoutCgroups(command: readonly string[], copy: string): string[] {
+  const program = command.at(-1) as string;
+  writeFileSync(copy, withFolder(readFileSync(program), CGROUPS, NO_CGROUPS, program), { mode: 0o700 });
+  return [...command.slice(0, -1), copy];
 }
 
 /** A tree of a step's: its root, or one that is mounted. */

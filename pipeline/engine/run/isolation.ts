@@ -14,3 +14,6 @@ function refusalIn(env: NodeJS.ProcessEnv): Refusal | undefined {
   const { DRYDOCK_NAMESPACES_REFUSED: reason, DRYDOCK_CONTAINER_RIGHTS: hint = '' } = env;
   return reason ? { reason, hint } : undefined;
 }
+
+/** Capabilities that the engine has not to give, where it does without namespaces. */
+export const LACKING: ReadonlySet<string> = new Set(process.env.DRYDOCK_CAPABILITIES_LACKING?.split(', '));

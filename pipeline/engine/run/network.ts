@@ -140,7 +140,7 @@ export class Network implements Networks {
       ...(this.#offline ? [] : [`route add default via ${BRIDGE}`]),
     ];
     const setUp = `mount -t sysfs -o ro,nosuid,nodev,noexec sysfs ${sys}\n${LIKE_ROOT}\nip -batch - <<'.'\n${commands.join('\n')}\n.\nexec ${IN_ROUTER} ip link set ${link} master br0 up`;
-    await run('unshare', [`--net=${path}`, 'sh', '-ec', setUp]);
+    await run('unshare', [`--net=${path}`, 'sh', '-ec', setUp]).catch(asUnavailable);
     return { path, sys, link, address };
   }
 
@@ -183,7 +183,7 @@ export class Network implements Networks {
   }
 
   #start(): Promise<void> {
-    this.#router ??= this.#startRouter();
+    this.#router ??= this.#startRouter().catch(asUnavailable);
     return this.#router;
   }
 
@@ -231,6 +231,13 @@ async function unmount(...paths: string[]): Promise<void> {
   await run('umount', paths).catch(() => {}); // a session that ends takes its mounts with it
 }
 
+/** Of a program that sets it up: what it said last. */
+function asUnavailable(error: Error & { stderr?: string }): never {
+  if (error.stderr === undefined) throw error;
+  const line = error.stderr.trim().split('\n').at(-1);
+  throw new EnvironmentError(`steps have no network: ${line}`, 'run with --offline');
+}
+
 function unavailable(said: Buffer[]): EnvironmentError {
   const lines = Buffer.concat(said).toString().trim().split('\n');
   for (const [reason, hint] of WAYS_OUT) {
@@ -241,7 +248,10 @@ function unavailable(said: Buffer[]): EnvironmentError {
 }
 
 const WAYS_OUT: readonly (readonly [RegExp, string])[] = [
-  [/\/dev\/net\/tun: No such/, 'have the kernel make it: sudo modprobe tun'],
+  [
+    /\/dev\/net\/tun: No such/,
+    'sudo modprobe tun (or start the container with docker run --device /dev/net/tun IMAGE)',
+  ],
   [/tun socket|\/dev\/net\/tun/, 'let users open it: sudo chmod 0666 /dev/net/tun'],
   [/interface/, 'connect this machine to a network, or run with --offline'],
 ];

@@ -189,11 +189,7 @@ export class Runner implements Steps {
     holder.stderr.on('data', (chunk: Buffer) => said.push(chunk));
     const { stdout } = holder;
     const [line] = await Promise.race([once(stdout, 'data'), once(holder, 'exit').then(() => [''])]);
-    if (!String(line).includes('ready'))
-      throw new EnvironmentError(
-        `this machine does not let the engine make namespaces: ${Buffer.concat(said).toString().trim()}`,
-        'run it as root',
-      );
+    if (!String(line).includes('ready')) throw namespacesRefused(Buffer.concat(said).toString().trim());
     const [child] = readFileSync(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8').trim().split(' ');
     makeScaffold(shift);
     return new Runner(mounts, shift, limits, runtimes, holder, Number(child));
@@ -488,6 +484,15 @@ export class Runner implements Steps {
     }
   }
 }
+
+/** Whoever is not root gets a /proc only where nothing of the present one is covered, as a container covers it. */
+const namespacesRefused = (said: string): EnvironmentError =>
+  said.includes('mount /proc failed')
+    ? new EnvironmentError(
+        'parts of /proc are hidden or read-only here, so users cannot mount one for their steps',
+        'run it as root, or start the container with docker run --security-opt systempaths=unconfined IMAGE',
+      )
+    : new EnvironmentError(`this machine does not let the engine make namespaces: ${said}`, 'run it as root');
 
 /** Lies below every root file system, and holds what is mounted on in all of them: else the runtime would make it in each new layer. */
 const SCAFFOLD = join(SESSION_FOLDER, 'scaffold');

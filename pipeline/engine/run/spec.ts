@@ -1,5 +1,6 @@
 // The OCI runtime specification of a step: what Docker gives an unprivileged container, and a user namespace besides.
 import { hasOneId, ID_COUNT } from '../store/ids.ts';
+import { LACKING } from './isolation.ts';
 import { KEPT_CALLS } from './keeper.ts';
 import type { Limits } from './limits.ts';
 import { notifying, SECCOMP, SECCOMP_ALL_CAPABILITIES } from './seccomp.ts';
@@ -185,7 +186,11 @@ function processOf(step: Process, init: string | undefined, bounding: readonly s
  */
 export const chrootSpec = (step: Process & { rootfs: string; listener: string }, init: string | undefined): object => ({
   ociVersion: '1.0.2',
-  process: processOf(step, init, CAPABILITIES),
+  process: processOf(
+    step,
+    init,
+    CAPABILITIES.filter((name) => !LACKING.has(name)),
+  ),
   root: { path: step.rootfs },
   mounts: [],
   linux: { namespaces: [], seccomp: notifying(SECCOMP, KEPT_CALLS, step.listener) },

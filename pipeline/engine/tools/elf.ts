@@ -47,10 +47,18 @@ export function withOurLibraries(loader: Buffer, triplet: string, where: string)
   return patched;
 }
 
+/** A program that looks into another folder of the machine. */
+export function withFolder(program: Buffer, folder: string, by: string, where: string): Buffer {
+  const patched = Buffer.from(program);
+  replace(patched, folder, by, where);
+  return patched;
+}
+
 /** Every place of it. The loader knows how long its folders are, so what is shorter is filled with slashes, which paths may repeat. */
 function replace(bytes: Buffer, text: string, by: string, where: string): void {
-  const filled = Buffer.from(`${by.padEnd(text.length - 1, '/')}\0`);
+  const end = text.endsWith('\0') ? '\0' : '';
+  const filled = Buffer.from(`${by.padEnd(text.length - end.length, '/')}${end}`);
   let at = bytes.indexOf(text, 0, 'latin1');
-  if (at < 0 || filled.length !== text.length) throw invalidPackage(where, `does not hold ${text.slice(0, -1)}`);
+  if (at < 0 || filled.length !== text.length) throw invalidPackage(where, `does not hold ${text.replace('\0', '')}`);
   for (; at >= 0; at = bytes.indexOf(text, at, 'latin1')) filled.copy(bytes, at);
 }

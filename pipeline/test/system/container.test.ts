@@ -26,7 +26,7 @@ async function processesWith(word: string): Promise<string[]> {
 /** Two whole runs, and the machine may be busy. */
 const RUNS_MS = 1_200_000;
 const WAIT = { timeout: 20_000, interval: 200 };
-const REFUSED = 'unshare: unshare failed: Operation not permitted';
+const REFUSED = 'root lacks CAP_SYS_ADMIN, CAP_NET_ADMIN';
 
 describe.skipIf(!canRestrict)('without the right to make namespaces (root is needed, to give it up)', () => {
   describe('a step', () => {

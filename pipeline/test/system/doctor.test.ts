@@ -6,7 +6,7 @@ import { $ } from 'zx';
 import type { Row } from '../../cli/doctor/checks.ts';
 import { hasOneId } from './one-id.ts';
 import { command, type Environment, environment, ROOT, temporaryFolder } from './support.ts';
-import { toolsFolder } from './tools.ts';
+import { tool, toolsFolder } from './tools.ts';
 
 const isRoot = process.getuid?.() === 0;
 
@@ -66,7 +66,8 @@ test.runIf(isRoot)('without a runtime, and no way to fetch one: the one command 
 });
 
 test.runIf(isRoot)('without a network: said soon, with the way out (needs root, to cut it off)', async () => {
-  const { rows, exitCode } = await doctor(['unshare', '--net'], []);
+  const loopback = `${(await tool('ip')).join(' ')} link set lo up; exec "$@"`;
+  const { rows, exitCode } = await doctor(['unshare', '--net', 'sh', '-c', loopback, 'sh'], []);
   expect(exitCode).toBe(3);
   // A bare machine has no programs of its own and cannot fetch any, which is all that it is told then.
   if (rows.get('programs')?.status === 'blocked') return;
@@ -90,6 +91,18 @@ test.runIf(isRoot)(
     expect(rows.get('kernel')?.status).toBe('unasked');
   },
 );
+
+test.runIf(isRoot)('without a capability that every step needs: its name (needs root, to drop it)', async () => {
+  const drop = [...(await tool('setpriv')), '--inh-caps=-all', '--bounding-set=-chown'];
+  const { rows, exitCode } = await doctor(drop, ['--offline'], { DRYDOCK_TOOLS: await toolsFolder() });
+  expect(exitCode).toBe(3);
+  expect(rows.get('kernel')).toMatchObject({
+    status: 'blocked',
+    found: 'no step can run here: root lacks CAP_CHOWN',
+    mend: expect.stringMatching(/^docker run --cap-add SYS_ADMIN .* IMAGE$/),
+  });
+  expect(rows.get('images')?.status).toBe('unasked');
+});
 
 test('with --offline, an empty cache is the only wall', async () => {
   const { rows, exitCode } = await doctor([], ['--offline'], { DRYDOCK_TOOLS: await toolsFolder() });

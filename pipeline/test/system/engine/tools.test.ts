@@ -173,16 +173,3 @@ test('nor can a store', async () => {
     ),
   });
 });
-
-test.runIf(isRoot)(
-  'root that may not even change its root is told at once with which rights it runs (needs root, to drop them)',
-  async () => {
-    const [program = '', ...args] = ['setpriv', '--bounding-set', '-sys_admin,-sys_chroot', ENGINE, 'session'];
-    await expect(run(program, args)).rejects.toMatchObject({
-      code: 3,
-      stderr: expect.stringMatching(
-        /^error: root may neither make namespaces here nor change its root.*\nhint: docker run --cap-add SYS_ADMIN .* IMAGE$/m,
-      ),
-    });
-  },
-);
