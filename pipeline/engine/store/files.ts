@@ -44,8 +44,6 @@ function byName<T extends Call>(call: T, { both = false } = {}): T {
 const BOTH = { both: true };
 export const chmodSync = byName(chmod);
 export const chownSync = byName(chown);
-export const copyFile = byName(copyFileInTurns, BOTH);
-export const copyFileSync = byName(copyFileBlocking, BOTH);
 export const createReadStream = byName(read);
 export const createWriteStream = byName(write);
 export const existsSync = byName(exists);
@@ -65,6 +63,19 @@ export const symlinkSync = byName(symlink, BOTH);
 export const unlinkSync = byName(unlink);
 export const utimesSync = byName(utimes);
 export const writeFileSync = byName(writeFile);
+
+/** What root copies belongs to the owner of its source since libuv 1.51, of Node 22; here it is whose who made it, as before. */
+const own = (path: string) => chown(onDisk(path), process.getuid?.() ?? 0, process.getgid?.() ?? 0);
+
+export async function copyFile(from: string, to: string, mode?: number): Promise<void> {
+  await copyFileInTurns(onDisk(from), onDisk(to), mode);
+  own(to);
+}
+
+export function copyFileSync(from: string, to: string, mode?: number): void {
+  copyFileBlocking(onDisk(from), onDisk(to), mode);
+  own(to);
+}
 
 /** Stands in text for bytes that are none, and may be in a name itself: only then it is worth to ask once more. */
 const REPLACEMENT = '\ufffd';
