@@ -8,6 +8,8 @@ import { dirname, isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
 
+// Set to nothing it would be a folder without a name.
+if (process.env.HOME === '') delete process.env.HOME;
 // A container may run as a number that nobody has, and without HOME: then home is where Docker has it.
 try {
   homedir();
@@ -23,7 +25,7 @@ const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'dry
 
 const SDK = '@dagger.io/dagger';
 const PROGRAMS = {
-  engine: { entry: 'engine/main.ts', sources: ['engine', 'src/oci', 'src/suggest.ts', 'package.json'] },
+  engine: { entry: 'engine/main.ts', sources: ['engine', 'src', 'package.json'] },
   cli: { entry: 'cli/main.ts', sources: ['cli', 'src'], external: [SDK] },
   // Of the SDK what a client needs. What makes modules of it is left out: it would bring TypeScript's compiler along.
   sdk: { entry: SDK, sources: [], exports: { connection: 'connect.js', dag: 'api/client.gen.js' } },
@@ -167,15 +169,22 @@ function readChecked(file) {
 function keepChecked(file, content) {
   const aside = `${file}.${process.pid}`;
   try {
-    const isNew = mkdirSync(cache, { recursive: true }) !== undefined;
     // A cache inside a repository is no part of it, for git and for us.
-    if (isNew) writeFileSync(join(dirname(cache), '.gitignore'), '*\n');
+    if (makeFolders(cache)) writeFileSync(join(dirname(cache), '.gitignore'), '*\n');
     writeFileSync(aside, Buffer.concat([Buffer.from(checkOf(content)), content]));
     renameSync(aside, file);
   } catch {
     // A disk without room, or a folder that cannot be written: it will be made again.
     removeQuietly(aside);
   }
+}
+
+/** Node's own `recursive` never ends where a file system takes no folder, as in /proc. Gives whether there was something to make. */
+function makeFolders(path) {
+  if (existsSync(path)) return false;
+  makeFolders(dirname(path));
+  mkdirSync(path);
+  return true;
 }
 
 /** Bundles of other versions stay a while: another checkout may be about to start one. */

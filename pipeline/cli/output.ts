@@ -17,6 +17,7 @@ import { dirname, join } from 'node:path';
 import { isRunning, PROCESS_NAME, processName } from '../engine/process-name.ts';
 import { PipelineError } from '../src/core/errors.ts';
 import type { StageName } from '../src/core/model.ts';
+import { makeFolders } from '../src/oci/folders.ts';
 
 /** The account of a run: each run has its own. */
 const ACCOUNT = ['result.json', 'junit.xml', 'summary.md', 'report.html', 'annotations.txt'];
@@ -128,11 +129,13 @@ function isLarge(path: string): boolean {
 /** Make a folder for results, unless it is there. */
 export function makeFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolders(folder);
+    if (statSync(folder).isDirectory()) return;
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    if (code !== 'EEXIST' && code !== 'ENOTDIR') throw cause;
-    const fault = existsSync(folder) ? 'is a file' : 'is below a file';
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw cause;
+    const fault = code === 'ENOENT' ? 'cannot be made there' : 'is below a file';
     throw new PipelineError('BAD_OPTION', `--output ${folder} ${fault}`, 'name a folder', { cause });
   }
+  throw new PipelineError('BAD_OPTION', `--output ${folder} is a file`, 'name a folder');
 }

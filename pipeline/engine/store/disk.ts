@@ -35,6 +35,7 @@ const UNWRITABLE: Readonly<Record<string, string>> = {
   EPERM: 'permission is denied',
   EROFS: 'the file system is read-only',
   ENOTDIR: 'a part of the path is a file',
+  ENOENT: 'no folder can be made there',
 };
 
 /** The sentence for a folder that may not be written; undefined for any other error. */

@@ -3,7 +3,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { makeFolders } from '../../src/oci/folders.ts';
 import type { TarEntry } from '../../src/oci/tar.ts';
 import { EnvironmentError } from '../errors.ts';
 import { fetchAll, wantedOf } from '../images/assembled/cache.ts';
@@ -45,6 +46,7 @@ export async function installTools(options: InstallOptions): Promise<void> {
   const lock = TOOLS_LOCK.platforms[processor?.platform ?? ''];
   if (processor === undefined || lock === undefined)
     throw new EnvironmentError(`the engine has no tools for ${arch} processors`, 'use an x64 or arm64 machine');
+  makeFolders(dirname(folder));
   const wanted = wantedOf(lock, TOOLS_LOCK.madeFrom);
   const packages = await fetchAll(wanted, { cache, offline, registries, log });
   const aside = `${folder}.${randomUUID()}.part`;
