@@ -25,7 +25,7 @@ import { type Output, takeOutput } from './output.ts';
 import { renderPlain, renderTty } from './render.ts';
 import { withEngine } from './session.ts';
 import type { Terminal } from './terminal.ts';
-import { trackedIn } from './tracked.ts';
+import { checkOutput, trackedIn } from './tracked.ts';
 
 /** How many damaged things of the cache a run makes again, one after another, before it gives up. */
 const MOST_DAMAGED = 20;
@@ -41,6 +41,7 @@ export async function runStages(
   const startedMs = Date.now();
   const output = resolve(options.output);
   checkRepository(root);
+  checkOutput(root, output);
   const inputs = checkInputs(options);
   const secrets = readSecrets(options.delivery.secrets);
   const budgets = readBudgets(root);

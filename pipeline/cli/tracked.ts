@@ -1,8 +1,9 @@
 // What git tracks although its own rules, or ours, would leave it out: a clone has it, so it is of the source.
 import { execFileSync } from 'node:child_process';
 import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import type { Directory, Host } from '@dagger.io/dagger';
+import { PipelineError } from '../src/core/errors.ts';
 import { SOURCE_IGNORE } from '../src/core/ignore.ts';
 import { decodeName, onDisk } from '../src/oci/names.ts';
 
@@ -14,21 +15,36 @@ export function trackedIn(host: Host, root: string, exclude: string[] = []): Dir
   return paths.length === 0 ? null : host.directory(root, { include: paths.map(patternOf), exclude });
 }
 
+/** Throws where results would lie among what git tracks: they would be lost in it, and it would not be of the source. */
+export function checkOutput(root: string, output: string): void {
+  const refusal = (why: string) =>
+    new PipelineError('BAD_OPTION', `--output ${output} ${why}`, 'name a folder of its own: --output out');
+  const below = relative(root, output);
+  if (!relative(output, root).startsWith('..')) throw refusal('is the repository itself, or holds it');
+  if (below.startsWith('..')) return;
+  // A file that keeps the folder there, or tells git to ignore the rest, may be.
+  const [first] = listed(root, ['--cached', '--', below]).filter(
+    (path) => !/^\.git(keep|ignore)$/.test(basename(path)),
+  );
+  if (first !== undefined) throw refusal(`holds files of the repository, ${first} among them`);
+}
+
 /** Paths below the root; none where git is not asked or does not answer, which the run says when it asks for the commit. */
-export function trackedThoughIgnored(root: string): string[] {
-  const asked = ['-c', 'core.fsmonitor=false', 'ls-files', '-z', '--cached', '--ignored', '--exclude-standard'];
+function trackedThoughIgnored(root: string): string[] {
   const ours = SOURCE_IGNORE.map((pattern) => `--exclude=${pattern}`);
+  const paths = listed(root, ['--cached', '--ignored', '--exclude-standard', ...ours]);
+  return paths.filter((path) => !isFolder(onDisk(join(root, path))));
+}
+
+function listed(root: string, args: readonly string[]): string[] {
   try {
-    const listed = execFileSync('git', [...asked, ...ours], {
+    const bytes = execFileSync('git', ['-c', 'core.fsmonitor=false', 'ls-files', '-z', ...args], {
       cwd: root,
       maxBuffer: LIST_BYTES,
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    const paths = listed
-      .toString('latin1')
-      .split('\0')
-      .map((bytes) => decodeName(Buffer.from(bytes, 'latin1')));
-    return paths.filter((path) => path !== '' && !isFolder(onDisk(join(root, path))));
+    const names = bytes.toString('latin1').split('\0').filter(Boolean);
+    return names.map((name) => decodeName(Buffer.from(name, 'latin1')));
   } catch {
     return [];
   }

@@ -8,6 +8,7 @@ import { renderCompletion, renderHelp } from '../../cli/help.ts';
 import { VERSION } from '../../src/core/version.ts';
 import { words } from '../cli/make.ts';
 import { runProgram } from '../cli/programs/run.ts';
+import { ROOT } from './support.ts';
 
 const STACK = /\n\s+at .*:\d+:\d+|node:internal|this is a bug in drydock/;
 const folder = mkdtempSync(join(tmpdir(), 'drydock-main-'));
@@ -32,11 +33,20 @@ for (const [line, stdout] of answers) {
 }
 
 const DIR = 'fill one: npx tsx pipeline/ci.ts images --output DIR';
+const OWN = 'name a folder of its own: --output out';
+const APP = 'service/src/app.ts';
 const refusals: [line: string, message: string, hint: string][] = [
   ['lnit', 'there is no function "lnit"', 'did you mean lint?'],
   ['--ofline', 'there is no option --ofline', 'did you mean --offline?'],
   ['lint --images /nowhere', '--images /nowhere is not a folder', DIR],
   [`lint --output ${folder}/file/out`, `--output ${folder}/file/out is below a file`, 'name a folder'],
+  ['lint --output /proc/out', '--output /proc/out cannot be made there', 'name a folder'],
+  [`lint --output ${ROOT}`, `--output ${ROOT} is the repository itself, or holds it`, OWN],
+  [
+    `lint --output ${ROOT}/service/src`,
+    `--output ${ROOT}/service/src holds files of the repository, ${APP} among them`,
+    OWN,
+  ],
   [`images --output ${folder}/file`, `--output ${folder}/file is a file`, 'name a folder'],
 ];
 for (const [line, message, hint] of refusals) {
