@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, test } from 'vitest';
 import { renderCompletion, renderHelp } from '../../cli/help.ts';
 import { VERSION } from '../../src/core/version.ts';
@@ -34,17 +34,18 @@ for (const [line, stdout] of answers) {
 
 const DIR = 'fill one: npx tsx pipeline/ci.ts images --output DIR';
 const OWN = 'name a folder of its own: --output out';
-const APP = 'service/src/app.ts';
+const FIRST = 'service/src/about.ts';
+const AT = resolve(ROOT);
 const refusals: [line: string, message: string, hint: string][] = [
   ['lnit', 'there is no function "lnit"', 'did you mean lint?'],
   ['--ofline', 'there is no option --ofline', 'did you mean --offline?'],
   ['lint --images /nowhere', '--images /nowhere is not a folder', DIR],
   [`lint --output ${folder}/file/out`, `--output ${folder}/file/out is below a file`, 'name a folder'],
   ['lint --output /proc/out', '--output /proc/out cannot be made there', 'name a folder'],
-  [`lint --output ${ROOT}`, `--output ${ROOT} is the repository itself, or holds it`, OWN],
+  [`lint --output ${AT}`, `--output ${AT} is the repository itself, or holds it`, OWN],
   [
-    `lint --output ${ROOT}/service/src`,
-    `--output ${ROOT}/service/src holds files of the repository, ${APP} among them`,
+    `lint --output ${AT}/service/src`,
+    `--output ${AT}/service/src holds files of the repository, ${FIRST} among them`,
     OWN,
   ],
   [`images --output ${folder}/file`, `--output ${folder}/file is a file`, 'name a folder'],
