@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -127,6 +128,40 @@ for (const [what, lose] of losses) {
     expect(await readExecRecord(second, 'k')).toMatchObject({ exitCode: 0 });
   });
 }
+
+/** Two things of a store change places. */
+function swap(root: string, one: string, other: string): void {
+  renameSync(join(root, one), join(root, 'aside'));
+  renameSync(join(root, other), join(root, one));
+  renameSync(join(root, 'aside'), join(root, other));
+}
+
+test('what is found in the place of another counts as absent', async () => {
+  const root = temporaryRoot();
+  const first = openStore(root);
+  for (const key of ['a', 'b', 'c', 'd']) await addExec(first, key);
+  for (const key of ['a', 'b']) await first.keep('facts', key, key);
+  await first.close();
+  swap(root, 'execs/a', 'execs/b');
+  swap(root, 'layers/layer-c', 'layers/layer-d');
+  swap(root, 'records/facts/a', 'records/facts/b');
+  const second = openStore(root);
+  for (const key of ['a', 'b', 'c', 'd']) expect(await readExecRecord(second, key), key).toBeUndefined();
+  for (const key of ['a', 'b']) expect(second.record('facts', key), key).toBeUndefined();
+  await addExec(second, 'a');
+  expect(await readExecRecord(second, 'a')).toMatchObject({ layer: 'layer-a' });
+});
+
+test('layers that change places while a session holds them are told apart before they are read', async () => {
+  const root = temporaryRoot();
+  const first = openStore(root);
+  for (const id of ['a', 'b']) await addLayer(first, id);
+  const second = openStore(root);
+  for (const id of ['a', 'b']) expect(await second.hasLayer(id)).toBe(true);
+  swap(root, 'layers/a', 'layers/b');
+  for (const id of ['a', 'b'])
+    await expect(second.intact(id)).rejects.toThrow(`layer ${id} of the cache is not what was made`);
+});
 
 // ── Crashes ───────────────────────────────────────────────────────────────────────────────────
 

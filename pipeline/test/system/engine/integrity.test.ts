@@ -77,6 +77,17 @@ function flip(path: string): void {
   utimesSync(path, atime, mtime);
 }
 
+/** The two things of a folder that fit change places. */
+function swap(folder: string, fits: (name: string) => boolean): void {
+  const found = readdirSync(folder).filter(fits);
+  expect(found.length).toBe(2);
+  const [one = '', other = ''] = found;
+  const at = (name: string) => join(folder, name);
+  renameSync(at(one), at('aside'));
+  renameSync(at(other), at(one));
+  renameSync(at('aside'), at(other));
+}
+
 const MADE =
   'mkdir -p /made/sub; echo first >/made/a; echo other >/made/b; echo inner >/made/sub/c; ln -s a /made/l; touch /made/empty; uname >/made/u';
 const made = (script: string) => `withExec(args: ["sh", "-c", ${JSON.stringify(MADE)}]) { ${sh(script)} }`;
@@ -163,6 +174,23 @@ describe.for([
     expect(existsSync(to)).toBe(false);
     await ask(folder);
     expect(readFileSync(join(to, 'a'), 'utf8')).toBe('first\n');
+  });
+
+  test('two layers that changed places: each is made again', async () => {
+    const asked = ['one', 'two'].map((name) =>
+      sh(`mkdir /made; echo ${name} >/made/a`, 'file(path: "/made/a") { contents }'),
+    );
+    for (const fields of asked) await ask(fields);
+    swap(layers(), (id) => existsSync(join(layers(), id, 'fs/made/a')));
+    prepare();
+    expect([await ask(asked[0] as string), await ask(asked[1] as string)]).toEqual(['one\n', 'two\n']);
+  });
+
+  test('two results that changed places: each is made again', async () => {
+    for (const name of ['one', 'two']) await ask(sh(`echo ${name}`));
+    swap(join(layers(), '../execs'), () => true);
+    prepare();
+    expect([await ask(sh('echo one')), await ask(sh('echo two'))]).toEqual(['one\n', 'two\n']);
   });
 
   test('what is as it was is found to be, whatever reads it or shares it', async () => {
