@@ -7,9 +7,10 @@ import { isWholeLayer, markOf, markPlace } from '../store/store.ts';
 export async function verify(root: string): Promise<string[]> {
   const folder = join(root, 'layers');
   const ids = existsSync(folder) ? readdirSync(folder).sort() : [];
-  const unmarked = ids.filter((id) => markOf(root, id) === undefined);
-  const damaged: string[] = [];
-  for (const id of ids) if (!unmarked.includes(id) && !(await isWholeLayer(root, id))) damaged.push(id);
+  const [unmarked, damaged]: [string[], string[]] = [[], []];
+  for (const id of ids)
+    if ((await markOf(root, id)) === undefined) unmarked.push(id);
+    else if (!(await isWholeLayer(root, id))) damaged.push(id);
   for (const id of [...unmarked, ...damaged]) rmSync(join(root, markPlace(id)), { force: true });
   return [
     ...damaged.map((id) => `layer ${id} was not what was made, and is thrown away`),

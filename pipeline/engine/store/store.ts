@@ -24,7 +24,7 @@ import { EngineError } from '../errors.ts';
 import { BOOT_ID } from '../process-name.ts';
 import { REFUSAL } from '../run/isolation.ts';
 import { type Collected, collect } from './collect.ts';
-import { contentOf, type FolderState, stateOf } from './contents.ts';
+import { contentOf, contentWay, type FolderState, isTold, stateOf } from './contents.ts';
 import { diskFullError } from './disk.ts';
 import { settleDurably, writeDurably } from './durable.ts';
 import { Flushes, type Made, madeNow } from './flushes.ts';
@@ -79,7 +79,12 @@ export interface LayerMark {
 
 const LAYER_MARK = 'mark';
 export const markPlace = (id: string) => `layers/${id}/${LAYER_MARK}`;
-export const markOf = (root: string, id: string) => readSealed<LayerMark>(root, markPlace(id));
+
+/** The mark of a layer, if it is one of this machine's ways to tell content. */
+export async function markOf(root: string, id: string): Promise<LayerMark | undefined> {
+  const mark = readSealed<LayerMark>(root, markPlace(id));
+  return mark !== undefined && isTold(mark.content, await contentWay()) ? mark : undefined;
+}
 
 /** When all of a layer was last found to be as it was made: in which boot, and what the file system then knew of it. */
 interface LayerState {
@@ -143,6 +148,7 @@ export class Store {
     this.lease = new Lease(root);
     this.#tmp = join(root, 'tmp', this.lease.name);
     mkdirSync(this.#tmp);
+    void contentWay(); // takes a while, and is asked for soon
     const dead = sweepDead(root);
     // Sessions that were killed had no time to flush what they made.
     this.#isUnflushed = dead.leases.length > 0;
@@ -211,7 +217,7 @@ export class Store {
     const folder = join(this.layers, id);
     const found = inodeOf(folder);
     if (found === undefined) return false;
-    if (!this.#isSoundLayer(id)) {
+    if (!(await this.#isSoundLayer(id))) {
       await this.#discard(folder, found);
       return false;
     }
@@ -220,16 +226,16 @@ export class Store {
     return true;
   }
 
-  #isSoundLayer(id: string): boolean {
-    const mark = markOf(this.root, id);
+  async #isSoundLayer(id: string): Promise<boolean> {
+    const mark = await markOf(this.root, id);
     return mark !== undefined && this.#flushes.isReliable(mark.made) && existsSync(this.layerPath(id));
   }
 
   /** Makes `folder`, which holds a ready `fs`, the layer `id`. Whoever comes second finds the first one's and drops its own. */
   async commitLayer(id: string, folder: string, exec?: string): Promise<void> {
     await this.lease.use(`layers/${id}`);
+    await this.#writeState(id, await stateOf(join(folder, 'fs')), folder);
     const content = await contentOf(join(folder, 'fs'));
-    await this.#writeState(id, folder);
     const mark: LayerMark = { made: madeNow(), content, ...(exec === undefined ? {} : { exec }) };
     writeFileSync(join(folder, LAYER_MARK), seal(markPlace(id), mark));
     this.#hasGrown = true;
@@ -261,22 +267,23 @@ export class Store {
   async #look(id: string, names: readonly string[]): Promise<void> {
     const known = readSealed<LayerState>(this.root, statePlace(id));
     if (known?.boot === BOOT_ID && (await isStill(known.state, this.layerPath(id), names))) return;
+    // Before it is read: what is altered later has another.
+    const state = await stateOf(this.layerPath(id)).catch(() => undefined);
     // On a disk without room it is read once more.
-    if (await isWholeLayer(this.root, id)) return await this.#writeState(id).catch(() => {});
+    if (state !== undefined && (await isWholeLayer(this.root, id)))
+      return await this.#writeState(id, state).catch(() => {});
     rmSync(join(this.root, markPlace(id)), { force: true });
     throw new EngineError(
       `layer ${id} of the cache is not what was made, and is thrown away`,
       'run it again, and it is made anew',
-      {
-        lack: 'DAMAGED',
-      },
+      { lack: 'DAMAGED' },
     );
   }
 
-  async #writeState(id: string, folder = join(this.layers, id)): Promise<void> {
-    const state: LayerState = { boot: BOOT_ID, state: await stateOf(join(folder, 'fs')) };
+  async #writeState(id: string, state: FolderState, folder = join(this.layers, id)): Promise<void> {
+    const fact: LayerState = { boot: BOOT_ID, state };
     const aside = this.scratch('state');
-    writeFileSync(aside, seal(statePlace(id), state));
+    writeFileSync(aside, seal(statePlace(id), fact));
     renameSync(aside, join(folder, LAYER_STATE));
   }
 
@@ -452,7 +459,7 @@ async function isStill(known: FolderState, folder: string, names: readonly strin
 /** Whether every byte of a layer is as it was made. */
 export async function isWholeLayer(root: string, id: string): Promise<boolean> {
   const content = await contentOf(join(root, 'layers', id, 'fs')).catch(() => undefined);
-  return content !== undefined && content === markOf(root, id)?.content;
+  return content !== undefined && content === (await markOf(root, id))?.content;
 }
 
 const inodeOf = (path: string): number | undefined => lstatSync(path, { throwIfNoEntry: false })?.ino;

@@ -15,12 +15,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { verify } from '../../../engine/commands/verify.ts';
 import { BOOT_ID, processName } from '../../../engine/process-name.ts';
 import { readExecRecord } from '../../../engine/store/execs.ts';
 import { Flushes, monotonic } from '../../../engine/store/flushes.ts';
 import { evictionSign, Lease, readLeases } from '../../../engine/store/leases.ts';
 import { withLock } from '../../../engine/store/lock.ts';
-import { sha256 } from '../../../engine/store/store.ts';
+import { seal } from '../../../engine/store/sealed.ts';
+import { markOf, markPlace, sha256 } from '../../../engine/store/store.ts';
 import { addExec, addLayer, openStore, temporaryRoot } from './stores.ts';
 
 const blobOf = (content: string) => ({ digest: `sha256:${sha256(content)}`, size: content.length });
@@ -150,6 +152,24 @@ test('what is found in the place of another counts as absent', async () => {
   for (const key of ['a', 'b']) expect(second.record('facts', key), key).toBeUndefined();
   await addExec(second, 'a');
   expect(await readExecRecord(second, 'a')).toMatchObject({ layer: 'layer-a' });
+});
+
+test('a layer whose content was told in another way is made again, and nothing is said', async () => {
+  const root = temporaryRoot();
+  const first = openStore(root);
+  for (const id of ['a', 'b', 'c']) await addLayer(first, id);
+  const mark = await markOf(root, 'a');
+  writeFileSync(join(root, markPlace('a')), seal(markPlace('a'), { ...mark, content: 'tar (GNU tar) 1.13: 0123' }));
+  // As versions wrote it that bound no mark to its layer.
+  const text = JSON.stringify({ ...mark, content: '0123' });
+  writeFileSync(join(root, markPlace('b')), `${sha256(text).slice(0, 32)}\n${text}\n`);
+  expect(await verify(root)).toEqual([
+    expect.stringMatching(/^no mark of their own .*: 2$/),
+    '1 of 3 layers are as they were made',
+  ]);
+  const second = openStore(root);
+  for (const id of ['a', 'b']) expect(await second.hasLayer(id)).toBe(false);
+  expect(readdirSync(join(root, 'layers'))).toEqual(['c']);
 });
 
 test('layers that change places while a session holds them are told apart before they are read', async () => {
