@@ -160,7 +160,7 @@ async function keep({ store }: Session, finished: Finished): Promise<ExecRecord>
   }
   const layer = keyOf([key, run]).slice(0, 40);
   await store.commitLayer(layer, request.upper, key);
-  const record = await writeExecRecord(folder, { exitCode, layer, mounts, below });
+  const record = await writeExecRecord(key, folder, { exitCode, layer, mounts, below });
   while (!(await store.commitExec(key, folder))) {
     const first = await readExecRecord(store, key);
     if (first !== undefined && isExpected(first.exitCode, expect)) return first;

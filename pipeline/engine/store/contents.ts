@@ -3,9 +3,12 @@
 // To read every byte whenever a layer is used would cost more than most steps. So beside the hash of the content a hash of the state is kept: of each
 // entry its inode, size and times. Whatever is written through the kernel moves the time of a change, which nobody can set. What changes below the
 // file system does not, so in each boot of the machine all is read once.
+import { execFile, spawn } from 'node:child_process';
 import { createHash, type Hash } from 'node:crypto';
+import { once } from 'node:events';
 import { type BigIntStats, createReadStream, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { encodeName } from '../../src/oci/names.ts';
 
 const ENTRIES_PER_TURN = 200;
@@ -14,8 +17,57 @@ const SLASH = Buffer.from('/');
 
 const joined = (path: Buffer, name: Buffer) => Buffer.concat([path, SLASH, name]);
 
+/** What overlayfs notes for itself, of files that it copied: it says nothing of what they are. */
+const NOTES = ['origin', 'impure', 'nlink', 'uuid', 'index', 'upper', 'protattr'];
+
+/** All of a folder, as GNU tar writes it: extended attributes, which Node cannot read, and hard links too. Times to the second. */
+const ARCHIVE = [
+  ...['--create', '--sort=name', '--numeric-owner', '--format=posix', '--no-acls', '--no-selinux'],
+  '--blocking-factor=128', // as much as fits in a pipe
+  '--pax-option=exthdr.name=x,delete=atime,delete=ctime,delete=mtime',
+  '--xattrs',
+  ...['security.capability', 'trusted.overlay.*', 'user.*'].map((name) => `--xattrs-include=${name}`),
+  ...NOTES.map((name) => `--xattrs-exclude=*.overlay.${name}`),
+];
+
+/** What TAR_OPTIONS says is meant for others. */
+const tarEnvironment = () => ({ ...process.env, TAR_OPTIONS: '' });
+
+const WITHOUT_TAR = 'files';
+
+let way: Promise<string> | undefined;
+/** How content is told on this machine: by its tar, each version of which may write other bytes, or without, where that is not GNU's. */
+export function contentWay(): Promise<string> {
+  way ??= promisify(execFile)('tar', [...ARCHIVE, '--version'], { env: tarEnvironment() }).then(
+    ({ stdout }) => /^tar \(GNU tar\) \S+/.exec(stdout)?.[0] ?? WITHOUT_TAR,
+    () => WITHOUT_TAR,
+  );
+  return way;
+}
+
+/** The way in which it is told, and a hash. What is told in different ways cannot be compared. */
+export async function contentOf(folder: string): Promise<string> {
+  const how = await contentWay();
+  return `${how}: ${how === WITHOUT_TAR ? await filesHash(folder) : await archiveHash(folder)}`;
+}
+
+export const isTold = (content: string, how: string) => content.startsWith(`${how}: `);
+
+async function archiveHash(folder: string): Promise<string> {
+  const tar = spawn('tar', [...ARCHIVE, '-C', folder, '.'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    env: tarEnvironment(),
+  });
+  const hash = createHash('sha256');
+  tar.stdout.on('data', (chunk: Buffer) => void hash.update(chunk));
+  const [code] = (await once(tar, 'close')) as [number | null];
+  // 1 is said, too, when a file became part of another layer meanwhile.
+  if (code !== 0 && code !== 1) throw new Error(`tar could not read ${folder}`);
+  return hash.digest('hex');
+}
+
 /** sha256 over names, kinds, permissions, owners, times to the second, and all content. Names are bytes. */
-export const contentOf = (folder: string): Promise<string> =>
+const filesHash = (folder: string): Promise<string> =>
   hashOf(Buffer.from(folder), async (hash, path, stats) => {
     const { mode, uid, gid, mtimeMs, rdev } = stats;
     hash.update(

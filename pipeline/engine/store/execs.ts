@@ -1,12 +1,13 @@
 // Results of commands in the store: what they said, how they ended, and the layers that they left. Used whole or not at all.
 import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type Made, madeNow } from './flushes.ts';
 import { readSealed, seal } from './sealed.ts';
 import type { Store } from './store.ts';
 
-const RECORD = 'result.json';
+export const execRecord = (key: string) => `execs/${key}/result.json`;
+
 const OUTPUTS = ['stdout', 'stderr', 'combined'] as const;
 
 interface OutputFacts {
@@ -25,22 +26,23 @@ export interface ExecRecord {
   readonly made: Made;
 }
 
-/** Completes a folder that holds the outputs of a command. */
+/** Completes a folder that holds the outputs of a command and is to be kept under `key`. */
 export async function writeExecRecord(
+  key: string,
   folder: string,
   facts: Omit<ExecRecord, 'outputs' | 'made'>,
 ): Promise<ExecRecord> {
   const outputs: Record<string, OutputFacts> = {};
   for (const name of OUTPUTS) outputs[name] = await factsOf(join(folder, name));
   const record: ExecRecord = { ...facts, outputs, made: madeNow() };
-  writeFileSync(join(folder, RECORD), seal(record));
+  writeFileSync(join(folder, basename(execRecord(key))), seal(execRecord(key), record));
   return record;
 }
 
 /** The record of a command that ran, when all of its result is there and as it was. Any other is thrown away. */
 export async function readExecRecord(store: Store, key: string): Promise<ExecRecord | undefined> {
   return store.soundExec(key, async (folder) => {
-    const record = readSealed<ExecRecord>(join(folder, RECORD));
+    const record = readSealed<ExecRecord>(store.root, execRecord(key));
     if (record === undefined || !store.isReliable(record.made)) return undefined;
     for (const id of [record.layer, ...Object.values(record.mounts)]) if (!(await store.hasLayer(id))) return undefined;
     for (const name of OUTPUTS) if (!(await isAsWritten(join(folder, name), record.outputs[name]))) return undefined;

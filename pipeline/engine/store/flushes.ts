@@ -26,19 +26,21 @@ export const monotonic = (): number => Number(process.hrtime.bigint());
 
 export const madeNow = (): Made => ({ boot: BOOT_ID, at: monotonic() });
 
+const placeOf = (boot: string) => `flushed/${encodeURIComponent(boot)}`;
+
 /** A disk that takes longer than this is not waited for: what isn't known to be flushed is made again if power is lost. */
 const PATIENCE_MS = 8000;
 
 export class Flushes {
-  readonly #folder: string;
+  readonly #root: string;
   /** This machine's boot; another in tests. */
   readonly #boot: string;
   readonly #until = new Map<string, number>();
 
   constructor(root: string, boot = BOOT_ID) {
-    this.#folder = join(root, 'flushed');
+    this.#root = root;
     this.#boot = boot;
-    mkdirSync(this.#folder, { recursive: true });
+    mkdirSync(join(root, 'flushed'), { recursive: true });
   }
 
   /** Whether all of what was made then can be relied on. */
@@ -49,7 +51,7 @@ export class Flushes {
   #flushedUntil(boot: string): number {
     const known = this.#until.get(boot);
     if (known !== undefined) return known;
-    const until = readSealed<{ until: number }>(join(this.#folder, encodeURIComponent(boot)))?.until ?? -1;
+    const until = readSealed<{ until: number }>(this.#root, placeOf(boot))?.until ?? -1;
     this.#until.set(boot, until);
     return until;
   }
@@ -58,8 +60,9 @@ export class Flushes {
   async flush(aside: string): Promise<void> {
     const until = monotonic();
     // syncfs(2), which Node cannot call; the program that does is part of every Linux.
-    const sync = spawn('sync', ['--file-system', this.#folder], { stdio: 'ignore', timeout: PATIENCE_MS });
+    const sync = spawn('sync', ['--file-system', this.#root], { stdio: 'ignore', timeout: PATIENCE_MS });
     const [code] = (await once(sync, 'exit').catch(() => [undefined])) as [number | null | undefined];
-    if (code === 0) await writeDurably(aside, join(this.#folder, encodeURIComponent(this.#boot)), seal({ until }));
+    const place = placeOf(this.#boot);
+    if (code === 0) await writeDurably(aside, join(this.#root, place), seal(place, { until }));
   }
 }

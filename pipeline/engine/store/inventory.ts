@@ -2,6 +2,7 @@
 import { existsSync, type Stats } from 'node:fs';
 import { lstat, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { execRecord } from './execs.ts';
 import { Flushes, type Made } from './flushes.ts';
 import { readSealed, seal } from './sealed.ts';
 
@@ -75,7 +76,7 @@ async function readExecs(root: string, flushes: Flushes): Promise<ExecItem[]> {
     const folder = join(root, 'execs', key);
     const stats = await statsOf(folder);
     if (stats === undefined) continue;
-    const facts = readSealed<ExecFacts>(join(folder, 'result.json'));
+    const facts = readSealed<ExecFacts>(root, execRecord(key));
     const layers = facts === undefined ? [] : [facts.layer, ...Object.values(facts.mounts)].filter((id) => id !== null);
     const isGarbage = facts === undefined || !flushes.isReliable(facts.made);
     const part: Part = { kind: 'execs', name: `execs/${key}`, bytes: await sizeOf(folder) };
@@ -93,7 +94,7 @@ async function readLayers(root: string, flushes: Flushes, execs: readonly ExecIt
     const folder = join(root, 'layers', id);
     const stats = await statsOf(folder);
     if (stats === undefined) continue;
-    const mark = readSealed<{ made: Made; exec?: string }>(join(folder, 'mark'));
+    const mark = readSealed<{ made: Made; exec?: string }>(root, `layers/${id}/mark`);
     const parts: Part[] = [{ kind: 'layers', name: `layers/${id}`, bytes: await measureLayer(folder) }];
     // How a layer is packed is remembered as long as the layer: packed anew it might have another digest.
     const record = `records/layer-blobs/${id}`;
@@ -102,7 +103,7 @@ async function readLayers(root: string, flushes: Flushes, execs: readonly ExecIt
     if (owner !== undefined) owned.set(`execs/${owner}`, [...(owned.get(`execs/${owner}`) ?? []), ...parts]);
     else {
       const isGarbage = mark === undefined || mark.exec !== undefined || !flushes.isReliable(mark.made);
-      const packed = readSealed<{ descriptor: { digest: string } }>(join(root, record));
+      const packed = readSealed<{ descriptor: { digest: string } }>(root, record);
       const needs = packed === undefined ? [] : [blobName(packed.descriptor.digest)];
       others.push({ parts, lastUse: stats.mtimeMs, needs, isGarbage });
     }
@@ -137,7 +138,7 @@ async function readRecords(root: string): Promise<Item[]> {
       const stats = await statsOf(join(root, name));
       if (stats === undefined) continue;
       const isImage = IMAGE_RECORDS.includes(kind);
-      const facts = isImage ? readSealed<ImageFacts>(join(root, name)) : undefined;
+      const facts = isImage ? readSealed<ImageFacts>(root, name) : undefined;
       const needs =
         facts === undefined ? [] : [facts.top, facts.manifest, ...facts.blobs].map(({ digest }) => blobName(digest));
       const part: Part = { kind: isImage ? 'images' : 'records', name, bytes: stats.blocks * 512 };
@@ -155,10 +156,10 @@ async function readVolumes(root: string, { measureVolumes, changed }: InventoryO
   const found: Item[] = [];
   for (const key of await list(join(root, 'volumes'))) {
     const folder = join(root, 'volumes', key);
-    const record = join(root, 'records/volume-sizes', key);
-    const known = measureVolumes || changed?.has(key) ? undefined : readSealed<number>(record);
+    const record = `records/volume-sizes/${key}`;
+    const known = measureVolumes || changed?.has(key) ? undefined : readSealed<number>(root, record);
     const bytes = known ?? (await sizeOf(folder));
-    if (known === undefined) await writeNote(record, seal(bytes));
+    if (known === undefined) await writeNote(join(root, record), seal(record, bytes));
     // A volume's own time is what its users made it; when it was used is written beside it.
     const used = (await statsOf(join(root, 'records/volume-uses', key))) ?? (await statsOf(folder));
     const parts: Part[] = [{ kind: 'volumes', name: `volumes/${key}`, bytes }];

@@ -24,7 +24,7 @@ import { EngineError } from '../errors.ts';
 import { BOOT_ID } from '../process-name.ts';
 import { REFUSAL } from '../run/isolation.ts';
 import { type Collected, collect } from './collect.ts';
-import { contentOf, type FolderState, stateOf } from './contents.ts';
+import { contentOf, contentWay, type FolderState, isTold, stateOf } from './contents.ts';
 import { diskFullError } from './disk.ts';
 import { settleDurably, writeDurably } from './durable.ts';
 import { Flushes, type Made, madeNow } from './flushes.ts';
@@ -77,7 +77,14 @@ export interface LayerMark {
   readonly exec?: string;
 }
 
-export const LAYER_MARK = 'mark';
+const LAYER_MARK = 'mark';
+export const markPlace = (id: string) => `layers/${id}/${LAYER_MARK}`;
+
+/** The mark of a layer, if it is one of this machine's ways to tell content. */
+export async function markOf(root: string, id: string): Promise<LayerMark | undefined> {
+  const mark = readSealed<LayerMark>(root, markPlace(id));
+  return mark !== undefined && isTold(mark.content, await contentWay()) ? mark : undefined;
+}
 
 /** When all of a layer was last found to be as it was made: in which boot, and what the file system then knew of it. */
 interface LayerState {
@@ -86,6 +93,9 @@ interface LayerState {
 }
 
 const LAYER_STATE = 'state';
+const statePlace = (id: string) => `layers/${id}/${LAYER_STATE}`;
+
+const recordPlace = (kind: string, key: string) => `records/${kind}/${key}`;
 
 /** What names a blob, and how large it has to be. */
 export interface BlobName {
@@ -138,6 +148,7 @@ export class Store {
     this.lease = new Lease(root);
     this.#tmp = join(root, 'tmp', this.lease.name);
     mkdirSync(this.#tmp);
+    void contentWay(); // takes a while, and is asked for soon
     const dead = sweepDead(root);
     // Sessions that were killed had no time to flush what they made.
     this.#isUnflushed = dead.leases.length > 0;
@@ -206,7 +217,7 @@ export class Store {
     const folder = join(this.layers, id);
     const found = inodeOf(folder);
     if (found === undefined) return false;
-    if (!this.#isSoundLayer(folder)) {
+    if (!(await this.#isSoundLayer(id))) {
       await this.#discard(folder, found);
       return false;
     }
@@ -215,19 +226,18 @@ export class Store {
     return true;
   }
 
-  #isSoundLayer(folder: string): boolean {
-    const mark = readSealed<LayerMark>(join(folder, LAYER_MARK));
-    if (mark?.content === undefined) return false; // of a version that did not know it
-    return this.#flushes.isReliable(mark.made) && existsSync(join(folder, 'fs'));
+  async #isSoundLayer(id: string): Promise<boolean> {
+    const mark = await markOf(this.root, id);
+    return mark !== undefined && this.#flushes.isReliable(mark.made) && existsSync(this.layerPath(id));
   }
 
   /** Makes `folder`, which holds a ready `fs`, the layer `id`. Whoever comes second finds the first one's and drops its own. */
   async commitLayer(id: string, folder: string, exec?: string): Promise<void> {
     await this.lease.use(`layers/${id}`);
+    await this.#writeState(id, await stateOf(join(folder, 'fs')), folder);
     const content = await contentOf(join(folder, 'fs'));
-    await this.#writeState(folder);
     const mark: LayerMark = { made: madeNow(), content, ...(exec === undefined ? {} : { exec }) };
-    writeFileSync(join(folder, LAYER_MARK), seal(mark));
+    writeFileSync(join(folder, LAYER_MARK), seal(markPlace(id), mark));
     this.#hasGrown = true;
     this.#isUnflushed = true;
     while (!tryRename(folder, join(this.layers, id))) {
@@ -255,25 +265,25 @@ export class Store {
   }
 
   async #look(id: string, names: readonly string[]): Promise<void> {
-    const folder = join(this.layers, id);
-    const known = readSealed<LayerState>(join(folder, LAYER_STATE));
-    if (known?.boot === BOOT_ID && (await isStill(known.state, join(folder, 'fs'), names))) return;
+    const known = readSealed<LayerState>(this.root, statePlace(id));
+    if (known?.boot === BOOT_ID && (await isStill(known.state, this.layerPath(id), names))) return;
+    // Before it is read: what is altered later has another.
+    const state = await stateOf(this.layerPath(id)).catch(() => undefined);
     // On a disk without room it is read once more.
-    if (await isWholeLayer(folder)) return await this.#writeState(folder).catch(() => {});
-    rmSync(join(folder, LAYER_MARK), { force: true });
+    if (state !== undefined && (await isWholeLayer(this.root, id)))
+      return await this.#writeState(id, state).catch(() => {});
+    rmSync(join(this.root, markPlace(id)), { force: true });
     throw new EngineError(
       `layer ${id} of the cache is not what was made, and is thrown away`,
       'run it again, and it is made anew',
-      {
-        lack: 'DAMAGED',
-      },
+      { lack: 'DAMAGED' },
     );
   }
 
-  async #writeState(folder: string): Promise<void> {
-    const state: LayerState = { boot: BOOT_ID, state: await stateOf(join(folder, 'fs')) };
+  async #writeState(id: string, state: FolderState, folder = join(this.layers, id)): Promise<void> {
+    const fact: LayerState = { boot: BOOT_ID, state };
     const aside = this.scratch('state');
-    writeFileSync(aside, seal(state));
+    writeFileSync(aside, seal(statePlace(id), fact));
     renameSync(aside, join(folder, LAYER_STATE));
   }
 
@@ -334,7 +344,7 @@ export class Store {
     }
     this.#hasGrown = true;
     // It is about to change: whoever looks through the store next measures it.
-    rmSync(this.#recordPath('volume-sizes', key), { force: true });
+    rmSync(join(this.root, recordPlace('volume-sizes', key)), { force: true });
     if (this.record('volume-uses', key) === undefined) await this.keep('volume-uses', key, { key }, { flush: false });
     return folder;
   }
@@ -407,25 +417,23 @@ export class Store {
 
   // ── Records ─────────────────────────────────────────────────────────────────────────────────
 
-  #recordPath(kind: string, key: string): string {
-    return join(this.root, 'records', kind, key);
-  }
-
   /** A small fact that was kept under `kind` and `key`, or undefined. A damaged one counts as absent. */
   record<T>(kind: string, key: string): T | undefined {
-    const path = this.#recordPath(kind, key);
-    const value = readSealed<T>(path);
-    if (value !== undefined) touch(path);
+    const place = recordPlace(kind, key);
+    const value = readSealed<T>(this.root, place);
+    if (value !== undefined) touch(join(this.root, place));
     return value;
   }
 
   /** Without `flush` a power cut may lose the fact; never leave half of it, since the checksum tells. */
   async keep(kind: string, key: string, value: unknown, { flush = true } = {}): Promise<void> {
-    const path = this.#recordPath(kind, key);
+    const place = recordPlace(kind, key);
+    const path = join(this.root, place);
     mkdirSync(dirname(path), { recursive: true });
     const aside = this.scratch('record');
-    if (flush) return writeDurably(aside, path, seal(value));
-    writeFileSync(aside, seal(value));
+    const sealed = seal(place, value);
+    if (flush) return writeDurably(aside, path, sealed);
+    writeFileSync(aside, sealed);
     renameSync(aside, path);
   }
 
@@ -449,9 +457,9 @@ async function isStill(known: FolderState, folder: string, names: readonly strin
 }
 
 /** Whether every byte of a layer is as it was made. */
-export async function isWholeLayer(folder: string): Promise<boolean> {
-  const mark = readSealed<LayerMark>(join(folder, LAYER_MARK));
-  return mark !== undefined && mark.content === (await contentOf(join(folder, 'fs')).catch(() => undefined));
+export async function isWholeLayer(root: string, id: string): Promise<boolean> {
+  const content = await contentOf(join(root, 'layers', id, 'fs')).catch(() => undefined);
+  return content !== undefined && content === (await markOf(root, id))?.content;
 }
 
 const inodeOf = (path: string): number | undefined => lstatSync(path, { throwIfNoEntry: false })?.ino;

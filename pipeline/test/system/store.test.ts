@@ -5,7 +5,6 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   statfsSync,
   statSync,
@@ -122,7 +121,7 @@ function only(folder: string): string {
 }
 
 const stepLayer = () =>
-  store('layers', readSealed<{ layer: string }>(store('execs', only('execs'), 'result.json'))?.layer ?? '');
+  store('layers', readSealed<{ layer: string }>(store(), `execs/${only('execs')}/result.json`)?.layer ?? '');
 
 const imageDamages: [what: string, damage: () => void][] = [
   ['the blob of a layer is cut off', () => truncateSync(biggest(entries('blobs/sha256')), 1000)],
@@ -166,13 +165,15 @@ test('power is lost before the disk was told: what may be half there is made aga
 
 /** Everything is as if it had been made before the machine was started for the last time. */
 function forgetBoot(): void {
-  const remake = (file: string) => {
-    const value = readSealed<{ made: { boot: string; at: number } }>(file);
-    if (value !== undefined) writeFileSync(file, seal({ ...value, made: { ...value.made, boot: 'earlier' } }));
+  const remake = (place: string) => {
+    const value = readSealed<{ made: { boot: string; at: number } }>(store(), place);
+    if (value !== undefined)
+      writeFileSync(store(place), seal(place, { ...value, made: { ...value.made, boot: 'earlier' } }));
   };
-  for (const layer of entries('layers')) remake(join(layer, 'mark'));
-  for (const exec of entries('execs')) remake(join(exec, 'result.json'));
-  for (const file of entries('flushed')) renameSync(file, store('flushed', 'earlier'));
+  for (const id of readdirSync(store('layers'))) remake(`layers/${id}/mark`);
+  for (const key of readdirSync(store('execs'))) remake(`execs/${key}/result.json`);
+  for (const boot of readdirSync(store('flushed')))
+    writeFileSync(store('flushed/earlier'), seal('flushed/earlier', readSealed(store(), `flushed/${boot}`)));
 }
 
 test('kill -9 in the middle of a step: the next session finds a clean store, and sweeps it', async () => {

@@ -9,16 +9,23 @@ import { temporaryRoot } from './stores.ts';
 
 const fact = { exitCode: 0, said: 'two\nlines', nothing: null };
 
-test('a sealed fact is read as it was', () => expect(unseal(seal(fact))).toEqual(fact));
+test('a sealed fact is read as it was', () => expect(unseal('records/a/b', seal('records/a/b', fact))).toEqual(fact));
 
 test('a sealed fact that lacks or alters any byte counts as absent', () => {
-  const sealed = seal(fact);
+  const sealed = seal('records/a/b', fact);
   for (let index = 0; index < sealed.length - 1; index += 1) {
-    expect(unseal(sealed.slice(0, index)), `cut at ${index}`).toBeUndefined();
+    expect(unseal('records/a/b', sealed.slice(0, index)), `cut at ${index}`).toBeUndefined();
     const other = sealed[index] === 'x' ? 'y' : 'x';
-    expect(unseal(sealed.slice(0, index) + other + sealed.slice(index + 1)), `altered at ${index}`).toBeUndefined();
+    const altered = sealed.slice(0, index) + other + sealed.slice(index + 1);
+    expect(unseal('records/a/b', altered), `altered at ${index}`).toBeUndefined();
   }
-  for (const nonsense of ['', '\0\0\0\0', '{}', 'null', '\n\n']) expect(unseal(nonsense)).toBeUndefined();
+  for (const nonsense of ['', '\0\0\0\0', '{}', 'null', '\n\n'])
+    expect(unseal('records/a/b', nonsense)).toBeUndefined();
+});
+
+test('a sealed fact in the place of another counts as absent', () => {
+  for (const place of ['records/a/c', 'records/b/b', 'layers/b/mark', ''])
+    expect(unseal(place, seal('records/a/b', fact))).toBeUndefined();
 });
 
 test('a new store is stamped, and known again', () => {

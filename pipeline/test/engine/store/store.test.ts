@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -14,12 +15,14 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { verify } from '../../../engine/commands/verify.ts';
 import { BOOT_ID, processName } from '../../../engine/process-name.ts';
 import { readExecRecord } from '../../../engine/store/execs.ts';
 import { Flushes, monotonic } from '../../../engine/store/flushes.ts';
 import { evictionSign, Lease, readLeases } from '../../../engine/store/leases.ts';
 import { withLock } from '../../../engine/store/lock.ts';
-import { sha256 } from '../../../engine/store/store.ts';
+import { seal } from '../../../engine/store/sealed.ts';
+import { markOf, markPlace, sha256 } from '../../../engine/store/store.ts';
 import { addExec, addLayer, openStore, temporaryRoot } from './stores.ts';
 
 const blobOf = (content: string) => ({ digest: `sha256:${sha256(content)}`, size: content.length });
@@ -127,6 +130,58 @@ for (const [what, lose] of losses) {
     expect(await readExecRecord(second, 'k')).toMatchObject({ exitCode: 0 });
   });
 }
+
+/** Two things of a store change places. */
+function swap(root: string, one: string, other: string): void {
+  renameSync(join(root, one), join(root, 'aside'));
+  renameSync(join(root, other), join(root, one));
+  renameSync(join(root, 'aside'), join(root, other));
+}
+
+test('what is found in the place of another counts as absent', async () => {
+  const root = temporaryRoot();
+  const first = openStore(root);
+  for (const key of ['a', 'b', 'c', 'd']) await addExec(first, key);
+  for (const key of ['a', 'b']) await first.keep('facts', key, key);
+  await first.close();
+  swap(root, 'execs/a', 'execs/b');
+  swap(root, 'layers/layer-c', 'layers/layer-d');
+  swap(root, 'records/facts/a', 'records/facts/b');
+  const second = openStore(root);
+  for (const key of ['a', 'b', 'c', 'd']) expect(await readExecRecord(second, key), key).toBeUndefined();
+  for (const key of ['a', 'b']) expect(second.record('facts', key), key).toBeUndefined();
+  await addExec(second, 'a');
+  expect(await readExecRecord(second, 'a')).toMatchObject({ layer: 'layer-a' });
+});
+
+test('a layer whose content was told in another way is made again, and nothing is said', async () => {
+  const root = temporaryRoot();
+  const first = openStore(root);
+  for (const id of ['a', 'b', 'c']) await addLayer(first, id);
+  const mark = await markOf(root, 'a');
+  writeFileSync(join(root, markPlace('a')), seal(markPlace('a'), { ...mark, content: 'tar (GNU tar) 1.13: 0123' }));
+  // As versions wrote it that bound no mark to its layer.
+  const text = JSON.stringify({ ...mark, content: '0123' });
+  writeFileSync(join(root, markPlace('b')), `${sha256(text).slice(0, 32)}\n${text}\n`);
+  expect(await verify(root)).toEqual([
+    expect.stringMatching(/^no mark of their own .*: 2$/),
+    '1 of 3 layers are as they were made',
+  ]);
+  const second = openStore(root);
+  for (const id of ['a', 'b']) expect(await second.hasLayer(id)).toBe(false);
+  expect(readdirSync(join(root, 'layers'))).toEqual(['c']);
+});
+
+test('layers that change places while a session holds them are told apart before they are read', async () => {
+  const root = temporaryRoot();
+  const first = openStore(root);
+  for (const id of ['a', 'b']) await addLayer(first, id);
+  const second = openStore(root);
+  for (const id of ['a', 'b']) expect(await second.hasLayer(id)).toBe(true);
+  swap(root, 'layers/a', 'layers/b');
+  for (const id of ['a', 'b'])
+    await expect(second.intact(id)).rejects.toThrow(`layer ${id} of the cache is not what was made`);
+});
 
 // ── Crashes ───────────────────────────────────────────────────────────────────────────────────
 

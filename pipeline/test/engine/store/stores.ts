@@ -34,6 +34,6 @@ export async function addExec(store: Store, key: string, below: string[] = [], b
   const folder = store.scratchFolder('exec');
   for (const name of ['stdout', 'stderr', 'combined']) writeFileSync(join(folder, name), `${name} of ${key}`);
   await addLayer(store, `layer-${key}`, bytes, key);
-  await writeExecRecord(folder, { exitCode: 0, layer: `layer-${key}`, mounts: {}, below });
+  await writeExecRecord(key, folder, { exitCode: 0, layer: `layer-${key}`, mounts: {}, below });
   await store.commitExec(key, folder);
 }

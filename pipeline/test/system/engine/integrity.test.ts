@@ -2,9 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  chownSync,
   cpSync,
   existsSync,
   linkSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -15,8 +17,9 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { tarOf } from '../../oci/helpers.ts';
 import { makeBase } from '../conformance/base.ts';
 import { ENGINE, type EngineSession, openSession, sh } from '../engine-session.ts';
 import { STORE } from '../one-id.ts';
@@ -53,8 +56,8 @@ function layerWith(path: string): string {
 }
 
 /** In a session of its own. */
-async function ask(fields: string): Promise<string> {
-  const session = await openSession({ ...env, XDG_CACHE_HOME: cache });
+async function ask(fields: string, more: Record<string, string> = {}): Promise<string> {
+  const session = await openSession({ ...env, ...more, XDG_CACHE_HOME: cache });
   opened.push(session);
   try {
     return await (await session.from(base))(fields);
@@ -77,12 +80,69 @@ function flip(path: string): void {
   utimesSync(path, atime, mtime);
 }
 
-const MADE =
-  'mkdir -p /made/sub; echo first >/made/a; echo other >/made/b; echo inner >/made/sub/c; ln -s a /made/l; touch /made/empty; uname >/made/u';
-const made = (script: string) => `withExec(args: ["sh", "-c", ${JSON.stringify(MADE)}]) { ${sh(script)} }`;
-const LOOK = 'cd /made; find . | sort; cat a b sub/c l; stat -c "%a %s" a b';
+/** The two things of a folder that fit change places. */
+function swap(folder: string, fits: (name: string) => boolean): void {
+  const found = readdirSync(folder).filter(fits);
+  expect(found.length).toBe(2);
+  const [one = '', other = ''] = found;
+  const at = (name: string) => join(folder, name);
+  renameSync(at(one), at('aside'));
+  renameSync(at(other), at(one));
+  renameSync(at('aside'), at(other));
+}
 
-const damages: [what: string, damage: (made: string) => void][] = [
+const MADE =
+  'mkdir -p /made/sub; echo first >/made/a; echo other >/made/b; echo inner >/made/sub/c; ln -s a /made/l; ln /made/b /made/hard; touch /made/empty; uname >/made/u; rm -r /home; mkdir /home';
+const made = (script: string) => `withExec(args: ["sh", "-c", ${JSON.stringify(MADE)}]) { ${sh(script)} }`;
+const LOOK = 'cd /made; find . /home | sort; cat a b sub/c l; stat -c "%a %s" a b';
+
+/** As if the folder had not been touched. */
+function keepTimes(folder: string): () => void {
+  const { atime, mtime } = statSync(folder);
+  return () => utimesSync(folder, atime, mtime);
+}
+
+/** What is new at a path is of the same owner, mode and age as what was there. */
+function replaceAlike(path: string, make: (aside: string) => void): void {
+  const { uid, gid, mode, atime, mtime } = statSync(path);
+  const restoreTimes = keepTimes(dirname(path));
+  const aside = `${path}.aside`;
+  make(aside);
+  chownSync(aside, uid, gid);
+  chmodSync(aside, mode & 0o7777);
+  rmSync(path, { recursive: true });
+  renameSync(aside, path);
+  utimesSync(path, atime, mtime);
+  restoreTimes();
+}
+
+/** To send any packet, as capabilities(7) has it in a file: revision 2, effective; permitted is CAP_NET_RAW. */
+const CAPABILITY = Buffer.from('0100000200200000000000000000000000000000', 'hex');
+
+/** Puts the same file there once more, with an attribute that only root may give and only tar can. */
+async function addCapability(path: string): Promise<void> {
+  const { uid, gid, mode, mtimeMs } = statSync(path);
+  const entry = {
+    path: basename(path),
+    type: 'file',
+    mode: mode & 0o7777,
+    uid,
+    gid,
+    content: readFileSync(path),
+  } as const;
+  const archive = await tarOf([
+    { ...entry, mtime: Math.floor(mtimeMs / 1000), xattrs: new Map([['security.capability', CAPABILITY]]) },
+  ]);
+  const restoreTimes = keepTimes(dirname(path));
+  const options = ['--extract', '--xattrs', '--xattrs-include=*', '--numeric-owner', '--same-permissions'];
+  execFileSync('tar', [...options, '-C', dirname(path)], { input: archive });
+  restoreTimes();
+}
+
+type Damage = readonly [what: string, damage: (made: string) => unknown];
+
+const AS_ROOT: Damage[] = [['a capability of a file', (at) => addCapability(join(at, 'u'))]];
+const damages: Damage[] = [
   ['a bit of a file', (at) => flip(join(at, 'a'))],
   ['a file that is cut off', (at) => truncateSync(join(at, 'a'), 2)],
   ['a file that is longer', (at) => writeFileSync(join(at, 'a'), 'first\nmore\n')],
@@ -120,6 +180,12 @@ const damages: [what: string, damage: (made: string) => void][] = [
       writeFileSync(join(at, 'sub'), '');
     },
   ],
+  ['that a folder hides what is below it', (at) => replaceAlike(join(at, '../home'), (aside) => mkdirSync(aside))],
+  [
+    'a copy in the place of a hard link',
+    (at) => replaceAlike(join(at, 'hard'), (aside) => cpSync(join(at, 'b'), aside)),
+  ],
+  ...(process.getuid?.() === 0 ? AS_ROOT : []),
   ['a copy of another file in its place', (at) => cpSync(join(at, 'b'), join(at, 'a'), { preserveTimestamps: true })],
 ];
 describe.for([
@@ -128,7 +194,7 @@ describe.for([
 ] as const)('%s', ([, prepare]) => {
   test.for(damages)('%s: nothing is answered of it, and the next session has it right', async ([, damage]) => {
     const right = await ask(made(LOOK));
-    damage(join(layerWith('made'), 'made'));
+    await damage(join(layerWith('made'), 'made'));
     prepare();
     await expect(ask(made(`${LOOK}; : again`))).rejects.toThrow(
       /^layer \w{40} of the cache is not what was made, and is thrown away; run it again/,
@@ -165,6 +231,23 @@ describe.for([
     expect(readFileSync(join(to, 'a'), 'utf8')).toBe('first\n');
   });
 
+  test('two layers that changed places: each is made again', async () => {
+    const asked = ['one', 'two'].map((name) =>
+      sh(`mkdir /made; echo ${name} >/made/a`, 'file(path: "/made/a") { contents }'),
+    );
+    for (const fields of asked) await ask(fields);
+    swap(layers(), (id) => existsSync(join(layers(), id, 'fs/made/a')));
+    prepare();
+    expect([await ask(asked[0] as string), await ask(asked[1] as string)]).toEqual(['one\n', 'two\n']);
+  });
+
+  test('two results that changed places: each is made again', async () => {
+    for (const name of ['one', 'two']) await ask(sh(`echo ${name}`));
+    swap(join(layers(), '../execs'), () => true);
+    prepare();
+    expect([await ask(sh('echo one')), await ask(sh('echo two'))]).toEqual(['one\n', 'two\n']);
+  });
+
   test('what is as it was is found to be, whatever reads it or shares it', async () => {
     const right = await ask(made(LOOK));
     const at = layerWith('made');
@@ -199,6 +282,21 @@ describe('a file that is asked for alone', () => {
     await expect(ask(file)).rejects.toThrow(/is not what was made/);
     expect(await ask(file)).toBe('high\n');
   });
+});
+
+test('where tar is not GNU’s: bytes are looked at all the same, and what was made there is made again elsewhere', async () => {
+  const right = await ask(made(LOOK));
+  const programs = await temporaryFolder('programs');
+  cpSync(join(layerWith('bin/busybox'), 'bin/busybox'), join(programs, 'tar'));
+  const poor = { PATH: `${programs}:${process.env.PATH}` };
+  expect(await ask(made(LOOK), poor)).toBe(right);
+  flip(join(layerWith('made'), 'made/a'));
+  forgetBoot();
+  await expect(ask(made(`${LOOK}; : again`), poor)).rejects.toThrow(/is not what was made/);
+  expect(await ask(made(`${LOOK}; : again`), poor)).toBe(right);
+  flip(join(layerWith('made'), 'made/a'));
+  forgetBoot();
+  expect(await ask(made(`${LOOK}; : again`))).toBe(right);
 });
 
 test('gc --verify reads all, and throws away what is damaged', async () => {
