@@ -276,13 +276,13 @@ const rows: Row[] = [
   ],
   [
     'one that goes while a step needs it: the step ends, and is told why',
-    () =>
-      errorOf(
-        base()
-          .withServiceBinding('db', serving(base(), { args: sh('httpd -p 8080 -h /; sleep 1; echo crashed; exit 7') }))
-          .withExec(['sleep', '60'])
-          .sync(),
-      ),
+    () => {
+      const meeting = base().withMountedCache('/c', dag.cacheVolume('goes while it is needed'));
+      const script =
+        'rm -f /c/here; httpd -p 8080 -h /; until [ -e /c/here ]; do sleep 0.1; done; echo crashed; exit 7';
+      const needing = meeting.withServiceBinding('db', serving(meeting, { args: sh(script) }));
+      return errorOf(needing.withExec(sh('touch /c/here; sleep 60')).sync());
+    },
     expect.stringMatching(/^GraphQLRequestError: .*db.* exit code: 7.*crashed/s),
   ],
   ['stopped, it may end its work', () => leftBehind(), 'ended'],
