@@ -167,8 +167,10 @@ export const changesetFields: Resolvers<ChangesetValue> = {
     ),
   export: async (self, { path }: { path: string }, session) => {
     const target = session.hostPath(path);
+    const tree = await layerOf(session, self);
+    await session.layers.ensureStillIntact(tree);
     removeFromHost(target, (await self.paths()).removed);
-    session.sayLostBits(await writeHostFolder(await layerOf(session, self), target), target);
+    session.sayLostBits(await writeHostFolder(tree, target), target);
     return target;
   },
 };

@@ -189,6 +189,7 @@ export const directoryFields: Resolvers<DirectoryValue> = {
   export: async (self, { path, wipe }: { path: string; wipe?: boolean }, session) => {
     const target = session.hostPath(path);
     const tree = await treeOf(session, await self.content());
+    await session.layers.ensureStillIntact(tree);
     session.sayLostBits(await writeHostFolder(tree, target, { wipe: wipe ?? false }), target);
     return target;
   },
@@ -375,7 +376,9 @@ export const fileFields: Resolvers<FileValue> = {
     const target = session.hostPath(path);
     const intoFolder = allowParentDirPath && statSync(target, { throwIfNoEntry: false })?.isDirectory();
     const file = intoFolder ? join(target, self.name) : target;
-    session.sayLostBits(await writeHostFile(await self.node(), file), file);
+    const node = await self.node();
+    await session.layers.ensureStillIntact(node);
+    session.sayLostBits(await writeHostFile(node, file), file);
     return target;
   },
   withReplaced: (self, args: Replacement) =>

@@ -203,6 +203,7 @@ async function packLayer(session: Session, id: string, compression?: Compression
     : Readable.from(writeTar(layerEntries(session, store.layerPath(id))));
   const compress = compression !== 'none';
   const result = await packAnew(session, archive, compress);
+  if (!isOwnIntact) await store.stillIntact(id); // it may have been altered until all of it was read
   // What was packed without compression is only for those who ask for that.
   const kind = own === undefined && compress ? 'layer-blobs' : `layer-blobs-${compression}`;
   await store.keep(kind, id, result, { flush: false });

@@ -63,6 +63,8 @@ export class Layers {
   readonly #shift: number;
   readonly #inFlight = new Map<string, Promise<string>>();
   readonly #views = new Map<string, Promise<string>>();
+  /** The layers of each view, by its folder. */
+  readonly #shown = new Map<string, readonly string[]>();
   readonly #digests = new Map<string, Promise<string>>();
   readonly #trees = new Map<string, Promise<DirNode>>();
 
@@ -146,7 +148,9 @@ export class Layers {
     await this.#intact(layers);
     if (layers.length === 1) return this.store.layerPath(layers[0] as string);
     if (layers.length === 0) return this.store.layerPath(await this.layerOf(emptyDir()));
-    return this.#stacks.readOnly(layers.map((id) => this.store.layerPath(id)));
+    const view = await this.#stacks.readOnly(layers.map((id) => this.store.layerPath(id)));
+    this.#shown.set(view, layers);
+    return view;
   }
 
   async #intact(layers: readonly string[]): Promise<void> {
@@ -155,6 +159,28 @@ export class Layers {
 
   /** The layer that a path on the disk is in. */
   #layerAt = (path: string): string => segments(path.slice(this.store.layers.length))[0] as string;
+
+  /** To be awaited before a file or folder leaves the engine: the layers that its files are in are looked at once more. */
+  async ensureStillIntact(node: Node): Promise<void> {
+    const found = new Map<string, readonly string[]>();
+    for (const path of pathsOnDisk(node)) {
+      const [id, ...names] = this.#placeOf(path);
+      if (id !== undefined) found.set(id, commonStart(found.get(id) ?? names, names));
+    }
+    for (const [id, names] of found) await this.store.stillIntact(id, names);
+  }
+
+  /** The layer that has the file at a path of the disk, and the names that lead to it there; nothing for files that are in none. */
+  #placeOf(path: string): string[] {
+    if (path.startsWith(this.store.layers)) {
+      const [id = '', , ...names] = segments(path.slice(this.store.layers.length));
+      return [id, ...names];
+    }
+    const [view, layers] = [...this.#shown].find(([view]) => path.startsWith(`${view}/`)) ?? ['', []];
+    const names = segments(path.slice(view.length));
+    const id = layers.findLast((id) => locatedAt(join(this.store.layerPath(id), ...names)) !== undefined);
+    return id === undefined ? [] : [id, ...names];
+  }
 
   /** What a path means in a stack, symbolic links followed inside it, also in the last place unless told otherwise. */
   async locate(stack: Stack, path: string, { follow = true } = {}): Promise<Located | undefined> {
@@ -381,6 +407,16 @@ export class Layers {
 function locatedAt(path: string): Located | undefined {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   return stats === undefined ? undefined : { path, stats };
+}
+
+function* pathsOnDisk(node: Node): Generator<string> {
+  if (node.kind === 'file' && 'path' in node.bytes) yield node.bytes.path;
+  if (node.kind === 'dir') for (const child of node.children.values()) yield* pathsOnDisk(child);
+}
+
+function commonStart(some: readonly string[], others: readonly string[]): readonly string[] {
+  const length = some.findIndex((name, index) => name !== others[index]);
+  return length < 0 ? some : some.slice(0, length);
 }
 
 interface Part {

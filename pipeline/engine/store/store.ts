@@ -170,6 +170,7 @@ export class Store {
   async close(): Promise<void> {
     try {
       await this.#sweeping;
+      if (await this.#restsOnAltered()) for (const key of this.#madeExecs.splice(0)) await this.dropExec(key);
       const flushed = this.#isUnflushed ? this.#flushes.flush(this.scratch('flushed')) : undefined;
       const made = await this.#measureMade();
       await flushed;
@@ -181,6 +182,19 @@ export class Store {
       await rm(this.#tmp, { recursive: true, force: true });
       this.lease.end();
     }
+  }
+
+  /** Whether commands of this session may have run on a layer that was altered meanwhile. */
+  async #restsOnAltered(): Promise<boolean> {
+    for (const key of this.#madeExecs.length > 0 ? [...this.#intact.keys()] : []) {
+      const [id = '', ...names] = key.split('/');
+      const isStill = this.stillIntact(id, names).then(
+        () => true,
+        () => false,
+      );
+      if (!(await isStill)) return true;
+    }
+    return false;
   }
 
   async #measureMade(): Promise<number> {
@@ -261,6 +275,13 @@ export class Store {
     const looking = this.#look(id, names);
     this.#intact.set(key, looking);
     looking.catch(() => {}); // told to whoever asks
+    return looking;
+  }
+
+  /** The same, looked at once more before anything of the layer leaves: others may have altered it while this session runs. */
+  stillIntact(id: string, names: readonly string[] = []): Promise<void> {
+    const looking = this.#look(id, names);
+    looking.catch(() => this.#intact.set(id, looking));
     return looking;
   }
 

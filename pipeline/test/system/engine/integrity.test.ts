@@ -93,7 +93,8 @@ function swap(folder: string, fits: (name: string) => boolean): void {
 
 const MADE =
   'mkdir -p /made/sub; echo first >/made/a; echo other >/made/b; echo inner >/made/sub/c; ln -s a /made/l; ln /made/b /made/hard; touch /made/empty; uname >/made/u; rm -r /home; mkdir /home';
-const made = (script: string) => `withExec(args: ["sh", "-c", ${JSON.stringify(MADE)}]) { ${sh(script)} }`;
+const onMade = (fields: string) => sh(MADE, fields);
+const made = (script: string) => onMade(sh(script));
 const LOOK = 'cd /made; find . /home | sort; cat a b sub/c l; stat -c "%a %s" a b';
 
 /** As if the folder had not been touched. */
@@ -211,7 +212,7 @@ describe.for([
   });
 
   test('a file that is asked for without a step: the same', async () => {
-    const file = `withExec(args: ["sh", "-c", ${JSON.stringify(MADE)}]) { file(path: "/made/a") { contents } }`;
+    const file = onMade('file(path: "/made/a") { contents }');
     expect(await ask(file)).toBe('first\n');
     flip(join(layerWith('made'), 'made/a'));
     prepare();
@@ -221,7 +222,7 @@ describe.for([
 
   test('an export: the same', async () => {
     const to = join(await temporaryFolder('exported'), 'out');
-    const folder = `withExec(args: ["sh", "-c", ${JSON.stringify(MADE)}]) { directory(path: "/made") { export(path: ${JSON.stringify(to)}) } }`;
+    const folder = onMade(`directory(path: "/made") { export(path: ${JSON.stringify(to)}) }`);
     await ask(made('true'));
     flip(join(layerWith('made'), 'made/a'));
     prepare();
@@ -257,6 +258,37 @@ describe.for([
     prepare();
     expect(await ask(made(`${LOOK}; : again`))).toBe(right);
     expect(await ask(made(`${LOOK}; : and again`))).toBe(right);
+  });
+});
+
+describe('a layer that is altered while a session runs', () => {
+  const altered = async (fields: (to: string) => string) => {
+    const to = join(await temporaryFolder('exported'), 'out');
+    const session = await openSession({ ...env, XDG_CACHE_HOME: cache });
+    opened.push(session);
+    const asked = await session.from(base);
+    await asked(made(LOOK));
+    flip(join(layerWith('made'), 'made/a'));
+    const answer = await asked(onMade(fields(to))).catch((error: Error) => error.message);
+    await session.close();
+    return { answer, to };
+  };
+
+  test.for([
+    ['a folder', (to: string) => `directory(path: "/made") { export(path: ${JSON.stringify(to)}) }`],
+    ['a file', (to: string) => `file(path: "/made/a") { export(path: ${JSON.stringify(to)}) }`],
+    ['an image', (to: string) => `asTarball { export(path: ${JSON.stringify(to)}) }`],
+    ['a folder of more than one layer', (to: string) => `directory(path: "/") { export(path: ${JSON.stringify(to)}) }`],
+  ] as const)('%s of it is not exported', async ([, fields]) => {
+    const { answer, to } = await altered(fields);
+    expect(answer).toMatch(/is not what was made/);
+    expect(existsSync(to)).toBe(false);
+  });
+
+  test('what steps made of it is not kept', async () => {
+    const cat = sh('cat /made/a');
+    expect((await altered(() => cat)).answer).not.toBe('first\n');
+    expect(await ask(onMade(cat))).toBe('first\n');
   });
 });
 
