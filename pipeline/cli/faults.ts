@@ -1,6 +1,12 @@
 // Reads what the operating system refuses, as one of our errors: a full disk is nobody's bug.
 import { type ErrorCode, PipelineError, reasonOf } from '../src/core/errors.ts';
 
+const IN_THE_WAY = {
+  code: 'BAD_OPTION',
+  sentence: 'a folder is where a file belongs',
+  hint: 'remove it, or name another folder with --output',
+} as const;
+
 const SYSTEM: Readonly<Record<string, { code: ErrorCode; sentence: string; hint: string }>> = {
   ENOSPC: {
     code: 'NO_SPACE',
@@ -22,6 +28,8 @@ const SYSTEM: Readonly<Record<string, { code: ErrorCode; sentence: string; hint:
     sentence: 'permission is denied',
     hint: 'name a folder that you may write with --output',
   },
+  EISDIR: IN_THE_WAY,
+  ERR_FS_EISDIR: IN_THE_WAY,
   EPERM: {
     code: 'NO_PERMISSION',
     sentence: 'permission is denied',

@@ -26,10 +26,10 @@ export type CheckedInputs = {
 export function checkInputs(options: Options): CheckedInputs {
   return {
     images: folder('images', options.images, 'fill one: npx tsx pipeline/ci.ts images --output DIR'),
-    compare: file('compare', options.compare, 'name the result.json of another run'),
+    compare: record('compare', options.compare, 'name the result.json of another run'),
     image: file('image', options.image, 'name the image.tar that `build` wrote'),
-    baseline: file('baseline', options.baseline, "name the verdict.json of the base branch's run"),
-    replay: file('replay', options.replay, 'name the verdict.json that a run wrote'),
+    baseline: record('baseline', options.baseline, "name the verdict.json of the base branch's run"),
+    replay: record('replay', options.replay, 'name the verdict.json that a run wrote'),
     run: runFolder(options),
     files: folder('files', options.delivery.files, 'name the folder that `cd` or `verify` wrote'),
     cosignPub: file('cosign-pub', options.delivery.cosignPub, 'name the public key, cosign.pub'),
@@ -89,6 +89,15 @@ function file(option: string, given: string | null, hint: string): string | null
   const path = resolve(given);
   if (statSync(path, { throwIfNoEntry: false })?.isFile()) return path;
   throw new PipelineError('BAD_OPTION', `--${option} ${given} is not a file`, hint);
+}
+
+/** What a run writes is far smaller; more would be copied and parsed before anybody says that it is none. */
+const LARGEST_RECORD = 128 * 1024 * 1024;
+
+function record(option: string, given: string | null, hint: string): string | null {
+  const path = file(option, given, hint);
+  if (path === null || statSync(path).size <= LARGEST_RECORD) return path;
+  throw new PipelineError('BAD_OPTION', `--${option} ${given} is larger than any that a run writes`, hint);
 }
 
 /** The checked files, as the engine takes them. */

@@ -75,6 +75,7 @@ function lock(folder: string): void {
     writeFileSync(file, processName(), { flag: 'wx' });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+    if (statSync(file).isDirectory()) throw Object.assign(new Error('a folder'), { code: 'EISDIR', path: file });
     const holder = readFileSync(file, 'utf8');
     if (isRunning(holder, statSync(file).mtimeMs))
       throw new PipelineError(

@@ -1,5 +1,5 @@
 // The files and folders of a command line: found to be there, and of the right kind, before anything starts.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseInvocation } from '../../cli/arguments.ts';
@@ -77,6 +77,17 @@ for (const [line, message, hint] of refused) {
 test('the files of a run are those that an earlier run may have written: its output must not take them away', () => {
   const { folder, checked } = check('--image DIR/image.tar --baseline DIR/verdict.json --images DIR/db');
   expect(filesOf(checked)).toEqual([join(folder, 'image.tar'), join(folder, 'verdict.json')]);
+});
+
+test('refused: what is larger than any record, without being read', () => {
+  const { folder } = check('');
+  truncateSync(join(folder, 'verdict.json'), 300 * 2 ** 30); // sparse: it takes no room
+  for (const option of ['replay', 'baseline']) {
+    const invocation = parseInvocation(['gate', `--${option}`, join(folder, 'verdict.json')]);
+    if (invocation.kind !== 'stages') throw new Error('this runs no stage');
+    const refusal = refusalOf(() => checkInputs(invocation.options));
+    expect(refusal.message).toMatch(/verdict\.json is larger than any that a run writes$/);
+  }
 });
 
 test("refused: a run's report where the next one goes, in whatever words", () => {
