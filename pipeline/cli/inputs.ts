@@ -6,6 +6,7 @@ import { PipelineError, reasonOf } from '../src/core/errors.ts';
 import { parseReference } from '../src/oci/registry.ts';
 import type { DatabaseOptions } from '../src/stages/database.ts';
 import type { StageInvocation, VulnDbChoice } from './arguments.ts';
+import { cacheFolder, lookAtFolder } from './doctor/surroundings.ts';
 
 type Options = StageInvocation['options'];
 
@@ -27,7 +28,7 @@ export function checkInputs(options: Options): CheckedInputs {
   return {
     images: folder('images', options.images, 'fill one: npx tsx pipeline/ci.ts images --output DIR'),
     compare: record('compare', options.compare, 'name the result.json of another run'),
-    image: file('image', options.image, 'name the image.tar that `build` wrote'),
+    image: archive('image', options.image, 'name the image.tar that `build` wrote'),
     baseline: record('baseline', options.baseline, "name the verdict.json of the base branch's run"),
     replay: record('replay', options.replay, 'name the verdict.json that a run wrote'),
     run: runFolder(options),
@@ -89,6 +90,14 @@ function file(option: string, given: string | null, hint: string): string | null
   const path = resolve(given);
   if (statSync(path, { throwIfNoEntry: false })?.isFile()) return path;
   throw new PipelineError('BAD_OPTION', `--${option} ${given} is not a file`, hint);
+}
+
+/** It is copied into the cache: one that is sparse may be larger than any disk. */
+function archive(option: string, given: string | null, hint: string): string | null {
+  const path = file(option, given, hint);
+  const { freeBytes, path: place } = lookAtFolder(cacheFolder(process.env));
+  if (path === null || statSync(path).size <= freeBytes) return path;
+  throw new PipelineError('NO_SPACE', `--${option} ${given} is larger than what is free at ${place}`, hint);
 }
 
 /** What a run writes is far smaller; more would be copied and parsed before anybody says that it is none. */

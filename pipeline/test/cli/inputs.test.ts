@@ -90,6 +90,14 @@ test('refused: what is larger than any record, without being read', () => {
   }
 });
 
+test('refused: an image that is larger than the disk', () => {
+  const { folder } = check('');
+  truncateSync(join(folder, 'image.tar'), 15 * 2 ** 40);
+  const refusal = refusalOf(() => check(`--image ${folder}/image.tar`));
+  expect([refusal.code, refusal.exitCode]).toEqual(['NO_SPACE', 3]);
+  expect(refusal.message).toMatch(/image\.tar is larger than what is free at /);
+});
+
 test("refused: a run's report where the next one goes, in whatever words", () => {
   const { folder } = check('');
   const invocation = parseInvocation(['cd', '--run', join(folder, 'db/../db'), '--output', join(folder, 'db')]);
