@@ -20,7 +20,7 @@ Read from the environment:
   DRYDOCK_STEP_MEMORY=2GB     how much memory a step may have (default: 90 % of the machine's)
   DRYDOCK_STEP_PROCESSES=8192 how many processes a step may have
   DRYDOCK_STEP_TIMEOUT=1h     how long a step may run before it is ended: 90s, 10m, 2h
-  DRYDOCK_STORE_BUDGET=20GB  how large the store may be (default: 20 GB, or a tenth of its disk if that is less)
+  DRYDOCK_STORE_BUDGET=20GB  how large the store may be (default: a tenth of its disk, from 5 to 20 GB)
   XDG_CACHE_HOME        where the store lives (default ~/.cache)
 
 Exit codes: 0 done, 2 wrong use, 3 this machine or its store cannot be used, 1 anything else.

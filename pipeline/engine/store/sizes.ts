@@ -15,6 +15,8 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 
 export const DEFAULT_BUDGET = 20e9;
+/** A run of the pipeline leaves half of it: on a small disk that fits, or the disk is full, which is told as that. */
+const LEAST_BUDGET = 5e9;
 
 /** `1500000`, `500MB`, `1.5 GiB`. Undefined for anything else. */
 export function parseSize(text: string): number | undefined {
@@ -27,7 +29,8 @@ export function parseSize(text: string): number | undefined {
 
 /** How large the store may be. `named` is what DRYDOCK_STORE_BUDGET says; without it the disk decides. */
 export function budgetOf(named: string | undefined, diskBytes: () => number): number {
-  if (named === undefined || named === '') return Math.min(DEFAULT_BUDGET, Math.floor(diskBytes() / 10));
+  if (named === undefined || named === '')
+    return Math.min(DEFAULT_BUDGET, Math.max(LEAST_BUDGET, Math.floor(diskBytes() / 10)));
   const bytes = parseSize(named);
   if (bytes === undefined)
     throw new UsageError(
