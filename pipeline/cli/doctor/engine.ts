@@ -47,7 +47,7 @@ export function lookAtIds(facts: Facts): Finding {
       status: 'warning',
       found: `${found}: a step has one user, who owns all files`,
       mend: isEnough
-        ? 'install uidmap (Debian, Ubuntu) or shadow-utils'
+        ? 'sudo apt-get update && sudo apt-get install -y uidmap; elsewhere: sudo dnf install -y shadow-utils'
         : `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${user}`,
     };
   });
