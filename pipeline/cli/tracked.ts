@@ -1,15 +1,13 @@
-// What git tracks although its own rules, or ours, would leave it out: a clone has it, so it is of the source.
-import { execFileSync } from 'node:child_process';
+// What git tracks, and so a clone has: it is of the source though rules would leave it out, and no results are written among it.
 import { lstatSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import type { Directory, Host } from '@dagger.io/dagger';
 import { PipelineError } from '../src/core/errors.ts';
 import { SOURCE_IGNORE } from '../src/core/ignore.ts';
-import { decodeName, onDisk } from '../src/oci/names.ts';
+import { onDisk } from '../src/oci/names.ts';
+import { listFiles } from './git-files.ts';
 
-const LIST_BYTES = 1 << 28;
-
-/** Those files as they are now; null where there are none. */
+/** Files that git tracks although its own rules, or ours, would leave them out, as they are now; null where there are none. */
 export function trackedIn(host: Host, root: string, exclude: string[] = []): Directory | null {
   const paths = trackedThoughIgnored(root);
   return paths.length === 0 ? null : host.directory(root, { include: paths.map(patternOf), exclude });
@@ -23,28 +21,20 @@ export function checkOutput(root: string, output: string): void {
   if (!relative(output, root).startsWith('..')) throw refusal('is the repository itself, or holds it');
   if (below.startsWith('..')) return;
   // A file that keeps the folder there, or tells git to ignore the rest, may be.
-  const [first] = listed(root, ['--cached', '--', below]).filter(
-    (path) => !/^\.git(keep|ignore)$/.test(basename(path)),
-  );
+  const [first] = listed(root, '--cached', '--', below).filter((path) => !/^\.git(keep|ignore)$/.test(basename(path)));
   if (first !== undefined) throw refusal(`holds files of the repository, ${first} among them`);
 }
 
 /** Paths below the root; none where git is not asked or does not answer, which the run says when it asks for the commit. */
 function trackedThoughIgnored(root: string): string[] {
   const ours = SOURCE_IGNORE.map((pattern) => `--exclude=${pattern}`);
-  const paths = listed(root, ['--cached', '--ignored', '--exclude-standard', ...ours]);
+  const paths = listed(root, '--cached', '--ignored', '--exclude-standard', ...ours);
   return paths.filter((path) => !isFolder(onDisk(join(root, path))));
 }
 
-function listed(root: string, args: readonly string[]): string[] {
+function listed(root: string, ...options: string[]): string[] {
   try {
-    const bytes = execFileSync('git', ['-c', 'core.fsmonitor=false', 'ls-files', '-z', ...args], {
-      cwd: root,
-      maxBuffer: LIST_BYTES,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    const names = bytes.toString('latin1').split('\0').filter(Boolean);
-    return names.map((name) => decodeName(Buffer.from(name, 'latin1')));
+    return listFiles(root, ...options);
   } catch {
     return [];
   }

@@ -1,15 +1,11 @@
 // Notices when files of the repository change: those that git tracks, or would. Whatever git ignores changes nothing.
-import { execFile } from 'node:child_process';
 import { type FSWatcher, lstatSync, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
-import { decodeName, onDisk } from '../../src/oci/names.ts';
-
-const run = promisify(execFile);
+import { onDisk } from '../../src/oci/names.ts';
+import { listFiles } from '../git-files.ts';
 
 /** An editor saves in several steps, and a formatter saves once more. */
 const QUIET_MS = 150;
-const LIST_BYTES = 64 * 1024 * 1024;
 
 /** What of a file says that it is another: paths with size, time and kind. */
 type Snapshot = ReadonlyMap<string, string>;
@@ -101,16 +97,12 @@ export function foldersOf(paths: Iterable<string>): Set<string> {
 }
 
 async function snapshot(root: string): Promise<Snapshot> {
-  const args = ['ls-files', '-z', '--cached', '--others', '--exclude-standard'];
-  const { stdout } = await run('git', args, { cwd: root, maxBuffer: LIST_BYTES, encoding: 'buffer' });
-  const entries = decodeName(stdout)
-    .split('\0')
-    .flatMap((path) => {
-      const stats = path === '' ? undefined : lstatSync(onDisk(join(root, path)), { throwIfNoEntry: false });
-      return stats === undefined || stats.isDirectory()
-        ? []
-        : [[path, `${stats.size} ${stats.mtimeMs} ${stats.mode} ${stats.ino}`] as const];
-    });
+  const entries = listFiles(root, '--cached', '--others', '--exclude-standard').flatMap((path) => {
+    const stats = lstatSync(onDisk(join(root, path)), { throwIfNoEntry: false });
+    return stats === undefined || stats.isDirectory()
+      ? []
+      : [[path, `${stats.size} ${stats.mtimeMs} ${stats.mode} ${stats.ino}`] as const];
+  });
   return new Map(entries);
 }
 

@@ -58,6 +58,7 @@ async function copyHidden(from: string, to: string): Promise<Found> {
   // A folder that is nobody else's.
   let texts = 'drydock-texts';
   while (paths.some((path) => path.split('/')[0] === texts)) texts += '-';
+  let count = 0;
   for (const path of paths) {
     const bytes = await bytesOf(join(from, path));
     const plain = MARKS.some((mark) => bytes.includes(mark)) ? withoutSuppressions(bytes.toString('latin1')) : null;
@@ -67,7 +68,7 @@ async function copyHidden(from: string, to: string): Promise<Found> {
     }
     const hidden = hiddenText(path, bytes);
     if (hidden === null) continue;
-    const name = `${texts}/${Object.keys(found.texts).length}.txt`;
+    const name = `${texts}/${count++}.txt`;
     await put(name, hidden);
     found.texts[name] = path;
   }

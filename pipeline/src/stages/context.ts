@@ -7,7 +7,7 @@ import type { Images } from './images.ts';
 export type LeftStep = { stage: StageName; step: StepResult; container: Container };
 
 export type RunContext = {
-  /** The repository, without what git ignores. */
+  /** The repository, without what git ignores, unless it tracks it. */
   source: Directory;
   images: Images;
   /** npm's cache of an earlier run: packages come from there alone. */
