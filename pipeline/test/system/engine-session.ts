@@ -21,6 +21,12 @@ export interface EngineSession {
   readonly kill: () => Promise<void>;
 }
 
+/** What a step said is in the extensions. */
+interface Fault {
+  readonly message: string;
+  readonly extensions?: Readonly<Record<string, unknown>>;
+}
+
 /** `within` is a command that runs the engine. */
 export async function openSession(
   env: Readonly<Record<string, string>>,
@@ -43,8 +49,9 @@ export async function openSession(
       headers: { authorization: `Basic ${Buffer.from(`${token}:`).toString('base64')}` },
       body: JSON.stringify({ query }),
     });
-    const { data, errors } = (await response.json()) as { data?: unknown; errors?: { message: string }[] };
-    if (errors !== undefined) throw new Error(errors[0]?.message);
+    const { data, errors } = (await response.json()) as { data?: unknown; errors?: Fault[] };
+    const [fault] = errors ?? [];
+    if (fault !== undefined) throw new Error(fault.message, { cause: fault.extensions });
     return leafOf(data) as T;
   };
   return {

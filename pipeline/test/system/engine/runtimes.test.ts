@@ -46,6 +46,12 @@ const rows: [name: string, fields: string, answer: string][] = [
   ],
   ['an input that is not given', 'withExec(args: ["cat", "/dev/stdin"]) { stdout }', ''],
   ['outputs that are closed while the command goes on', sh('echo a; exec >&- 2>&-; sleep 0.3'), 'a\n'],
+  [
+    'an input that the command does not read to its end',
+    `withExec(args: ["head", "-c", "2"], stdin: "${'in'.repeat(200_000)}") { combinedOutput }`,
+    'in',
+  ],
+  ['a pipe that nobody reads', sh('{ yes; echo $? >&2; } | head -n 1', 'combinedOutput'), 'y\n141\n'],
   ['what the command leaves behind in the background', sh('echo a; sleep 600 &'), 'a\n'],
   [
     'a megabyte at both outputs',
