@@ -1,7 +1,7 @@
 // How the tests run. `unit` needs Node alone; `system` runs whole pipelines on the embedded engine, some files side by side.
 // JUNIT_FILE and COVERAGE_DIR name where the reports go; without them there are none.
 import { defineConfig } from 'vitest/config';
-import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { BaseSequencer, type Reporter, type TestCase, type TestSpecification } from 'vitest/node';
 
 /** Those that take minutes begin first, so that none of them is left to run by itself in the end. */
 class LongestFirst extends BaseSequencer {
@@ -13,7 +13,21 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-const { JUNIT_FILE, COVERAGE_DIR } = process.env;
+/** Names what held only at the second attempt: it hides nothing, and is to be looked into. */
+class SecondAttempts implements Reporter {
+  readonly #names: string[] = [];
+
+  onTestCaseResult(test: TestCase): void {
+    if (test.diagnostic()?.flaky) this.#names.push(`${test.module.relativeModuleId} > ${test.fullName}`);
+  }
+
+  onTestRunEnd(): void {
+    for (const name of this.#names) console.log(`held at the second attempt only: ${name}`);
+  }
+}
+
+const { CI, JUNIT_FILE, COVERAGE_DIR } = process.env;
+const reports: ['junit', { outputFile: string }][] = JUNIT_FILE ? [['junit', { outputFile: JUNIT_FILE }]] : [];
 
 export default defineConfig({
   test: {
@@ -36,13 +50,15 @@ export default defineConfig({
           // More than a small machine has cores: what waits (for an alert, a service, a download) leaves room for what computes.
           maxWorkers: 3,
           sequence: { groupOrder: 1 },
+          // Where nobody watches, one of thousands of starts of programs may fail by itself.
+          retry: CI ? 1 : 0,
           testTimeout: 900_000,
           hookTimeout: 900_000,
         },
       },
     ],
     sequence: { sequencer: LongestFirst },
-    reporters: JUNIT_FILE ? ['default', ['junit', { outputFile: JUNIT_FILE }]] : ['default'],
+    reporters: ['default', new SecondAttempts(), ...reports],
     coverage: {
       enabled: Boolean(COVERAGE_DIR),
       provider: 'v8',
