@@ -88,6 +88,9 @@ async function folderOf(session: Session, directory: DirectoryValue): Promise<st
     : ((await lowerFolders(session, content))[0] as string);
 }
 
+/** By its exit code; any other than 1 is a fault. */
+const saysNo = ({ cause }: EngineError) => (cause as { code?: unknown } | undefined)?.code === 1;
+
 // ── Refs ─────────────────────────────────────────────────────────────────────────────────────
 
 interface Ref {
@@ -100,9 +103,8 @@ const isCommit = (name: string) => /^[0-9a-f]{40}$/.test(name);
 
 /** All refs by their full names; a tag with a message is the commit that it is of. */
 async function refsOf(session: Session, repository: GitRepositoryValue): Promise<Ref[]> {
-  await git(session, repository, ['rev-parse', '--git-dir']);
   const said = await git(session, repository, ['show-ref', '--head', '--dereference']).catch((error: EngineError) => {
-    if ((error.cause as { code?: unknown }).code === 1) return ''; // there are none
+    if (saysNo(error)) return ''; // there are none
     throw error;
   });
   const refs = new Map<string, string>();
@@ -201,7 +203,7 @@ async function isClean(session: Session, repository: GitRepositoryValue): Promis
   return git(session, repository, compare).then(
     () => true,
     (error: EngineError) => {
-      if ((error.cause as { code?: unknown }).code === 1) return false;
+      if (saysNo(error)) return false;
       throw error;
     },
   );
