@@ -50,12 +50,10 @@ export type Progress =
 /** Ids of containers are this much higher on the host when the engine is root; without root the kernel maps them. */
 const ROOT_SHIFT = 1_879_048_192;
 
-/** Where programs look for certificates on Debian, Alpine, Fedora and openSUSE. */
-const HOST_BUNDLES = [
-  '/etc/ssl/certs/ca-certificates.crt',
-  '/etc/pki/tls/certs/ca-bundle.crt',
-  '/etc/ssl/ca-bundle.pem',
-];
+/** Where programs look for certificates on Debian, as in an image. */
+export const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
+/** The same on Debian and Alpine, Fedora, and openSUSE. */
+const HOST_BUNDLES = [CA_BUNDLE, '/etc/pki/tls/certs/ca-bundle.crt', '/etc/ssl/ca-bundle.pem'];
 const PROXY_VARIABLES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((name) => [
   name,
   name.toLowerCase(),
@@ -217,14 +215,15 @@ export class Session {
     return [...this.#secrets.values()].filter(({ length }) => length >= SCRUBBED_EVERYWHERE);
   }
 
-  /** Variables of the host that a step gets without them being part of its key: proxies, and where its own certificates are. */
-  stepEnvironment(): [string, string][] {
-    const variables: [string, string][] = [];
-    if (!this.options.offline)
-      for (const name of PROXY_VARIABLES) if (process.env[name]) variables.push([name, process.env[name]]);
-    if (this.hostCertificates() !== undefined)
-      variables.push(['NODE_EXTRA_CA_CERTS', '/etc/ssl/certs/ca-certificates.crt']);
-    return variables;
+  /** Variables of the host that say how a network is reached. */
+  proxies(): [string, string][] {
+    if (this.options.offline) return [];
+    return PROXY_VARIABLES.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []));
+  }
+
+  /** Where a program that brings certificates of its own finds those of the host. */
+  certificateVariables(): [string, string][] {
+    return this.hostCertificates() === undefined ? [] : [['NODE_EXTRA_CA_CERTS', CA_BUNDLE]];
   }
 
   /** The host's bundle of certificates, when it holds any that a public image can't know. */

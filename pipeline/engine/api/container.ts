@@ -50,7 +50,7 @@ interface OwnedArgs extends PathArgs {
   readonly owner?: string;
   readonly permissions?: number;
 }
-interface ExecArgs extends Expandable, Partial<Omit<ExecOptions, 'args'>> {
+interface ExecArgs extends Expandable, Partial<Omit<ExecOptions, 'args' | 'of'>> {
   readonly args: readonly string[];
   readonly useEntrypoint?: boolean;
   readonly experimentalPrivilegedNesting?: boolean;
@@ -195,12 +195,13 @@ function terminal(self: ContainerValue, args: TerminalArgs, session: Session): C
 function withExec(self: ContainerValue, args: ExecArgs, session: Session): ContainerValue {
   refuse('withExec', args, ['experimentalPrivilegedNesting']);
   if (args.stdin && args.redirectStdin) throw new EngineError('cannot set both stdin and redirectStdin');
-  return self.with((state) => {
+  const made: ContainerValue = self.with((state) => {
     const command = commandOf(state, args);
     const at = (path: string | undefined) => (path === undefined ? undefined : absolute(state, path, args.expand));
     const exec = lazy(() =>
       execute(session, state, {
         args: command,
+        of: made,
         expect: args.expect ?? 'SUCCESS',
         ...defined({
           stdin: args.stdin,
@@ -218,6 +219,7 @@ function withExec(self: ContainerValue, args: ExecArgs, session: Session): Conta
         : mount;
     return { exec, rootfs: lazy(async () => (await exec()).rootfs), mounts: state.mounts.map(afterwards) };
   });
+  return made;
 }
 
 /** An object without its undefined fields. */

@@ -13,13 +13,16 @@ import { type ExecRecord, readExecRecord, writeExecRecord } from '../store/execs
 import { onTop, type Stack } from '../store/layers.ts';
 import { keyOf, sha256 } from '../store/store.ts';
 import { heldFile } from '../store/tree.ts';
-import type { ContainerState, Content, ExecOutcome } from '../values.ts';
+import type { ContainerState, ContainerValue, Content, ExecOutcome } from '../values.ts';
 import { holdBindings } from './bindings.ts';
 import { fileIn, identityOf, stackOf, treeOf } from './content.ts';
+import { historyOf, isLikeDagger } from './like-dagger.ts';
 import { locate, mountAt, stackWith } from './places.ts';
 import { type Command, type Input, rootfsToRun, stepKey, stepRequest } from './step.ts';
 
 export interface ExecOptions {
+  /** The container that there is after it. */
+  readonly of: ContainerValue;
   readonly args: readonly string[];
   readonly expect: 'SUCCESS' | 'FAILURE' | 'ANY';
   readonly stdin?: string;
@@ -34,7 +37,9 @@ export async function execute(session: Session, state: ContainerState, options: 
   const rootfs = await rootfsToRun(session, state);
   const { args, noInit, insecureRootCapabilities } = options;
   const command = { args, stdin: await stdinOf(session, state, options), noInit, insecureRootCapabilities };
-  const key = await stepKey(session, state, rootfs, command);
+  const key = isLikeDagger()
+    ? keyOf(['step', await historyOf(options.of)])
+    : await stepKey(session, state, rootfs, command);
   const record = await session.once(`exec ${key}`, async () => {
     const known = await readExecRecord(session.store, key);
     if (known !== undefined && isExpected(known.exitCode, options.expect)) {

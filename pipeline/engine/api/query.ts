@@ -53,6 +53,7 @@ import { changesetFields } from './changeset.ts';
 import { containerFields, newContainer } from './container.ts';
 import { directoryFields, fileFields, newDirectory, newFile } from './directory.ts';
 import { gitRefFields, gitRepositoryFields } from './git.ts';
+import { noteHistory } from './like-dagger.ts';
 import { HOST_PLATFORM } from './platform.ts';
 import type { Resolvers } from './resolvers.ts';
 import { SCHEMA } from './schema.ts';
@@ -204,12 +205,16 @@ function resolverFor(
   const isAnother = (args: { noCache?: boolean }) => args.noCache === true || field === 'secret';
   return (self, args, session) => {
     const recipe = JSON.stringify([self.id, type, field, args, isAnother(args) ? Math.random() : 0]);
+    const interned = <T extends Value>(value: T): T => {
+      noteHistory(session, value, { self, field: `${type}.${field}`, args });
+      return session.intern(recipe, value);
+    };
     const made = session.known(recipe) ?? resolver(self, args, session);
-    if (!(made instanceof Promise)) return session.intern(recipe, made);
+    if (!(made instanceof Promise)) return interned(made as Value);
     // Facts are found out each time: of a service, they may be others by now.
     return made.then((found: Value | Value[] | null) => {
       if (Array.isArray(found)) return found.map((item, index) => session.intern(`${recipe} ${index}`, item));
-      return found === null ? null : session.intern(recipe, found);
+      return found === null ? null : interned(found);
     });
   };
 }

@@ -6,12 +6,13 @@ import type { Attachment } from '../run/network.ts';
 import type { Outputs } from '../run/outputs.ts';
 import type { StepMount, StepRequest } from '../run/runner.ts';
 import type { Terminal } from '../run/spec.ts';
-import type { Session } from '../session.ts';
+import { CA_BUNDLE, type Session } from '../session.ts';
 import { onTop, type Stack } from '../store/layers.ts';
 import { keyOf, sha256 } from '../store/store.ts';
 import { DEFAULT_DIR, type DirNode, dirNode, emptyDir, map, segments } from '../store/tree.ts';
 import type { Binding, ContainerState, Content, Mount } from '../values.ts';
 import { digestOf, identityOf, lowerFolders, ownerIn, statusOf, treeOf } from './content.ts';
+import { isLikeDagger, VARIABLES } from './like-dagger.ts';
 
 /** What a command reads, and what stands for it in the key: of a secret not the value. */
 export interface Input {
@@ -28,7 +29,6 @@ export interface Command {
 }
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
 
 export async function stepKey(
   session: Session,
@@ -138,7 +138,7 @@ export async function stepRequest(
     mounts.push(await stepMount(session, content, mount, volumes));
     if (mount.kind === 'secret') secrets.push(await mount.secret.plaintext());
   }
-  for (const [name, value] of session.stepEnvironment()) if (!env.has(name)) env.set(name, value);
+  for (const [name, value] of environmentOf(session)) if (!env.has(name)) env.set(name, value);
   if (!env.has('PATH')) env.set('PATH', DEFAULT_PATH);
   if (!env.has('HOME')) env.set('HOME', identity.home);
   return {
@@ -159,6 +159,10 @@ export async function stepRequest(
     ...(signal === undefined ? {} : { signal }),
   };
 }
+
+/** What a step gets without it being part of its key. */
+const environmentOf = (session: Session): readonly (readonly [name: string, value: string])[] =>
+  isLikeDagger() ? [...session.proxies(), ...VARIABLES] : [...session.proxies(), ...session.certificateVariables()];
 
 /** What the host lends to every step, whatever its image: name resolution and certificates. None of it is part of a key. */
 function hostFiles(
