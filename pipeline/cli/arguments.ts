@@ -108,7 +108,7 @@ export type PinsInvocation = {
   kind: 'pins';
   options: Pick<EngineOptions, 'offline' | 'mirrors'> & { check: boolean; strict: boolean };
 };
-export type DoctorInvocation = { kind: 'doctor'; options: EngineOptions & { json: boolean } };
+export type DoctorInvocation = { kind: 'doctor'; options: EngineOptions & { json: boolean; images: string | null } };
 /** `build` is what builds the image, unless one was named. */
 export type UpInvocation = { kind: 'up'; services: string[]; build: StageInvocation };
 export type DownInvocation = { kind: 'down'; volumes: boolean };
@@ -168,7 +168,16 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
   if (name === 'replay') return toReplay(operands, values);
   if (name === 'diff') return { kind: 'diff', files: toCapsules(name, operands, 2), json: values.json === true };
   if (name === 'watch') return { kind: 'watch', run: toStages(toWatched(operands), values) };
-  if (name === 'shell') return { kind: 'shell', stage: toStages(toShellStage(operands), values) };
+  if (name === 'shell') {
+    const stage = toStages(toShellStage(operands), values);
+    if (stage.options.engine === 'dagger')
+      throw new PipelineError(
+        'BAD_OPTION',
+        'a Dagger engine cannot open a shell on this terminal, which only an engine on this machine reaches',
+        `use the embedded one: shell ${stage.function} --engine embedded`,
+      );
+    return { kind: 'shell', stage };
+  }
   if (name === 'bisect')
     return {
       kind: 'bisect',
@@ -181,7 +190,10 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
   if (name === 'warm') return { kind: 'warm', run: toStages('ci', values) };
   if (name === 'times') return { kind: 'times', output: text(values, 'output') ?? 'out' };
   if (name === 'down') return { kind: 'down', volumes: values.volumes === true };
-  if (name === 'doctor') return { kind: 'doctor', options: { ...engineOptions, json: values.json === true } };
+  if (name === 'doctor') {
+    const images = text(values, 'images') ?? null;
+    return { kind: 'doctor', options: { ...engineOptions, json: values.json === true, images } };
+  }
   return toStages(name, values, reference);
 }
 

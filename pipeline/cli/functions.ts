@@ -257,7 +257,7 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   },
   doctor: {
     summary: 'say what of this machine stands in the way of a run, and what mends it',
-    options: ['engine', 'offline', 'mirror', 'json', 'verbose'],
+    options: ['engine', 'offline', 'mirror', 'images', 'json', 'verbose'],
     example: 'doctor --offline',
   },
   completion: {

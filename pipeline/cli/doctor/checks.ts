@@ -8,6 +8,7 @@ import {
   lookAtNamespaces,
   lookAtNetwork,
   lookAtPrograms,
+  lookAtTrial,
 } from './engine.ts';
 import type { Facts } from './facts.ts';
 import { lookAtClock, lookAtDisk, lookAtGit, lookAtNode } from './place.ts';
@@ -26,6 +27,7 @@ export const CHECKS = {
   node: { means: 'the tool itself runs on it', look: lookAtNode },
   git: { means: 'what is committed and what is changed is read from it', look: lookAtGit },
   engine: { means: 'it runs the containers; `auto` takes the first that works', look: lookAtEngine },
+  trial: { means: 'what another engine does otherwise, the stages meet as well', look: lookAtTrial },
   programs: { means: 'an OCI runtime starts every step, others mount and connect it', look: lookAtPrograms },
   ids: { means: 'without root, the users of a step are mapped to subordinate ids', look: lookAtIds },
   namespaces: { means: 'a step’s root is nobody on the host, by a user namespace', look: lookAtNamespaces },

@@ -13,12 +13,13 @@ const SCHEMA_VERSION = 1;
 
 /** Exit code 0 if the pipeline can run, 3 if it can't. */
 export async function doctor({ options }: DoctorInvocation, root: string, terminal: Terminal): Promise<number> {
-  const { engine, offline: isOffline, mirrors } = options;
-  const question = { root, output: resolve('out'), engine, isOffline, mirrors };
+  const { engine, offline: isOffline, mirrors, images } = options;
+  const { interrupted } = terminal;
+  const question = { root, output: resolve('out'), engine, isOffline, mirrors, images, interrupted };
   const rows = new Rows();
   const show = (text: string) => options.json || terminal.out.write(text);
   const tell = (facts: Partial<Facts>) => show(renderRows(rows.add(facts), terminal.out, options.verbose));
-  await Promise.race([gatherFacts({ ...question, env: process.env }, tell), terminal.interrupted]);
+  await Promise.race([gatherFacts({ ...question, env: process.env }, tell), interrupted]);
   if (!rows.isComplete) throw new Error(`no check was made after ${rows.all.at(-1)?.check}: it lacks a fact`);
   show(renderVerdict(rows.all));
   const isWell = canRun(rows.all);

@@ -13,6 +13,30 @@ export function lookAtEngine({ engines }: Facts): Finding {
   return { status: 'ok', found: `${first.kind}, because ${first.why}${fallback}` };
 }
 
+/** A Dagger Engine clears its cache after each session where less of its disk is free. */
+const KEEPS_CACHE = 0.2;
+
+export function lookAtTrial({ engines, trial }: Facts): Finding {
+  if (isFault(engines) || engines[0]?.kind === 'embedded') return { status: 'unasked', found: 'the embedded one is' };
+  if (trial === null)
+    return { status: 'unasked', found: 'not tried unless it is asked for', mend: 'doctor --engine dagger' };
+  if (isFault(trial)) return { status: 'blocked', found: trial.message, ...mended(trial.hint) };
+  const { tried, differs, diskFree, canStep, seconds } = trial;
+  const isFull = diskFree !== null && diskFree < KEEPS_CACHE;
+  const full = isFull
+    ? [`only ${Math.round(diskFree * 100)} % of its disk is free, so it may keep no cache: every run is cold`]
+    : [];
+  const found = [...differs, ...full, `as expected: ${tried.join(', ')} (${seconds.toFixed(1)} s)`].join('; ');
+  if (differs.length === 0 && !isFull) return { status: 'ok', found };
+  return {
+    status: canStep ? 'warning' : 'blocked',
+    found,
+    mend: isFull
+      ? 'free a fifth of the disk that the engine is on'
+      : 'use --engine embedded on Linux, or mend the engine',
+  };
+}
+
 export function lookAtPrograms(facts: Facts): Finding {
   return ofEmbedded(facts, () => {
     const { programs } = facts;

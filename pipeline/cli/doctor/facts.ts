@@ -18,6 +18,16 @@ export type Probe = {
   images: number;
 };
 
+/** What came of trying an engine that is not ours; `tried` holds what was as the stages expect it. */
+export type Trial = {
+  tried: string[];
+  differs: string[];
+  /** The part of its disk that is free; null where no step ran. */
+  diskFree: number | null;
+  canStep: boolean;
+  seconds: number;
+};
+
 /** An address that was asked for an answer, whatever the answer was. */
 export type Place = { url: string; answers: boolean; serverMs: number | null };
 
@@ -32,6 +42,9 @@ export type Facts = {
   isOffline: boolean;
   /** Engines in the order in which they are tried, or why there is none. */
   engines: EngineFacts[] | Fault;
+
+  /** Null where the first engine is the embedded one, or where none was asked for. */
+  trial: Trial | Fault | null;
 
   // ── the embedded engine; unknown where another one runs ──
   /** Whose programs run steps, with the runtime's version; or why there are none. */

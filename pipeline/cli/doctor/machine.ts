@@ -4,8 +4,9 @@ import { PipelineError, reasonOf } from '../../src/core/errors.ts';
 import type { EngineFacts } from '../../src/core/model.ts';
 import type { EngineChoice } from '../arguments.ts';
 import { EMBEDDED_ENGINE, engineCandidates, engineError, findProvisioning } from '../engine.ts';
+import { withEngine } from '../session.ts';
 import { ask } from './ask.ts';
-import { type Facts, type Fault, isFault, type Probe } from './facts.ts';
+import { type Facts, type Fault, isFault, type Probe, type Trial } from './facts.ts';
 import { askImages, askPlaces } from './network.ts';
 import { readCertificates, readCredentials, readNpmVariables, readProxies, readSecrets } from './settings.ts';
 import { askGit, cacheFolder, countIds, lookAtFolder, readFeatures } from './surroundings.ts';
@@ -17,7 +18,11 @@ export type Question = {
   engine: EngineChoice;
   isOffline: boolean;
   mirrors: readonly string[];
+  /** A folder of images, for an engine that has none. */
+  images: string | null;
   env: NodeJS.ProcessEnv;
+  /** Rejects when somebody wants it to end. */
+  interrupted: Promise<never>;
 };
 
 /** At the first time it bundles the engine and fetches its tools. */
@@ -65,12 +70,36 @@ function userName(): string {
 async function askOfEngine(question: Question, tell: (facts: Partial<Facts>) => void): Promise<void> {
   const engines = await askEngines(question);
   tell({ engines });
+  const trying = tryNamed(question, engines).then((trial) => tell({ trial }));
   const isEmbedded = !isFault(engines) && engines.some(({ kind }) => kind === 'embedded');
   const embedded = isEmbedded ? await askEmbedded(question) : { programs: null, probe: null };
   tell(embedded);
   const { probe } = embedded;
   const places = probe === null || isFault(probe) ? [] : [...probe.packages.npm, ...probe.packages.debian];
   tell({ packages: question.isOffline ? [] : await askPlaces(places) });
+  await trying;
+}
+
+/** Another engine than ours, where it is this one that was asked for: to start one by the way would take minutes. */
+async function tryNamed(question: Question, engines: EngineFacts[] | Fault): Promise<Trial | Fault | null> {
+  const [first] = isFault(engines) ? [] : engines;
+  if (first === undefined || first.kind === 'embedded') return null;
+  if (question.engine !== 'dagger' && first.kind !== 'session') return null;
+  const { root, mirrors, images, env } = question;
+  const options = {
+    ...{ root, mirrors: [...mirrors], engine: 'dagger' as const, offline: false, stepTimeout: null, verbose: false },
+    ...{ interrupted: question.interrupted, say: () => {}, onEngine: () => {} },
+  };
+  try {
+    return await withEngine(options, async () => {
+      const { tryEngine } = await import('./trial.ts');
+      const { stdout } = await ask('npm', ['config', 'get', 'registry']);
+      return await tryEngine({ images, mirrors, env, registry: stdout.trim() });
+    });
+  } catch (error) {
+    if (error instanceof PipelineError && error.code === 'INTERRUPTED') throw error;
+    return { message: reasonOf(error), ...(error instanceof PipelineError ? { hint: error.hint } : {}) };
+  }
 }
 
 async function askEngines({ engine, isOffline, env }: Question): Promise<EngineFacts[] | Fault> {

@@ -163,10 +163,14 @@ const lines: [line: string, meant: Invocation][] = [
     },
   ],
 
-  ['doctor', { kind: 'doctor', options: { ...general, json: false } }],
+  ['doctor', { kind: 'doctor', options: { ...general, json: false, images: null } }],
   [
     'doctor --json --offline --engine embedded',
-    { kind: 'doctor', options: { ...general, json: true, offline: true, engine: 'embedded' } },
+    { kind: 'doctor', options: { ...general, json: true, offline: true, engine: 'embedded', images: null } },
+  ],
+  [
+    'doctor --engine dagger --images DIR',
+    { kind: 'doctor', options: { ...general, json: false, engine: 'dagger', images: 'DIR' } },
   ],
 
   ['completion bash', { kind: 'completion', shell: 'bash' }],
@@ -250,6 +254,12 @@ const refusals: [line: string, code: string, message: string, hint: string][] = 
     `--step-timeout: "${value}" is not a duration from 1s to 500h`,
     'write --step-timeout 90s, 10m or 2h',
   ]),
+  [
+    'shell test --engine dagger',
+    'BAD_OPTION',
+    'a Dagger engine cannot open a shell on this terminal, which only an engine on this machine reaches',
+    'use the embedded one: shell test --engine embedded',
+  ],
   [
     '--engine dagger --step-timeout 2h',
     'BAD_OPTION',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { $ } from 'zx';
 import type { Row } from '../../cli/doctor/checks.ts';
+import { openSession } from './engine-session.ts';
 import { hasOneId } from './one-id.ts';
 import { command, type Environment, environment, ROOT, temporaryFolder } from './support.ts';
 import { tool, toolsFolder } from './tools.ts';
@@ -108,6 +109,40 @@ test('with --offline, an empty cache is the only wall', async () => {
   const { rows, exitCode } = await doctor([], ['--offline'], { DRYDOCK_TOOLS: await toolsFolder() });
   const walls = [...rows.values()].filter(({ status }) => status === 'blocked');
   expect([exitCode, walls.map(({ check }) => check)]).toEqual([3, ['images']]);
+});
+
+/** What the doctor says of an engine that somebody else has started, which is how it meets any but the embedded one. */
+async function trialOn(environment: Environment): Promise<Row | undefined> {
+  const { [CACHE]: _, ...usual } = process.env;
+  const session = await openSession(environment);
+  try {
+    const { rows } = await doctor([], ['--engine', 'dagger'], { ...session.environment, [CACHE]: usual[CACHE] ?? '' });
+    return rows.get('trial');
+  } finally {
+    await session.close();
+  }
+}
+const CACHE = 'XDG_CACHE_HOME';
+
+test.for([
+  ['as it is', {}],
+  ['like a Dagger Engine', { DRYDOCK_LIKE_DAGGER: '1' }],
+] as const)(
+  'an engine that somebody else started, %s, is tried, and does all that the stages want',
+  async ([, like]) => {
+    const trial = await trialOn(like);
+    const [, tried = ''] = /as expected: (.*) \(/.exec(trial?.found ?? '') ?? [];
+    expect(tried.split(', ').sort()).toEqual([
+      ...['certificates', 'disk', 'folder', 'image', 'network', 'secret', 'service', 'step', 'version'],
+    ]);
+    expect(trial).not.toMatchObject({ status: 'blocked' });
+  },
+);
+
+test('an engine whose steps have no network is told from one that does all', async () => {
+  const trial = await trialOn({ DRYDOCK_OFFLINE: '1' });
+  expect(trial).toMatchObject({ status: 'warning' });
+  expect(trial?.found).toMatch(/^network: a step does not reach http/);
 });
 
 test('settings that are wrong are named, and no secret is shown', async () => {

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import manifest from '../../../../package.json' with { type: 'json' };
 import { CHECKS, type CheckName, canRun, Rows } from '../../../cli/doctor/checks.ts';
-import type { Facts } from '../../../cli/doctor/facts.ts';
+import type { Facts, Trial } from '../../../cli/doctor/facts.ts';
 import { OLDEST_NODE } from '../../../cli/doctor/place.ts';
 import { renderRows, renderVerdict } from '../../../cli/doctor/render.ts';
 import { DEBIAN, facts, features, NOW, NPM, place, probe } from './make.ts';
@@ -26,6 +26,9 @@ test('where all is well, no row is a wall or a warning, and none needs mending',
 
 const engine = (kind: 'dagger' | 'embedded', why = 'asked for') => ({ kind, why });
 const docker = [engine('dagger', 'Docker answers'), engine('embedded', 'the Dagger engine did not start')];
+const tried = (over: Partial<Trial>): Trial => ({
+  ...{ tried: ['version', 'image', 'step'], differs: [], diskFree: 0.5, canStep: true, seconds: 4.2, ...over },
+});
 const refused = { message: 'this machine lacks crun', hint: 'sudo apt-get install crun' };
 const unreachable = { name: 'node', fault: { message: 'registry.example cannot be reached', hint: 'use --mirror' } };
 const limited = { name: 'node', fault: { message: 'registry.example answers 429', hint: 'log in with docker login' } };
@@ -78,6 +81,49 @@ const cases: Case[] = [
     /start Docker/,
   ],
   ['Docker first', { engines: docker }, 'engine', 'ok', /^dagger, because Docker answers; else embedded$/, null],
+
+  ['the embedded engine', {}, 'trial', 'unasked', /embedded one is/, null],
+  ['Docker that nobody asked for', { engines: docker }, 'trial', 'unasked', /not tried/, /--engine dagger/],
+  [
+    'an engine that does all as expected',
+    { engines: docker, trial: tried({}) },
+    'trial',
+    'ok',
+    /^as expected: version, image, step \(4\.2 s\)$/,
+    null,
+  ],
+  [
+    'an engine that did not start',
+    { engines: docker, trial: { message: 'the Dagger engine did not start: gone', hint: 'see docker info' } },
+    'trial',
+    'blocked',
+    /did not start/,
+    /docker info/,
+  ],
+  [
+    'an engine of another version',
+    { engines: docker, trial: tried({ differs: ['version: 0.18.2, not 0.21.8'] }) },
+    'trial',
+    'warning',
+    /^version: 0\.18\.2, not 0\.21\.8; as expected: /,
+    /--engine embedded/,
+  ],
+  [
+    'an engine without images',
+    { engines: docker, trial: tried({ differs: ['image: no route to host'], canStep: false }) },
+    'trial',
+    'blocked',
+    /^image: no route to host/,
+    /--engine embedded/,
+  ],
+  [
+    'an engine on a disk that is nearly full',
+    { engines: docker, trial: tried({ diskFree: 0.194 }) },
+    'trial',
+    'warning',
+    /^only 19 % of its disk is free, so it may keep no cache: every run is cold/,
+    /free a fifth/,
+  ],
 
   ['programs', {}, 'programs', 'ok', /^crun version 1\.21, its own$/, null],
   [

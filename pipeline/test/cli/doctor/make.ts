@@ -29,6 +29,7 @@ export function facts(over: Partial<Facts> = {}): Facts {
     isRoot: true,
     isOffline: false,
     engines: [{ kind: 'embedded', why: 'no container runtime answers' }],
+    trial: null,
     programs: 'crun version 1.21, its own',
     ids: null,
     features,
