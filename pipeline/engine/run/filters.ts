@@ -17,7 +17,8 @@ export class Filters {
   addition(profile: string, compiled: string, bundle: string): object {
     const known = this.#known.get(profile);
     if (known !== undefined) return { annotations: { [ANNOTATION]: known } };
-    const copy = `cp ${compiled} ${join(bundle, COPY)} 2>/dev/null; true`;
+    // All of its input is read: a runtime that cannot write it is told so by a signal, and hands that to the step.
+    const copy = `cp ${compiled} ${join(bundle, COPY)} 2>/dev/null; cat >/dev/null`;
     const env = [`PATH=${process.env.PATH ?? ''}`];
     return { hooks: { poststart: [{ path: '/bin/sh', args: ['sh', '-c', copy], env }] } };
   }
