@@ -17,6 +17,7 @@ import { nothingKnown } from '../src/stages/known.ts';
 import type { RunOptions } from '../src/stages/run.ts';
 import type { Runtime } from '../src/stages/runtime.ts';
 import type { StageInvocation } from './arguments.ts';
+import { toolPackages } from './capsule/tools.ts';
 import { deliveryOptions, readSecrets } from './delivery.ts';
 import { asFault } from './faults.ts';
 import { type CheckedInputs, checkInputs, databaseInput, filesOf, scanningInputs } from './inputs.ts';
@@ -204,6 +205,7 @@ export function optionsOn(
     strict: options.strict,
     compare: inputs.compare === null ? undefined : host.file(inputs.compare),
     engine,
+    ...(engine.kind === 'embedded' ? { tools: () => toolPackages(host) } : {}),
     ...(name === 'capsule' ? { capsule: { stages: stagesInCapsule(options.stage), thin: options.thin } } : {}),
     ...deliveryOptions(dag, name, options.delivery, secrets, inputs),
     ...(runtime === undefined ? {} : { runtime }),

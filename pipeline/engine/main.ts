@@ -21,7 +21,7 @@ import { UMASK } from './store/bytes.ts';
 import { DiskFullError, diskFullError } from './store/disk.ts';
 import { FORMAT } from './store/format.ts';
 import { budgetFor, cacheFolder, packageFolder, storeFolder } from './store/store.ts';
-import type { InstallOptions } from './tools/install.ts';
+import { heldPackages, type InstallOptions } from './tools/install.ts';
 
 const SERVICE_READY_SECONDS = 60;
 
@@ -49,7 +49,7 @@ async function main(args: string[]): Promise<number> {
       say(`${JSON.stringify(await probe(optionsFrom(process.env, '.')))}\n`);
       return 0;
     case 'tools':
-      say(`${describeTools(process.env.DRYDOCK_TOOLS)}\n`);
+      say(command.json ? `${JSON.stringify(toolsFacts())}\n` : `${describeTools(process.env.DRYDOCK_TOOLS)}\n`);
       return 0;
     case 'fetch-tools':
       await provideTools({ ...toolsIn(command.folder), isRoot: isRoot() });
@@ -86,9 +86,16 @@ async function soundTools(): Promise<void> {
   if (folder) await repairTools(toolsIn(folder));
 }
 
+/** What `tools --json` prints: whose programs run steps, and where the packages of the engine's own are; none where not all are kept. */
+function toolsFacts() {
+  const packages = process.env.DRYDOCK_TOOLS ? heldPackages(packageFolder()) : undefined;
+  return { programs: describeTools(process.env.DRYDOCK_TOOLS), packages: packages ?? null };
+}
+
 const toolsIn = (folder: string): InstallOptions => ({
   folder,
   packages: packageFolder(),
+  ...(process.env.DRYDOCK_TOOL_PACKAGES ? { given: process.env.DRYDOCK_TOOL_PACKAGES } : {}),
   offline: process.env.DRYDOCK_OFFLINE === '1',
   log: (line) => void process.stderr.write(`${line}\n`),
 });

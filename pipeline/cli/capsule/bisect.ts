@@ -26,7 +26,7 @@ export async function bisectCapsules(invocation: BisectInvocation, terminal: Ter
   const { files, options } = invocation;
   const failure = failureOf((await openManifest(files[1])).stages, files[1]);
   await openManifest(files[0]);
-  if (!isWithoutNetwork()) return await runWithoutNetwork();
+  if (!isWithoutNetwork()) return await runWithoutNetwork(files[1]);
   const say = (line: string) => void terminal.err.write(`${line}\n`);
   return await inFolder(async (folder) => {
     const good = await openCapsule(files[0], join(folder, 'good'));

@@ -5,6 +5,8 @@ import { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { PipelineError } from '../../src/core/errors.ts';
 import { EMBEDDED_ENGINE } from '../engine.ts';
+import { inFolder } from './folder.ts';
+import { givenTools } from './tools.ts';
 
 const WITHOUT_NETWORK = join(dirname(EMBEDDED_ENGINE), 'without-network');
 
@@ -24,14 +26,18 @@ export function isWithoutNetwork(): boolean {
   return true;
 }
 
-/** The same command line, in there. Returns its exit code; it is told of signals, and ends before we do. */
-export async function runWithoutNetwork(): Promise<number> {
+/** The same command line, in there, with what the engine needs of a capsule. Returns its exit code; it is told of signals, and ends before we do. */
+export async function runWithoutNetwork(capsule: string): Promise<number> {
   if (process.platform !== 'linux')
     throw new PipelineError('NO_ENGINE', 'a capsule is replayed on Linux only', 'use a Linux machine, or WSL2');
+  return await inFolder(async (folder) => await spawnInside(await givenTools(capsule, folder)));
+}
+
+async function spawnInside(env: Readonly<Record<string, string>>): Promise<number> {
   const [script = '', ...args] = process.argv.slice(1);
   const child = spawn(WITHOUT_NETWORK, [process.execPath, ...process.execArgv, script, ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
-    env: { ...process.env, [INSIDE]: '1' },
+    env: { ...process.env, ...env, [INSIDE]: '1' },
   });
   // From a terminal it gets them, too; a signal that comes twice is taken once.
   const pass = (signal: NodeJS.Signals) => void child.kill(signal);

@@ -74,7 +74,8 @@ export async function openCapsule(file: string, folder: string): Promise<OpenCap
   });
 }
 
-async function told<T>(file: string, work: () => Promise<T>): Promise<T> {
+/** The reader's errors as ours. */
+export async function told<T>(file: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {

@@ -19,7 +19,7 @@ export async function replay(invocation: ReplayInvocation, terminal: Terminal): 
   const { file, options } = invocation;
   const manifest = await openManifest(file);
   if (options.shell) offerTerminal();
-  if (!isWithoutNetwork()) return await runWithoutNetwork();
+  if (!isWithoutNetwork()) return await runWithoutNetwork(file);
   const screen = options.json ? terminal.err : terminal.out;
   const say = (line: string) => void screen.write(`${line}\n`);
   for (const line of phraseCapsule(basename(file), manifest)) say(line);

@@ -8,7 +8,8 @@ export type Command =
   | { readonly name: 'du'; readonly json: boolean }
   | { readonly name: 'gc'; readonly keep?: number; readonly all: boolean; readonly verify: boolean }
   | { readonly name: 'fetch-tools'; readonly folder: string }
-  | { readonly name: 'sweep' | 'probe' | 'tools' | 'help' | 'version' };
+  | { readonly name: 'tools'; readonly json: boolean }
+  | { readonly name: 'sweep' | 'probe' | 'help' | 'version' };
 
 /** Options of each command; those that are followed by a value say by which. */
 const OPTIONS: Readonly<Record<string, Readonly<Record<string, string | null>>>> = {
@@ -17,7 +18,7 @@ const OPTIONS: Readonly<Record<string, Readonly<Record<string, string | null>>>>
   gc: { keep: 'SIZE', all: null, verify: null },
   sweep: {},
   probe: {},
-  tools: {},
+  tools: { json: null },
 };
 
 /** Clients of a Dagger session pass these along; there is nothing here that they would change. */
@@ -41,9 +42,10 @@ export function parseCommand(words: readonly string[]): Command {
       return { name, json: given.has('json') };
     case 'gc':
       return gc(given);
+    case 'tools':
+      return { name, json: given.has('json') };
     case 'sweep':
     case 'probe':
-    case 'tools':
       return { name };
     default:
       throw unknown('command', name, Object.keys(OPTIONS));

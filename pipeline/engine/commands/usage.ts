@@ -4,7 +4,7 @@ export const USAGE = `Usage: embedded-engine session [--workdir DIR]     speak D
        embedded-engine gc [--keep SIZE] [--all] [--verify]  evict what was not used for longest
        embedded-engine sweep                       remove what sessions that were killed left behind
        embedded-engine probe                       try a step and its network here; print what came of it as JSON
-       embedded-engine tools                       say which programs run steps: its own, fetched once, or this machine's
+       embedded-engine tools [--json]              say which programs run steps: its own, fetched once, or this machine's
 
 session  prints {"port":…,"session_token":…} and answers GraphQL on that port until its standard input is closed
          or it is told to stop
@@ -20,6 +20,7 @@ Read from the environment:
   DRYDOCK_STEP_MEMORY=2GB     how much memory a step may have (default: 90 % of the machine's)
   DRYDOCK_STEP_PROCESSES=8192 how many processes a step may have
   DRYDOCK_STEP_TIMEOUT=1h     how long a step may run before it is ended: 90s, 10m, 2h
+  DRYDOCK_TOOL_PACKAGES=DIR   where packages of the engine's own programs may lie, named by their sha256
   DRYDOCK_STORE_BUDGET=20GB  how large the store may be (default: a tenth of its disk, from 5 to 20 GB)
   XDG_CACHE_HOME        where the store lives (default ~/.cache)
 

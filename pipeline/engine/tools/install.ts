@@ -1,13 +1,13 @@
 // The engine's own tools (crun, pasta, nft, …): packages pinned by hash, taken from wherever this machine gets packages, and unpacked into the cache.
 // `bin/tools.sh` knows the folder by a hash of this folder and the lock, and asks for it when it is not there.
 import { createHash, randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { makeFolders } from '../../src/oci/folders.ts';
 import type { TarEntry } from '../../src/oci/tar.ts';
 import { EnvironmentError } from '../errors.ts';
-import { fetchAll, wantedOf } from '../images/assembled/cache.ts';
+import { adopt, fetchAll, wantedOf } from '../images/assembled/cache.ts';
 import { openDeb } from '../images/assembled/deb.ts';
 import { type Lock, parseLock } from '../images/assembled/lock-file.ts';
 import toolsLock from '../images/assembled/locks/engine-tools.json' with { type: 'json' };
@@ -33,21 +33,33 @@ export type InstallOptions = {
   folder: string;
   /** Where packages are kept, by their hash. */
   packages: string;
+  /** A folder that may have some of them as well, named by their hash. */
+  given?: string;
   offline: boolean;
   log: (line: string) => void;
   arch?: string;
   registries?: Registries;
 };
 
+const lockFor = (arch: string) => TOOLS_LOCK.platforms[PROCESSORS[arch]?.platform ?? ''];
+
+/** The folder that has the packages, and their names in it; none where not all are there. */
+export function heldPackages(cache: string): { folder: string; files: string[] } | undefined {
+  const folder = join(cache, 'sha256');
+  const files = (lockFor(process.arch)?.debian ?? []).map(({ sha256 }) => sha256);
+  return files.length > 0 && files.every((name) => existsSync(join(folder, name))) ? { folder, files } : undefined;
+}
+
 /** Fetches the tools and unpacks them, aside and then by name, so that a folder that has the name is whole. */
 export async function installTools(options: InstallOptions): Promise<void> {
-  const { folder, packages: cache, offline, log, arch = process.arch, registries = hostRegistries() } = options;
+  const { folder, packages: cache, given, offline, log, arch = process.arch, registries = hostRegistries() } = options;
   const processor = PROCESSORS[arch];
-  const lock = TOOLS_LOCK.platforms[processor?.platform ?? ''];
+  const lock = lockFor(arch);
   if (processor === undefined || lock === undefined)
     throw new EnvironmentError(`the engine has no tools for ${arch} processors`, 'use an x64 or arm64 machine');
   makeFolders(dirname(folder));
   const wanted = wantedOf(lock, TOOLS_LOCK.madeFrom);
+  if (given !== undefined) await adopt(wanted.values(), given, cache);
   const packages = await fetchAll(wanted, { cache, offline, registries, log });
   const aside = `${folder}.${randomUUID()}.part`;
   try {

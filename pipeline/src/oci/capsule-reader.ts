@@ -52,6 +52,21 @@ export async function unpackCapsule(file: string, listed: readonly ListedFile[],
   }
 }
 
+/** Write the files of one of its folders alone, each checked against the list. */
+export async function unpackFolder(
+  file: string,
+  listed: readonly ListedFile[],
+  name: string,
+  folder: string,
+): Promise<void> {
+  const wanted = new Map(listed.filter(({ path }) => path.startsWith(`${name}/`)).map((entry) => [entry.path, entry]));
+  for (const entry of wanted.values()) checkListed(entry, wanted);
+  for await (const entry of readTarFile(file)) {
+    const found = wanted.get(entry.path);
+    if (found !== undefined) await unpackFile(entry, found, folder);
+  }
+}
+
 /** One compressed file of a capsule that was unpacked, as it was before. */
 export async function expandFile(from: string, to: string): Promise<void> {
   await expanding(from, async (content) => await writeWhole(to, content, 0o644));

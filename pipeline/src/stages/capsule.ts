@@ -12,6 +12,7 @@ import {
   LOGS_FOLDER,
   PACKAGES_FILE,
   SOURCE_FOLDER,
+  TOOLS_FOLDER,
   VERDICT_INPUT,
 } from '../core/capsule/manifest.ts';
 import { isCaptured, type Needs, needsOf } from '../core/capsule/needs.ts';
@@ -31,6 +32,8 @@ export type CapsuleOptions = {
   stages: readonly StageName[];
   /** Leave out the images, which pins name. */
   thin: boolean;
+  /** Packages of the engine's own programs, where it is the embedded one and has them. */
+  tools: Directory | null;
   /** What the run was asked for, for the record. */
   arguments: CapsuleManifest['arguments'];
   /** Names of the secrets that it had. */
@@ -98,7 +101,12 @@ export async function writeCapsule(
   );
   if (packages !== null) files.set(PACKAGES_FILE, packages);
   for (const [path, file] of inputFiles(context, known, needs)) files.set(path, file);
-  const file = pack(context, manifest, files, logsOf(context, names)).withName(`capsule-${names.join('-')}.tar`);
+  const folders = new Map([
+    [SOURCE_FOLDER, context.source],
+    [LOGS_FOLDER, logsOf(context, names)],
+    ...(options.tools === null || options.thin ? [] : [[TOOLS_FOLDER, options.tools] as const]),
+  ]);
+  const file = pack(context, manifest, files, folders).withName(`capsule-${names.join('-')}.tar`);
   const capsule = {
     file: `capsule-${names.join('-')}.tar`,
     bytes: await file.size(),
@@ -209,24 +217,19 @@ function pack(
   context: RunContext,
   manifest: Omit<CapsuleManifest, 'files'>,
   files: ReadonlyMap<string, File>,
-  logs: Directory,
+  folders: ReadonlyMap<string, Directory>,
 ): File {
   const spec: PackSpec = {
     manifest,
-    folders: [
-      { path: SOURCE_FOLDER, from: `${WORK}/${SOURCE_FOLDER}` },
-      { path: LOGS_FOLDER, from: `${WORK}/${LOGS_FOLDER}` },
-    ],
+    folders: [...folders.keys()].map((path) => ({ path, from: `${WORK}/${path}` })),
     files: [...files.keys()].map((path) => ({ path, from: `${WORK}/${path}` })),
   };
-  const container = [...files].reduce(
-    (to, [path, file]) => to.withMountedFile(`${WORK}/${path}`, file),
-    packer(context)
-      .withMountedDirectory(`${WORK}/${SOURCE_FOLDER}`, context.source)
-      .withMountedDirectory(`${WORK}/${LOGS_FOLDER}`, logs)
-      .withNewFile(`${WORK}/spec.json`, JSON.stringify(spec)),
+  const withFolders = [...folders].reduce(
+    (to, [path, folder]) => to.withMountedDirectory(`${WORK}/${path}`, folder),
+    packer(context).withNewFile(`${WORK}/spec.json`, JSON.stringify(spec)),
   );
-  return container
+  return [...files]
+    .reduce((to, [path, file]) => to.withMountedFile(`${WORK}/${path}`, file), withFolders)
     .withExec(['node', PROGRAM, 'pack', '--spec', `${WORK}/spec.json`, '--out', '/out/capsule.tar'])
     .file('/out/capsule.tar');
 }

@@ -52,6 +52,8 @@ export type RunOptions = {
   verification?: VerifyOptions;
   rollback?: RollbackOptions;
   left?: RunContext['left'];
+  /** Gives the packages of the engine's own programs, for a capsule: asked for where one is written. */
+  tools?: () => Promise<Directory | null>;
   /** Sets of packages to install beside those that the stages need. */
   installing?: readonly InstallName[];
   /** Of a run again from a capsule: what its images were pinned to. */
@@ -142,6 +144,7 @@ async function addCapsule(context: RunContext, result: RunResult, known: Known, 
     const { file, capsule } = await writeCapsule(context, result, known, {
       stages,
       thin,
+      tools: (await options.tools?.()) ?? null,
       arguments: {
         platforms: [...options.platforms],
         strict: options.strict,

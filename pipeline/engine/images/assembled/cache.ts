@@ -1,5 +1,6 @@
 // Packages on disk, named by their hash: fetched from a registry when missing, checked against the pin at every use.
 import { createHash, randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -122,6 +123,15 @@ export async function fetchAll(wanted: Map<object, Wanted>, options: FetchOption
     found.set(pin, await download(one, options));
   });
   return found;
+}
+
+/** Keeps those that a folder of anybody's has, where they are what was pinned. */
+export async function adopt(wanted: Iterable<Wanted>, folder: string, cache: string): Promise<void> {
+  for (const one of wanted) {
+    if (existsSync(pathOf(one, cache))) continue;
+    const bytes = await readFile(join(folder, one.hash)).catch(() => undefined);
+    if (bytes !== undefined && matches(one, bytes)) await keep(bytes, pathOf(one, cache));
+  }
 }
 
 function offlineMissing(titles: string[]): AssembleError {

@@ -28,6 +28,8 @@ export const SOURCE_FOLDER = 'source';
 export const LOGS_FOLDER = 'logs';
 /** npm's cache: one tar for all sets of packages. */
 export const PACKAGES_FILE = 'packages.tar.br';
+/** Packages of the embedded engine's own programs, each named by its sha256: the engine takes those that its lock names. */
+export const TOOLS_FOLDER = 'tools';
 export const IMAGE_INPUT = 'inputs/image.tar.br';
 export const DATABASE_INPUT = 'inputs/database.tar.br';
 export const VERDICT_INPUT = 'inputs/verdict.json';
