@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isRunning, PROCESS_NAME, processName } from '../engine/process-name.ts';
+import { isOutOfSight, isRunning, PROCESS_NAME, processName, showLife } from '../engine/process-name.ts';
 import { PipelineError } from '../src/core/errors.ts';
 import type { StageName } from '../src/core/model.ts';
 import { makeFolders } from '../src/oci/folders.ts';
@@ -50,6 +50,7 @@ export function takeOutput(folder: string, stages: readonly StageName[], inputs:
   makeFolder(folder);
   makeFolder(join(folder, 'logs'));
   lock(folder);
+  const pulse = showLife(join(folder, LOCK));
   const [seal, aside] = [join(folder, SEAL), join(folder, ASIDE)];
   const before = existsSync(seal) ? readFileSync(seal) : undefined;
   rmSync(aside, { recursive: true, force: true }); // of a run that was killed
@@ -63,6 +64,7 @@ export function takeOutput(folder: string, stages: readonly StageName[], inputs:
   };
   const restore = () => before !== undefined && writeFileSync(seal, before);
   const release = () => {
+    clearInterval(pulse);
     rmSync(aside, { recursive: true, force: true });
     rmSync(join(folder, LOCK), { force: true });
   };
@@ -77,13 +79,16 @@ function lock(folder: string): void {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
     if (statSync(file).isDirectory()) throw Object.assign(new Error('a folder'), { code: 'EISDIR', path: file });
     const holder = readFileSync(file, 'utf8');
-    if (isRunning(holder, statSync(file).mtimeMs))
+    if (isRunning(holder, statSync(file).mtimeMs)) {
+      const [where, more] = isOutOfSight(holder)
+        ? [' in another container', '; one that was killed with its container holds it for five minutes']
+        : ['', ''];
       throw new PipelineError(
         'OUTPUT_IN_USE',
-        `${folder} is being written by another run, process ${PROCESS_NAME.exec(holder)?.[3]}`,
-        'wait until it ends, or name another folder with --output',
-        { cause },
+        `${folder} is being written by another run, process ${PROCESS_NAME.exec(holder)?.[3]}${where}`,
+        `wait until it ends, or name another folder with --output${more}`,
       );
+    }
     rmSync(file, { force: true }); // it was killed
     lock(folder);
   }

@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { isRunning, processName } from '../../engine/process-name.ts';
+import { isRunning, processName, showLife } from '../../engine/process-name.ts';
 import { makeFolder } from '../output.ts';
 
 /** Gone when the work is done. */
@@ -11,9 +11,11 @@ export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise
   makeFolder(parent);
   sweep(parent);
   const folder = mkdtempSync(join(parent, `replay-${processName()}-`));
+  const pulse = showLife(folder);
   try {
     return await work(folder);
   } finally {
+    clearInterval(pulse);
     rmSync(folder, { recursive: true, force: true });
   }
 }

@@ -59,9 +59,9 @@ export function lookAtHoles(facts: Facts): Finding {
 
 export function lookAtIds(facts: Facts): Finding {
   return ofEmbedded(facts, () => {
-    const { ids, user } = facts;
+    const { ids, user, isNamed } = facts;
     if (ids === null) return { status: 'unasked', found: 'root needs none' };
-    const { users, groups, hasMapper } = ids;
+    const { users, groups, hasMapper, free } = ids;
     const isEnough = users >= IDS && groups >= IDS;
     if (isEnough && hasMapper) return { status: 'ok', found: `${users} for users, ${groups} for groups` };
     const found = isEnough
@@ -72,7 +72,9 @@ export function lookAtIds(facts: Facts): Finding {
       found: `${found}: a step has one user, who owns all files`,
       mend: isEnough
         ? 'sudo apt-get update && sudo apt-get install -y uidmap; elsewhere: sudo dnf install -y shadow-utils'
-        : `sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${user}`,
+        : isNamed
+          ? `sudo usermod --add-subuids ${free.users} --add-subgids ${free.groups} ${user}`
+          : 'run it as a user who has a name, to whom ids can be given, or as root',
     };
   });
 }

@@ -50,7 +50,9 @@ export type Facts = {
   /** Whose programs run steps, with the runtime's version; or why there are none. */
   programs: string | Fault | null;
   /** How many subordinate ids the user has; null for root, who needs none. */
-  ids: { users: number; groups: number; hasMapper: boolean } | null;
+  ids: { users: number; groups: number; hasMapper: boolean; free: { users: string; groups: string } } | null;
+  /** Whether the user's number has a name, which subordinate ids are given to. */
+  isNamed: boolean;
   /** What the kernel says of itself; null where it is no Linux. */
   features: Features | null;
   /** Null where it was not tried, because programs are missing. */

@@ -32,7 +32,8 @@ const ENGINE_MS = 60_000;
 export async function gatherFacts(question: Question, tell: (facts: Partial<Facts>) => void): Promise<void> {
   const { root, output, env, isOffline } = question;
   const isRoot = process.getuid?.() === 0;
-  const user = userName();
+  const name = userName();
+  const user = name ?? String(process.getuid?.());
   const asking = [
     askGit(root).then((git) => tell({ git })),
     (isRoot ? Promise.resolve(null) : countIds(user)).then((ids) => tell({ ids })),
@@ -43,6 +44,7 @@ export async function gatherFacts(question: Question, tell: (facts: Partial<Fact
     kernel: release(),
     nodeVersion: process.versions.node,
     user,
+    isNamed: name !== null,
     isRoot,
     isOffline,
     features: readFeatures('/proc'),
@@ -59,11 +61,11 @@ export async function gatherFacts(question: Question, tell: (facts: Partial<Fact
 }
 
 /** A container may run as a number that has no name. */
-function userName(): string {
+function userName(): string | null {
   try {
     return userInfo().username;
   } catch {
-    return String(process.getuid?.());
+    return null;
   }
 }
 

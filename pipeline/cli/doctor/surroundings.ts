@@ -29,10 +29,14 @@ function isWritable(path: string): boolean {
 
 export async function countIds(user: string): Promise<NonNullable<Facts['ids']>> {
   const uid = String(process.getuid?.() ?? '');
-  const count = (file: string) => (existsSync(file) ? idsOf([user, uid], readFileSync(file, 'utf8')) : 0);
+  const [users, groups] = ['/etc/subuid', '/etc/subgid'].map((file) =>
+    existsSync(file) ? readFileSync(file, 'utf8') : '',
+  ) as [string, string];
+  const count = (text: string) => idsOf([user, uid], text);
   const asked = await Promise.all(['newuidmap', 'newgidmap'].map((name) => ask(name, [])));
   const hasMapper = asked.every(({ exitCode }) => exitCode !== NOT_FOUND);
-  return { users: count('/etc/subuid'), groups: count('/etc/subgid'), hasMapper };
+  const free = { users: freeRange(users), groups: freeRange(groups) };
+  return { users: count(users), groups: count(groups), hasMapper, free };
 }
 
 /** How many subordinate ids a file gives: the longest range of one who is called by name or by number. */
@@ -40,6 +44,19 @@ export function idsOf(names: readonly string[], text: string): number {
   const ranges = text.split('\n').map((line) => line.split(':'));
   const counts = ranges.filter(([name = '']) => names.includes(name)).map(([, , count]) => Number(count) || 0);
   return Math.max(0, ...counts);
+}
+
+const FIRST_ID = 100_000;
+const RANGE = 65_536;
+
+/** The first range that nobody has, as `usermod` takes it: ids that two users share are no wall between them. */
+export function freeRange(text: string): string {
+  const ends = text.split('\n').map((line) => {
+    const [, start = '', count = ''] = line.split(':');
+    return /^\d+$/.test(start) && /^\d+$/.test(count) ? Number(start) + Number(count) : 0;
+  });
+  const first = Math.max(FIRST_ID, ...ends);
+  return `${first}-${first + RANGE - 1}`;
 }
 
 /** Settings by the value with which users may make no namespace. */

@@ -23,7 +23,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { EngineError } from '../errors.ts';
-import { isRunning, PROCESS_NAME } from '../process-name.ts';
+import { isRunning, PROCESS_NAME, showLife } from '../process-name.ts';
 import { resolveInside } from '../store/inside.ts';
 import { withFolder } from '../tools/elf.ts';
 import { KEEPER } from './keeper.ts';
@@ -59,6 +59,7 @@ export class ChrootRunner implements Steps {
   readonly #init: string;
   readonly #pipes = new Pipes(0);
   readonly #oomScore = oomScore();
+  readonly #pulse: NodeJS.Timeout;
   #last: Promise<unknown> = Promise.resolve();
   #running: ChildProcess | undefined;
   #counter = 0;
@@ -71,6 +72,7 @@ export class ChrootRunner implements Steps {
     this.#init = tools ? join(tools, 'bin', INIT_PROGRAM) : initProgram();
     removeAbandoned();
     mkdirSync(SESSION_FOLDER, { mode: 0o711 });
+    this.#pulse = showLife(SESSION_FOLDER);
     for (const folder of SESSION_FOLDERS) mkdirSync(join(SESSION_FOLDER, folder), { mode: 0o711 });
     writeFileSync(KEEPER_FILE, KEEPER);
   }
@@ -79,6 +81,7 @@ export class ChrootRunner implements Steps {
     this.#running?.kill('SIGTERM');
     await this.#last.catch(() => {}); // told to whoever asked for the step
     await this.#trees.close();
+    clearInterval(this.#pulse);
     await rm(SESSION_FOLDER, { recursive: true, force: true });
   }
 

@@ -9,7 +9,6 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
-  futimesSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -19,13 +18,11 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { isRunning, PROCESS_NAME, processName, startOf } from '../process-name.ts';
+import { isRunning, PROCESS_NAME, processName, showLife, startOf } from '../process-name.ts';
 import { withLock } from './lock.ts';
 
 /** The file that is there while an eviction chooses. */
 export const evictionSign = (root: string) => join(root, 'evicting');
-
-const HOUR_MS = 3_600_000;
 
 export class Lease {
   /** Also the name of the session's folder for work in progress. */
@@ -42,8 +39,7 @@ export class Lease {
     this.#path = join(root, 'leases', this.name);
     this.#file = openSync(this.#path, 'ax');
     writeSync(this.#file, '\n'); // on a full disk a session ends here, not in its first step
-    // Whoever cannot see this process, from another container, sees that it lives.
-    this.#pulse = setInterval(() => futimesSync(this.#file, new Date(), new Date()), HOUR_MS).unref();
+    this.#pulse = showLife(this.#path);
   }
 
   /** Says that this session uses a thing; from when this resolves, the thing stays if it is there. */

@@ -29,6 +29,7 @@ const docker = [engine('dagger', 'Docker answers'), engine('embedded', 'the Dagg
 const tried = (over: Partial<Trial>): Trial => ({
   ...{ tried: ['version', 'image', 'step'], differs: [], diskFree: 0.5, canStep: true, seconds: 4.2, ...over },
 });
+const free = { users: '165536-231071', groups: '100000-165535' };
 const refused = { message: 'this machine lacks crun', hint: 'sudo apt-get install crun' };
 const unreachable = { name: 'node', fault: { message: 'registry.example cannot be reached', hint: 'use --mirror' } };
 const limited = { name: 'node', fault: { message: 'registry.example answers 429', hint: 'log in with docker login' } };
@@ -171,15 +172,23 @@ const cases: Case[] = [
   ['holes of programs that do not start', { probe: null }, 'holes', 'unasked', /above/, null],
   [
     'no subordinate ids',
-    { isRoot: false, ids: { users: 0, groups: 65_536, hasMapper: true } },
+    { isRoot: false, ids: { users: 0, groups: 65_536, hasMapper: true, free } },
     'ids',
     'warning',
     /ada has 0 for users and 65536/,
-    /usermod --add-subuids .* ada$/,
+    /usermod --add-subuids 165536-231071 --add-subgids 100000-165535 ada$/,
+  ],
+  [
+    'none for a number that has no name',
+    { isRoot: false, isNamed: false, user: '12345', ids: { users: 0, groups: 0, hasMapper: true, free } },
+    'ids',
+    'warning',
+    /12345 has 0 for users/,
+    /^run it as a user who has a name/,
   ],
   [
     'too few of them',
-    { isRoot: false, ids: { users: 65_536, groups: 1000, hasMapper: true } },
+    { isRoot: false, ids: { users: 65_536, groups: 1000, hasMapper: true, free } },
     'ids',
     'warning',
     /1000 for groups/,
@@ -187,7 +196,7 @@ const cases: Case[] = [
   ],
   [
     'enough of them',
-    { isRoot: false, ids: { users: 65_536, groups: 100_000, hasMapper: true } },
+    { isRoot: false, ids: { users: 65_536, groups: 100_000, hasMapper: true, free } },
     'ids',
     'ok',
     /^65536 for users, 100000/,
@@ -195,7 +204,7 @@ const cases: Case[] = [
   ],
   [
     'enough of them, and nothing that maps them',
-    { isRoot: false, ids: { users: 65_536, groups: 65_536, hasMapper: false } },
+    { isRoot: false, ids: { users: 65_536, groups: 65_536, hasMapper: false, free } },
     'ids',
     'warning',
     /newuidmap and newgidmap are missing, .* a step has one user, who owns all files/,

@@ -27,6 +27,7 @@ export function facts(over: Partial<Facts> = {}): Facts {
     nodeVersion: '24.1.0',
     user: 'ada',
     isRoot: true,
+    isNamed: true,
     isOffline: false,
     engines: [{ kind: 'embedded', why: 'no container runtime answers' }],
     trial: null,

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { credentialsIn, readSecrets, unsetVariables } from '../../../cli/doctor/settings.ts';
-import { idsOf, lookAtFolder, readFeatures } from '../../../cli/doctor/surroundings.ts';
+import { freeRange, idsOf, lookAtFolder, readFeatures } from '../../../cli/doctor/surroundings.ts';
 import { temporaryFolder } from '../make.ts';
 
 const ids: [name: string, text: string, count: number][] = [
@@ -117,3 +117,15 @@ test.for(kernels)('a kernel: %s', ([, files, features]) => {
   }
   expect(readFeatures(proc)).toEqual(features);
 });
+
+// As useradd writes them, and as people do.
+const ranges: [name: string, text: string, free: string][] = [
+  ['no file', '', '100000-165535'],
+  ['one user', 'someone:100000:65536\n', '165536-231071'],
+  ['two users, out of order', 'b:165536:65536\na:100000:65536\n', '231072-296607'],
+  ['a user by number, and a range in the middle of nowhere', '1000:524288:65536\nada:100000:65536\n', '589824-655359'],
+  ['lines that are no ranges', '# none\n\nada\nada:x:65536\nada:200000:\n', '100000-165535'],
+  ['a range below the first', 'ada:1000:10\n', '100000-165535'],
+];
+for (const [name, text, free] of ranges)
+  test(`the first free range of ids: ${name}`, () => expect(freeRange(text)).toBe(free));
