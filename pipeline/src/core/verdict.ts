@@ -58,6 +58,8 @@ export type StageFacts = {
   notEvaluated?: string | null;
   /** What a stage that passed has to say. */
   remark?: string | null;
+  /** Steps are not isolated from each other here, which the whole run says: a scanner is no exception. */
+  isShared?: boolean;
   details?: string[];
 };
 
@@ -65,7 +67,8 @@ export type StageFacts = {
 export function stageResult(facts: StageFacts): StageResult {
   const failed = facts.steps.filter((step) => step.exitCode !== 0);
   const fault = facts.fault ?? confinementFaults(facts.steps, 'broken')[0] ?? null;
-  const missing = facts.notEvaluated ?? confinementFaults(facts.steps, 'refused')[0] ?? null;
+  const refused = confinementFaults(facts.steps, 'refused')[0] ?? null;
+  const missing = facts.notEvaluated ?? (facts.isShared ? null : refused);
   return {
     name: facts.name,
     status: failed.length > 0 || fault !== null ? 'failed' : missing === null ? 'passed' : 'not evaluated',
@@ -77,14 +80,14 @@ export function stageResult(facts: StageFacts): StageResult {
     reason:
       failed.length > 0
         ? failed.map((step) => `${step.name}: ${phraseExit(step.exitCode)}`).join(', ')
-        : (fault ?? missing ?? facts.remark ?? null),
+        : (fault ?? missing ?? facts.remark ?? refused),
     details: facts.details ?? [],
   };
 }
 
 /**
- * A scanner that could reach out, or write to what it reads, has said nothing that counts: it failed, or where no step can be kept from that,
- * what it says is not enough for anything strict.
+ * A scanner that could reach out, or write to what it reads, has said nothing that counts: it failed, or where an engine refuses it alone the
+ * means, what it says is not enough for anything strict.
  */
 function confinementFaults(steps: readonly StepResult[], kind: 'broken' | 'refused'): string[] {
   const confinements = steps.flatMap(({ confinement }) => confinement ?? []);

@@ -59,6 +59,24 @@ for (const [name, steps, cached] of cachedStages) {
     expect(stageResult({ name: 'scan', steps, startedMs: 0, seconds: 1 }).cached).toBe(cached));
 }
 
+const open = (refusal?: string) => ({
+  ...{ interfaces: ['eth0'], capabilities: '0', noNewPrivileges: true, writable: [], sockets: [], environment: [] },
+  ...(refusal === undefined ? {} : { refusal }),
+});
+const scans: [name: string, refusal: string | undefined, isShared: boolean, status: string][] = [
+  ['it was not shut in', undefined, false, 'failed'],
+  ['it was not, where no step is', undefined, true, 'failed'],
+  ['it alone was refused the means', 'unshare failed: Operation not permitted', false, 'not evaluated'],
+  ['no step is, and the whole run says so', 'unshare failed: Operation not permitted', true, 'passed'],
+];
+for (const [name, refusal, isShared, status] of scans) {
+  test(`a scanner with a network: ${name}`, () => {
+    const steps = [step({ confinement: open(refusal) })];
+    const reason = 'the scanner was not confined: it has the network interface eth0';
+    expect(stageResult({ name: 'sbom', steps, startedMs: 0, seconds: 1, isShared })).toMatchObject({ status, reason });
+  });
+}
+
 const times: [name: string, endedMs: number, cached: boolean][] = [
   ['ended before the run began', 9_999, true],
   ['ended in the run', 10_001, false],
