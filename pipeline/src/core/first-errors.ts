@@ -81,6 +81,9 @@ function biomeDiagnostic(line: string, next: readonly string[]): (Diagnostic & {
   return [{ text: `${path}${position} ${message}`, message, place: parsePlace(`${path}${position}`), isError }];
 }
 
+/** Above the lines of a source that cannot be read. */
+const FRAME = /^\s*╭─+\[ (\S+:\d+:\d+) \]$/;
+
 /** vitest and jest: ` FAIL  file > test` and the error below it; coverage that is below its threshold. */
 function testRunner(lines: readonly string[]): Diagnostic[] {
   return lines.flatMap((line, index) => {
@@ -93,8 +96,12 @@ function testRunner(lines: readonly string[]): Diagnostic[] {
     const reason = own.find((other) => /^\s*[\w.]*(Error|Exception)\b.*: /.test(other) || /^\s*expect\(/.test(other));
     // Heading lines without a reason of their own only repeat what others say.
     if (reason === undefined) return [];
-    const place = stackPlace(own);
-    const message = `${(failed[1] ?? '').replace(/ \[ .* \]$/, '')}: ${reason.trim()}`;
+    // "Transform failed with 1 error:" is followed by it.
+    const said = reason.trim().endsWith(':')
+      ? own.slice(own.indexOf(reason) + 1).find((other) => other !== '')
+      : undefined;
+    const place = own.map((other) => FRAME.exec(other)?.[1]).find((found) => found !== undefined) ?? stackPlace(own);
+    const message = [(failed[1] ?? '').replace(/ \[ .* \]$/, ''), [reason, said ?? ''].join(' ').trim()].join(': ');
     if (place === undefined) return [plain(message)];
     return [{ text: `${message} (${place})`, message, place: parsePlace(place) }];
   });

@@ -31,6 +31,12 @@ const outputs: [file: string, lines: string[]][] = [
   ],
   ['vitest', VITEST],
   ['vitest-coloured', VITEST],
+  [
+    'vitest-syntax',
+    [
+      'test/config.test.ts: Error: Transform failed with 1 error: [PARSE_ERROR] Expected `,` or `)` but found `;` (test/config.test.ts:3:19)',
+    ],
+  ],
   ['vitest-threshold', ['Coverage for lines (66.66%) does not meet global threshold (98%)']],
   ['node-test', ['adds: AssertionError [ERR_ASSERTION]: 2 == 3']],
   [
