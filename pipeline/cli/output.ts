@@ -48,7 +48,7 @@ export type Output = {
 /** Take the folder for a run of these stages that reads `inputs`, which stay. */
 export function takeOutput(folder: string, stages: readonly StageName[], inputs: readonly string[] = []): Output {
   makeFolder(folder);
-  makeFolder(join(folder, 'logs'));
+  ensureFolder(join(folder, 'logs'));
   lock(folder);
   const pulse = showLife(join(folder, LOCK));
   const [seal, aside] = [join(folder, SEAL), join(folder, ASIDE)];
@@ -132,8 +132,14 @@ function isLarge(path: string): boolean {
   return stats?.uid === process.getuid?.() && stats?.isFile() === true && stats.size > 1 << 20;
 }
 
-/** Make a folder for results, unless it is there. */
+/** Make a folder for results, unless it is there. A new one is nothing that git should see: results are no source of the next run. */
 export function makeFolder(folder: string): void {
+  const isNew = !existsSync(folder);
+  ensureFolder(folder);
+  if (isNew) writeFileSync(join(folder, '.gitignore'), '*\n');
+}
+
+function ensureFolder(folder: string): void {
   try {
     makeFolders(folder);
     if (statSync(folder).isDirectory()) return;

@@ -53,7 +53,7 @@ const foreign = [
 test('a folder that is not there is made', () => {
   const folder = join(temporaryFolder(), 'a', 'b');
   runIn(folder);
-  expect(list(folder)).toEqual(['exit-code', 'logs']);
+  expect(list(folder)).toEqual(['.gitignore', 'exit-code', 'logs']);
 });
 
 test('stale files of an earlier run vanish', () => {
@@ -181,6 +181,22 @@ test('the exit code of the report gives way to the one that is written last', ()
   const folder = temporaryFolder();
   runIn(folder, ['exit-code']);
   expect(readFileSync(join(folder, 'exit-code'), 'utf8')).toBe('0\n');
+});
+
+const hasGit = spawnSync('git', ['--version']).status === 0;
+test.runIf(hasGit)('git sees nothing of a new folder; one that was there is left as it was', () => {
+  const parent = temporaryFolder();
+  const git = (...args: string[]) => spawnSync('git', ['-C', parent, ...args], { encoding: 'utf8' }).stdout;
+  git('init', '--quiet');
+  mkdirSync(join(parent, 'kept'));
+  for (const name of ['results/of/a run', 'kept']) {
+    const output = takeOutput(join(parent, name), CI);
+    mkdirSync(output.aside, { recursive: true });
+    writeFileSync(join(output.aside, 'summary.md'), 'x');
+    output.settle(0);
+    output.release();
+  }
+  expect(git('status', '--porcelain', '--untracked-files=all')).toBe('?? kept/exit-code\n?? kept/summary.md\n');
 });
 
 test('a second run is told who has the folder; one that was killed has it no more', () => {

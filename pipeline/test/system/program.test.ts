@@ -62,7 +62,16 @@ test.concurrent('with -v, the cause is printed, and no stack', patient, async ({
   expect(stderr).toMatch(/^error: .*\nhint: .*\ncause: "x" is not a mirror\n$/);
 });
 
-const REPORT = ['annotations.txt', 'exit-code', 'junit.xml', 'logs', 'report.html', 'result.json', 'summary.md'];
+const REPORT = [
+  '.gitignore',
+  'annotations.txt',
+  'exit-code',
+  'junit.xml',
+  'logs',
+  'report.html',
+  'result.json',
+  'summary.md',
+];
 
 test.concurrent('a run that could not begin says why, and has a report too', patient, async ({ expect }) => {
   const output = join(folder, 'no-engine');
