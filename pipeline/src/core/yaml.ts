@@ -4,8 +4,10 @@ import {
   isMap,
   isScalar,
   isSeq,
+  Lexer,
   LineCounter,
   type Node,
+  Parser,
   parseDocument,
   visit,
   type YAMLError,
@@ -26,6 +28,12 @@ export class YamlFile {
   /** Aliases are refused, unless `prepare` knows what to do with them: it may change the document, and names faults. */
   constructor(file: string, text: string, prepare?: (document: Document, fail: YamlFile['fault']) => void) {
     this.file = file;
+    const deep = depthFault(text);
+    if (deep !== undefined) {
+      this.faults.push({ place: `${file}:${deep}`, text: `this is nested more than ${MOST_NESTED} levels deep` });
+      this.root = null;
+      return;
+    }
     const document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
     for (const problem of [...document.errors, ...document.warnings]) this.#add(problem.pos[0], phraseProblem(problem));
     if (prepare === undefined) visit(document, { Alias: (_key, node) => this.fault(node, REFUSED_ALIAS) });
@@ -57,6 +65,21 @@ export class YamlFile {
   #add(offset: number, text: string): void {
     this.faults.push({ place: `${this.file}:${this.#lines.linePos(offset).line}`, text: text.replace(/\s+/g, ' ') });
   }
+}
+
+/** No person nests as deep. Whatever walks a document goes as deep as that does, and a few thousand levels take all memory. */
+const MOST_NESTED = 100;
+
+/** The line on which a text is nested too deep. */
+function depthFault(text: string): number | undefined {
+  const parser = new Parser();
+  let line = 1;
+  for (const lexeme of new Lexer().lex(text)) {
+    line += lexeme.split('\n').length - 1;
+    for (const _ of parser.next(lexeme)); // built and passed over
+    if (parser.stack.length > MOST_NESTED) return line;
+  }
+  return undefined;
 }
 
 const REFUSED_ALIAS = 'an alias hides what is meant: write the value out';

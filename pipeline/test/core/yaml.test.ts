@@ -144,3 +144,24 @@ const phrases: [lines: number[], phrase: string][] = [
 ];
 for (const [lines, phrase] of phrases)
   test(`${lines.length} faults in one sentence`, () => expect(phraseFaults(lines.map(fault))).toBe(phrase));
+
+// Texts that are small and deep, as for the parsers of JSON and YAML in https://github.com/nst/JSONTestSuite and libyaml's CVE-2014-9130.
+const deep: [name: string, text: string, line: number][] = [
+  ['lists', `a: 1\nb: ${'['.repeat(20_000)}`, 2],
+  ['closed lists', `${'['.repeat(20_000)}${']'.repeat(20_000)}`, 1],
+  ['objects of JSON', `${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`, 1],
+  ['mappings', Array.from({ length: 3000 }, (_, depth) => `${' '.repeat(depth)}a:`).join('\n'), 100],
+  ['dashes', `${'- '.repeat(20_000)}x`, 1],
+  ['question marks', `${'? '.repeat(20_000)}x`, 1],
+];
+for (const [name, text, line] of deep)
+  test(`nested deep is one fault: ${name}`, () => {
+    const file = new YamlFile('x.yaml', text);
+    expect(file.fields()).toBeUndefined();
+    expect(file.faults).toEqual([{ place: `x.yaml:${line}`, text: 'this is nested more than 100 levels deep' }]);
+  });
+
+test('brackets in words nest nothing, and forty levels are none too many', () => {
+  const file = new YamlFile('x.yaml', `a: "${'['.repeat(5000)}"\nb: ${'['.repeat(40)}${']'.repeat(40)}\n`);
+  expect(file.fields()?.names()).toEqual(['a', 'b']);
+});
