@@ -155,14 +155,29 @@ const TYPE_NAMES = new Map<unknown, string>([
   [CacheVolumeValue, 'CacheVolume'],
 ]);
 
-const schema = buildSchema(SCHEMA, { assumeValidSDL: true, noLocation: true });
+const typeOf = (value: unknown): string | undefined =>
+  value instanceof FactValue ? value.type : TYPE_NAMES.get((value as Value).constructor);
+
+const TYPES = [...SCHEMA.matchAll(/^type (\w+) implements Node/gm)].map(([, name = '']) => name);
+const loaderOf = (type: string) => `load${type}FromID`;
+/** By its id, as SDKs look for an object whose type they know. */
+const LOADERS = `extend type Query { ${TYPES.map((type) => `${loaderOf(type)}(id: ID!): ${type}!`).join(' ')} }`;
+for (const type of TYPES) Object.assign(queryFields, { [loaderOf(type)]: loader(type) });
+
+const schema = buildSchema(SCHEMA + LOADERS, { assumeValidSDL: true, noLocation: true });
 for (const type of Object.values(schema.getTypeMap())) {
-  if (isInterfaceType(type))
-    type.resolveType = (value) =>
-      value instanceof FactValue ? value.type : TYPE_NAMES.get((value as Value).constructor);
+  if (isInterfaceType(type)) type.resolveType = typeOf;
   if (isObjectType(type) && !type.name.startsWith('__')) addResolvers(type);
   if (isEnumType(type) && !type.name.startsWith('__')) acceptStrings(type);
   if (isScalarType(type) && type.name === 'Int') widen(type);
+}
+
+function loader(type: string): Resolvers<QueryRoot>[string] {
+  return (_, { id }: { id: string }, session) => {
+    const found = session.load(id, Value);
+    if (typeOf(found) === type) return found;
+    throw new EngineError(`the object ${id} is a ${typeOf(found)}, not a ${type}`);
+  };
 }
 
 /** Dagger's whole numbers have 64 bits, of which JSON carries those that are exact: sizes of files and times are among them. */
@@ -199,7 +214,8 @@ function resolverFor(
   resolver: Resolvers<Value>[string] | undefined,
 ): GraphQLFieldResolver<Value, Session> {
   if (resolver === undefined) return (self) => (field === 'id' ? self.id : (self as FactValue).fields[field]);
-  if (!returnsObject || field === 'node') return (self, args, session) => resolver(self, args, session);
+  if (!returnsObject || field === 'node' || /^load\w+FromID$/.test(field))
+    return (self, args, session) => resolver(self, args, session);
   // An object is known by its recipe: the same field of the same object with the same arguments is the same object.
   // What is at a secret's address may be another each time.
   const isAnother = (args: { noCache?: boolean }) => args.noCache === true || field === 'secret';

@@ -13,6 +13,34 @@ const empty = (...paths: string[]): Directory =>
 const stat = (format: string, ...paths: string[]) => ['stat', '-c', format, ...paths];
 
 const rows: Row[] = [
+  // ── found again by their ids, as SDKs do whose programs hand ids on ────────────────────
+  [
+    'a container, a folder, a file and a secret by their ids',
+    async () => {
+      const folder = dag.directory().withNewFile('a', 'A');
+      const secret = dag.setSecret('found', 'hush');
+      return [
+        await dag
+          .loadContainerFromID((await base().withNewFile('/a', 'B').id()) as never)
+          .file('/a')
+          .contents(),
+        await dag.loadDirectoryFromID((await folder.id()) as never).entries(),
+        await dag.loadFileFromID((await folder.file('a').id()) as never).contents(),
+        await dag.loadSecretFromID((await secret.id()) as never).plaintext(),
+      ];
+    },
+    ['B', ['a'], 'A', 'hush'],
+  ],
+  [
+    'an id of something else',
+    async () => errorOf(dag.loadContainerFromID((await dag.directory().id()) as never).sync()),
+    refusal('is a Directory, not a Container'),
+  ],
+  [
+    'an id of nothing',
+    () => errorOf(dag.loadContainerFromID('nonsense' as never).sync()),
+    refusal('no object has the id nonsense'),
+  ],
   [
     'a time beyond 2038, and a size beyond 2 GB',
     async () => {
