@@ -7,16 +7,20 @@ import { logPath, type RunError, type RunResult, type StageName, type StageResul
 /** What the wrapper in the container wrote about a command. */
 export type StepRecord = { exitCode: number; startedMs: number; endedMs: number };
 
-/** Read `<exit code> <start in ms> <end in ms>`, the wrapper's record. */
-export function parseRecord(text: string): StepRecord {
-  const match = /^(\d+) (\d+) (\d+)\s*$/.exec(text);
-  if (match === null) throw new Error(`a step's record cannot be read: ${JSON.stringify(text)}`);
-  return { exitCode: Number(match[1]), startedMs: Number(match[2]), endedMs: Number(match[3]) };
+/** The latest time that a date can be of. */
+const LAST_MS = 8.64e15;
+
+/** Read `<exit code> <start in ms> <end in ms>`, the wrapper's record; undefined where it is none. */
+export function parseRecord(text: string): StepRecord | undefined {
+  const [, exitCode = '', started = '', ended = ''] = /^(\d{1,3}) (\d{1,16}) (\d{1,16})$/.exec(text) ?? [];
+  const [startedMs, endedMs] = [Number(started), Number(ended)];
+  if (exitCode === '' || startedMs > LAST_MS || endedMs > LAST_MS) return undefined;
+  return { exitCode: Number(exitCode), startedMs, endedMs };
 }
 
 export type FinishedCommand = { stage: StageName; name: string; command: string; record: StepRecord; log: string };
 
-/** One command's result. It counts as cached when it ended before this run began, on whichever engine. */
+/** One command's result. It counts as cached when it began before this run did, on whichever engine: that is written down before the command runs. */
 export function stepResult(command: FinishedCommand, runStartedMs: number): StepResult {
   const { exitCode, startedMs, endedMs } = command.record;
   return {
@@ -25,7 +29,7 @@ export function stepResult(command: FinishedCommand, runStartedMs: number): Step
     exitCode,
     startedAt: new Date(startedMs).toISOString(),
     seconds: seconds(endedMs - startedMs),
-    cached: endedMs < runStartedMs,
+    cached: startedMs < runStartedMs,
     log: logPath(command.stage, command.name),
     firstErrors: exitCode === 0 ? [] : firstErrors(command.log),
   };

@@ -1,9 +1,9 @@
 // Runs one command in a container so that its result can be read on every engine, however it ends.
-import type { Container } from '@dagger.io/dagger';
+import type { Container, ReturnType } from '@dagger.io/dagger';
 import { parseConfinement } from '../core/confinement.ts';
 import { PipelineError } from '../core/errors.ts';
 import type { StageName, StepResult } from '../core/model.ts';
-import { parseRecord, stepResult } from '../core/verdict.ts';
+import { parseRecord, type StepRecord, stepResult } from '../core/verdict.ts';
 import { confined, PROOF } from './confine.ts';
 import type { RunContext } from './context.ts';
 import { asPipelineError } from './engine.ts';
@@ -11,9 +11,13 @@ import { asPipelineError } from './engine.ts';
 /** What of a log is read back with the record; the whole of it stays a file. */
 const EXCERPT_BYTES = 262_144;
 
+/** A wrapper that ends with more says that a signal ended it, which an engine takes for an error whatever is expected. */
+const MOST_EXIT = 125;
+
 /**
- * Output, exit code (128+n for a signal) and times go to files, and the wrapper itself ends with 0: an engine's error is cut short,
- * and a signal is an error whatever is expected. The record is one line and the end of the log, so that one question answers all.
+ * Output, exit code (128+n for a signal) and times go to files: an engine's error is cut short. The record is one line and the end of the log, so
+ * that one question answers all. What the command left may have replaced every program and file by then, so whether it ended well is what the
+ * wrapper itself ends with, of which the engine tells: nothing between the command's end and that is a program.
  * Busybox knows no milliseconds. A Dagger Engine tells each step where to send traces, and the embedded one doesn't: a command is not to see by which it is run.
  */
 const WRAPPER = `folder=$1; shift
@@ -25,6 +29,8 @@ started=$(now)
 code=$?
 ended=$(now)
 { echo "$code $started $ended $(wc -c <"$folder/log")"; tail -c ${EXCERPT_BYTES} "$folder/log"; } >"$folder/record"
+[ "$code" -le ${MOST_EXIT} ] || exit ${MOST_EXIT}
+exit "$code"
 `;
 
 export type Command = {
@@ -68,7 +74,7 @@ export async function runStep(context: RunContext, command: Command): Promise<Ra
       result.confinement = parseConfinement(await container.file(`${stepFolder(step)}/${PROOF}`).contents());
     // The engine remembers a failure too, but it may have been the network's or chance's: it is tried again. Attempts are
     // numbered, so that the one that succeeds is the one that is found the next time.
-    if (result.cached && result.exitCode !== 0 && context.left === undefined) continue;
+    if (result.cached && result.exitCode !== 0 && context.left === undefined && number < MOST_ATTEMPTS) continue;
     context.left?.({ stage, step: result, container });
     context.logs.set(result.log, bytes > EXCERPT_BYTES ? container.file(`${stepFolder(step)}/log`) : log);
     context.emit({ kind: 'step-finished', stage, step: result, log });
@@ -84,24 +90,56 @@ function inWords(error: unknown, stage: StageName, shown: string): unknown {
   return new PipelineError(fault.code, `${stage}: ${what}: ${shown}`, fault.hint, { cause: error });
 }
 
+/** As often a step may say of itself that it is remembered: the last is run whatever came before. */
+const MOST_ATTEMPTS = 20;
+
 const ATTEMPT = 'DRYDOCK_ATTEMPT';
 const ASKED_AT = 'DRYDOCK_ASKED_AT';
 
 async function attempt({ step, container, args, confinedTo, always }: Command, number: number, askedAtMs: number) {
   const folder = stepFolder(step);
   const numbered = number === 1 ? container : container.withEnvVariable(ATTEMPT, String(number));
-  const prepared = always ? numbered.withEnvVariable(ASKED_AT, String(askedAtMs)) : numbered;
+  const prepared =
+    always || number === MOST_ATTEMPTS ? numbered.withEnvVariable(ASKED_AT, String(askedAtMs)) : numbered;
   const command = confinedTo === undefined ? args : confined(`${folder}/${PROOF}`, confinedTo, args);
-  const ran = prepared.withExec(
-    ['sh', '-c', WRAPPER, 'step', folder, ...command],
-    confinedTo === undefined ? {} : { insecureRootCapabilities: true },
-  );
-  const record = splitRecord(await ran.file(`${folder}/record`).contents());
-  return { container: number === 1 ? ran : ran.withoutEnvVariable(ATTEMPT), ...record };
+  const ran = prepared.withExec(['sh', '-c', WRAPPER, 'step', folder, ...command], {
+    expect: 'ANY' as ReturnType,
+    ...(confinedTo === undefined ? {} : { insecureRootCapabilities: true }),
+  });
+  const text = ran.file(`${folder}/record`).contents().catch(nothingOf);
+  const [exitCode, written] = await Promise.all([ran.exitCode().catch(signalOf), text]);
+  const told = readRecord(written, exitCode) ?? untold(exitCode, askedAtMs);
+  return { container: number === 1 ? ran : ran.withoutEnvVariable(ATTEMPT), ...told };
 }
 
-function splitRecord(text: string) {
+/** A signal that ended the wrapper itself. */
+function signalOf(error: unknown): number {
+  if (error instanceof Error && error.name === 'ExecError' && 'exitCode' in error && Number(error.exitCode) > MOST_EXIT)
+    return Number(error.exitCode);
+  throw error;
+}
+
+/** Whatever the step has made of the file: that it cannot be read says no more. */
+function nothingOf(error: unknown): string {
+  if (error instanceof Error && (error.name === 'ExecError' || asPipelineError(error)?.code === 'ENGINE_FAILED'))
+    return '';
+  throw error;
+}
+
+type Told = { record: StepRecord; bytes: number; log: string };
+
+/** What the step's files say, where that is what the engine says; undefined where they say something else. */
+export function readRecord(text: string, exitCode: number): Told | undefined {
   const end = text.indexOf('\n');
   const [, head = '', bytes = ''] = /^(\d+ \d+ \d+) (\d+)$/.exec(text.slice(0, end)) ?? [];
-  return { record: parseRecord(head), bytes: Number(bytes), log: text.slice(end + 1) };
+  const record = parseRecord(head);
+  if (record === undefined || Math.min(record.exitCode, MOST_EXIT) !== exitCode) return undefined;
+  return { record, bytes: Number(bytes), log: text.slice(end + 1) };
+}
+
+/** A step that has tampered with its record failed, whatever it ended with. */
+function untold(exitCode: number, startedMs: number): Told {
+  const log =
+    'Error: the step left no record that fits its end: something in it removes or changes files in /var/drydock, or programs\n';
+  return { record: { exitCode: exitCode || 1, startedMs, endedMs: Date.now() }, bytes: log.length, log };
 }

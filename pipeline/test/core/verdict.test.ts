@@ -39,13 +39,21 @@ test('every error ends in one of the documented exit codes and says what it mean
 
 const records: [text: string, expected: unknown][] = [
   ['0 1000 2500', { exitCode: 0, startedMs: 1000, endedMs: 2500 }],
-  ['137 1 2\n', { exitCode: 137, startedMs: 1, endedMs: 2 }],
+  ['137 1 2', { exitCode: 137, startedMs: 1, endedMs: 2 }],
 ];
 for (const [text, expected] of records)
   test(`record ${JSON.stringify(text)}`, () => expect(parseRecord(text)).toEqual(expected));
-for (const text of ['', '0 1', 'x 1 2', '0 1 2 3']) {
-  test(`record ${JSON.stringify(text)} is refused`, () => expect(() => parseRecord(text)).toThrow('cannot be read'));
-}
+for (const text of [
+  '',
+  '0 1',
+  'x 1 2',
+  '0 1 2 3',
+  '-1 1 2',
+  '0 1 99999999999999999',
+  '0 1 9000000000000000',
+  '1e3 1 2',
+])
+  test(`record ${JSON.stringify(text)} is none`, () => expect(parseRecord(text)).toBeUndefined());
 
 const cachedStages: [name: string, steps: StepResult[], cached: boolean][] = [
   ['no step', [], false],
@@ -77,13 +85,14 @@ for (const [name, refusal, isShared, status] of scans) {
   });
 }
 
-const times: [name: string, endedMs: number, cached: boolean][] = [
-  ['ended before the run began', 9_999, true],
-  ['ended in the run', 10_001, false],
+const times: [name: string, startedMs: number, endedMs: number, cached: boolean][] = [
+  ['began before the run did', 9_000, 9_999, true],
+  ['began in the run', 10_001, 10_002, false],
+  ['began in the run, and says that it ended long before', 10_001, 1, false],
 ];
-for (const [name, endedMs, cached] of times) {
+for (const [name, startedMs, endedMs, cached] of times) {
   test(`a step is ${cached ? '' : 'not '}cached: ${name}`, () => {
-    const record = { exitCode: 0, startedMs: 9_000, endedMs };
+    const record = { exitCode: 0, startedMs, endedMs };
     expect(stepResult({ stage: 'lint', name: 'biome', command: 'c', record, log: '' }, 10_000).cached).toBe(cached);
   });
 }

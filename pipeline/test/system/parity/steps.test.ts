@@ -1,12 +1,14 @@
 // What a command sees must not tell by which engine it is run. A Dagger Engine v0.21.8 gives each step variables of its own, by the public
 // conformance record; here they are put into the container, as it would have them, before the stage's wrapper.
+
+import { pinned } from '../../../src/pins.ts';
 import type { RunContext } from '../../../src/stages/context.ts';
 import { ENVIRONMENT } from '../../../src/stages/install.ts';
 import { runStep } from '../../../src/stages/step.ts';
 import { type Row, testRows } from '../engine/rows.ts';
 import { sdkSession } from '../sdk-session.ts';
 
-const { base } = sdkSession();
+const { dag, base } = sdkSession();
 
 /** What a Dagger Engine adds to the environment of a step. */
 const OF_DAGGER: Readonly<Record<string, string>> = {
@@ -32,7 +34,37 @@ async function namesSeen(variables: Readonly<Record<string, string>>): Promise<s
   return log.trim().split('\n');
 }
 
+/** What a command can do to the record of its own end, as root of its container, and how it ends. */
+const TAMPERED: readonly [what: string, script: string, exitCode: number][] = [
+  ['it replaces date, so that it seems to be of an earlier run', 'forge date "echo 1"; exit 1', 1],
+  ['it replaces wc, and the record is none', 'forge wc "echo 5 x"; exit 0', 1],
+  [
+    'it replaces tail, which writes another record',
+    `forge tail 'printf "0 1 2 4\\nok!\\n" >/var/drydock/tampered/record'; exit 1`,
+    1,
+  ],
+  ['it replaces tail, which ends the wrapper', `forge tail 'kill -9 $PPID'; exit 0`, 137],
+  ['it removes the folder', 'rm -r /var/drydock; exit 0', 1],
+  ['it puts a folder in the place of the record', 'mkdir /var/drydock/tampered/record; exit 0', 1],
+  ['it puts a link to something else there', 'ln -s /etc/passwd /var/drydock/tampered/record; exit 3', 3],
+  ['it ends the wrapper', 'kill -9 $PPID; sleep 9', 137],
+  ['it ends by a signal', 'kill -9 $$', 137],
+  ['it ends with more than a shell’s codes', 'exit 255', 255],
+  ['it was not found', '/nothing', 127],
+];
+
+async function endOf(script: string): Promise<number> {
+  const context = { emit: () => {}, logs: new Map(), startedMs: Date.now() } as unknown as RunContext;
+  const forge =
+    'forge() { at=$(command -v "$1"); rm -f "$at"; printf "#!/bin/sh\\n%s\\n" "$2" >"$at"; chmod +x "$at"; }';
+  const args = ['sh', '-c', `${forge}; ${script}`];
+  // A shell that has such programs in it would not be deceived.
+  const container = dag.container().from(pinned('node')).withEnvVariable('ONCE', String(Math.random()));
+  return (await runStep(context, { stage: 'test', step: 'tampered', container, args })).result.exitCode;
+}
+
 const rows: Row[] = [
+  ...TAMPERED.map(([what, script, exitCode]): Row => [what, () => endOf(script), exitCode]),
   [
     'the variables of a Dagger Engine are none of a command’s',
     async () => {
