@@ -10,6 +10,8 @@ import { type BigIntStats, createReadStream, lstatSync, readdirSync, readFileSyn
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { encodeName } from '../../src/oci/names.ts';
+import { EngineError } from '../errors.ts';
+import { formatSize } from './sizes.ts';
 
 const ENTRIES_PER_TURN = 200;
 const SMALL_BYTES = 1 << 18;
@@ -45,30 +47,48 @@ export function contentWay(): Promise<string> {
   return way;
 }
 
-/** The way in which it is told, and a hash. What is told in different ways cannot be compared. */
-export async function contentOf(folder: string): Promise<string> {
+/**
+ * The way in which it is told, and a hash. What is told in different ways cannot be compared. Throws where it comes to more than `most` bytes, holes
+ * counted: a file of some terabytes of nothing takes a moment to make, and hours to read.
+ */
+export async function contentOf(folder: string, most = Number.POSITIVE_INFINITY): Promise<string> {
   const how = await contentWay();
-  return `${how}: ${how === WITHOUT_TAR ? await filesHash(folder) : await archiveHash(folder)}`;
+  return `${how}: ${await (how === WITHOUT_TAR ? filesHash : archiveHash)(folder, most)}`;
 }
+
+const tooLarge = (most: number) =>
+  new EngineError(
+    `what a step left is larger than ${formatSize(most)}, its holes counted`,
+    'if that is meant, set DRYDOCK_STORE_BUDGET to more',
+  );
 
 export const isTold = (content: string, how: string) => content.startsWith(`${how}: `);
 
-async function archiveHash(folder: string): Promise<string> {
+async function archiveHash(folder: string, most: number): Promise<string> {
   const tar = spawn('tar', [...ARCHIVE, '-C', folder, '.'], {
     stdio: ['ignore', 'pipe', 'ignore'],
     env: tarEnvironment(),
   });
   const hash = createHash('sha256');
-  tar.stdout.on('data', (chunk: Buffer) => void hash.update(chunk));
+  let size = 0;
+  tar.stdout.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > most) tar.kill();
+    else hash.update(chunk);
+  });
   const [code] = (await once(tar, 'close')) as [number | null];
+  if (size > most) throw tooLarge(most);
   // 1 is said, too, when a file became part of another layer meanwhile.
   if (code !== 0 && code !== 1) throw new Error(`tar could not read ${folder}`);
   return hash.digest('hex');
 }
 
 /** sha256 over names, kinds, permissions, owners, times to the second, and all content. Names are bytes. */
-const filesHash = (folder: string): Promise<string> =>
-  hashOf(Buffer.from(folder), async (hash, path, stats) => {
+function filesHash(folder: string, most: number): Promise<string> {
+  let bytes = 0n;
+  return hashOf(Buffer.from(folder), async (hash, path, stats) => {
+    bytes += stats.isFile() ? stats.size : 0n;
+    if (bytes > most) throw tooLarge(most);
     const { mode, uid, gid, mtimeMs, rdev } = stats;
     hash.update(
       `${mode} ${uid} ${gid} ${stats.isDirectory() ? '' : mtimeMs / 1000n} ${stats.isFile() ? stats.size : rdev}\0`,
@@ -76,6 +96,7 @@ const filesHash = (folder: string): Promise<string> =>
     if (stats.isSymbolicLink()) hash.update(readlinkSync(path, 'buffer'));
     else if (stats.isFile()) await addFile(hash, path, stats.size);
   });
+}
 
 /** By the place of an entry in its folder, as Latin-1, so that any name has a text. */
 export type FolderState = Readonly<Record<string, string>>;

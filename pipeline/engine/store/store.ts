@@ -77,6 +77,9 @@ export interface LayerMark {
   readonly exec?: string;
 }
 
+/** How many times as large as the store may be a layer may be whose files have holes. */
+const HOLES = 4;
+
 const LAYER_MARK = 'mark';
 export const markPlace = (id: string) => `layers/${id}/${LAYER_MARK}`;
 
@@ -249,7 +252,7 @@ export class Store {
   async commitLayer(id: string, folder: string, exec?: string): Promise<void> {
     await this.lease.use(`layers/${id}`);
     await this.#writeState(id, await stateOf(join(folder, 'fs')), folder);
-    const content = await contentOf(join(folder, 'fs'));
+    const content = await contentOf(join(folder, 'fs'), HOLES * this.budget);
     const mark: LayerMark = { made: madeNow(), content, ...(exec === undefined ? {} : { exec }) };
     writeFileSync(join(folder, LAYER_MARK), seal(markPlace(id), mark));
     this.#hasGrown = true;

@@ -28,7 +28,7 @@ export function stepResult(command: FinishedCommand, runStartedMs: number): Step
     command: command.command,
     exitCode,
     startedAt: new Date(startedMs).toISOString(),
-    seconds: seconds(endedMs - startedMs),
+    seconds: seconds(Math.max(0, endedMs - startedMs)),
     cached: startedMs < runStartedMs,
     log: logPath(command.stage, command.name),
     firstErrors: exitCode === 0 ? [] : firstErrors(command.log),

@@ -3,8 +3,9 @@ import { safeText } from './safe-text.ts';
 
 export type XmlElement = { name: string; attributes: Record<string, string>; children: XmlElement[]; text: string };
 
+/** Each where the last ended, so that what is none is not looked for anew from every character on. */
 const TOKEN =
-  /<!--[\s\S]*?-->|<\?[\s\S]*?\?>|<!\[CDATA\[([\s\S]*?)\]\]>|<!DOCTYPE[^>]*>|<(\/?)([\w:.-]+)((?:"[^"]*"|'[^']*'|[^'">])*?)(\/?)>|([^<]+)/g;
+  /<!--[\s\S]*?-->|<\?[\s\S]*?\?>|<!\[CDATA\[([\s\S]*?)\]\]>|<!DOCTYPE[^>]*>|<(\/?)([\w:.-]+)((?:"[^"]*"|'[^']*'|[^'">])*?)(\/?)>|([^<]+)/gy;
 const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
 
 /** The root element. Throws, with the place, on what is not well formed. */
@@ -13,7 +14,6 @@ export function parseXml(text: string): XmlElement {
   const open = [holder];
   let end = 0;
   for (const match of text.matchAll(TOKEN)) {
-    if (match.index !== end) break;
     end = match.index + match[0].length;
     const current = open[open.length - 1] ?? holder;
     const [, cdata, slash, name, attributes = '', selfClosing, plain] = match;
@@ -29,6 +29,7 @@ export function parseXml(text: string): XmlElement {
       const element: XmlElement = { name, attributes: parseAttributes(attributes), children: [], text: '' };
       current.children.push(element);
       if (selfClosing !== '/') open.push(element);
+      if (open.length > MOST_NESTED) throw new Error(`it is nested more than ${MOST_NESTED} levels deep`);
     }
   }
   if (end < text.length) throw new Error(`it is not XML at character ${end}`);
@@ -38,9 +39,17 @@ export function parseXml(text: string): XmlElement {
   return root;
 }
 
+/** Suites in suites are a few levels deep; whatever walks them goes as deep. */
+const MOST_NESTED = 500;
+
+const ATTRIBUTE = /\s+([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/gy;
+
 function parseAttributes(text: string): Record<string, string> {
-  const pairs = text.matchAll(/([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g);
-  return Object.fromEntries([...pairs].map(([, key, double, single]) => [key, decode(double ?? single ?? '')]));
+  const pairs = [...text.matchAll(ATTRIBUTE)];
+  const length = pairs.reduce((sum, [whole]) => sum + whole.length, 0);
+  if (text.slice(length).trim() !== '')
+    throw new Error(`this is no attribute: ${text.slice(length).trim().slice(0, 40)}`);
+  return Object.fromEntries(pairs.map(([, key, double, single]) => [key, decode(double ?? single ?? '')]));
 }
 
 function decode(text: string): string {

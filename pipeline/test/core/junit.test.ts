@@ -35,6 +35,17 @@ for (const [name, text, reason] of broken) {
   test(`a report that is ${name} is refused`, () => expect(() => parseJunit(text)).toThrow(reason));
 }
 
+// Small for what they cost a reader that looks at each part more than once: as in the texts on denial of service by XML and by regular expressions.
+const costly: [name: string, text: string, reason: string | RegExp][] = [
+  ['an attribute that never begins', `<testsuites ${'a'.repeat(3_000_000)}/>`, 'this is no attribute: aaaa'],
+  ['attributes without values', `<testsuites ${'a='.repeat(1_000_000)}>`, 'this is no attribute: a=a='],
+  ['elements that never end', '<a '.repeat(1_000_000), 'not XML at character 0'],
+  ['comments that never end', '<!--'.repeat(500_000), 'not XML at character 0'],
+  ['suites in suites', '<testsuite>'.repeat(100_000), 'nested more than 500 levels'],
+];
+for (const [name, text, reason] of costly)
+  test(`a report of ${name} is refused`, () => expect(() => parseJunit(text)).toThrow(reason));
+
 test('text survives writing and reading', () => {
   const text = `<a & "b" 'c'> ü \u0007`;
   expect(parseXml(`<x y="${escapeXml(text)}">${escapeXml(text)}</x>`)).toMatchObject({
