@@ -1,6 +1,5 @@
 // Runs a container's command, or finds that it ran before: the key of a step is made of everything that can change its outcome.
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { EngineError, ExecError, errorOutputIn } from '../errors.ts';
 import { FileOutputs, type Outputs } from '../run/outputs.ts';
@@ -11,6 +10,7 @@ import { readBytes } from '../store/bytes.ts';
 import { DiskFullError, isFull } from '../store/disk.ts';
 import { type ExecRecord, readExecRecord, writeExecRecord } from '../store/execs.ts';
 import { onTop, type Stack } from '../store/layers.ts';
+import { removeTree } from '../store/remove.ts';
 import { keyOf, sha256 } from '../store/store.ts';
 import { heldFile } from '../store/tree.ts';
 import type { ContainerState, ContainerValue, Content, ExecOutcome } from '../values.ts';
@@ -117,15 +117,20 @@ async function run(
       );
     }
     if (!isExpected(outcome.exitCode, expect)) throw execError(folder, args, outcome.exitCode);
-    return await keep(session, { request, below: rootfs.layers, key, folder, exitCode: outcome.exitCode, expect });
+    const finished = { request, below: rootfs.layers, key, folder, exitCode: outcome.exitCode, expect };
+    return await keep(session, finished).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENAMETOOLONG') throw error;
+      throw new ExecError({ command: [...args], exitCode: 1, stdout: '', stderr: '' }, TOO_DEEP);
+    });
   } finally {
     for (const release of releases) release();
     // What was kept is no longer there; what was not must not take up room until the session's end.
     const overlays = request?.mounts.filter((mount) => mount.kind === 'overlay') ?? [];
-    for (const left of [folder, upper, ...overlays.map((mount) => mount.upper)])
-      await rm(left, { recursive: true, force: true });
+    for (const left of [folder, upper, ...overlays.map((mount) => mount.upper)]) await removeTree(left);
   }
 }
+
+const TOO_DEEP = 'the command left folders so deep in each other that no path to the last is short enough';
 
 /** Outputs whose disk may be full: the first fault is told, and what the command says from then on is lost. */
 function carefully(outputs: Outputs, onFault: (error: unknown) => void): Outputs {

@@ -1,11 +1,12 @@
 // Evicts: chooses under the store's lock, moves the chosen aside, and deletes them when others may go on.
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
-import { rename, rm, utimes } from 'node:fs/promises';
+import { rename, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesOf, chooseVictims } from './eviction.ts';
 import { type Item, type Kind, takeInventory } from './inventory.ts';
 import { evictionSign, readLeases } from './leases.ts';
 import { withLock } from './lock.ts';
+import { removeTree } from './remove.ts';
 
 export interface CollectOptions {
   /** How many bytes may stay. */
@@ -28,7 +29,7 @@ export interface Collected {
 
 export async function collect(root: string, options: CollectOptions): Promise<Collected> {
   const collected = await withLock(root, () => moveAside(root, options));
-  await rm(options.aside, { recursive: true, force: true });
+  await removeTree(options.aside);
   return collected;
 }
 

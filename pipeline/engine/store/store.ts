@@ -33,6 +33,7 @@ import { hasOneId } from './ids.ts';
 import { measureLayer, sizeOf } from './inventory.ts';
 import { Lease } from './leases.ts';
 import { withLock } from './lock.ts';
+import { removeTree } from './remove.ts';
 import { readSealed, seal } from './sealed.ts';
 import { budgetOf } from './sizes.ts';
 import { sweepDead } from './sweep.ts';
@@ -182,7 +183,7 @@ export class Store {
       // Without room nothing can be noted, and nothing has to be: what isn't known to be on disk is made again after a power cut.
       if (diskFullError(error, this.root) === undefined) throw error;
     } finally {
-      await rm(this.#tmp, { recursive: true, force: true });
+      await removeTree(this.#tmp);
       this.lease.end();
     }
   }
@@ -259,7 +260,7 @@ export class Store {
     this.#isUnflushed = true;
     while (!tryRename(folder, join(this.layers, id))) {
       if (!(await this.hasLayer(id))) continue; // it was damaged, and is away now
-      await rm(folder, { recursive: true, force: true });
+      await removeTree(folder);
       return;
     }
     this.#madeLayers.push(id);
@@ -364,7 +365,7 @@ export class Store {
       await fill(aside);
       // Somebody may have been faster, and a step may have it mounted: to rename over an empty folder would take it away from there.
       await withLock(this.root, async () => existsSync(folder) || renameSync(aside, folder));
-      await rm(aside, { recursive: true, force: true });
+      await removeTree(aside);
     }
     this.#hasGrown = true;
     // It is about to change: whoever looks through the store next measures it.
@@ -468,7 +469,7 @@ export class Store {
     await withLock(this.root, async () => {
       if (inodeOf(path) === found) await rename(path, aside);
     });
-    await rm(aside, { recursive: true, force: true });
+    await removeTree(aside);
   }
 }
 

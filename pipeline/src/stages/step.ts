@@ -1,7 +1,7 @@
 // Runs one command in a container so that its result can be read on every engine, however it ends.
 import type { Container, ReturnType } from '@dagger.io/dagger';
 import { parseConfinement } from '../core/confinement.ts';
-import { PipelineError } from '../core/errors.ts';
+import { PipelineError, reasonOf } from '../core/errors.ts';
 import type { StageName, StepResult } from '../core/model.ts';
 import { parseRecord, type StepRecord, stepResult } from '../core/verdict.ts';
 import { confined, PROOF } from './confine.ts';
@@ -107,16 +107,25 @@ async function attempt({ step, container, args, confinedTo, always }: Command, n
     ...(confinedTo === undefined ? {} : { insecureRootCapabilities: true }),
   });
   const text = ran.file(`${folder}/record`).contents().catch(nothingOf);
-  const [exitCode, written] = await Promise.all([ran.exitCode().catch(signalOf), text]);
-  const told = readRecord(written, exitCode) ?? untold(exitCode, askedAtMs);
+  const [end, written] = await Promise.all([
+    ran.exitCode().then((exitCode) => ({ exitCode, why: UNTOLD }), endOf),
+    text,
+  ]);
+  const told = readRecord(written, end.exitCode) ?? untold(end, askedAtMs);
   return { container: number === 1 ? ran : ran.withoutEnvVariable(ATTEMPT), ...told };
 }
 
-/** A signal that ended the wrapper itself. */
-function signalOf(error: unknown): number {
-  if (error instanceof Error && error.name === 'ExecError' && 'exitCode' in error && Number(error.exitCode) > MOST_EXIT)
-    return Number(error.exitCode);
-  throw error;
+/** How a step ended, and what is to be said where its own record says nothing of that. */
+type End = { exitCode: number; why: string };
+
+const UNTOLD =
+  'the step left no record that fits its end: something in it removes or changes files in /var/drydock, or programs';
+
+/** A signal ended the wrapper itself, or the engine could not keep what the command left. */
+function endOf(error: unknown): End {
+  if (!(error instanceof Error) || error.name !== 'ExecError' || !('exitCode' in error)) throw error;
+  const exitCode = Number(error.exitCode) || 1;
+  return { exitCode, why: exitCode > MOST_EXIT ? UNTOLD : reasonOf(error) };
 }
 
 /** Whatever the step has made of the file: that it cannot be read says no more. */
@@ -138,8 +147,7 @@ export function readRecord(text: string, exitCode: number): Told | undefined {
 }
 
 /** A step that has tampered with its record failed, whatever it ended with. */
-function untold(exitCode: number, startedMs: number): Told {
-  const log =
-    'Error: the step left no record that fits its end: something in it removes or changes files in /var/drydock, or programs\n';
+function untold({ exitCode, why }: End, startedMs: number): Told {
+  const log = `Error: ${why}\n`;
   return { record: { exitCode: exitCode || 1, startedMs, endedMs: Date.now() }, bytes: log.length, log };
 }

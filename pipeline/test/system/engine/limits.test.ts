@@ -1,4 +1,6 @@
 // A step that takes more than it may: stopped by its control group, while others go on. Where there is none, that is said once.
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeBase } from '../conformance/base.ts';
 import { openSession, sh as shell } from '../engine-session.ts';
@@ -54,4 +56,19 @@ test(`what cannot be limited here is said ${isRoot ? 'nowhere, since all can be'
   for (const text of ['1', '2', '3']) await ask(shell(`echo ${text}`));
   await session.close();
   expect(session.said().match(/cannot be limited/g)?.length ?? 0).toBe(isRoot ? 0 : 1);
+});
+
+test('what a step leaves on disk goes, however deep and however full of holes it is', async () => {
+  const folder = await temporaryFolder('deep');
+  const session = await openSession({ XDG_CACHE_HOME: folder, DRYDOCK_STORE_BUDGET: '100MB' });
+  const ask = await session.from(await makeBase(folder));
+  const deep = 'n=$(printf %0200d 0); i=0; while [ $((i += 1)) -lt 60 ]; do mkdir $n; cd $n || break; done; true';
+  await expect(ask(shell(deep))).rejects.toThrow(/left folders so deep in each other/);
+  await expect(ask(shell('dd if=/dev/null of=/large bs=1 seek=1000000000000'))).rejects.toThrow(
+    /^what a step left is larger than 400(\.0)? MB, its holes counted; if that is meant, set DRYDOCK_STORE_BUDGET to more$/,
+  );
+  expect(await ask(shell('echo after'))).toBe('after\n');
+  await session.close();
+  const [store = ''] = readdirSync(join(folder, 'drydock')).filter((name) => name.startsWith('store-'));
+  expect(readdirSync(join(folder, 'drydock', store, 'tmp'))).toEqual([]);
 });

@@ -34,6 +34,9 @@ async function namesSeen(variables: Readonly<Record<string, string>>): Promise<s
   return log.trim().split('\n');
 }
 
+/** 60 folders in each other, whose names are 200 characters long. */
+const DEEP = 'n=$(printf %0200d 0); i=0; while [ $((i += 1)) -lt 60 ]; do mkdir $n; cd $n || break; done; true';
+
 /** What a command can do to the record of its own end, as root of its container, and how it ends. */
 const TAMPERED: readonly [what: string, script: string, exitCode: number][] = [
   ['it replaces date, so that it seems to be of an earlier run', 'forge date "echo 1"; exit 1', 1],
@@ -51,6 +54,7 @@ const TAMPERED: readonly [what: string, script: string, exitCode: number][] = [
   ['it ends by a signal', 'kill -9 $$', 137],
   ['it ends with more than a shell’s codes', 'exit 255', 255],
   ['it was not found', '/nothing', 127],
+  ['it leaves folders too deep for any path', `${DEEP}; exit 0`, 1],
 ];
 
 async function endOf(script: string): Promise<number> {
