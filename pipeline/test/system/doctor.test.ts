@@ -47,8 +47,8 @@ test('a PATH without the folders of administrators, as ordinary users have it, i
 });
 
 test.runIf(isRoot)('without a runtime, and no way to fetch one: the one command (needs root, to hide it)', async () => {
-  const hide =
-    'for program in /usr/bin/runc /usr/sbin/runc /usr/bin/crun; do test ! -e $program || mount --bind /dev/null $program; done';
+  const mount = (await tool('mount')).join(' ');
+  const hide = `for program in /usr/bin/runc /usr/sbin/runc /usr/bin/crun; do test ! -e $program || ${mount} --bind /dev/null $program; done`;
   const cache = await temporaryFolder('doctor-cache');
   const { rows, exitCode } = await doctor(
     ['unshare', '--mount', 'sh', '-c', `${hide}; exec "$@"`, 'sh'],
