@@ -140,7 +140,7 @@ export function lookAtLimits(facts: Facts): Finding {
       : {
           status: 'warning',
           found: `not enforced: ${unlimited.join(' and ')} of a step`,
-          mend: facts.isRoot ? 'mount control groups with the controllers pids and memory' : 'run as root',
+          mend: facts.isRoot ? 'mount -t cgroup2 none /sys/fs/cgroup' : 'run as root',
         },
   );
 }
