@@ -1,10 +1,10 @@
 // The doctor on this machine, as it is, and with something taken away: what it says is there can be used, what it says is a wall is one.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { $ } from 'zx';
 import type { Row } from '../../cli/doctor/checks.ts';
-import { openSession } from './engine-session.ts';
+import { ENGINE, openSession } from './engine-session.ts';
 import { hasOneId } from './one-id.ts';
 import { command, type Environment, environment, ROOT, temporaryFolder } from './support.ts';
 import { tool, toolsFolder } from './tools.ts';
@@ -40,10 +40,25 @@ test('this machine, where the tests of the engine run, has what the engine needs
   expect([canRun, exitCode]).toEqual(rows.get('images')?.status === 'blocked' ? [false, 3] : [true, 0]);
 });
 
-test('a PATH without the folders of administrators, as ordinary users have it, is enough', async () => {
-  const folders = (process.env.PATH ?? '').split(':').filter((folder) => !/\/sbin\/?$/.test(folder));
-  const { rows } = await doctor([], [], { PATH: folders.join(':') });
-  for (const check of ['programs', 'kernel', 'network']) expect(rows.get(check)).toMatchObject({ status: 'ok' });
+const folders = (process.env.PATH ?? '').split(':');
+test.for([
+  [
+    'without the folders of administrators, as ordinary users have it',
+    folders.filter((one) => !/\/sbin\/?$/.test(one)),
+  ],
+  ['of one folder, as a container may have it', ['/usr/local/bin']],
+  ['that names nothing', ['/nowhere']],
+] as const)('a PATH %s is enough', async ([, path]) => {
+  const { rows } = await doctor([], [], { PATH: path.join(':') });
+  for (const check of ['git', 'programs', 'kernel', 'network']) expect(rows.get(check)).toMatchObject({ status: 'ok' });
+});
+
+test('nor does a script of the engine that is called by hand need more than Node', async () => {
+  const path = await temporaryFolder('node-alone');
+  symlinkSync(process.execPath, join(path, 'node'));
+  const env = { ...process.env, PATH: path };
+  const { stdout } = await $({ env, cwd: path })`/bin/sh -c ${`exec ${ENGINE} --version`}`;
+  expect(stdout).toMatch(/^embedded-engine \d/);
 });
 
 test.runIf(isRoot)('without a runtime, and no way to fetch one: the one command (needs root, to hide it)', async () => {
