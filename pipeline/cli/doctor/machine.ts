@@ -52,7 +52,7 @@ export async function gatherFacts(question: Question, tell: (facts: Partial<Fact
     credentials: readCredentials(env),
     secrets: readSecrets(env),
     npmVariables: readNpmVariables(root, env),
-    folders: [cacheFolder(env), output].map(lookAtFolder),
+    folders: { cache: lookAtFolder(cacheFolder(env)), results: lookAtFolder(output) },
     nowMs: Date.now(),
   });
   await Promise.all(asking);

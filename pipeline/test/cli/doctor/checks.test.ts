@@ -1,9 +1,9 @@
 // What the doctor makes of a machine: one row of a test, one thing that is wrong with it.
 import { expect, test } from 'vitest';
 import { CHECKS, type CheckName, canRun, Rows } from '../../../cli/doctor/checks.ts';
-import type { Facts, Trial } from '../../../cli/doctor/facts.ts';
+import { type Facts, type Folder, OTHERS, type Trial } from '../../../cli/doctor/facts.ts';
 import { renderRows, renderVerdict } from '../../../cli/doctor/render.ts';
-import { DEBIAN, facts, features, NOW, NPM, place, probe } from './make.ts';
+import { DEBIAN, facts, features, folder, NOW, NPM, place, probe } from './make.ts';
 
 const examine = (all: Facts) => new Rows().add(all);
 const MINUTE = 60_000;
@@ -39,6 +39,11 @@ const APPARMOR = 'kernel.apparmor_restrict_unprivileged_userns';
 const refusal = { message: 'users cannot make namespaces here', hint: 'run it as root' };
 const noStep = { ...probe, step: { message: 'mount: overlay: no such device' } };
 
+const disks = (freeBytes: number, over: Partial<Folder> = {}) => ({
+  cache: folder('/cache', freeBytes, over),
+  results: folder('/out', 50e9),
+});
+
 type Case = [name: string, over: Partial<Facts>, check: CheckName, status: string, found: RegExp, mend: RegExp | null];
 const cases: Case[] = [
   [
@@ -49,6 +54,7 @@ const cases: Case[] = [
     /\/x is not/,
     /clone/,
   ],
+  ['a working copy of another user', { git: OTHERS }, 'git', 'ok', /^another user’s: a run reads it/, null],
   ['no git', { git: null }, 'git', 'warning', /cannot name the commit/, /install git/],
   [
     'nothing committed',
@@ -221,6 +227,23 @@ const cases: Case[] = [
     /above/,
     null,
   ],
+  [
+    'a container that lets its users make none, with nothing that explains it', // docker exec --user
+    { isRoot: false, probe: refusal },
+    'namespaces',
+    'unasked',
+    /not known, since no step ran/,
+    null,
+  ],
+  [
+    '… of which the kernel’s row tells',
+    { isRoot: false, probe: refusal },
+    'kernel',
+    'blocked',
+    /users cannot make/,
+    /root/,
+  ],
+  ['a step that does not run', { probe: noStep }, 'namespaces', 'unasked', /no step ran/, null],
   [
     'AppArmor that lets this engine pass',
     { isRoot: false, features: { ...features, forbiddenBy: [APPARMOR] } },
@@ -460,30 +483,66 @@ const cases: Case[] = [
     /export NPM_TOKEN/,
   ],
 
+  ['a disk for a first run', { folders: disks(2.6e9) }, 'disk', 'ok', /^2\.6 GB free at \/cache$/, null],
   [
-    'a disk that is nearly full',
-    {
-      folders: [
-        { path: '/a', freeBytes: 50e9, isWritable: true },
-        { path: '/b', freeBytes: 1e9, isWritable: true },
-      ],
-    },
+    'a small disk, and an empty cache',
+    { folders: disks(0.3e9, { totalBytes: 0.5e9 }) },
+    'disk',
+    'blocked',
+    /^0\.3 GB free at \/cache; a first run takes 2\.6 GB$/,
+    /^export XDG_CACHE_HOME=/,
+  ],
+  [
+    'a disk that is nearly full, and an empty cache, of which nothing can be freed',
+    { folders: disks(1e9) },
+    'disk',
+    'blocked',
+    /1\.0 GB free/,
+    /^export XDG_CACHE_HOME=/,
+  ],
+  [
+    'a disk that is nearly full, and a cache that is not empty',
+    { folders: disks(1e9), probe: { ...probe, images: 2 } },
     'disk',
     'warning',
-    /1\.0 GB free at \/b/,
-    /gc/,
+    /1\.0 GB free at \/cache; a first run takes 2\.6 GB$/,
+    /engine gc/,
+  ],
+  [
+    'a small disk, and a cache that is not empty',
+    { folders: disks(1e9, { totalBytes: 2e9 }), probe: { ...probe, images: 2 } },
+    'disk',
+    'warning',
+    /1\.0 GB free/,
+    /^export XDG_CACHE_HOME=/,
+  ],
+  [
+    'a small disk, and an engine that is elsewhere',
+    { folders: disks(1e9), engines: [engine('dagger')], probe: null },
+    'disk',
+    'warning',
+    /1\.0 GB free/,
+    /^export XDG_CACHE_HOME=/,
   ],
   [
     'a full disk',
-    { folders: [{ path: '/b', freeBytes: 0, isWritable: true }] },
+    { folders: disks(0), probe: { ...probe, images: 2 } },
     'disk',
     'blocked',
-    /0\.0 GB free/,
+    /0\.0 GB free at \/cache/,
     /gc/,
   ],
   [
+    'a full disk for results',
+    { folders: { cache: folder('/cache', 50e9), results: folder('/b', 0) } },
+    'disk',
+    'blocked',
+    /^0\.0 GB free at \/b$/,
+    /--output DIR$/,
+  ],
+  [
     'a folder of somebody else',
-    { folders: [{ path: '/b', freeBytes: 50e9, isWritable: false }] },
+    { folders: { cache: folder('/cache', 50e9), results: folder('/b', 50e9, { isWritable: false }) } },
     'disk',
     'blocked',
     /\/b may not be written/,

@@ -1,9 +1,11 @@
 // What the doctor reads of a machine's files: ids, credentials' shape, variables.
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { OTHERS } from '../../../cli/doctor/facts.ts';
 import { credentialsIn, readSecrets, unsetVariables } from '../../../cli/doctor/settings.ts';
-import { idsOf, lookAtFolder, readFeatures } from '../../../cli/doctor/surroundings.ts';
+import { askGit, idsOf, lookAtFolder, readFeatures } from '../../../cli/doctor/surroundings.ts';
 import { temporaryFolder } from '../make.ts';
 
 const ids: [name: string, text: string, count: number][] = [
@@ -116,4 +118,15 @@ test.for(kernels)('a kernel: %s', ([, files, features]) => {
     writeFileSync(join(proc, path), text);
   }
   expect(readFeatures(proc)).toEqual(features);
+});
+
+// By git's own switch for its tests (t/t0033-safe-directory.sh).
+test('a working copy of another user is told from one that git reads, and from none', async () => {
+  const [copy, none] = [temporaryFolder(), temporaryFolder()];
+  execFileSync('git', ['init', '--quiet', copy]);
+  expect(await askGit(copy)).toMatchObject({ commit: null, isShallow: false });
+  expect(await askGit(none)).toMatchObject({ message: `${none} is not in a git repository` });
+  vi.stubEnv('GIT_TEST_ASSUME_DIFFERENT_OWNER', '1');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(await askGit(copy)).toBe(OTHERS);
 });
