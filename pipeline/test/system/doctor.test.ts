@@ -1,5 +1,5 @@
 // The doctor on this machine, as it is, and with something taken away: what it says is there can be used, what it says is a wall is one.
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { $ } from 'zx';
@@ -107,6 +107,30 @@ test.runIf(isRoot)(
     expect(rows.get('kernel')?.status).toBe('unasked');
   },
 );
+
+// As Docker's filter of system calls does to whom `docker exec --user` starts (moby/profiles, seccomp/default.json).
+test.runIf(isRoot)('a user whom a filter refuses namespaces: no row says that there are any (needs root)', async () => {
+  const call = process.arch === 'arm64' ? { prctl: 167, unshare: 97 } : { prctl: 157, unshare: 272 };
+  const filter = `
+    my $filter = pack("SCCL" x 4, 0x20, 0, 0, 0, 0x15, 0, 1, ${call.unshare}, 0x06, 0, 0, 0x50001, 0x06, 0, 0, 0x7fff0000);
+    my $program = pack("Sx6P", 4, $filter);
+    syscall(${call.prctl}, 22, 2, $program) == 0 or die "prctl: $!";
+    exec @ARGV`;
+  const reading = ['--inh-caps=-all,+dac_read_search', '--ambient-caps=+dac_read_search'];
+  const user = [...(await tool('setpriv')), '--reuid=41234', '--regid=41234', '--clear-groups', ...reading, '--'];
+  const cache = await temporaryFolder('doctor-user');
+  chmodSync(cache, 0o777);
+  const { rows, exitCode } = await doctor([...(await tool('perl')), '-e', filter, '--', ...user], ['--offline'], {
+    DRYDOCK_TOOLS: await toolsFolder(),
+    XDG_CACHE_HOME: cache,
+  });
+  expect(exitCode).toBe(3);
+  expect(rows.get('namespaces')?.status).toBe('unasked');
+  expect(rows.get('kernel')).toMatchObject({
+    status: 'blocked',
+    found: expect.stringMatching(/^users cannot make namespaces here: .*Operation not permitted/),
+  });
+});
 
 test.runIf(isRoot)('without a capability that every step needs: its name (needs root, to drop it)', async () => {
   const drop = [...(await tool('setpriv')), '--inh-caps=-all', '--bounding-set=-chown'];
