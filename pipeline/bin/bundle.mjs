@@ -7,6 +7,7 @@ import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
+import { refusePackages } from './needs.mjs'; // runs before all that is here, which an old Node cannot
 
 // Set to nothing it would be a folder without a name.
 if (process.env.HOME === '') delete process.env.HOME;
@@ -112,12 +113,22 @@ function contentOf(file) {
   }
 }
 
+/** Where a package was left out, esbuild's own for this processor among them, it says so in a sentence. */
+function bundled(options) {
+  try {
+    return require('esbuild').buildSync(options);
+  } catch (error) {
+    if (/Could not resolve|could not be found|Cannot find module/.test(error.message)) refusePackages();
+    throw error;
+  }
+}
+
 function build(name, entryFile, file) {
   const { external = [], exports } = PROGRAMS[name];
   const parts = Object.entries(exports ?? {}).map(
     ([value, part]) => `export { ${value} } from ${JSON.stringify(join(dirname(entryFile), part))};`,
   );
-  const { outputFiles } = require('esbuild').buildSync({
+  const { outputFiles } = bundled({
     ...(exports === undefined
       ? { entryPoints: [entryFile], sourcemap: 'external', sourcesContent: false }
       : { stdin: { contents: parts.join(''), resolveDir: pipeline }, minifyWhitespace: true }),

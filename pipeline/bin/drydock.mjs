@@ -2,6 +2,7 @@
 // The command line, started without waiting for anything else: `node pipeline/bin/drydock.mjs [function] [options]`.
 import { readFileSync } from 'node:fs';
 import { keepCompiled, load } from './bundle.mjs';
+import { refuse } from './needs.mjs';
 
 /** As the embedded engine needs them (engine/bin/tools.sh). With fewer, programs that are started are waited for in vain. */
 const OPEN_FILES = 256;
@@ -11,10 +12,7 @@ const limit = /^Max open files +(\d+)/m.exec(readIfThere('/proc/self/limits'))?.
 if (limit !== undefined && Number(limit) < OPEN_FILES) {
   const raise =
     process.getuid() === 0 ? 'docker run --ulimit nofile=65536 IMAGE' : 'sudo prlimit --pid $$ --nofile=65536';
-  process.stderr.write(
-    `error: the number of open files is limited to ${limit} here, and ${OPEN_FILES} are needed\nhint: ${raise}\n`,
-  );
-  process.exit(3);
+  refuse(`the number of open files is limited to ${limit} here, and ${OPEN_FILES} are needed`, raise);
 }
 
 const { main } = load('cli');

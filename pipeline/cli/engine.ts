@@ -13,6 +13,12 @@ import type { EngineChoice } from './arguments.ts';
 export const DAGGER_VERSION = '0.21.8';
 
 export const EMBEDDED_ENGINE = fileURLToPath(new URL('../engine/bin/embedded-engine', import.meta.url));
+/** For programs of the engine: the Node that runs us is the one that runs them, wherever it is. */
+export const withOurNode = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
+  ...env,
+  PATH: [dirname(process.execPath), env.PATH].join(delimiter),
+});
+
 const CLI_HOST = 'https://dl.dagger.io';
 const PROBE_MS = 5000;
 /** How long an engine may take to put its things away before it is killed. */
@@ -150,9 +156,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EngineSes
     // A Ctrl-C at the terminal goes to its whole group: the engine is told by us, when it is time.
     detached: true,
     env: {
-      ...process.env,
-      // The Node that runs us is the one that runs the engine, wherever it is.
-      PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
+      ...withOurNode(process.env),
       ...(options.offline ? { DRYDOCK_OFFLINE: '1' } : {}),
       ...(options.mirrors.length > 0 ? { DRYDOCK_MIRRORS: options.mirrors.join(',') } : {}),
       ...(options.stepTimeout === null ? {} : { DRYDOCK_STEP_TIMEOUT: options.stepTimeout }),
@@ -213,6 +217,9 @@ function firstLine(stream: NodeJS.ReadableStream): Promise<string> {
 /** What an exit code of the engine means: a setting of ours that it cannot use, a machine that it cannot use. */
 const ENDINGS: Readonly<Record<string, ErrorCode>> = { 'exit code 2': 'BAD_OPTION', 'exit code 3': 'NO_ENGINE' };
 
+/** By the kernel, and as a shell tells of it. */
+const WITHOUT_MEMORY = /^(SIGKILL|exit code 137)$/;
+
 /** What the engine said on its way out, as one of our errors. */
 export function engineError(how: string, said: readonly string[]): PipelineError {
   const field = (name: string) => said.findLast((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
@@ -221,8 +228,15 @@ export function engineError(how: string, said: readonly string[]): PipelineError
     const code = /no space left|ENOSPC|disk is full/i.test(message) ? 'NO_SPACE' : (ENDINGS[how] ?? 'ENGINE_FAILED');
     return new PipelineError(code, message, field('hint') ?? 'run again with --verbose to see what the engine says');
   }
+  if (WITHOUT_MEMORY.test(how))
+    return new PipelineError(
+      'ENGINE_FAILED',
+      'the embedded engine was killed, as the kernel does when memory runs out',
+      'docker run --memory 4g IMAGE, or close other programs',
+    );
   const last = said.findLast((line) => line.trim() !== '');
-  const reason = last === undefined ? '' : `: ${last.trim()}`;
+  // What it said before a signal came is no cause.
+  const reason = last === undefined || how.startsWith('SIG') ? '' : `: ${last.trim()}`;
   return new PipelineError(
     'ENGINE_FAILED',
     `the embedded engine ended (${how})${reason}`,

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { PipelineError } from '../../src/core/errors.ts';
-import { EMBEDDED_ENGINE } from '../engine.ts';
+import { EMBEDDED_ENGINE, withOurNode } from '../engine.ts';
 import { inFolder } from './folder.ts';
 import { givenTools } from './tools.ts';
 
@@ -37,7 +37,7 @@ async function spawnInside(env: Readonly<Record<string, string>>): Promise<numbe
   const [script = '', ...args] = process.argv.slice(1);
   const child = spawn(WITHOUT_NETWORK, [process.execPath, ...process.execArgv, script, ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
-    env: { ...process.env, ...env, [INSIDE]: '1' },
+    env: { ...withOurNode(process.env), ...env, [INSIDE]: '1' },
   });
   // From a terminal it gets them, too; a signal that comes twice is taken once.
   const pass = (signal: NodeJS.Signals) => void child.kill(signal);

@@ -5,12 +5,12 @@ import { promisify } from 'node:util';
 import type { Directory, Host } from '@dagger.io/dagger';
 import { TOOLS_FOLDER } from '../../src/core/capsule/manifest.ts';
 import { unpackFolder } from '../../src/oci/capsule-reader.ts';
-import { EMBEDDED_ENGINE } from '../engine.ts';
+import { EMBEDDED_ENGINE, withOurNode } from '../engine.ts';
 import { openManifest, told } from './open.ts';
 
 /** Null where this machine's own programs are used, or not all packages are kept. */
 export async function toolPackages(host: Host): Promise<Directory | null> {
-  const { stdout } = await promisify(execFile)(EMBEDDED_ENGINE, ['tools', '--json']);
+  const { stdout } = await promisify(execFile)(EMBEDDED_ENGINE, ['tools', '--json'], { env: withOurNode(process.env) });
   const { packages } = JSON.parse(stdout) as { packages: { folder: string; files: string[] } | null };
   return packages === null ? null : host.directory(packages.folder, { include: packages.files });
 }

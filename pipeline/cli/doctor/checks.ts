@@ -37,7 +37,7 @@ export const CHECKS = {
   network: { means: 'a step reaches the world through pasta and /dev/net/tun', look: lookAtNetwork },
   images: { means: 'every step runs in a pinned image', look: lookAtImages },
   packages: { means: 'npm’s are installed in steps; Debian’s and npm’s make stand-ins', look: lookAtPackages },
-  proxy: { means: 'steps get the proxy of the environment; Node has to be told', look: lookAtProxy },
+  proxy: { means: 'steps use the proxy of the environment, and have a loopback of their own', look: lookAtProxy },
   certificates: { means: 'the certificates that this machine trusts are trusted in steps', look: lookAtCertificates },
   credentials: {
     means: 'registries are asked with what `docker login` has kept; a delivery reads token and key from variables',

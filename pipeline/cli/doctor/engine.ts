@@ -87,16 +87,18 @@ export function lookAtNamespaces(facts: Facts): Finding {
       const found = `steps are not isolated from each other, nor from this machine's network, so nothing is deployed or published from here: ${reason}`;
       return { status: 'warning', found, mend: hint };
     }
-    return (
-      forbidden(facts) ?? { status: 'ok', found: `a step has its own${facts.isRoot ? '' : ', and so has the engine'}` }
-    );
+    const found = `a step has its own${facts.isRoot ? '' : ', and so has the engine'}`;
+    return forbidden(facts) ?? (hasRun(facts) ? { status: 'ok', found } : NO_STEP);
   });
 }
 
+const hasRun = ({ probe }: Pick<Facts, 'probe'>) => probe !== null && !isFault(probe) && probe.step === null;
+/** Why, the kernel's row says. */
+const NO_STEP: Finding = { status: 'unasked', found: 'not known, since no step ran' };
+
 /** Why there can be no user namespace, where nothing runs and a setting explains it. */
 function forbidden({ probe, features, isRoot }: Facts): Finding | null {
-  const ran = probe !== null && !isFault(probe) && probe.step === null;
-  if (ran || features === null) return null;
+  if (hasRun({ probe }) || features === null) return null;
   if (features.userNamespaces === 0)
     return {
       status: 'blocked',
@@ -142,7 +144,7 @@ export function lookAtLimits(facts: Facts): Finding {
       : {
           status: 'warning',
           found: `not enforced: ${unlimited.join(' and ')} of a step`,
-          mend: facts.isRoot ? 'mount control groups with the controllers pids and memory' : 'run as root',
+          mend: facts.isRoot ? 'mount -t cgroup2 none /sys/fs/cgroup' : 'run as root',
         },
   );
 }

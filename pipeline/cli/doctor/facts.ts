@@ -73,10 +73,10 @@ export type Facts = {
   npmVariables: string[];
 
   // ── the place ──
-  folders: { path: string; freeBytes: number; isWritable: boolean }[];
+  folders: Record<'cache' | 'results', Folder>;
   nowMs: number;
   /** Null without the program. */
-  git: Git | Fault | null;
+  git: Git | typeof OTHERS | Fault | null;
 };
 
 /** What stands in a step's way, where one does not run. */
@@ -94,6 +94,12 @@ export type Setting = 'kernel.apparmor_restrict_unprivileged_userns' | 'kernel.u
 
 /** Who may use a registry, without the secret: its shape only. */
 export type Credential = { registry: string; kind: 'password' | 'identity' | 'helper' | 'none' | 'broken' };
+
+/** A folder, or where it would be made, and the file system there. */
+export type Folder = { path: string; freeBytes: number; totalBytes: number; isWritable: boolean };
+
+/** A working copy that belongs to another user, which git refuses to read. */
+export const OTHERS = 'another user’s';
 
 export type Git = { commit: string | null; committedMs: number | null; changes: number; isShallow: boolean };
 

@@ -3,7 +3,7 @@ import { release, userInfo } from 'node:os';
 import { PipelineError, reasonOf } from '../../src/core/errors.ts';
 import type { EngineFacts } from '../../src/core/model.ts';
 import type { EngineChoice } from '../arguments.ts';
-import { EMBEDDED_ENGINE, engineCandidates, engineError, findProvisioning } from '../engine.ts';
+import { EMBEDDED_ENGINE, engineCandidates, engineError, findProvisioning, withOurNode } from '../engine.ts';
 import { withEngine } from '../session.ts';
 import { ask } from './ask.ts';
 import { type Facts, type Fault, isFault, type Probe, type Trial } from './facts.ts';
@@ -54,7 +54,7 @@ export async function gatherFacts(question: Question, tell: (facts: Partial<Fact
     credentials: readCredentials(env),
     secrets: readSecrets(env),
     npmVariables: readNpmVariables(root, env),
-    folders: [cacheFolder(env), output].map(lookAtFolder),
+    folders: { cache: lookAtFolder(cacheFolder(env)), results: lookAtFolder(output) },
     nowMs: Date.now(),
   });
   await Promise.all(asking);
@@ -128,7 +128,7 @@ async function askEmbedded(question: Question): Promise<Pick<Facts, 'programs' |
 /** What the engine says when it tries itself what a session needs; where it does not even start, its last log lines. */
 async function askProgram(command: string, { env, isOffline }: Question): Promise<{ stdout: string } | Fault> {
   const { exitCode, stdout, stderr } = await ask(EMBEDDED_ENGINE, [command], {
-    env: { ...env, ...(isOffline ? { DRYDOCK_OFFLINE: '1' } : {}) },
+    env: { ...withOurNode(env), ...(isOffline ? { DRYDOCK_OFFLINE: '1' } : {}) },
     timeoutMs: ENGINE_MS,
   });
   if (exitCode === 0) return { stdout };

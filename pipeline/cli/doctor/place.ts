@@ -1,29 +1,21 @@
 // Decides on where it runs: Node, the working copy, the disk and the clock.
 import type { Finding } from './checks.ts';
-import { type Facts, isFault } from './facts.ts';
+import { type Facts, isFault, OTHERS } from './facts.ts';
 
-/** package.json says the same (`engines`); a test compares. */
-export const OLDEST_NODE = '20.19';
-
-/** A first run takes less than this, with what it downloads. */
-const SCARCE_BYTES = 3e9;
+/** What a first run takes, with what it downloads (README.md). */
+const FIRST_RUN_BYTES = 2.6e9;
 /** Less is not even enough where all is in the cache. */
 const TOO_LITTLE_BYTES = 1e8;
 /** Tokens of registries and certificates forgive less than this. */
 const WRONG_CLOCK_MS = 5 * 60_000;
 
-export function lookAtNode({ nodeVersion }: Facts): Finding {
-  const numbers = (version: string) => version.split('.').map(Number);
-  const [major = 0, minor = 0] = numbers(nodeVersion);
-  const [wantedMajor = 0, wantedMinor = 0] = numbers(OLDEST_NODE);
-  if (major > wantedMajor || (major === wantedMajor && minor >= wantedMinor))
-    return { status: 'ok', found: nodeVersion };
-  return { status: 'blocked', found: `${nodeVersion} is older than ${OLDEST_NODE}`, mend: 'install a newer Node' };
-}
+/** What is too old is refused before this is read (bin/needs.mjs). */
+export const lookAtNode = ({ nodeVersion }: Facts): Finding => ({ status: 'ok', found: nodeVersion });
 
 export function lookAtGit({ git }: Facts): Finding {
   if (git === null)
     return { status: 'warning', found: 'git is missing: reports cannot name the commit', mend: 'install git' };
+  if (git === OTHERS) return { status: 'ok', found: 'another user’s: a run reads it without obeying its settings' };
   if (isFault(git))
     return { status: 'blocked', found: git.message, ...(git.hint === undefined ? {} : { mend: git.hint }) };
   if (git.commit === null)
@@ -32,22 +24,29 @@ export function lookAtGit({ git }: Facts): Finding {
   return { status: 'ok', found: `${git.commit.slice(0, 12)}, ${state}${git.isShallow ? ', a shallow clone' : ''}` };
 }
 
-export function lookAtDisk({ folders }: Facts): Finding {
-  const locked = folders.find(({ isWritable }) => !isWritable);
+export function lookAtDisk({ folders: { cache, results }, engines, probe }: Facts): Finding {
+  const locked = [cache, results].find(({ isWritable }) => !isWritable);
   if (locked !== undefined)
     return {
       status: 'blocked',
       found: `${locked.path} may not be written`,
       mend: 'name other folders: XDG_CACHE_HOME for the cache, --output for results',
     };
-  const tightest = folders.toSorted((a, b) => a.freeBytes - b.freeBytes)[0];
-  if (tightest === undefined) return { status: 'ok', found: 'not asked' };
+  const tightest = results.freeBytes < Math.min(cache.freeBytes, TOO_LITTLE_BYTES) ? results : cache;
   const found = `${(tightest.freeBytes / 1e9).toFixed(1)} GB free at ${tightest.path}`;
-  if (tightest.freeBytes >= SCARCE_BYTES) return { status: 'ok', found };
+  const isFull = tightest.freeBytes < TOO_LITTLE_BYTES;
+  if (tightest === results)
+    return { status: 'blocked', found, mend: 'name a folder on another disk for results: --output DIR' };
+  if (cache.freeBytes >= FIRST_RUN_BYTES) return { status: 'ok', found };
+  const isEmpty = probe === null || isFault(probe) || probe.images === 0;
+  const isEmbedded = !isFault(engines) && engines[0]?.kind === 'embedded';
+  const canBeFreed = !isEmpty && cache.totalBytes >= FIRST_RUN_BYTES;
   return {
-    status: tightest.freeBytes < TOO_LITTLE_BYTES ? 'blocked' : 'warning',
-    found: `${found}; a first run takes some`,
-    mend: 'pipeline/engine/bin/embedded-engine gc --keep 1GB',
+    status: isFull || (isEmpty && isEmbedded) ? 'blocked' : 'warning',
+    found: `${found}; a first run takes ${FIRST_RUN_BYTES / 1e9} GB`,
+    mend: canBeFreed
+      ? 'pipeline/engine/bin/embedded-engine gc --keep 1GB'
+      : 'export XDG_CACHE_HOME=/path/on/a/larger/disk',
   };
 }
 
@@ -61,7 +60,7 @@ export function lookAtClock({ nowMs, packages, git }: Facts): Finding {
     const direction = offMs > 0 ? 'ahead' : 'behind';
     return { status: 'warning', found: `${phraseTime(Math.abs(offMs))} ${direction}, by a server’s`, mend };
   }
-  const committed = git === null || isFault(git) ? null : git.committedMs;
+  const committed = git === null || git === OTHERS || isFault(git) ? null : git.committedMs;
   if (committed !== null && committed > nowMs + WRONG_CLOCK_MS)
     return {
       status: 'warning',

@@ -3,17 +3,17 @@ import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'nod
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ask, NOT_FOUND } from './ask.ts';
-import type { Facts, Fault, Features, Git, Setting } from './facts.ts';
+import { type Facts, type Features, type Folder, OTHERS, type Setting } from './facts.ts';
 
 export function cacheFolder(env: NodeJS.ProcessEnv): string {
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'drydock');
 }
 
 /** Of a folder, or of where it would be made. */
-export function lookAtFolder(folder: string): Facts['folders'][number] {
+export function lookAtFolder(folder: string): Folder {
   const path = existing(folder);
-  const { bavail, bsize } = statfsSync(path);
-  return { path, freeBytes: bavail * bsize, isWritable: isWritable(path) };
+  const { bavail, blocks, bsize } = statfsSync(path);
+  return { path, freeBytes: bavail * bsize, totalBytes: blocks * bsize, isWritable: isWritable(path) };
 }
 
 const existing = (folder: string): string => (existsSync(folder) ? folder : existing(dirname(folder)));
@@ -84,18 +84,14 @@ export function readFeatures(proc: string): Features | null {
   };
 }
 
-export async function askGit(root: string): Promise<Git | Fault | null> {
+export async function askGit(root: string): Promise<Facts['git']> {
   const git = (...args: string[]) =>
     ask('git', ['-c', 'core.fsmonitor=false', '-C', root, ...args], {
       env: { ...process.env, LC_ALL: 'C', GIT_OPTIONAL_LOCKS: '0' },
     });
   const inside = await git('rev-parse', '--is-shallow-repository');
   if (inside.exitCode === NOT_FOUND) return null;
-  if (/detected dubious ownership/.test(inside.stderr))
-    return {
-      message: `${root} belongs to another user, so git does not read it`,
-      hint: `git config --global --add safe.directory ${root}`,
-    };
+  if (/detected dubious ownership/.test(inside.stderr)) return OTHERS;
   if (inside.exitCode !== 0)
     return { message: `${root} is not in a git repository`, hint: 'clone it with git, or run `git init` and commit' };
   const [last, status] = await Promise.all([git('log', '-1', '--format=%H %ct'), git('status', '--porcelain')]);

@@ -19,7 +19,7 @@ export type Docker = {
   unstoppable: () => Docker;
 };
 
-const INSTALL = 'install Docker and its Compose plugin; `ci.ts smoke` deploys without either';
+const INSTALL = 'npx tsx pipeline/ci.ts smoke, which deploys without either; or install Docker and its Compose plugin';
 
 /** Throws `NO_DOCKER`. */
 export async function openDocker(options: DockerOptions): Promise<Docker> {

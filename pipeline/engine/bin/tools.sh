@@ -1,7 +1,7 @@
 # Finds the engine's own tools (tools/), and says what keeps the engine from its work. Sourced, with $engine set to the engine's folder.
 
-# What the machine has instead is often not in a user's PATH.
-export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+# What the machine has instead is often not in a user's PATH. An empty part of it would be the working directory.
+export PATH="${PATH:+$PATH:}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # How a container is started that lets the engine make namespaces. Its own file system holds no overlays, so the cache is a volume.
 rights='docker run --cap-add SYS_ADMIN --cap-add NET_ADMIN --device /dev/net/tun --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined --volume drydock:/root/.cache IMAGE'

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { $ } from 'zx';
 import { filesIn } from '../system/repository.ts';
+import { mountDisk, unmountDisk } from '../system/tools.ts';
 import { Scene } from './scene.ts';
 
 type Fault = (scene: Scene, round: number) => Promise<void>;
@@ -63,7 +64,7 @@ const clockJumps: Fault = async (scene, round) => {
 const fullDisk: Fault = async ({ archive, cache, wrong }, round) => {
   const disk = `${cache}-full`;
   await $`mkdir -p ${disk}`;
-  await $`mount -t tmpfs -o size=160m drydock-chaos ${disk}`;
+  await mountDisk(disk, '160m');
   const small = new Scene(disk, archive);
   try {
     await small.check(`full, before ${round}`);
@@ -75,7 +76,7 @@ const fullDisk: Fault = async ({ archive, cache, wrong }, round) => {
     await small.check(`full ${round}`);
     wrong.push(...small.wrong, ...small.leftovers().map((name) => `full disk: ${name} was left`));
   } finally {
-    await $`umount ${disk}`;
+    await unmountDisk(disk);
   }
 };
 

@@ -181,6 +181,9 @@ for (const [name, machine, answer] of machines) {
 // ------------------------------------------------------------------------------------------ an engine's last words
 
 const VERBOSE = 'run again with --verbose to see what the engine says';
+const AT_WORK = ['fetching node', 'node:24.21.0-bookworm-slim: 68 packages at hand'];
+const KILLED = 'the embedded engine was killed, as the kernel does when memory runs out';
+const MORE_MEMORY = 'docker run --memory 4g IMAGE, or close other programs';
 const words: [name: string, how: string, said: string[], code: string, message: string, hint: string][] = [
   [
     'a cause and a hint',
@@ -218,7 +221,10 @@ const words: [name: string, how: string, said: string[], code: string, message: 
     'the embedded engine ended (exit code 1): at y',
     VERBOSE,
   ],
-  ['nothing', 'SIGKILL', [], 'ENGINE_FAILED', 'the embedded engine ended (SIGKILL)', VERBOSE],
+  ['nothing', 'SIGTERM', [], 'ENGINE_FAILED', 'the embedded engine ended (SIGTERM)', VERBOSE],
+  ['a signal, amid its work', 'SIGBUS', AT_WORK, 'ENGINE_FAILED', 'the embedded engine ended (SIGBUS)', VERBOSE],
+  ['the kernel, for want of memory', 'SIGKILL', AT_WORK, 'ENGINE_FAILED', KILLED, MORE_MEMORY],
+  ['the same, as a shell tells of it', 'exit code 137', AT_WORK, 'ENGINE_FAILED', KILLED, MORE_MEMORY],
   [
     'a line that only looks like a cause',
     'exit code 1',

@@ -28,6 +28,7 @@ import {
   unpackCapsule,
 } from '../../src/oci/capsule-reader.ts';
 import { type TarInput, writeTar } from '../../src/oci/tar.ts';
+import { ending } from './helpers.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -127,7 +128,10 @@ describe('packing', () => {
   });
 
   test('what is not there is one sentence', async () =>
-    expect(await main(['compress', '--file', place('nothing'), '--out', place('out')])).toBe(1));
+    expect(await ending(() => main(['compress', '--file', place('nothing'), '--out', place('out')]))).toEqual({
+      code: 1,
+      said: expect.stringMatching(/^ENOENT: .*nothing'\nhint: .*\n$/),
+    }));
 });
 
 describe('refused', () => {

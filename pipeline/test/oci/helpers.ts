@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { afterAll } from 'vitest';
+import { afterAll, vi } from 'vitest';
 import { digestOf } from '../../src/oci/digest.ts';
 import { type Descriptor, type ImageConfig, MEDIA } from '../../src/oci/layout.ts';
 import { type TarInput, writeTar } from '../../src/oci/tar.ts';
@@ -27,6 +27,16 @@ export async function scratch(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'drydock-oci-'));
   afterAll(() => rm(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** How a program ends, and what it says of it: to us, not to whom the tests run for. */
+export async function ending(program: () => Promise<number>): Promise<{ code: number; said: string }> {
+  const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  try {
+    return { code: await program(), said: write.mock.calls.join('') };
+  } finally {
+    write.mockRestore();
+  }
 }
 
 export async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { hiddenText, main, withoutSuppressions } from '../../src/oci/scan-source.ts';
-import { scratch } from './helpers.ts';
+import { ending, scratch } from './helpers.ts';
 
 // Put together here: in one piece they would be comments of this file.
 const [TRIVY, TFSEC] = ['trivy', 'tfsec'];
@@ -77,4 +77,7 @@ test('texts go where no file of the source is', async () => {
 });
 
 test('a folder that is not there is an error with a hint', async () =>
-  expect(await main(['--in', '/nowhere', '--out', join(await scratch(), 'out')])).toBe(1));
+  expect(await ending(async () => main(['--in', '/nowhere', '--out', join(await scratch(), 'out')]))).toEqual({
+    code: 1,
+    said: expect.stringMatching(/^ENOENT: .*'\/nowhere'\nhint: .*\n$/),
+  }));

@@ -12,7 +12,7 @@ import { main } from '../../src/oci/vuln-db.ts';
 import { downloadDatabase } from '../../src/oci/vuln-db-artifact.ts';
 import { type DatabaseFacts, inspectDatabase } from '../../src/oci/vuln-db-inspect.ts';
 import { type ResolvedDatabase, resolveDatabase } from '../../src/oci/vuln-db-resolve.ts';
-import { scratch, tarOf } from './helpers.ts';
+import { ending, scratch, tarOf } from './helpers.ts';
 import { atFirst, faultOf, startRegistry } from './registry-server.ts';
 import { type Artifact, DATABASE, databaseArtifact, databaseFiles, databasePath } from './vulnerabilities.ts';
 
@@ -348,4 +348,6 @@ const wrong: [name: string, args: string[], code: number][] = [
   ['a mirror that is none', ['resolve', '--reference', 'a/b', '--mirror', 'x', '--memory', folder, '--out', folder], 2],
   ['a folder without a database', ['inspect', '--db', folder, '--out', fresh()], 1],
 ];
-test.each(wrong)('%s ends with its exit code', async (_, args, code) => expect(await main(args)).toBe(code));
+test.each(wrong)('%s ends with its exit code, a sentence and a hint', async (_, args, code) =>
+  expect(await ending(() => main(args))).toEqual({ code, said: expect.stringMatching(/^.+\nhint: .+\n$/) }),
+);

@@ -1,10 +1,10 @@
 // The doctor on this machine, as it is, and with something taken away: what it says is there can be used, what it says is a wall is one.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { $ } from 'zx';
 import type { Row } from '../../cli/doctor/checks.ts';
-import { openSession } from './engine-session.ts';
+import { ENGINE, openSession } from './engine-session.ts';
 import { hasOneId } from './one-id.ts';
 import { command, type Environment, environment, ROOT, temporaryFolder } from './support.ts';
 import { tool, toolsFolder } from './tools.ts';
@@ -40,15 +40,30 @@ test('this machine, where the tests of the engine run, has what the engine needs
   expect([canRun, exitCode]).toEqual(rows.get('images')?.status === 'blocked' ? [false, 3] : [true, 0]);
 });
 
-test('a PATH without the folders of administrators, as ordinary users have it, is enough', async () => {
-  const folders = (process.env.PATH ?? '').split(':').filter((folder) => !/\/sbin\/?$/.test(folder));
-  const { rows } = await doctor([], [], { PATH: folders.join(':') });
-  for (const check of ['programs', 'kernel', 'network']) expect(rows.get(check)).toMatchObject({ status: 'ok' });
+const folders = (process.env.PATH ?? '').split(':');
+test.for([
+  [
+    'without the folders of administrators, as ordinary users have it',
+    folders.filter((one) => !/\/sbin\/?$/.test(one)),
+  ],
+  ['of one folder, as a container may have it', ['/usr/local/bin']],
+  ['that names nothing', ['/nowhere']],
+] as const)('a PATH %s is enough', async ([, path]) => {
+  const { rows } = await doctor([], [], { PATH: path.join(':') });
+  for (const check of ['git', 'programs', 'kernel', 'network']) expect(rows.get(check)).toMatchObject({ status: 'ok' });
+});
+
+test('nor does a script of the engine that is called by hand need more than Node', async () => {
+  const path = await temporaryFolder('node-alone');
+  symlinkSync(process.execPath, join(path, 'node'));
+  const env = { ...process.env, PATH: path };
+  const { stdout } = await $({ env, cwd: path })`/bin/sh -c ${`exec ${ENGINE} --version`}`;
+  expect(stdout).toMatch(/^embedded-engine \d/);
 });
 
 test.runIf(isRoot)('without a runtime, and no way to fetch one: the one command (needs root, to hide it)', async () => {
-  const hide =
-    'for program in /usr/bin/runc /usr/sbin/runc /usr/bin/crun; do test ! -e $program || mount --bind /dev/null $program; done';
+  const mount = (await tool('mount')).join(' ');
+  const hide = `for program in /usr/bin/runc /usr/sbin/runc /usr/bin/crun; do test ! -e $program || ${mount} --bind /dev/null $program; done`;
   const cache = await temporaryFolder('doctor-cache');
   const { rows, exitCode } = await doctor(
     ['unshare', '--mount', 'sh', '-c', `${hide}; exec "$@"`, 'sh'],
@@ -92,6 +107,30 @@ test.runIf(isRoot)(
     expect(rows.get('kernel')?.status).toBe('unasked');
   },
 );
+
+// As Docker's filter of system calls does to whom `docker exec --user` starts (moby/profiles, seccomp/default.json).
+test.runIf(isRoot)('a user whom a filter refuses namespaces: no row says that there are any (needs root)', async () => {
+  const call = process.arch === 'arm64' ? { prctl: 167, unshare: 97 } : { prctl: 157, unshare: 272 };
+  const filter = `
+    my $filter = pack("SCCL" x 4, 0x20, 0, 0, 0, 0x15, 0, 1, ${call.unshare}, 0x06, 0, 0, 0x50001, 0x06, 0, 0, 0x7fff0000);
+    my $program = pack("Sx6P", 4, $filter);
+    syscall(${call.prctl}, 22, 2, $program) == 0 or die "prctl: $!";
+    exec @ARGV`;
+  const reading = ['--inh-caps=-all,+dac_read_search', '--ambient-caps=+dac_read_search'];
+  const user = [...(await tool('setpriv')), '--reuid=41234', '--regid=41234', '--clear-groups', ...reading, '--'];
+  const cache = await temporaryFolder('doctor-user');
+  chmodSync(cache, 0o777);
+  const { rows, exitCode } = await doctor([...(await tool('perl')), '-e', filter, '--', ...user], ['--offline'], {
+    DRYDOCK_TOOLS: await toolsFolder(),
+    XDG_CACHE_HOME: cache,
+  });
+  expect(exitCode).toBe(3);
+  expect(rows.get('namespaces')?.status).toBe('unasked');
+  expect(rows.get('kernel')).toMatchObject({
+    status: 'blocked',
+    found: expect.stringMatching(/^users cannot make namespaces here: .*Operation not permitted/),
+  });
+});
 
 test.runIf(isRoot)('without a capability that every step needs: its name (needs root, to drop it)', async () => {
   const drop = [...(await tool('setpriv')), '--inh-caps=-all', '--bounding-set=-chown'];

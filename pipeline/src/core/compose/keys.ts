@@ -20,7 +20,7 @@ export const NOTED: Readonly<Record<string, string>> = {
 
 /** Without these the service would be another one: what to write instead. */
 export const REFUSED: Readonly<Record<string, string>> = {
-  build: 'name an image; `ci.ts build` builds the service',
+  build: 'name an image; npx tsx pipeline/ci.ts build builds the service',
   env_file: 'write the variables under environment',
   network_mode: 'leave it out: all services share one network',
   privileged: 'leave it out: nothing here may be privileged',

@@ -1,11 +1,9 @@
 // What the doctor makes of a machine: one row of a test, one thing that is wrong with it.
 import { expect, test } from 'vitest';
-import manifest from '../../../../package.json' with { type: 'json' };
 import { CHECKS, type CheckName, canRun, Rows } from '../../../cli/doctor/checks.ts';
-import type { Facts, Trial } from '../../../cli/doctor/facts.ts';
-import { OLDEST_NODE } from '../../../cli/doctor/place.ts';
+import { type Facts, type Folder, OTHERS, type Trial } from '../../../cli/doctor/facts.ts';
 import { renderRows, renderVerdict } from '../../../cli/doctor/render.ts';
-import { DEBIAN, facts, features, NOW, NPM, place, probe } from './make.ts';
+import { DEBIAN, facts, features, folder, NOW, NPM, place, probe } from './make.ts';
 
 const examine = (all: Facts) => new Rows().add(all);
 const MINUTE = 60_000;
@@ -42,11 +40,13 @@ const APPARMOR = 'kernel.apparmor_restrict_unprivileged_userns';
 const refusal = { message: 'users cannot make namespaces here', hint: 'run it as root' };
 const noStep = { ...probe, step: { message: 'mount: overlay: no such device' } };
 
+const disks = (freeBytes: number, over: Partial<Folder> = {}) => ({
+  cache: folder('/cache', freeBytes, over),
+  results: folder('/out', 50e9),
+});
+
 type Case = [name: string, over: Partial<Facts>, check: CheckName, status: string, found: RegExp, mend: RegExp | null];
 const cases: Case[] = [
-  ['Node is too old', { nodeVersion: '20.18.3' }, 'node', 'blocked', /20\.18\.3 is older than 20\.19/, /newer Node/],
-  ['Node is just old enough', { nodeVersion: '20.19.0' }, 'node', 'ok', /20\.19\.0/, null],
-
   [
     'no repository',
     { git: { message: '/x is not in a git repository', hint: 'clone it' } },
@@ -55,6 +55,7 @@ const cases: Case[] = [
     /\/x is not/,
     /clone/,
   ],
+  ['a working copy of another user', { git: OTHERS }, 'git', 'ok', /^another user’s: a run reads it/, null],
   ['no git', { git: null }, 'git', 'warning', /cannot name the commit/, /install git/],
   [
     'nothing committed',
@@ -235,6 +236,23 @@ const cases: Case[] = [
     /above/,
     null,
   ],
+  [
+    'a container that lets its users make none, with nothing that explains it', // docker exec --user
+    { isRoot: false, probe: refusal },
+    'namespaces',
+    'unasked',
+    /not known, since no step ran/,
+    null,
+  ],
+  [
+    '… of which the kernel’s row tells',
+    { isRoot: false, probe: refusal },
+    'kernel',
+    'blocked',
+    /users cannot make/,
+    /root/,
+  ],
+  ['a step that does not run', { probe: noStep }, 'namespaces', 'unasked', /no step ran/, null],
   [
     'AppArmor that lets this engine pass',
     { isRoot: false, features: { ...features, forbiddenBy: [APPARMOR] } },
@@ -474,30 +492,66 @@ const cases: Case[] = [
     /export NPM_TOKEN/,
   ],
 
+  ['a disk for a first run', { folders: disks(2.6e9) }, 'disk', 'ok', /^2\.6 GB free at \/cache$/, null],
   [
-    'a disk that is nearly full',
-    {
-      folders: [
-        { path: '/a', freeBytes: 50e9, isWritable: true },
-        { path: '/b', freeBytes: 1e9, isWritable: true },
-      ],
-    },
+    'a small disk, and an empty cache',
+    { folders: disks(0.3e9, { totalBytes: 0.5e9 }) },
+    'disk',
+    'blocked',
+    /^0\.3 GB free at \/cache; a first run takes 2\.6 GB$/,
+    /^export XDG_CACHE_HOME=/,
+  ],
+  [
+    'a disk that is nearly full, and an empty cache, of which nothing can be freed',
+    { folders: disks(1e9) },
+    'disk',
+    'blocked',
+    /1\.0 GB free/,
+    /^export XDG_CACHE_HOME=/,
+  ],
+  [
+    'a disk that is nearly full, and a cache that is not empty',
+    { folders: disks(1e9), probe: { ...probe, images: 2 } },
     'disk',
     'warning',
-    /1\.0 GB free at \/b/,
-    /gc/,
+    /1\.0 GB free at \/cache; a first run takes 2\.6 GB$/,
+    /engine gc/,
+  ],
+  [
+    'a small disk, and a cache that is not empty',
+    { folders: disks(1e9, { totalBytes: 2e9 }), probe: { ...probe, images: 2 } },
+    'disk',
+    'warning',
+    /1\.0 GB free/,
+    /^export XDG_CACHE_HOME=/,
+  ],
+  [
+    'a small disk, and an engine that is elsewhere',
+    { folders: disks(1e9), engines: [engine('dagger')], probe: null },
+    'disk',
+    'warning',
+    /1\.0 GB free/,
+    /^export XDG_CACHE_HOME=/,
   ],
   [
     'a full disk',
-    { folders: [{ path: '/b', freeBytes: 0, isWritable: true }] },
+    { folders: disks(0), probe: { ...probe, images: 2 } },
     'disk',
     'blocked',
-    /0\.0 GB free/,
+    /0\.0 GB free at \/cache/,
     /gc/,
   ],
   [
+    'a full disk for results',
+    { folders: { cache: folder('/cache', 50e9), results: folder('/b', 0) } },
+    'disk',
+    'blocked',
+    /^0\.0 GB free at \/b$/,
+    /--output DIR$/,
+  ],
+  [
     'a folder of somebody else',
-    { folders: [{ path: '/b', freeBytes: 50e9, isWritable: false }] },
+    { folders: { cache: folder('/cache', 50e9), results: folder('/b', 50e9, { isWritable: false }) } },
     'disk',
     'blocked',
     /\/b may not be written/,
@@ -534,16 +588,16 @@ test('no row shows a secret', () => {
     expect(JSON.stringify(examine(facts(more)))).not.toContain('secret');
 });
 
-test('the oldest Node is the one of package.json', () => expect(manifest.engines.node).toBe(`>=${OLDEST_NODE}`));
-
 test('what is well takes a line, what is not says what it means and what mends it', () => {
-  const rows = examine(facts({ nodeVersion: '18.0.0', git: null }));
+  const rows = examine(
+    facts({ git: null, programs: { message: 'this machine lacks crun', hint: 'sudo apt-get install crun' } }),
+  );
   const text = renderRows(rows, { hasColour: false }, false);
   expect(text).toContain('ok    disk          50.0 GB free at /cache\n');
-  expect(text).toMatch(
-    /^WALL {2}node {10}18\.0\.0 is older than 20\.19\n {20}the tool itself runs on it\n {20}mend: install a newer Node\n/,
+  expect(text).toContain(
+    `WALL  programs      this machine lacks crun\n${' '.repeat(20)}an OCI runtime starts every step, others mount and connect it\n${' '.repeat(20)}mend: sudo apt-get install crun\n`,
   );
-  expect(renderVerdict(rows)).toBe('\nthe pipeline cannot run here: node; worth a look: git\n');
+  expect(renderVerdict(rows)).toBe('\nthe pipeline cannot run here: programs; worth a look: git\n');
   expect(renderVerdict(examine(facts()))).toBe('\nthe pipeline can run here\n');
   for (const { means } of Object.values(CHECKS)) expect(renderRows(rows, { hasColour: false }, true)).toContain(means);
 });

@@ -1,5 +1,5 @@
 // A machine on which all is well, so that a row of a test shows only what is wrong with it.
-import type { Facts, Features, Probe } from '../../../cli/doctor/facts.ts';
+import type { Facts, Features, Folder, Probe } from '../../../cli/doctor/facts.ts';
 
 export const probe: Probe = {
   step: null,
@@ -20,6 +20,10 @@ export const NOW = Date.parse('2026-06-01T12:00:00Z');
 export const place = (url: string, answers = true, serverMs: number | null = NOW) => ({ url, answers, serverMs });
 export const DEBIAN = probe.packages.debian[0] ?? '';
 export const NPM = probe.packages.npm[0] ?? '';
+
+export const folder = (path: string, freeBytes: number, over: Partial<Folder> = {}): Folder => ({
+  ...{ path, freeBytes, totalBytes: 100e9, isWritable: true, ...over },
+});
 
 export function facts(over: Partial<Facts> = {}): Facts {
   return {
@@ -46,7 +50,7 @@ export function facts(over: Partial<Facts> = {}): Facts {
     credentials: { file: '/home/ada/.docker/config.json', registries: [] },
     secrets: [],
     npmVariables: [],
-    folders: [{ path: '/cache', freeBytes: 50e9, isWritable: true }],
+    folders: { cache: folder('/cache', 50e9), results: folder('/out', 60e9) },
     nowMs: NOW,
     git: { commit: '0123456789abcdef', committedMs: NOW - 1000, changes: 0, isShallow: false },
     ...over,

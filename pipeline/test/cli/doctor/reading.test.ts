@@ -1,9 +1,11 @@
 // What the doctor reads of a machine's files: ids, credentials' shape, variables.
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { OTHERS } from '../../../cli/doctor/facts.ts';
 import { credentialsIn, readSecrets, unsetVariables } from '../../../cli/doctor/settings.ts';
-import { freeRange, idsOf, lookAtFolder, readFeatures } from '../../../cli/doctor/surroundings.ts';
+import { askGit, freeRange, idsOf, lookAtFolder, readFeatures } from '../../../cli/doctor/surroundings.ts';
 import { temporaryFolder } from '../make.ts';
 
 const ids: [name: string, text: string, count: number][] = [
@@ -129,3 +131,15 @@ const ranges: [name: string, text: string, free: string][] = [
 ];
 for (const [name, text, free] of ranges)
   test(`the first free range of ids: ${name}`, () => expect(freeRange(text)).toBe(free));
+
+// By git's own switch for its tests (t/t0033-safe-directory.sh).
+const hasGit = spawnSync('git', ['--version']).status === 0;
+test.runIf(hasGit)('a working copy of another user is told from one that git reads, and from none', async () => {
+  const [copy, none] = [temporaryFolder(), temporaryFolder()];
+  execFileSync('git', ['init', '--quiet', copy]);
+  expect(await askGit(copy)).toMatchObject({ commit: null, isShallow: false });
+  expect(await askGit(none)).toMatchObject({ message: `${none} is not in a git repository` });
+  vi.stubEnv('GIT_TEST_ASSUME_DIFFERENT_OWNER', '1');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(await askGit(copy)).toBe(OTHERS);
+});

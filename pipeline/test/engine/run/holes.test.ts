@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { describeHoles, holesIn, KNOWN_AS_OF } from '../../../engine/run/holes.ts';
 import { TOOLS_LOCK } from '../../../engine/tools/install.ts';
-import { ADMINISTRATORS_FOLDERS, searchPath } from '../../../src/program-folders.ts';
+import { searchPath, USUAL_FOLDERS } from '../../../src/program-folders.ts';
 
 const rows: [hole: string, program: 'crun' | 'runc', affected: string[], not: string[]][] = [
   ['CVE-2019-18837', 'crun', ['0.10.4', '0.8'], ['0.10.5', '0.10.6', '1.0']],
@@ -57,7 +57,7 @@ test('the engine’s own crun has no known hole that a step could reach', () => 
 
 test('programs are looked for in the same folders, by the command line, the engine and the script that starts it', () => {
   const script = readFileSync(new URL('../../../engine/bin/tools.sh', import.meta.url), 'utf8');
-  expect(script).toContain(`export PATH="$PATH:${ADMINISTRATORS_FOLDERS.join(':')}"`);
-  expect(searchPath('/usr/bin:/sbin')).toBe('/usr/bin:/sbin:/usr/local/sbin:/usr/sbin');
-  expect(searchPath()).toBe('/usr/local/sbin:/usr/sbin:/sbin');
+  expect(script).toContain(`export PATH="\${PATH:+$PATH:}${USUAL_FOLDERS.join(':')}"`);
+  expect(searchPath('/usr/bin:/sbin')).toBe('/usr/bin:/sbin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/bin');
+  expect(searchPath()).toBe('/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin');
 });

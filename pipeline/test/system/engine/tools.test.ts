@@ -9,6 +9,7 @@ import type { Probe } from '../../../engine/commands/probe.ts';
 import { packageFolder } from '../../../engine/store/store.ts';
 import { installTools, TOOLS } from '../../../engine/tools/install.ts';
 import { copyPackages, temporaryFolder } from '../support.ts';
+import { tool } from '../tools.ts';
 
 const run = promisify(execFile);
 const isRoot = process.getuid?.() === 0;
@@ -133,7 +134,8 @@ describe('what was damaged is made again before it runs', () => {
 
 test.runIf(isRoot)('a cache whose programs may not be run is one sentence (needs root, to mount it)', async () => {
   const cache = await temporaryFolder('noexec');
-  const command = ['--mount', 'sh', '-c', `mount -t tmpfs -o noexec none ${cache} && exec "$@"`, 'sh', ENGINE, 'probe'];
+  const script = `${(await tool('mount')).join(' ')} -t tmpfs -o noexec none ${cache} && exec "$@"`;
+  const command = ['--mount', 'sh', '-c', script, 'sh', ENGINE, 'probe'];
   const env = { ...process.env, DRYDOCK_TOOLS: '', XDG_CACHE_HOME: cache };
   await expect(run('unshare', command, { env })).rejects.toMatchObject({
     code: 3,
