@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { type Attachment, attach, attachments, BUNDLE, bundleOf, RELEASE } from './attach.ts';
 import { OciError, reasonOf } from './errors.ts';
 import { openLayout } from './layout.ts';
-import { exitCodeOf, runAsProgram } from './program.ts';
+import { exitCodeOf, hide, runAsProgram } from './program.ts';
 import { pullToArchive } from './pull.ts';
 import { parsePin, parseReference, type Reference, RegistryClient } from './registry.ts';
 import { withRights } from './rights.ts';
@@ -88,6 +88,7 @@ export async function main([name = '', ...args]: string[]): Promise<number> {
     const repository = parseReference(wanted(flags, 'repository'));
     const password = process.env.REGISTRY_TOKEN ?? '';
     const username = flags.username || 'drydock';
+    if (password !== '') hide(password, `${username}:${password}`);
     const client = new RegistryClient({
       plainHttp: flags['plain-http'] ?? [],
       credentials: (registry) =>

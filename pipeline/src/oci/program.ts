@@ -1,8 +1,16 @@
 // What the programs of this folder have in common: faults become two lines on stderr and an exit code.
 import { basename } from 'node:path';
 import { OciError, type OciErrorCode, reasonOf } from './errors.ts';
+import { hideIn } from './hidden.ts';
 
 const WRONG_USE: readonly OciErrorCode[] = ['SPEC_INVALID', 'REFERENCE_INVALID'];
+
+const hidden: string[] = [];
+
+/** What no program says from now on, whoever told it. */
+export function hide(...secrets: string[]): void {
+  hidden.push(...secrets);
+}
 
 /** 0 done, 1 failed, 2 wrong arguments or spec, 3 for the faults in `unavailable`: nobody here has it, somebody elsewhere may. */
 export async function exitCodeOf(
@@ -33,5 +41,5 @@ export function runAsProgram(file: string, main: (args: string[]) => Promise<num
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, ' ');
+  return hideIn(text, hidden).replace(/\s*\n\s*/g, ' ');
 }

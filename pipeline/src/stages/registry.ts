@@ -59,9 +59,15 @@ export class Registry {
       step,
       container,
       always: true,
+      hidden: await this.#hidden(),
       args: ['node', `${PROGRAMS}/deliver.ts`, command, '--repository', place, ...plain, ...this.#as(), ...args],
       shown: `node pipeline/src/oci/deliver.ts ${command} --repository ${repository} ${args.join(' ')}`.trim(),
     });
+  }
+
+  async #hidden(): Promise<string[]> {
+    const token = await plaintextOf(this.#options.token);
+    return token === '' ? [] : [token, `${this.#options.username || 'drydock'}:${token}`];
   }
 
   #as(): string[] {

@@ -91,6 +91,7 @@ export async function sign(context: RunContext, inputs: SignInputs): Promise<Sig
         container:
           typeof predicate === 'string' ? signer.withNewFile(file, predicate) : signer.withMountedFile(file, predicate),
         always: true,
+        hidden: await Promise.all([secrets.password, secrets.oidcToken].map(plaintextOf)),
         args: ['cosign', ...signArguments(cosign.version, mode, name, stepFolder(step))],
         shown: `cosign attest-blob --type ${STATEMENTS[name]}`,
       });

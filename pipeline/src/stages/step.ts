@@ -4,6 +4,7 @@ import { parseConfinement } from '../core/confinement.ts';
 import { PipelineError, reasonOf } from '../core/errors.ts';
 import type { StageName, StepResult } from '../core/model.ts';
 import { parseRecord, type StepRecord, stepResult } from '../core/verdict.ts';
+import { hideIn } from '../oci/hidden.ts';
 import { confined, PROOF } from './confine.ts';
 import type { RunContext } from './context.ts';
 import { asPipelineError } from './engine.ts';
@@ -40,6 +41,8 @@ export type Command = {
   args: readonly string[];
   /** As a person would type it, where that differs from the arguments. */
   shown?: string;
+  /** Secrets that it has. The engine takes them out of what it sees; what a step says goes to a file. */
+  hidden?: readonly string[];
   /** What it asks may have another answer now: no cache answers it. */
   always?: true;
   /** Run without network and capabilities, these mounts read-only. The container comes from `withConfine`. */
@@ -65,9 +68,10 @@ export async function runStep(context: RunContext, command: Command): Promise<Ra
   const shown = command.shown ?? args.join(' ');
   context.emit({ kind: 'step-started', stage, step, command: shown, atMs: Date.now() });
   for (let number = 1; ; number += 1) {
-    const { container, record, bytes, log } = await attempt(command, number, context.startedMs).catch((error) => {
+    const { container, record, bytes, ...told } = await attempt(command, number, context.startedMs).catch((error) => {
       throw inWords(error, stage, shown);
     });
+    const log = hideIn(told.log, command.hidden ?? []);
     const result = stepResult({ stage, name: step, command: shown, record, log }, context.startedMs);
     if (command.always) result.always = true;
     if (command.confinedTo !== undefined && result.exitCode === 0)
@@ -76,7 +80,8 @@ export async function runStep(context: RunContext, command: Command): Promise<Ra
     // numbered, so that the one that succeeds is the one that is found the next time.
     if (result.cached && result.exitCode !== 0 && context.left === undefined && number < MOST_ATTEMPTS) continue;
     context.left?.({ stage, step: result, container });
-    context.logs.set(result.log, bytes > EXCERPT_BYTES ? container.file(`${stepFolder(step)}/log`) : log);
+    const isCut = bytes > EXCERPT_BYTES && command.hidden === undefined;
+    context.logs.set(result.log, isCut ? container.file(`${stepFolder(step)}/log`) : log);
     context.emit({ kind: 'step-finished', stage, step: result, log });
     return { result, log, container };
   }
