@@ -12,6 +12,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -49,7 +50,7 @@ export type Output = {
   release: () => void;
 };
 
-/** Take the folder for a run of these stages that reads `inputs`, which stay. */
+/** Take the folder for a run of these stages that reads `inputs`, by their real paths, which stay. */
 export function takeOutput(folder: string, stages: readonly StageName[], inputs: readonly string[] = []): Output {
   makeFolder(folder);
   ensureFolder(join(folder, 'logs'));
@@ -177,7 +178,8 @@ function removeStale(folder: string, stages: readonly StageName[], inputs: reado
     MADE.some(([pattern, by]) => pattern.test(name) && stages.includes(by)) ||
     stages.some((stage) => name === `capsule-${stage}.tar`);
   const stale = readdirSync(folder).filter(isStale);
-  for (const path of stale.map((name) => join(folder, name))) if (!inputs.includes(path)) remove(path);
+  const real = realpathSync(folder);
+  for (const path of stale.map((name) => join(real, name))) if (!inputs.includes(path)) remove(path);
   const logs = join(folder, 'logs');
   const ran: readonly StageName[] = ['install', ...stages];
   const ours = (existsSync(logs) ? readdirSync(logs) : []).filter((name) =>
