@@ -11,7 +11,7 @@ import {
   REQUIRED,
   standInsOf,
 } from '../../../src/core/delivery/evidence.ts';
-import { parseRelease } from '../../../src/core/delivery/release.ts';
+import { parseRelease, type Release, renderRelease } from '../../../src/core/delivery/release.ts';
 import {
   type Given,
   SIGNING,
@@ -402,11 +402,53 @@ describe('statements', () => {
   });
 });
 
-test.for([
-  ['x', /not JSON/],
-  ['null', /the whole is not an object/],
-  ['{"schemaVersion":9}', /schemaVersion is 9, and this reads 1/],
-  ['{"schemaVersion":1}', /image is not an object \(and \d more\)/],
-] as const)('no release record: %s', ([text, said]) =>
-  expect(faultOf(() => parseRelease(text, 'release.json'))).toMatch(said),
-);
+describe('a release record', () => {
+  const release = (over: Partial<Release> = {}): Release => ({
+    schemaVersion: 1,
+    image: { name: 'registry.example/acme/app', digest: DIGEST, tags: [COMMIT, 'main'] },
+    source: SOURCE,
+    built: '2026-01-01T00:00:00.000Z',
+    released: '2026-01-01T00:10:00.000Z',
+    gate: { status: 'passed', policyFrom: 'the working tree' },
+    smoke: { status: 'passed', passed: 9, rows: 9 },
+    signed: null,
+    previous: null,
+    rehearsal: false,
+    ...over,
+  });
+  test.for([
+    release(),
+    release({ previous: `sha256:${'2'.repeat(64)}`, smoke: { status: 'not evaluated', passed: 8, rows: 9 } }),
+  ])('of the image that it is beside: %#', (given) =>
+    expect(parseRelease(renderRelease(given), DIGEST)).toEqual(given),
+  );
+
+  const other = `sha256:${'0'.repeat(64)}`;
+  const rows: [what: string, json: string, said: RegExp][] = [
+    ['no JSON', 'x', /not JSON/],
+    ['null', 'null', /the whole is not an object/],
+    ['of a later version', '{"schemaVersion":9}', /schemaVersion is 9, and this reads 1/],
+    ['empty', '{"schemaVersion":1}', /image is not an object \(and \d more\)/],
+    [
+      'of another image',
+      renderRelease(release({ image: { name: 'evil/other', digest: other, tags: ['x'] } })),
+      /about sha256:0/,
+    ],
+    ['whose gate failed', renderRelease(release({ gate: { status: 'failed', policyFrom: '' } })), /the gate failed/],
+    [
+      'whose smoke failed',
+      renderRelease(release({ smoke: { status: 'failed', passed: 0, rows: 0 } })),
+      /the smoke failed/,
+    ],
+    [
+      'that was not deployed',
+      renderRelease(release({ smoke: { status: 'skipped', passed: 0, rows: 0 } })),
+      /did not run/,
+    ],
+    ['with something else before', renderRelease(release({ previous: '../x' })), /previous is no digest/],
+  ];
+  test.for(rows)('refused, as a fault of the registry: one %s', ([, json, said]) => {
+    expect(() => parseRelease(json, DIGEST)).toThrow(expect.objectContaining({ code: 'BAD_RECORD', exitCode: 1 }));
+    expect(faultOf(() => parseRelease(json, DIGEST))).toMatch(said);
+  });
+});

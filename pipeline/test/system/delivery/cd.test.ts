@@ -67,7 +67,7 @@ describe('a release', () => {
     const { digest, report, result } = firstOf();
     expect((await describeArchive(join(report, 'image.tar'))).digest).toBe(digest);
     expect(result.smoke?.rows.find(({ name }) => name === '/version through nginx')?.detail).toContain(digest);
-    const record = parseRelease(await readFile(join(report, 'release.json'), 'utf8'), 'release.json');
+    const record = parseRelease(await readFile(join(report, 'release.json'), 'utf8'), digest);
     expect(record).toMatchObject({ image: { digest }, previous: null, rehearsal: true, source: { dirty: false } });
     expect(await tagged(record.source.commit ?? '')).toBe(digest);
     expect(result.delivery?.tags).toEqual([record.source.commit, 'main']);
