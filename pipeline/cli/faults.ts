@@ -1,5 +1,6 @@
 // Reads what the operating system refuses, as one of our errors: a full disk is nobody's bug.
 import { type ErrorCode, PipelineError, reasonOf } from '../src/core/errors.ts';
+import { asLines } from '../src/core/safe-text.ts';
 
 const IN_THE_WAY = {
   code: 'BAD_OPTION',
@@ -59,8 +60,8 @@ export function describeFault(error: unknown, isVerbose: boolean): { text: strin
       exitCode: 1,
     };
   }
-  const cause = isVerbose && fault.cause !== undefined ? `cause: ${reasonOf(fault.cause)}\n` : '';
-  return { text: `error: ${fault.message}\nhint: ${fault.hint}\n${cause}`, exitCode: fault.exitCode };
+  const cause = isVerbose && fault.cause !== undefined ? asLines([`cause: ${reasonOf(fault.cause)}`]) : '';
+  return { text: `${asLines([`error: ${fault.message}`, `hint: ${fault.hint}`])}${cause}`, exitCode: fault.exitCode };
 }
 
 /** The stack, and the stacks of what caused it. */

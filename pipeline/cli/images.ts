@@ -2,6 +2,7 @@
 import { rename, rm } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { EXIT, PipelineError, reasonOf } from '../src/core/errors.ts';
+import { asLines } from '../src/core/safe-text.ts';
 import { OciError } from '../src/oci/errors.ts';
 import { openLayout, readBase } from '../src/oci/layout.ts';
 import { pullToArchive } from '../src/oci/pull.ts';
@@ -23,7 +24,7 @@ export async function writeImages(invocation: ImagesInvocation, root: string, te
   const { options } = invocation;
   const names = invocation.names.length > 0 ? invocation.names : PIN_NAMES;
   makeFolder(resolve(options.output));
-  const onWritten = (written: Written) => terminal.out.write(`${describe(written)}\n`);
+  const onWritten = (written: Written) => terminal.out.write(asLines([describe(written)]));
   const results = await archivesOf(names, options, { root, terminal, onWritten });
   return results.some((result) => 'reason' in result) ? EXIT.environment : EXIT.ok;
 }
@@ -37,7 +38,7 @@ export async function archivesOf(
   { root, terminal, onWritten }: Around,
 ): Promise<Written[]> {
   const output = resolve(options.output);
-  const say = (line: string) => terminal.err.write(`${line}\n`);
+  const say = (line: string) => terminal.err.write(asLines([line]));
   const results: Written[] = [];
   const writeAll = async (ways: readonly Way[]) => {
     for (const name of names) {

@@ -1,6 +1,6 @@
 // The files and folders that a command line names: checked before anything starts, then handed to the engine.
-import { existsSync, statSync } from 'node:fs';
-import { basename, dirname, resolve } from 'node:path';
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Directory, File, Host } from '@dagger.io/dagger';
 import { PipelineError, reasonOf } from '../src/core/errors.ts';
 import { parseReference } from '../src/oci/registry.ts';
@@ -41,7 +41,7 @@ export function checkInputs(options: Options): CheckedInputs {
 /** Its account would be gone with the first attempt, and a second could not be made. */
 function runFolder({ run, output }: Options): string | null {
   const path = folder('run', run, 'name the folder that `ci` wrote');
-  if (path === null || path !== resolve(output)) return path;
+  if (path === null || realpathSync(path) !== realPlace(resolve(output))) return path;
   throw new PipelineError(
     'BAD_OPTION',
     `--run ${run} is read, and is also where this would write its own report`,
@@ -49,9 +49,17 @@ function runFolder({ run, output }: Options): string | null {
   );
 }
 
-/** The files that a run reads, which may well be an earlier run's results. */
+/** Where a folder is, or would be made: whichever links lead there. */
+function realPlace(path: string): string {
+  return existsSync(path) || path === dirname(path)
+    ? realpathSync(path)
+    : join(realPlace(dirname(path)), basename(path));
+}
+
+/** The files that a run reads, which may well be an earlier run's results: where they are, and where a link to them is. */
 export function filesOf({ compare, image, baseline, replay, cosignPub }: CheckedInputs): string[] {
-  return [compare, image, baseline, replay, cosignPub].filter((path) => path !== null);
+  const named = [compare, image, baseline, replay, cosignPub].filter((path) => path !== null);
+  return [...new Set(named.flatMap((path) => [join(realpathSync(dirname(path)), basename(path)), realpathSync(path)]))];
 }
 
 /** What lies on the disk is meant, unless it was said to be a reference. */

@@ -1,13 +1,18 @@
 // The output folder: one run at a time holds it, and what an earlier run left is replaced when there is something to put in its place. What a run
 // does not make stays as it was. The last file is `exit-code`: where it is, the account in `result.json` is of that run, and complete.
+import { createHash, randomUUID } from 'node:crypto';
 import {
   close,
+  constants,
+  copyFileSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -45,11 +50,11 @@ export type Output = {
   release: () => void;
 };
 
-/** Take the folder for a run of these stages that reads `inputs`, which stay. */
+/** Take the folder for a run of these stages that reads `inputs`, by their real paths, which stay. */
 export function takeOutput(folder: string, stages: readonly StageName[], inputs: readonly string[] = []): Output {
   makeFolder(folder);
   ensureFolder(join(folder, 'logs'));
-  lock(folder);
+  const own = lock(folder);
   const pulse = showLife(join(folder, LOCK));
   const [seal, aside] = [join(folder, SEAL), join(folder, ASIDE)];
   const before = existsSync(seal) ? readFileSync(seal) : undefined;
@@ -66,32 +71,104 @@ export function takeOutput(folder: string, stages: readonly StageName[], inputs:
   const release = () => {
     clearInterval(pulse);
     rmSync(aside, { recursive: true, force: true });
-    rmSync(join(folder, LOCK), { force: true });
+    if (readLock(join(folder, LOCK))?.holder === own) rmSync(join(folder, LOCK), { force: true });
   };
   return { aside, settle, restore, release };
 }
 
-function lock(folder: string): void {
-  const file = join(folder, LOCK);
+/**
+ * A lock is a file that appears with its content, by a link. One whose holder was killed is not removed, which another might do at the same
+ * moment, but gets a successor: a file named for its content, which can be linked once. Who holds the folder is the last of that chain.
+ */
+function lock(folder: string): string {
+  const own = `${processName()} ${randomUUID()}`;
+  const mine = join(folder, `${LOCK}.${own.slice(-36)}`);
   try {
-    writeFileSync(file, processName(), { flag: 'wx' });
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-    if (statSync(file).isDirectory()) throw Object.assign(new Error('a folder'), { code: 'EISDIR', path: file });
-    const holder = readFileSync(file, 'utf8');
-    if (isRunning(holder, statSync(file).mtimeMs)) {
-      const [where, more] = isOutOfSight(holder)
-        ? [' in another container', '; one that was killed with its container holds it for five minutes']
-        : ['', ''];
-      throw new PipelineError(
-        'OUTPUT_IN_USE',
-        `${folder} is being written by another run, process ${PROCESS_NAME.exec(holder)?.[3]}${where}`,
-        `wait until it ends, or name another folder with --output${more}`,
-      );
+    for (;;) {
+      const last = holderOf(folder);
+      if (last !== null && isRunning(last.holder, last.sign)) throw inUse(folder, last.holder);
+      writeFileSync(mine, own);
+      const name = last === null ? join(folder, LOCK) : successorOf(folder, last.holder);
+      if (!linked(mine, name)) continue;
+      // The chain may have got another beginning since it was read.
+      if (holderOf(folder)?.holder !== own) rmSync(name, { force: true });
+      else {
+        if (last !== null) renameSync(name, join(folder, LOCK));
+        break;
+      }
     }
-    rmSync(file, { force: true }); // it was killed
-    lock(folder);
+  } finally {
+    rmSync(mine, { force: true });
   }
+  removeDead(folder);
+  return own;
+}
+
+const successorOf = (folder: string, holder: string) => join(folder, `${LOCK}.${hashOf(holder)}`);
+const hashOf = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16);
+
+type Holder = { holder: string; sign: number };
+
+/** The last of the chain; null where there is no lock. */
+function holderOf(folder: string): Holder | null {
+  let last = readLock(join(folder, LOCK));
+  for (let next = last; next !== null; next = readLock(successorOf(folder, next.holder))) last = next;
+  return last;
+}
+
+function readLock(file: string): Holder | null {
+  const stats = lstatSync(file, { throwIfNoEntry: false });
+  if (stats?.isDirectory()) throw Object.assign(new Error('a folder'), { code: 'EISDIR', path: file });
+  if (stats === undefined) return null;
+  try {
+    return { holder: stats.isFile() ? readFileSync(file, 'utf8') : '', sign: stats.mtimeMs };
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw cause;
+  }
+}
+
+/** False where there is one already, or where what was to be linked was cleared away. */
+function linked(file: string, name: string): boolean {
+  try {
+    linkSync(file, name);
+    return true;
+  } catch (cause) {
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    if (code === 'EEXIST' || code === 'ENOENT') return false;
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw cause;
+    return copied(file, name);
+  }
+}
+
+/** Where the file system has no such links, as on many a USB stick. */
+function copied(file: string, name: string): boolean {
+  try {
+    copyFileSync(file, name, constants.COPYFILE_EXCL);
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw cause;
+  }
+}
+
+/** What is left of runs that were killed while they took the folder. */
+function removeDead(folder: string): void {
+  for (const name of readdirSync(folder).filter((entry) => entry.startsWith(`${LOCK}.`))) {
+    const found = readLock(join(folder, name));
+    if (found !== null && !isRunning(found.holder, found.sign)) rmSync(join(folder, name), { force: true });
+  }
+}
+
+function inUse(folder: string, holder: string): PipelineError {
+  const [where, more] = isOutOfSight(holder)
+    ? [' in another container', '; one that was killed with its container holds it for five minutes']
+    : ['', ''];
+  return new PipelineError(
+    'OUTPUT_IN_USE',
+    `${folder} is being written by another run, process ${PROCESS_NAME.exec(holder)?.[3]}${where}`,
+    `wait until it ends, or name another folder with --output${more}`,
+  );
 }
 
 /** What an earlier run left and this one replaces. Whatever else is in there stays. */
@@ -101,7 +178,8 @@ function removeStale(folder: string, stages: readonly StageName[], inputs: reado
     MADE.some(([pattern, by]) => pattern.test(name) && stages.includes(by)) ||
     stages.some((stage) => name === `capsule-${stage}.tar`);
   const stale = readdirSync(folder).filter(isStale);
-  for (const path of stale.map((name) => join(folder, name))) if (!inputs.includes(path)) remove(path);
+  const real = realpathSync(folder);
+  for (const path of stale.map((name) => join(real, name))) if (!inputs.includes(path)) remove(path);
   const logs = join(folder, 'logs');
   const ran: readonly StageName[] = ['install', ...stages];
   const ours = (existsSync(logs) ? readdirSync(logs) : []).filter((name) =>

@@ -17,6 +17,7 @@ import {
   phraseStep,
   phraseVerdict,
 } from '../src/core/phrases.ts';
+import { asLines } from '../src/core/safe-text.ts';
 import { NOT_ASKED } from '../src/core/summary.ts';
 
 /** Where it is shown. */
@@ -142,7 +143,7 @@ function closing(run: RunResult, output: string, paint: Paint): string[] {
 }
 
 function printLines(screen: Screen, rows: readonly string[]): void {
-  if (rows.length > 0) screen.write(`${rows.join('\n')}\n`);
+  if (rows.length > 0) screen.write(asLines(rows));
 }
 
 type Colour = 'red' | 'green' | 'yellow' | 'dim';

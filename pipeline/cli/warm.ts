@@ -4,6 +4,7 @@ import { CAPTURED, needsOf } from '../src/core/capsule/needs.ts';
 import { EXIT } from '../src/core/errors.ts';
 import type { Listener } from '../src/core/events.ts';
 import { phraseStep } from '../src/core/phrases.ts';
+import { asLines } from '../src/core/safe-text.ts';
 import type { WarmInvocation } from './arguments.ts';
 import { readSecrets } from './delivery.ts';
 import { checkInputs } from './inputs.ts';
@@ -16,7 +17,7 @@ export async function warm({ run: invocation }: WarmInvocation, root: string, te
   checkRepository(root);
   const { options } = invocation;
   const inputs = checkInputs(options);
-  const say = (text: string) => void terminal.err.write(`${text}\n`);
+  const say = (text: string) => void terminal.err.write(asLines([text]));
   const session = {
     ...{ ...options, root, interrupted: terminal.interrupted, say },
     onEngine: () => {},

@@ -13,6 +13,7 @@ import {
 import { fingerprintOf, isSame } from '../../src/core/capsule/fingerprint.ts';
 import { badCapsule, type CapturedStage } from '../../src/core/capsule/manifest.ts';
 import { PipelineError } from '../../src/core/errors.ts';
+import { asLines } from '../../src/core/safe-text.ts';
 import { archiveOf, PIN_NAMES } from '../../src/pins.ts';
 import type { BisectInvocation } from '../arguments.ts';
 import type { Terminal } from '../terminal.ts';
@@ -27,7 +28,7 @@ export async function bisectCapsules(invocation: BisectInvocation, terminal: Ter
   const failure = failureOf((await openManifest(files[1])).stages, files[1]);
   await openManifest(files[0]);
   if (!isWithoutNetwork()) return await runWithoutNetwork(files[1]);
-  const say = (line: string) => void terminal.err.write(`${line}\n`);
+  const say = (line: string) => void terminal.err.write(asLines([line]));
   return await inFolder(async (folder) => {
     const good = await openCapsule(files[0], join(folder, 'good'));
     const bad = await openCapsule(files[1], join(folder, 'bad'));

@@ -3,7 +3,7 @@ import { basename, relative, resolve } from 'node:path';
 import { compareEndings, type Ending, phraseEndings } from '../../src/core/capsule/compare.ts';
 import { phraseCapsule } from '../../src/core/capsule/phrases.ts';
 import { EXIT, PipelineError } from '../../src/core/errors.ts';
-import { safeJson } from '../../src/core/safe-text.ts';
+import { asLines, safeJson } from '../../src/core/safe-text.ts';
 import type { LeftStep } from '../../src/stages/context.ts';
 import type { ReplayInvocation } from '../arguments.ts';
 import { renderPlain, renderTty } from '../render.ts';
@@ -21,7 +21,7 @@ export async function replay(invocation: ReplayInvocation, terminal: Terminal): 
   if (options.shell) offerTerminal();
   if (!isWithoutNetwork()) return await runWithoutNetwork(file);
   const screen = options.json ? terminal.err : terminal.out;
-  const say = (line: string) => void screen.write(`${line}\n`);
+  const say = (line: string) => void screen.write(asLines([line]));
   for (const line of phraseCapsule(basename(file), manifest)) say(line);
   return await inFolder(async (folder) => {
     const capsule = await openCapsule(file, folder);

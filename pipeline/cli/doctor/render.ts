@@ -1,4 +1,5 @@
 // Shows the rows to a person: what is well in one line, what is not with what it means and the command that mends it.
+import { asLines } from '../../src/core/safe-text.ts';
 import type { Screen } from '../render.ts';
 import { painter } from '../render.ts';
 import { CHECKS, canRun, type Row, type Status } from './checks.ts';
@@ -15,7 +16,7 @@ export function renderRows(rows: readonly Row[], screen: Pick<Screen, 'hasColour
     ...(isVerbose || status === 'warning' || status === 'blocked' ? [paint('dim', `${indent}${means}`)] : []),
     ...(mend === null ? [] : [`${indent}mend: ${mend}`]),
   ]);
-  return lines.map((line) => `${line}\n`).join('');
+  return asLines(lines);
 }
 
 export function renderVerdict(rows: readonly Row[]): string {

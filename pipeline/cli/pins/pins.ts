@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { EXIT, reasonOf } from '../../src/core/errors.ts';
 import { COOL_DOWN_DAYS, type Decision } from '../../src/core/pins/decide.ts';
 import { moveActions, moveImages, movePackages } from '../../src/core/pins/rewrite.ts';
+import { asLines } from '../../src/core/safe-text.ts';
 import { dockerCredentials, parseMirrors, RegistryClient } from '../../src/oci/registry.ts';
 import type { PinsInvocation } from '../arguments.ts';
 import { readDockerConfig } from '../docker-config.ts';
@@ -29,7 +30,7 @@ export async function updatePins(
 ): Promise<number> {
   const answers = await Promise.race([askAll(inventory, options, now), terminal.interrupted]);
   const all = [...answers.images, ...answers.actions, ...answers.packages];
-  for (const asked of all) for (const line of describe(asked)) terminal.out.write(`${line}\n`);
+  for (const asked of all) for (const line of describe(asked)) terminal.out.write(asLines([line]));
   const due = all.filter((asked) => dueOf(asked) !== null).length;
   const unknown = all.filter(({ answer }) => 'notEvaluated' in answer).length;
   terminal.out.write(`${all.length} pins: ${due} due, ${unknown} not evaluated\n`);

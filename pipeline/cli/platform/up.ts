@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { $ } from 'zx';
 import { EXIT, PipelineError, reasonOf } from '../../src/core/errors.ts';
 import { COMMAND, phraseRow, phraseSeconds } from '../../src/core/phrases.ts';
+import { asLines } from '../../src/core/safe-text.ts';
 import { OciError } from '../../src/oci/errors.ts';
 import { archiveOf, PIN_NAMES, type PinName, pinned } from '../../src/pins.ts';
 import { nearest } from '../../src/suggest.ts';
@@ -175,7 +176,7 @@ async function start(project: Project, names: readonly string[], terminal: Termi
     const rows = names.map(async (name) => {
       const row = await healthOf(project, name);
       const lines = row.status === 'passed' ? [await describe(project, name, row.seconds)] : phraseRow(row);
-      terminal.out.write(`${lines.join('\n')}\n`);
+      terminal.out.write(asLines(lines));
       return row;
     });
     const bad = (await Promise.all(rows)).filter(({ status }) => status !== 'passed');

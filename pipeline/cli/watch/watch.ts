@@ -1,6 +1,7 @@
 // Runs a function again whenever a file is saved. What is outdated is not waited for, and what ran again is told with its reason.
 import { PipelineError } from '../../src/core/errors.ts';
 import type { RunResult } from '../../src/core/model.ts';
+import { asLines } from '../../src/core/safe-text.ts';
 import { phraseChanges, reasonsToRun } from '../../src/core/watch.ts';
 import type { WatchInvocation } from '../arguments.ts';
 import { checkRepository, runStages } from '../stages.ts';
@@ -11,7 +12,7 @@ import { Changes } from './changes.ts';
 export async function watchSource({ run }: WatchInvocation, root: string, terminal: Terminal): Promise<number> {
   checkRepository(root);
   const changes = await Changes.since(root);
-  const say = (line: string) => void terminal.out.write(`${line}\n`);
+  const say = (line: string) => void terminal.out.write(asLines([line]));
   try {
     let changed: string[] = [];
     let before: RunResult | null = null;

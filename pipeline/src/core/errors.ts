@@ -22,7 +22,11 @@ export const ERRORS = {
   BAD_ARCHIVE: { exit: EXIT.usage, meaning: 'the archive that was given as an image is not one' },
   BAD_RELEASE: {
     exit: EXIT.usage,
-    meaning: 'a release record, or the folder of a run that is to be shipped, is not one',
+    meaning: 'the folder of a run that is to be shipped is not one, or there is no release to go back to',
+  },
+  BAD_RECORD: {
+    exit: EXIT.failed,
+    meaning: 'the release record that a registry has of an image is not of its release',
   },
   BAD_CAPSULE: {
     exit: EXIT.usage,

@@ -1,5 +1,8 @@
 // Finds the lines of a tool's output that say why it failed. A person reads these instead of the log.
 
+import type { TestCase } from './junit.ts';
+import { oneLine } from './safe-text.ts';
+
 /** How many lines are shown, and how long one may be. */
 const MAX_LINES = 5;
 const MAX_LENGTH = 200;
@@ -18,6 +21,18 @@ const READERS: readonly Reader[] = [compilerAndLinter, testRunner, npm, nodeTest
 /** The first lines that name a real error. Empty only for an empty log. */
 export function firstErrors(log: string): string[] {
   return shorten(diagnosticsOf(log).map(({ text }) => text));
+}
+
+/** As the log has them; or, where the name of a failed test has line breaks, which no log can be read by, as the report does. */
+export function testErrors(ofLog: string[], cases: readonly TestCase[]): string[] {
+  const failed = cases.filter(({ outcome }) => outcome === 'failed');
+  if (!failed.some(({ className, name }) => /[\r\n]/.test(className + name))) return ofLog;
+  return shorten(
+    failed.map(({ className, name, message, detail }) => {
+      const [reason = ''] = stripColours(message || detail).split('\n');
+      return oneLine(`${[className, name].filter((part) => part !== '').join(' > ')}: ${reason}`);
+    }),
+  );
 }
 
 /** All that the log names as an error, each once. */

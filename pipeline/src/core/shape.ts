@@ -60,6 +60,8 @@ export function readJson<T extends object>(json: string, shape: Shape<T>, versio
   } catch (cause) {
     throw new Error(`it is not JSON: ${reasonOf(cause)}`, { cause });
   }
+  const twice = repeatedKey(json);
+  if (twice !== null) throw new Error(`it says ${twice} twice in one place`);
   const [key, known] = version ?? [];
   const found = key === undefined || !isObject(value) ? known : value[key];
   if (found !== known) throw new Error(`its ${key} is ${JSON.stringify(found) ?? 'missing'}, and this reads ${known}`);
@@ -67,6 +69,33 @@ export function readJson<T extends object>(json: string, shape: Shape<T>, versio
   if (shape(value, '', faults)) return value;
   const [first, ...more] = faults;
   throw new Error(`${first}${more.length === 0 ? '' : ` (and ${more.length} more)`}`);
+}
+
+/** A key that an object of a JSON text has twice, as it is written: one reader would take the first, another the last. The text is JSON. */
+function repeatedKey(json: string): string | null {
+  const open: Set<string>[] = [];
+  const next = /["{}]/g;
+  for (let match = next.exec(json); match !== null; match = next.exec(json)) {
+    if (match[0] === '{') open.push(new Set());
+    else if (match[0] === '}') open.pop();
+    else {
+      next.lastIndex = endOfText(json, match.index);
+      BEFORE_VALUE.lastIndex = next.lastIndex;
+      if (!BEFORE_VALUE.test(json)) continue;
+      const key = JSON.parse(json.slice(match.index, next.lastIndex)) as string;
+      if (open.at(-1)?.has(key)) return JSON.stringify(key);
+      open.at(-1)?.add(key);
+    }
+  }
+  return null;
+}
+
+const BEFORE_VALUE = /\s*:/y;
+
+function endOfText(json: string, start: number): number {
+  let at = start + 1;
+  while (json[at] !== '"') at += json[at] === '\\' ? 2 : 1;
+  return at + 1;
 }
 
 /** The field that holds a format's version, and the one that is known here: told before anything else, since all else may differ. */

@@ -13,7 +13,7 @@ import {
   phraseStep,
   phraseVerdict,
 } from './phrases.ts';
-import { safeText } from './safe-text.ts';
+import { oneLine, safeText } from './safe-text.ts';
 
 const MARKS: Record<StageResult['status'], string> = {
   passed: '✅',
@@ -62,7 +62,7 @@ function reasonLines({ error, gate }: RunResult, shown: readonly StageResult[]):
     ...(gate === null || gate.policyChanges.length === 0
       ? []
       : [
-          `${MARKS['not evaluated']} this change decides otherwise than ${gate.policyFrom} in ${clip(gate.policyChanges.join(', '))}`,
+          `${MARKS['not evaluated']} this change decides otherwise than ${clip(gate.policyFrom)} in ${clip(gate.policyChanges.join(', '))}`,
         ]),
   ];
   const left = reasons.length - MOST_REASONS;
@@ -77,15 +77,15 @@ function whyFailed({ steps, reason }: StageResult): string {
 }
 
 function clip(text: string): string {
-  const line = text.replace(/\s*\n\s*/g, ' ');
+  const line = oneLine(text);
   return escapeMarkdown(line.length > LONGEST_REASON ? `${line.slice(0, LONGEST_REASON - 1)}…` : line);
 }
 
 function factLines(run: RunResult): string[] {
   const [image, delivered, standIns] = [phraseImage(run), phraseDelivery(run), run.standIns.length];
   return [
-    image === null ? '' : `Image: \`${image}\``,
-    delivered === null ? '' : `Delivery: \`${delivered}\``,
+    image === null ? '' : `Image: ${code(image)}`,
+    delivered === null ? '' : `Delivery: ${code(delivered)}`,
     standIns === 0
       ? ''
       : `⚠️ ${standIns === 1 ? '1 image was' : `${standIns} images were`} stood in for: what was built with one is never published`,
@@ -113,10 +113,10 @@ export const NOT_ASKED = 'not asked for';
 
 function row(stage: StageResult): string {
   const tests = stage.suites
-    .map(({ name, tests: { total, failed } }) => `${name} ${total - failed}/${total}`)
+    .map(({ name, tests: { total, failed } }) => `${escapeMarkdown(name)} ${total - failed}/${total}`)
     .join(', ');
   const covered = stage.suites.flatMap(({ name, coverage }) =>
-    coverage ? [`${name} ${phraseCoverage(coverage)}`] : [],
+    coverage ? [`${escapeMarkdown(name)} ${phraseCoverage(coverage)}`] : [],
   );
   const time = stage.cached ? 'cached' : phraseSeconds(stage.seconds);
   const reason = stage.reason === null ? '' : `: ${escapeMarkdown(stage.reason)}`;
@@ -125,7 +125,7 @@ function row(stage: StageResult): string {
 
 /** What blocks, where it comes from, what mends it: to be read in ten seconds. */
 function gateSection(gate: GateResult): string[] {
-  const licences = Object.entries(gate.licences).map(([category, count]) => `${count} ${category}`);
+  const licences = Object.entries(gate.licences).map(([category, count]) => `${count} ${escapeMarkdown(category)}`);
   return [
     ...(gate.rehearsal ? ['**A rehearsal:** nobody vouches for the vulnerability database.', ''] : []),
     ...(gate.blocking.length === 0
@@ -149,7 +149,7 @@ function smokeSection({ rows, noted, runtime }: SmokeResult): string[] {
   const table = [...rows]
     .sort((a, b) => Number(b.status === 'failed') - Number(a.status === 'failed'))
     .map(({ name, status, seconds, detail }) => {
-      const said = escapeMarkdown(detail).replaceAll('\n', '<br>');
+      const said = detail.split('\n').map(escapeMarkdown).join('<br>');
       return `| ${escapeMarkdown(name)} | ${MARKS[status]} ${status} | ${phraseSeconds(seconds)} | ${said} |`;
     });
   return fold(`Deployed ${DEPLOYED[runtime]}: ${rows.length} checks`, [
@@ -157,7 +157,9 @@ function smokeSection({ rows, noted, runtime }: SmokeResult): string[] {
     '|---|---|---|---|',
     ...table,
     ...(noted.length === 0 ? [] : ['', 'Not enforced there:', '']),
-    ...noted.map(({ key, services, why }) => `- \`${key}\` of ${services.join(', ')}: ${escapeMarkdown(why)}`),
+    ...noted.map(
+      ({ key, services, why }) => `- ${code(key)} of ${escapeMarkdown(services.join(', '))}: ${escapeMarkdown(why)}`,
+    ),
   ]);
 }
 
@@ -166,7 +168,8 @@ const DEPLOYED = { session: "in the engine's session", compose: 'by Docker Compo
 const MOST_ROWS = 20;
 
 function blockingRow({ severity, id, url, thing, title, from, fixedIn }: BlockingRow): string {
-  const link = url === null ? escapeMarkdown(id) : `[${escapeMarkdown(id)}](${encodeURI(url)})`;
+  const name = escapeMarkdown(id);
+  const link = /^https?:/i.test(url ?? '') ? `[${name}](${linkTarget(url ?? '')})` : name;
   const cells = [
     severity,
     `${link} ${escapeMarkdown(title)}`,
@@ -179,23 +182,25 @@ function blockingRow({ severity, id, url, thing, title, from, fixedIn }: Blockin
 
 function databaseLine({ database }: GateResult): string {
   if (database === null) return 'Vulnerability database: none';
-  return `Vulnerability database: \`${database.digest}\` of ${database.updatedAt.slice(0, 10)}, ${database.origin}`;
+  return `Vulnerability database: ${code(database.digest)} of ${escapeMarkdown(database.updatedAt.slice(0, 10))}, ${database.origin}`;
 }
 
 function sourceLine(run: RunResult): string {
   const { commit, branch, dirty } = run.source;
   const at =
-    commit === null ? 'an unknown commit' : `\`${commit.slice(0, 12)}\`${branch === null ? '' : ` on \`${branch}\``}`;
+    commit === null
+      ? 'an unknown commit'
+      : `${code(commit.slice(0, 12))}${branch === null ? '' : ` on ${code(branch)}`}`;
   const engine = run.engine === null ? '' : `, ${run.engine.kind} engine`;
   const source = `Source: ${at}${dirty === true ? ', with changes that are not committed' : ''}${engine}`;
-  return [source, ...phraseIsolation(run.engine)].join('\n\n');
+  return [source, ...phraseIsolation(run.engine).map(escapeMarkdown)].join('\n\n');
 }
 
 function failure(stage: StageResult): string[] {
   const failed = stage.steps.filter(({ exitCode }) => exitCode !== 0);
   if (failed.length === 0) return [`**${stage.name}**: ${escapeMarkdown(stage.reason ?? '')}`, ''];
   return failed.flatMap((step) => [
-    `**${stage.name}**: \`${step.command}\` ended with ${step.exitCode}`,
+    `**${stage.name}**: ${code(step.command)} ended with ${step.exitCode}`,
     '',
     ...fenced(step.firstErrors),
     '',
@@ -203,16 +208,29 @@ function failure(stage: StageResult): string[] {
 }
 
 function steps(stage: StageResult): string[] {
-  return stage.steps.map((step) => `- ${stage.name}: ${escapeMarkdown(phraseStep(step))} (\`${step.log}\`)`);
+  return stage.steps.map((step) => `- ${stage.name}: ${escapeMarkdown(phraseStep(step))} (${code(step.log)})`);
 }
 
 /** A fence longer than any in the text, so that no output of a tool can end it. */
 function fenced(lines: readonly string[]): string[] {
-  const longest = Math.max(2, ...lines.flatMap((line) => [...line.matchAll(/`+/g)].map(([run]) => run.length)));
-  const fence = '`'.repeat(longest + 1);
+  const fence = '`'.repeat(Math.max(3, longestRun(lines.join('\n')) + 1));
   return [`${fence}text`, ...lines.map(safeText), fence];
 }
 
+/** A code span that nothing in it can end: CommonMark ends one at as many backticks as began it, and takes one blank from both of its sides. */
+function code(text: string): string {
+  const shown = oneLine(safeText(text));
+  const fence = '`'.repeat(longestRun(shown) + 1);
+  return /^[^`\s](?:.*[^`\s])?$/.test(shown) ? `${fence}${shown}${fence}` : `${fence} ${shown} ${fence}`;
+}
+
+/** Of backticks. */
+const longestRun = (text: string) => (text.match(/`+/g) ?? []).reduce((most, { length }) => Math.max(most, length), 0);
+
+/** Parentheses would end it. */
+const linkTarget = (url: string) => encodeURI(url.toWellFormed()).replaceAll('(', '%28').replaceAll(')', '%29');
+
+/** For a place in one line. */
 function escapeMarkdown(text: string): string {
-  return safeText(text).replace(/[\\`*_<>|[\]]/g, (character) => `\\${character}`);
+  return oneLine(safeText(text)).replace(/[\\`*_~<>|[\]]/g, (character) => `\\${character}`);
 }

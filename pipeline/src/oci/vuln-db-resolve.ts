@@ -15,7 +15,7 @@ export type ResolvedDatabase = {
   registry: string | null;
   digest: string | null;
   from: 'registry' | 'memory' | 'nowhere';
-  /** Why no registry's answer could be had. */
+  /** Why no registry's answer could be had, and from when the one is that takes its place. */
   reason: string | null;
 };
 
@@ -61,10 +61,14 @@ export async function resolveDatabase(
   } finally {
     end.abort();
   }
-  const reason = `no registry told which database is current: ${refusals.join('; ')}`;
   const known = await recall(memory, references.map(formatReference));
-  if (known === undefined) return { reference: null, registry: null, digest: null, from: 'nowhere', reason };
-  return { ...resolved(known), from: 'memory', reason: `${reason}; this is the answer of ${known.at}` };
+  const said = refusals.join('; ');
+  if (known === undefined) {
+    const reason = `no registry told which database is current: ${said}`;
+    return { reference: null, registry: null, digest: null, from: 'nowhere', reason };
+  }
+  const reason = `no registry answered: the database remembered from ${known.at} is used (${said})`;
+  return { ...resolved(known), from: 'memory', reason };
 }
 
 const resolved = ({ reference, registry, digest }: Answer) => ({ reference, registry, digest });
@@ -116,6 +120,9 @@ async function remember(memory: string, answer: Answer): Promise<void> {
   await rename(aside, path);
 }
 
+const isTime = (value: unknown) =>
+  typeof value === 'string' && new Date(Date.parse(value) || 0).toISOString() === value;
+
 /** The latest answer to one of the references. What cannot be read is as good as forgotten. */
 async function recall(memory: string, references: readonly string[]): Promise<Answer | undefined> {
   const answers = await Promise.all(
@@ -132,8 +139,8 @@ function parseAnswer(text: string): Answer | undefined {
   try {
     const answer = JSON.parse(text) as Partial<Record<keyof Answer, unknown>>;
     const { reference, registry, digest, at } = answer;
-    const isAnswer = [reference, registry, at].every((value) => typeof value === 'string') && isDigest(digest);
-    return isAnswer ? (answer as Answer) : undefined;
+    const isAnswer = [reference, registry].every((value) => typeof value === 'string') && isDigest(digest);
+    return isAnswer && isTime(at) ? (answer as Answer) : undefined;
   } catch {
     return undefined;
   }

@@ -8,12 +8,15 @@ import type { ScannedImage } from '../core/gate/verdict.ts';
 import { OciError } from '../oci/errors.ts';
 import { type ArchiveDescription, describeArchive } from '../oci/layout.ts';
 
-/** Digest, base and own layers of the image in an archive, for any of its platforms. Throws `BAD_ARCHIVE`. */
-export async function describeGiven(archive: File, named = 'what --image names'): Promise<ScannedImage> {
+export type Given = { image: ScannedImage; labels: string[] };
+
+/** Digest, base and own layers of the image in an archive, for any of its platforms, and the labels of stand-ins. Throws `BAD_ARCHIVE`. */
+export async function describeGiven(archive: File, named = 'what --image names'): Promise<Given> {
   const folder = await mkdtemp(join(tmpdir(), 'drydock-archive-'));
   try {
     const path = await archive.export(join(folder, 'image.tar'));
-    return toScanned(await described(path, named));
+    const description = await described(path, named);
+    return { image: toScanned(description), labels: description.images.flatMap(({ standIn }) => standIn ?? []) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -19,7 +19,14 @@ export type DatabaseOptions = {
 };
 
 export type Database = { folder: Directory; facts: DatabaseFacts };
-export type Found = { steps: StepResult[]; database: Database | null; missing: string | null };
+export type Found = {
+  steps: StepResult[];
+  database: Database | null;
+  missing: string | null;
+  /** That it is not the current one, as far as is known; null where a registry answered, or none was asked. */
+  remembered: string | null;
+};
+type Weighed = Omit<Found, 'remembered'>;
 
 const PROGRAMS = '/programs/oci';
 const PROGRAM = `${PROGRAMS}/vuln-db.ts`;
@@ -37,8 +44,19 @@ export async function obtainDatabase(
   policy: DatabasePolicy,
   asked?: Promise<LookedUp> | null,
 ): Promise<Found> {
-  if (options.folder !== undefined) return await weigh(context, options.folder, null, policy, []);
-  const { result, lookup } = await (asked ?? lookUp(context, options, policy));
+  if (options.folder !== undefined)
+    return { ...(await weigh(context, options.folder, null, policy, [])), remembered: null };
+  const answer = await (asked ?? lookUp(context, options, policy));
+  const remembered = answer.lookup?.from === 'memory' ? answer.lookup.reason : null;
+  return { ...(await download(context, options, policy, answer)), remembered };
+}
+
+async function download(
+  context: RunContext,
+  options: DatabaseOptions,
+  policy: DatabasePolicy,
+  { result, lookup }: LookedUp,
+): Promise<Weighed> {
   if (lookup === null) return { steps: [result], database: null, missing: null };
   if (lookup.digest === null || lookup.reference === null) {
     return {
@@ -103,7 +121,7 @@ async function weigh(
   lookup: Lookup | null,
   policy: DatabasePolicy,
   before: StepResult[],
-): Promise<Found> {
+): Promise<Weighed> {
   const out = stepFolder('database-inspect');
   const { result, container } = await runStep(context, {
     stage: 'scan',

@@ -1,6 +1,6 @@
 // Delivery as a whole: publish → sign → (smoke) → promote, from what this run made or from the folder of an earlier one.
 import type { Directory, File, Secret, Service } from '@dagger.io/dagger';
-import type { Evidence } from '../core/delivery/evidence.ts';
+import { type EarlierRun, type Evidence, faultsOf, standInsOf } from '../core/delivery/evidence.ts';
 import { RELEASE_FILE, RELEASE_SCHEMA, type Release, renderRelease } from '../core/delivery/release.ts';
 import type { SigningMode } from '../core/delivery/signing.ts';
 import { provenance, type StatementName } from '../core/delivery/statements.ts';
@@ -12,6 +12,7 @@ import type { GateResult, RunResult, SmokeResult, StageResult } from '../core/mo
 import { parseRun } from '../core/run-record.ts';
 import { IMAGE_FILE } from './build.ts';
 import type { RunContext } from './context.ts';
+import { contentsIfAny } from './engine.ts';
 import type { Known } from './known.ts';
 import { type Published, promote, publish } from './publish.ts';
 import { DRY_REGISTRY, Registry, startDryRegistry } from './registry.ts';
@@ -41,10 +42,9 @@ export type DeliveryOptions = TargetOptions & {
 
 /** An earlier run of `ci`, read from its report. */
 export type Recorded = {
-  result: RunResult;
+  run: EarlierRun;
   archive: File;
   verdict: File;
-  judged: string | null;
   files: Map<string, File>;
 };
 
@@ -52,6 +52,8 @@ export type Recorded = {
 export type Ready = {
   archive: File;
   digest: string;
+  /** Of the stand-ins that the archive was built on, as its labels have them. */
+  labels: readonly string[];
   gate: GateResult | null;
   /** Of this run; those of an earlier one are in its record. */
   stages: readonly StageResult[];
@@ -197,15 +199,18 @@ export class Delivery {
   }
 
   get #facts(): { source: RunResult['source']; startedAt: string } {
-    const { source } = this.recorded?.result ?? this.#known;
-    return { source, startedAt: this.recorded?.result.startedAt ?? new Date(this.#context.startedMs).toISOString() };
+    const { source } = this.recorded?.run.result ?? this.#known;
+    return {
+      source,
+      startedAt: this.recorded?.run.result.startedAt ?? new Date(this.#context.startedMs).toISOString(),
+    };
   }
 
   get #tags(): string[] {
     return tagsOf(this.#facts.source, this.#options.ref);
   }
 
-  #evidence({ digest, gate, stages }: Ready): Evidence {
+  #evidence({ digest, labels, gate, stages }: Ready): Evidence {
     const { recorded } = this;
     const here = this.#known.source;
     if (recorded === null) {
@@ -213,32 +218,34 @@ export class Delivery {
       return {
         digest,
         recorded: { built, judged: digest },
+        faults: [],
         stages,
         gate,
         source: here,
         here,
-        standIns: this.#known.standIns,
+        standIns: this.#known.standIns.map(({ image }) => image),
         isShared: isShared(this.#context.engine),
       };
     }
-    const { result } = recorded;
+    const { result, verdict } = recorded.run;
     // The gate is decided again; what it says now is what counts.
     const before = result.stages.filter(({ name }) => !stages.some((stage) => stage.name === name));
     return {
       digest,
-      recorded: { built: result.image?.digest ?? null, judged: recorded.judged },
+      recorded: { built: result.image?.digest ?? null, judged: verdict.inputs.image?.digest ?? null },
+      faults: faultsOf(recorded.run),
       stages: [...before, ...stages],
       gate,
       source: result.source,
       here,
-      standIns: result.standIns,
+      standIns: standInsOf(recorded.run, labels),
       isShared: isShared(result.engine) || isShared(this.#context.engine),
     };
   }
 
   #predicates(): Map<StatementName, File | string> {
     const { source, startedAt } = this.#facts;
-    const result = this.recorded?.result;
+    const result = this.recorded?.run.result;
     const image = result?.image ?? this.#known.image;
     const verdict = this.recorded?.verdict ?? this.#known.texts.get('verdict.json');
     const described = this.#known.files.get('sbom.spdx.json');
@@ -273,9 +280,16 @@ async function readRun(run: Directory): Promise<Recorded> {
   const lacks = ['result.json', IMAGE_FILE, 'verdict.json'].find((name) => !entries.includes(name));
   const hint = 'give the folder that a whole run of `ci` wrote';
   if (lacks !== undefined) throw new PipelineError('BAD_RELEASE', `the folder of --run has no ${lacks}`, hint);
-  const verdict = run.file('verdict.json');
-  const judged = parseRecord(await verdict.contents(), 'verdict.json of the run').inputs.image?.digest ?? null;
+  const [verdict, result] = [run.file('verdict.json'), run.file('result.json')];
   const files = entries.filter((name) => KEPT.test(name)).map((name) => [name, run.file(name)] as const);
-  const result = parseRun(await run.file('result.json').contents(), 'result.json of --run');
-  return { result, archive: run.file(IMAGE_FILE), verdict, judged, files: new Map(files) };
+  return {
+    run: {
+      verdict: parseRecord(await verdict.contents(), 'verdict.json of the run'),
+      result: parseRun(await result.contents(), 'result.json of --run'),
+      ended: await contentsIfAny(run, 'exit-code'),
+    },
+    archive: run.file(IMAGE_FILE),
+    verdict,
+    files: new Map(files),
+  };
 }

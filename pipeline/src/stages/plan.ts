@@ -1,11 +1,11 @@
 // Starts each stage as soon as what it needs is there, once, and keeps what it found.
 import type { File } from '@dagger.io/dagger';
 import { REQUIRED } from '../core/delivery/evidence.ts';
-import type { ScannedImage } from '../core/gate/verdict.ts';
 import type { AskedStage, ImageResult, StageResult } from '../core/model.ts';
 import { COMMAND } from '../core/phrases.ts';
 import { parseServiceManifest } from '../core/service.ts';
 import { skippedStage } from '../core/verdict.ts';
+import type { Given } from './archive.ts';
 import { type Built, build, IMAGE_FILE } from './build.ts';
 import type { RunContext } from './context.ts';
 import { type DatabaseOptions, lookUp } from './database.ts';
@@ -64,7 +64,7 @@ export type PlanInputs = {
 };
 
 /** The image that is described and scanned. */
-export type Shipped = { archive: File; image: ScannedImage };
+export type Shipped = Given & { archive: File };
 
 export class Plan {
   readonly #context: RunContext;
@@ -257,7 +257,8 @@ export class Plan {
     const asked = this.#asked.filter((name) => (REQUIRED as readonly string[]).includes(name));
     const [shipped, ...stages] = await settled([this.#shipped(), ...asked.map((name) => this.stage(name))]);
     if (shipped === null) return null;
-    return { archive: shipped.archive, digest: shipped.image.digest, gate: this.#known.gate, stages };
+    const { archive, image, labels } = shipped;
+    return { archive, digest: image.digest, labels, gate: this.#known.gate, stages };
   }
 
   async #shipped(): Promise<Shipped | null> {
@@ -273,7 +274,8 @@ export class Plan {
     const base = standIns[0]?.recipe ?? image.base;
     const appLayers = [...new Set(image.platforms.map(({ appLayer }) => appLayer.digest))];
     const platforms = image.platforms.map(({ platform, digest }) => ({ platform, digest }));
-    return { archive, image: { digest: image.digest, base, appLayers, platforms } };
+    const labels = standIns.map(({ recipe }) => recipe);
+    return { archive, image: { digest: image.digest, base, appLayers, platforms }, labels };
   }
 
   #keepScanner({ scanner, standIn }: Pick<Scanned, 'scanner' | 'standIn'>): void {

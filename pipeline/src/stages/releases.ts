@@ -47,7 +47,7 @@ export async function referrersOf(asking: Asking, digest: string, step = 'referr
 export async function recordOf(asking: Asking, digest: string, step = 'record'): Promise<Release | null> {
   const found = await referrersOf(asking, digest, step);
   const text = found === null ? null : await contentsIfAny(found, RELEASE_FILE);
-  return text === null ? null : parseRelease(text, `the release record of ${digest}`);
+  return text === null ? null : parseRelease(text, digest);
 }
 
 /** An image with its record. */

@@ -211,7 +211,7 @@ async function runStages(
       other,
       runtime: options.runtime ?? SESSION,
       installing: options.installing ?? [],
-      given: image === undefined || given === null ? null : { archive: image, image: given },
+      given: image === undefined || given === null ? null : { archive: image, ...given },
     },
     known,
     asked,

@@ -93,7 +93,7 @@ export async function scan(context: RunContext, inputs: ScanInputs): Promise<Sca
       steps,
       notEvaluated: found.missing,
       remark: `${output.findings.length} findings`,
-      details: phraseSuppressions(source.suppressed),
+      details: [...(found.remembered === null ? [] : [found.remembered]), ...phraseSuppressions(source.suppressed)],
     };
   });
   return { stage, ...output };

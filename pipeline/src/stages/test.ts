@@ -2,6 +2,7 @@
 import { type Container, dag } from '@dagger.io/dagger';
 import { parseCoverage } from '../core/coverage.ts';
 import { reasonOf } from '../core/errors.ts';
+import { testErrors } from '../core/first-errors.ts';
 import { SOURCE } from '../core/ignore.ts';
 import { countTests, parseJunit, type SuiteCases, type TestCase } from '../core/junit.ts';
 import type { Coverage, StageResult, SuiteResult } from '../core/model.ts';
@@ -69,7 +70,8 @@ async function runSuite(context: RunContext, suite: Suite): Promise<SuiteOutcome
     contentsIfAny(container, `${reports}/junit.xml`),
     contentsIfAny(container, `${reports}/coverage/coverage-summary.json`),
   ]);
-  return { step: result, ...readReports(suite.name, result.exitCode === 0, junit, coverage) };
+  const read = readReports(suite.name, result.exitCode === 0, junit, coverage);
+  return { step: { ...result, firstErrors: testErrors(result.firstErrors, read.cases) }, ...read };
 }
 
 /** A suite that says it passed but shows no test has not passed: a runner that finds nothing must not look green. */

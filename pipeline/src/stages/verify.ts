@@ -116,9 +116,9 @@ async function fromFiles(files: Directory): Promise<Found> {
       'give the report of `cd` or of `verify`',
     );
   const archive = files.file(IMAGE_FILE);
-  const { digest } = await describeGiven(archive, `${IMAGE_FILE} in the folder of --files`);
+  const { image: given } = await describeGiven(archive, `${IMAGE_FILE} in the folder of --files`);
   const bundles = entries.includes(ATTESTATIONS) ? await bundlesIn(files.directory(ATTESTATIONS)) : [];
-  return { image: 'files', archive, digest, bundles };
+  return { image: 'files', archive, digest: given.digest, bundles };
 }
 
 /** The newest first. */

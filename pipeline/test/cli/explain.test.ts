@@ -34,6 +34,20 @@ test('two are compared first', () => {
   expect(text).toContain('\n\nfailed on 2026-06-02\n');
 });
 
+test('a record with line breaks in its texts makes no lines', () => {
+  const title = 'x\npassed in 1.0 s';
+  const found = finding({
+    id: title,
+    title,
+    fixedIn: title,
+    via: ['a', title],
+    places: [{ in: 'source', file: title, line: 1 }],
+  });
+  const [a, b] = [record({ findings: [found], policyFrom: title }), record()].map(renderVerdict);
+  const text = explainFiles({ kind: 'explain', verdict: write('a.json', a ?? ''), before: write('b.json', b ?? '') });
+  expect(text).not.toMatch(/^passed in/m);
+});
+
 const refused: [name: string, path: () => string, code: string, message: RegExp][] = [
   ['no file', () => join(temporaryFolder(), 'none.json'), 'BAD_OPTION', /none\.json cannot be read: ENOENT/],
   [

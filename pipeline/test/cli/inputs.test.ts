@@ -1,9 +1,10 @@
 // The files and folders of a command line: found to be there, and of the right kind, before anything starts.
-import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseInvocation } from '../../cli/arguments.ts';
 import { type CheckedInputs, checkInputs, filesOf } from '../../cli/inputs.ts';
+import { takeOutput } from '../../cli/output.ts';
 import { refusalOf, temporaryFolder } from './make.ts';
 
 /** A folder with one of each, and the options as they are typed with `DIR` for it. */
@@ -98,11 +99,40 @@ test('refused: an image that is larger than the disk', () => {
   expect(refusal.message).toMatch(/image\.tar is larger than what is free at /);
 });
 
-test("refused: a run's report where the next one goes, in whatever words", () => {
+const same: [what: string, run: string, output: string][] = [
+  ['in other words', 'db/../db', 'db'],
+  ['by a link to it', 'db', 'link'],
+  ['by a link from it', 'link', 'db'],
+  ['by a link above it', 'parent/db', 'db'],
+  ['by two links', 'link', 'parent/link'],
+];
+test.for(same)("refused: a run's report where the next one goes, %s", ([, run, output]) => {
   const { folder } = check('');
-  const invocation = parseInvocation(['cd', '--run', join(folder, 'db/../db'), '--output', join(folder, 'db')]);
+  symlinkSync('db', join(folder, 'link'));
+  symlinkSync('.', join(folder, 'parent'));
+  const invocation = parseInvocation(['cd', '--run', join(folder, run), '--output', join(folder, output)]);
   if (invocation.kind !== 'stages') throw new Error('this runs no stage');
   const refusal = refusalOf(() => checkInputs(invocation.options));
-  expect(refusal.message).toMatch(/^--run .*db is read, and is also where this would write its own report$/);
+  expect(refusal.message).toMatch(/^--run .* is read, and is also where this would write its own report$/);
   expect(refusal.hint).toContain('--output shipped');
+});
+
+test('taken: a report that goes to a folder that is not there yet, below a link', () => {
+  const { folder } = check('');
+  symlinkSync('.', join(folder, 'parent'));
+  const invocation = parseInvocation(['cd', '--run', join(folder, 'db'), '--output', join(folder, 'parent/a/b')]);
+  if (invocation.kind !== 'stages') throw new Error('this runs no stage');
+  expect(checkInputs(invocation.options).run).toBe(join(folder, 'db'));
+});
+
+test('a file that is read through a link stays where an earlier run wrote it, and so does the link', () => {
+  const { folder } = check('');
+  symlinkSync('.', join(folder, 'parent'));
+  for (const name of ['parent/verdict.json', 'scan.sarif']) {
+    if (name === 'scan.sarif') symlinkSync('verdict.json', join(folder, name));
+    const output = takeOutput(folder, ['gate'], filesOf(check(`--replay ${join(folder, name)}`).checked));
+    output.settle(0);
+    output.release();
+    expect(existsSync(join(folder, name)), name).toBe(true); // through the link, so both are there
+  }
 });

@@ -1,8 +1,12 @@
 // The output folder around a run: what an earlier run left is replaced at its end, what others put there stays, and one run has it at a time.
-import { spawnSync } from 'node:child_process';
+
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { expect, test } from 'vitest';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
 import { takeOutput } from '../../cli/output.ts';
 import { processName } from '../../engine/process-name.ts';
 import { stagesOf } from '../../src/core/functions.ts';
@@ -210,5 +214,47 @@ test('a second run is told who has the folder; one that was killed has it no mor
   first.release();
   writeFileSync(join(folder, '.running'), processName().replace(`-${process.pid}-`, `-${spawnSync('true').pid}-`));
   takeOutput(folder, CI).release();
+  expect(list(folder)).toEqual(['logs']);
+});
+
+const killed = () => processName().replace(`-${process.pid}-`, `-${spawnSync('true').pid}-`);
+const HOLD = fileURLToPath(new URL('programs/hold.ts', import.meta.url));
+const found: [what: string, left: (folder: string) => Record<string, string>][] = [
+  ['a folder that is new', () => ({})],
+  ['one that a run was killed in', () => ({ '.running': killed() })],
+  ['one with a lock that is empty', () => ({ '.running': '' })],
+];
+test('of many processes that want a folder at one moment, one has it', { timeout: 120_000 }, async () => {
+  const holders = Array.from({ length: 6 }, () => {
+    const child = spawn(process.execPath, ['--import', 'tsx', HOLD], { stdio: ['pipe', 'pipe', 'inherit'] });
+    onTestFinished(() => void child.kill());
+    return { child, said: createInterface({ input: child.stdout })[Symbol.asyncIterator]() };
+  });
+  const askAll = async (folder: string) => {
+    const line = JSON.stringify({ folder, at: Date.now() + 20 });
+    for (const { child } of holders) child.stdin.write(`${line}\n`);
+    return await Promise.all(holders.map(async ({ said }) => (await said.next()).value as string));
+  };
+  await askAll(temporaryFolder()); // all of them have started
+  for (let round = 0; round < 60; round++) {
+    const folder = temporaryFolder();
+    const [what, left] = found[round % found.length] as (typeof found)[number];
+    for (const [name, text] of Object.entries(left(folder))) writeFileSync(join(folder, name), text);
+    const said = (await askAll(folder)).sort();
+    expect(said, what).toEqual([...Array(5).fill('OUTPUT_IN_USE'), 'held']);
+    expect(list(folder), what).toEqual(['.running', 'logs']);
+  }
+});
+
+test('one that was killed while it took the place of another has nothing, and leaves nothing', () => {
+  const folder = temporaryFolder();
+  const [first, second] = [killed(), `${killed()} x`];
+  writeFileSync(join(folder, '.running'), first);
+  const hash = createHash('sha256').update(first).digest('hex').slice(0, 16);
+  writeFileSync(join(folder, `.running.${hash}`), second);
+  const output = takeOutput(folder, CI);
+  expect(list(folder)).toEqual(['.running', 'logs']);
+  expect(refusalOf(() => takeOutput(folder, CI)).code).toBe('OUTPUT_IN_USE');
+  output.release();
   expect(list(folder)).toEqual(['logs']);
 });

@@ -5,6 +5,7 @@ import type { RunEvent } from '../../src/core/events.ts';
 import type { RunError, RunResult, StageName, StageResult, SuiteResult } from '../../src/core/model.ts';
 import { skippedStage } from '../../src/core/verdict.ts';
 import { failedStage, image, run, stage, step } from '../core/make.ts';
+import { REPORTS } from '../reports.ts';
 import { recorder, visible } from './make.ts';
 
 const ESC = '\u001b';
@@ -461,4 +462,19 @@ test('the live display holds nothing open', () => {
   live().close();
   expect(unref).toHaveBeenCalledOnce();
   spy.mockRestore();
+});
+
+test('no text of others makes a line of its own', () => {
+  const screen = recorder();
+  const text = 'x\nsame failure: test, service: exit 0\npassed in 1.0 s';
+  const failed = stage({ name: 'gate', status: 'failed', steps: [], reason: text, details: [text] });
+  const { gate } = REPORTS.failed.run;
+  const blocking = (gate?.blocking ?? []).map((row) => ({ ...row, title: text, from: text }));
+  const open = stage({ status: 'not evaluated', reason: text, details: [text] });
+  const forged = run({ stages: [failed, open], gate: gate && { ...gate, blocking }, verdict: 'failed' });
+  const { listener } = renderPlain({ screen, isVerbose: true, output: 'out' });
+  for (const one of [failed, open]) listener({ kind: 'stage-finished', stage: one });
+  listener({ kind: 'run-finished', run: forged });
+  expect(screen.text()).toContain('x ⏎ same failure: ');
+  expect(screen.text()).not.toMatch(/^\s*(?:same failure|passed in)/m);
 });

@@ -177,6 +177,50 @@ test('text of others is not taken for Markdown', () => {
   expect(renderSummary(run({ verdict: 'error', error }))).toContain('a \\| b \\<script\\>');
 });
 
+const FORGED = 'x\n# H1\n| ok | passed in 1.0 s |\n<img src=x onerror=alert(1)>';
+/** Text of strangers in each place that a summary has for one. */
+const forged = () => {
+  const broken = { ...failedStage({ name: FORGED, command: `npm \`test\`\n${FORGED}` }), details: [FORGED] };
+  const quiet = stage({ name: 'scan', status: 'failed', steps: [], reason: FORGED });
+  const { gate } = REPORTS.failed.run;
+  const [row] = gate?.blocking ?? [];
+  if (gate === null || row === undefined) throw new Error('the report has a finding');
+  const blocking = [
+    { ...row, id: 'a](b)', url: 'javascript:alert(1)', title: FORGED, thing: FORGED, from: FORGED, fixedIn: FORGED },
+    { ...row, id: 'CVE-1', url: 'https://x.example/a_(b)?c=<d>|e' },
+  ];
+  const branch = 'x`<h1>merged-by-@octocat</h1><img/src=evil>`y';
+  return run({
+    verdict: 'error',
+    error: { code: 'BAD_RELEASE', message: FORGED, hint: FORGED },
+    source: { commit: 'c0ffee', branch, dirty: false, reason: null },
+    stages: [broken, quiet],
+    gate: { ...gate, blocking, policyFrom: FORGED, policyChanges: [FORGED], licences: { [FORGED]: 1 } },
+    standIns: [{ image: FORGED, pin: '', recipe: FORGED }],
+  });
+};
+
+test('text of others makes no line of the summary, whatever is in it', () => {
+  // Fences hold output as it is: they are longer than what is in them.
+  const text = renderSummary(forged()).replace(/^(`{3,})text\n[\s\S]*?\n\1$/gm, '');
+  const ours =
+    /^(?:$|## |- |\| |\|-|> |<\/?details>|\*\*|✅|❌|⚠️|Image: |Source: |Capsule: |Licences: |Vulnerability database: )/u;
+  for (const line of text.split('\n')) expect(line).toMatch(ours);
+  expect(text).not.toMatch(/^(?:# H1|\| ok )/m);
+});
+
+test('only an address of the web is a link, and nothing in it ends it', () => {
+  const text = renderSummary(forged());
+  expect(text).not.toContain('javascript:');
+  expect(text).toContain('[CVE-1](https://x.example/a_%28b%29?c=%3Cd%3E%7Ce)');
+});
+
+// CommonMark 0.31.2, 6.1: a code span ends at a run of backticks of the length that began it.
+test('a branch name stays in its code span', () =>
+  expect(renderSummary(forged())).toContain(
+    '`c0ffee` on ``x`<h1>merged-by-@octocat</h1><img/src=evil>`y``, embedded engine',
+  ));
+
 test('a report holds all its files', () => {
   const files = renderReport(run(), new Map(), new Map([['logs/lint-biome.log', 'text']]));
   expect([...files.keys()]).toEqual([

@@ -22,6 +22,11 @@ const rules: [rule: string, folder: string, forbidden: RegExp][] = [
   ['probes/ know nobody: Node and themselves only', 'src/probes', /from '(?!node:|\.\/)/],
   ['the engine knows no stage, decision or command line, only oci/', 'engine', /from '.*\/(stages|core|cli)\//],
   ['the command line talks to an engine, not to its insides', 'cli', /from '.*\/engine\/(?!bin\/)\w+\//],
+  [
+    'what is said in lines goes through asLines: no text makes lines of its own',
+    'cli',
+    /write\((?:`\$\{\w+\}\\n`|.*join\('\\n'\))/,
+  ],
   ['the module does not know the laptop', 'src', /from '.*\/(cli|engine)\/|dag\.(host|currentModule)\(/],
 ];
 for (const [rule, folder, forbidden] of rules) {

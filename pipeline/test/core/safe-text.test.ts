@@ -1,7 +1,7 @@
 // What must not get through to a terminal, a log or a page, by sequences that are known to have been used, and by chance.
 import { randomInt } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { safeJson, safeLines, safeText } from '../../src/core/safe-text.ts';
+import { oneLine, safeJson, safeLines, safeText } from '../../src/core/safe-text.ts';
 
 const ESC = '\u001b';
 const rows: [name: string, text: string, shown: string][] = [
@@ -21,6 +21,10 @@ const rows: [name: string, text: string, shown: string][] = [
     'if (x\u202e \u2066// admin\u2069 \u2066)',
     'if (x\ufffd \ufffd// admin\ufffd \ufffd)',
   ],
+  // Unicode, Default_Ignorable_Code_Point: zero width space, soft hyphen, word joiner, Hangul filler, and a tag (as in prompt smuggling).
+  ['what nobody sees', 'a\u200bb\u00adc\u2060d\u3164e\u{e0041}f\ufeff', 'a\ufffdb\ufffdc\ufffdd\ufffde\ufffdf\ufffd'],
+  ['a joiner in a word', 'pass\u200dword \ufe0f', 'pass\ufffdword \ufffd'],
+  ['emoji that are joined and varied', '👩🏽\u200d🚀 ❤\ufe0f\u200d🔥 ⚠\ufe0f', '👩🏽\u200d🚀 ❤\ufe0f\u200d🔥 ⚠\ufe0f'],
   ['half of a character', 'a\ud800b', 'a\ufffdb'],
 ];
 for (const [name, text, shown] of rows) test(`safe: ${name}`, () => expect(safeText(text)).toBe(shown));
@@ -36,8 +40,15 @@ const lines: [name: string, text: string, shown: string][] = [
 ];
 for (const [name, text, shown] of lines) test(`lines: ${name}`, () => expect(safeLines(text)).toBe(shown));
 
+const ones: [name: string, text: string, shown: string][] = [
+  ['one that is one', '  a  ', '  a  '],
+  ['a line that looks like ours', 'x\nsame failure: test, service: exit 0', 'x ⏎ same failure: test, service: exit 0'],
+  ['breaks of both kinds, in a row', 'x\r\n\n  # H1\n', 'x ⏎ # H1'],
+];
+for (const [name, text, shown] of ones) test(`one line: ${name}`, () => expect(oneLine(text)).toBe(shown));
+
 test('JSON says the same, in characters that no terminal obeys', () => {
-  const value = { text: `${ESC}c\u009b31m\u202e`, list: ['::x', 1, null] };
+  const value = { text: `${ESC}c\u009b31m\u202e\u{e0041}`, list: ['::x', 1, null] };
   expect(JSON.parse(safeJson(value))).toEqual(value);
   expect(safeJson(value)).not.toMatch(/[^\n -~]/);
 });

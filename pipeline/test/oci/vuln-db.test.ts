@@ -102,7 +102,7 @@ describe('resolve', () => {
     expect(after).toEqual({
       ...before,
       from: 'memory',
-      reason: expect.stringMatching(/; this is the answer of 20\d\d-/),
+      reason: expect.stringMatching(/^no registry answered: the database remembered from 20\d\d-\S+Z is used \(/),
     });
   });
 
@@ -160,6 +160,17 @@ describe('resolve', () => {
     await mkdir(memory);
     await writeFile(join(memory, `${encodeURIComponent(`${NOBODY}/aquasecurity/trivy-db:2`)}.json`), '{"digest":1}');
     expect(await resolve([NOBODY], memory)).toMatchObject({ from: 'nowhere' });
+  });
+
+  test('a memory that does not say from when it is is no memory', async () => {
+    const memory = fresh();
+    await mkdir(memory);
+    const reference = `${NOBODY}/aquasecurity/trivy-db:2`;
+    const answer = { reference, registry: NOBODY, digest: artifact.digest };
+    for (const at of [undefined, '', 'yesterday', '2026-02-30T00:00:00.000Z', '2026-01-01\n2027-01-01T00:00:00.000Z']) {
+      await writeFile(join(memory, `${encodeURIComponent(reference)}.json`), JSON.stringify({ ...answer, at }));
+      expect(await resolve([NOBODY], memory), String(at)).toMatchObject({ from: 'nowhere' });
+    }
   });
 
   const nonsense: [name: string, answer: string, code: string][] = [

@@ -26,18 +26,31 @@ export function renderRelease(release: Release): string {
   return `${JSON.stringify(release, null, 2)}\n`;
 }
 
-/** Throws `BAD_RELEASE`. */
-export function parseRelease(json: string, file: string): Release {
+/** What a registry has beside the image with this digest, where whoever may push may put anything. Throws `BAD_RECORD`. */
+export function parseRelease(json: string, digest: string): Release {
   try {
-    return readJson(json, release, ['schemaVersion', RELEASE_SCHEMA]);
+    const read = readJson(json, release, ['schemaVersion', RELEASE_SCHEMA]);
+    const fault = faultOf(read, digest);
+    if (fault !== null) throw new Error(fault);
+    return read;
   } catch (cause) {
     throw new PipelineError(
-      'BAD_RELEASE',
-      `${file} is no release record: ${reasonOf(cause)}`,
-      'it is written by `cd`',
+      'BAD_RECORD',
+      `the registry holds a release record of ${digest} that is none: ${reasonOf(cause)}`,
+      'remove it there; `cd` writes a new one',
       { cause },
     );
   }
+}
+
+/** Why it is not of a release of this image: `cd` writes none of what failed. */
+function faultOf({ image, gate, smoke, previous }: Release, digest: string): string | null {
+  if (image.digest !== digest) return `it is about ${image.digest}`;
+  const red = Object.entries({ gate, smoke }).find(
+    ([, { status: found }]) => found === 'failed' || found === 'skipped',
+  );
+  if (red !== undefined) return `it says that the ${red[0]} ${red[1].status === 'failed' ? 'failed' : 'did not run'}`;
+  return previous === null || /^sha256:[\da-f]{64}$/.test(previous) ? null : 'previous is no digest';
 }
 
 const status = oneOf<Status>(['passed', 'failed', 'skipped', 'not evaluated']);

@@ -24,8 +24,8 @@ export function parseInspection(text: string): Inspection {
 }
 
 /**
- * `official`: a registry on the policy's list served this digest, now or when it was last asked. A mirror's word is the
- * mirror's. `listed`: somebody checked this very database, and wrote its hash into the policy.
+ * `official`: a registry on the policy's list served this digest in this run. What is remembered of an earlier one lies in a file that others may
+ * write: it says what was asked, and vouches for nothing. A mirror's word is the mirror's. `listed`: somebody checked this very database, and wrote its hash into the policy.
  */
 export function originOf(
   lookup: Lookup | null,
@@ -34,7 +34,7 @@ export function originOf(
 ): DatabaseFacts['origin'] {
   if (policy.listed.includes(inspection.sha256) || (lookup?.digest && policy.listed.includes(lookup.digest)))
     return 'listed';
-  if (lookup?.reference == null) return 'other';
+  if (lookup?.reference == null || lookup.from !== 'registry') return 'other';
   const repository = lookup.reference.replace(/:[^:/]*$/, '');
   // A host on the list is trusted for all that it serves, as a mirror too.
   if (lookup.registry !== null && policy.official.includes(lookup.registry)) return 'official';

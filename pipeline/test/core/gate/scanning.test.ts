@@ -185,7 +185,9 @@ const origins: [
   origin: DatabaseFacts['origin'],
 ][] = [
   ['an official registry', lookup(), {}, 'official'],
-  ['what it said when last asked', lookup({ from: 'memory' }), {}, 'official'],
+  ['what it said when last asked', lookup({ from: 'memory' }), {}, 'other'],
+  ['… of a host on the list', lookup({ from: 'memory' }), { official: ['ghcr.io'] }, 'other'],
+  ['… of a digest that is listed', lookup({ from: 'memory' }), { listed: [`sha256:${'d'.repeat(64)}`] }, 'listed'],
   [
     'one with a digest for a tag',
     lookup({ reference: 'ghcr.io/aquasecurity/trivy-db:2', digest: SHA }),

@@ -67,7 +67,7 @@ describe('a release', () => {
     const { digest, report, result } = firstOf();
     expect((await describeArchive(join(report, 'image.tar'))).digest).toBe(digest);
     expect(result.smoke?.rows.find(({ name }) => name === '/version through nginx')?.detail).toContain(digest);
-    const record = parseRelease(await readFile(join(report, 'release.json'), 'utf8'), 'release.json');
+    const record = parseRelease(await readFile(join(report, 'release.json'), 'utf8'), digest);
     expect(record).toMatchObject({ image: { digest }, previous: null, rehearsal: true, source: { dirty: false } });
     expect(await tagged(record.source.commit ?? '')).toBe(digest);
     expect(result.delivery?.tags).toEqual([record.source.commit, 'main']);
@@ -193,6 +193,12 @@ describe('what must not ship leaves the tags where they were', () => {
     await refuses(['--run', report], 1, /not pushed: test failed/);
   });
 
+  test('a run that did not end', async () => {
+    const report = await copied();
+    await rm(join(report, 'exit-code'));
+    await refuses(['--run', report], 1, /not pushed: the run did not end: its folder has no exit-code/);
+  });
+
   test('the run of another commit', async () =>
     refuses(['--run', firstOf().report], 1, /the run was of commit \w{12}, and this is \w{12}/));
 
@@ -214,6 +220,18 @@ describe('what must not ship leaves the tags where they were', () => {
     expect(ran.exitCode, ran.stdout).toBe(1);
     expect(ran.stdout).toMatch(/not pushed: scan was not evaluated/);
     expect(ran.stdout).toMatch(/there were stand-ins for .*node/);
+  });
+
+  test('beyond loopback: stand-ins that the account leaves out, and the archive does not', async () => {
+    const report = await copied();
+    await edit(report, 'result.json', (text) => {
+      const { scanners, ...account } = JSON.parse(text) as RunResult;
+      if (account.image !== null) account.image.standIn = false;
+      return JSON.stringify({ ...account, scanners: scanners.map((one) => ({ ...one, standIn: null })), standIns: [] });
+    });
+    const ran = await ci(repository, ['publish', '--run', report, ...BEYOND]);
+    expect(ran.exitCode, ran.stdout).toBe(1);
+    expect(ran.stdout).toMatch(/there were stand-ins for .*distroless/);
   });
 
   const WRONG: [what: string, args: string[], env: Record<string, string>, said: RegExp][] = [
