@@ -251,6 +251,10 @@ export class RegistryClient {
         body: call.body ?? null,
       });
       const location = response.headers.get('location');
+      if (response.status === 401 && url.origin !== origin) {
+        await response.body?.cancel();
+        throw foreignChallenge(endpoint, url);
+      }
       if (response.status < 300 || response.status >= 400 || location === null) return response;
       await response.body?.cancel();
       url = parseUrl(location, endpoint, url);
@@ -516,6 +520,15 @@ function retryAfter(header: string | null): number | undefined {
   if (header === null) return undefined;
   const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now();
   return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+}
+
+/** Whose challenge it is decides who gets the credentials: those of a registry are for no place that it leads to. */
+function foreignChallenge({ host }: Endpoint, url: URL): OciError {
+  return new OciError(
+    'REGISTRY_ERROR',
+    `${host} leads to ${url.host}, which wants to know who asks: the credentials for ${host} are not for it`,
+    'check the storage of the registry, or the mirror',
+  );
 }
 
 /** What a status that is no success means, and what to do about it. */

@@ -435,6 +435,61 @@ test('a redirect to another host does not carry the authorization, one to the sa
   expect(storage.seen).toEqual([expect.objectContaining({ authorization: undefined })]);
 });
 
+// As in CVE-2020-15157: whatever a registry leads to answers 401, and names a token service of its own.
+describe('a place that a registry leads to, which wants to know who asks', () => {
+  const challenges: [name: string, header: (host: string) => string][] = [
+    ['a token of its own service', (host) => `Bearer realm="http://${host}/token",service="x"`],
+    ['a password', () => 'Basic realm="x"'],
+  ];
+  const secrets: [name: string, credentials: Credentials][] = [
+    ['password', ada],
+    ['refresh token', { kind: 'identity', token: 'refresh' }],
+  ];
+  const ways: [name: string, ask: (client: RegistryClient, host: string, storage: string) => Promise<unknown>][] = [
+    ['the redirect of a blob', (one, host) => one.blob(at(host), image.layer)],
+    ['the redirect of a manifest', (one, host) => one.manifest(at(host))],
+    ['the redirect of a list of tags', (one, host) => one.tags(at(host))],
+    [
+      'the location of an upload',
+      (one, host, storage) =>
+        one.write(at(host), { method: 'PATCH', path: `http://${storage}/up`, body: new Blob(['x']) }),
+    ],
+  ];
+  const rows = challenges.flatMap(([challenge, header]) =>
+    secrets.flatMap(([secret, credentials]) =>
+      ways.map(([way, ask]) => [challenge, secret, way, { header, credentials, ask }] as const),
+    ),
+  );
+  test.each(rows)('%s: gets no %s by %s', async (_challenge, _secret, _way, { header, credentials, ask }) => {
+    let sent = '';
+    const storage = await registry((request, response) => {
+      request.on('data', (chunk: Buffer) => {
+        sent += chunk.toString();
+      });
+      request.on('end', () => {
+        if (request.url?.startsWith('/token')) response.end(JSON.stringify({ token: 'planted' }));
+        else response.writeHead(401, { 'www-authenticate': header(request.headers.host ?? '') }).end();
+      });
+      return true;
+    });
+    const { host, seen } = await registry((request, response) => {
+      request.resume();
+      response.writeHead(307, { location: `http://${storage.host}/bucket` }).end();
+      return true;
+    });
+    const fault = await faultOf(ask(client({ credentials: () => credentials, attempts: 1 }), host, storage.host));
+    expect(fault).toMatchObject({
+      code: 'REGISTRY_ERROR',
+      message: expect.stringContaining(`leads to ${storage.host}, which wants to know who asks`),
+    });
+    expect(storage.seen.map(({ url, authorization }) => [url.split('?')[0], authorization])).toEqual([
+      [expect.stringMatching(/^\/(bucket|up)$/), undefined],
+    ]);
+    expect(sent).not.toContain('refresh');
+    expect(seen.map(({ authorization }) => authorization).filter(Boolean)).toEqual([]);
+  });
+});
+
 describe('mirrors', () => {
   const hub = () => parseReference(`registry.invalid/team/small@${image.top.digest}`);
 
