@@ -1,6 +1,6 @@
 // Speaks to image registries over fetch: tokens, mirrors, retries and redirects; every byte that comes is checked by its digest.
 import { open, rm } from 'node:fs/promises';
-import { isIP } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { Credentials } from './credentials.ts';
 import { digestFault, digestOf, type Expected, isDigest, verified, verifyBytes } from './digest.ts';
@@ -267,9 +267,19 @@ export class RegistryClient {
     );
   }
 
+  /** Who is asked decides where it may lead: only a place on this machine to another one here, only one in plain http to more of it. */
   #requireSafe(endpoint: Endpoint, url: URL, what: string): void {
-    const isAllowed = this.#mayBePlain(url.host) || url.origin === new URL(endpoint.base).origin;
-    if (url.protocol === 'https:' || (url.protocol === 'http:' && isAllowed)) return;
+    const own = new URL(endpoint.base);
+    if (url.origin === own.origin) return;
+    if (isInward(url.hostname) && !isLoopback(own.hostname)) {
+      throw new OciError(
+        'INSECURE',
+        `${what} ${url.protocol}//${url.host}, an address of this machine or of its own network`,
+        'check the registry or the mirror: nothing elsewhere has to do with such an address',
+      );
+    }
+    const mayBePlain = own.protocol === 'http:' && this.#mayBePlain(url.host);
+    if (url.protocol === 'https:' || (url.protocol === 'http:' && mayBePlain)) return;
     throw new OciError(
       'INSECURE',
       `${what} ${url.protocol}//${url.host}, which is not encrypted`,
@@ -393,6 +403,24 @@ export function isLoopback(host: string): boolean {
     .toLowerCase();
   if (name === 'localhost' || name.endsWith('.localhost') || name === '::1') return true;
   return isIP(name) === 4 && name.startsWith('127.');
+}
+
+/** Loopback, this host, and the link it is on, where clouds answer with the machine's own credentials. */
+const INWARD = new BlockList();
+for (const [network, bits, family] of [
+  ['127.0.0.0', 8, 'ipv4'],
+  ['0.0.0.0', 8, 'ipv4'],
+  ['169.254.0.0', 16, 'ipv4'],
+  ['::', 127, 'ipv6'],
+  ['fe80::', 10, 'ipv6'],
+  ['fd00:ec2::', 32, 'ipv6'],
+] as const)
+  INWARD.addSubnet(network, bits, family);
+
+function isInward(hostname: string): boolean {
+  const name = hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
+  const version = isIP(name);
+  return isLoopback(name) || (version !== 0 && INWARD.check(name, version === 6 ? 'ipv6' : 'ipv4'));
 }
 
 /** Read `docker.io=mirror.example/hub` (as `--mirror` takes it) into a map; several for one registry keep their order. */

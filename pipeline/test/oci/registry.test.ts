@@ -490,6 +490,49 @@ describe('a place that a registry leads to, which wants to know who asks', () =>
   });
 });
 
+// Spellings of such addresses: OWASP, "Server-Side Request Forgery Prevention"; where clouds answer machines: their documentation.
+describe('a registry elsewhere leads nowhere inside', () => {
+  const inside: string[] = [
+    'http://127.0.0.1:PORT',
+    'http://localhost:PORT',
+    'http://2130706433:PORT',
+    'http://0x7f.1:PORT',
+    'http://[::ffff:127.0.0.1]:PORT',
+    'http://[::1]:PORT',
+    'https://127.0.0.1:PORT',
+    'https://localhost.:PORT',
+    'http://169.254.169.254',
+    'https://169.254.169.254',
+    'http://[fd00:ec2::254]',
+    'http://10.0.0.1',
+  ];
+  const ways: [name: string, answer: (response: ServerResponse, to: string) => unknown][] = [
+    ['a redirect', (response, to) => response.writeHead(307, { location: `${to}/latest` }).end()],
+    [
+      'a token service',
+      (response, to) => response.writeHead(401, { 'www-authenticate': `Bearer realm="${to}/latest"` }).end(),
+    ],
+  ];
+  const rows = inside.flatMap((to) => ways.map(([way, answer]) => [way, to, answer] as const));
+  test.each(rows)('by %s to %s', async (_, to, answer) => {
+    const service = await registry((_request, response) => {
+      response.end('a secret of this machine');
+      return true;
+    });
+    const port = service.host.split(':')[1] ?? '';
+    const { host } = await registry((_request, response) => {
+      answer(response, to.replace('PORT', port));
+      return true;
+    });
+    // Not loopback by its address, and yet it reaches this machine.
+    const elsewhere = host.replace('127.0.0.1', '0.0.0.0');
+    const fault = await faultOf(client({ plainHttp: [elsewhere], attempts: 1 }).manifest(at(elsewhere)));
+    expect(fault.code).toBe('INSECURE');
+    expect(fault.message).not.toContain('secret');
+    expect(service.seen).toEqual([]);
+  });
+});
+
 describe('mirrors', () => {
   const hub = () => parseReference(`registry.invalid/team/small@${image.top.digest}`);
 
