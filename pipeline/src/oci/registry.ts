@@ -1,6 +1,7 @@
 // Speaks to image registries over fetch: tokens, mirrors, retries and redirects; every byte that comes is checked by its digest.
-import { open, rm } from 'node:fs/promises';
+import { open, rm, statfs } from 'node:fs/promises';
 import { BlockList, isIP } from 'node:net';
+import { dirname } from 'node:path';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { Credentials } from './credentials.ts';
 import { digestFault, digestOf, type Expected, isDigest, verified, verifyBytes } from './digest.ts';
@@ -114,6 +115,7 @@ export class RegistryClient {
 
   /** Download a blob into a file, which exists afterwards only if digest and size are right. */
   async blobToFile(reference: Reference, expected: Expected, path: string): Promise<void> {
+    await requireRoom(expected.size, dirname(path), expected.digest);
     await this.#fromAny(reference, async (endpoint) => {
       await retried(this.#options, async () => {
         const response = await this.#send(endpoint, {
@@ -480,6 +482,18 @@ function parseTags(bytes: Buffer, { host, repository }: Endpoint): Tags {
 /** `</v2/name/tags/list?last=x&n=1000>; rel="next"`: the part that a call has. Whatever host it names, ours is asked. */
 function nextPage(link: string | null): string | undefined {
   return /<[^>]*\/(tags\/list\?[^>]+)>\s*;[^,]*rel="?next"?/.exec(link ?? '')?.[1];
+}
+
+/** Whether a folder's disk can take what is announced, and what may be taken at all allows it; before anything of it comes. */
+export async function requireRoom(bytes: number, folder: string, what: string, most = Infinity): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  if (bytes <= Math.min(most, bavail * bsize)) return;
+  const isFull = bytes <= most;
+  throw new OciError(
+    'TOO_LARGE',
+    `${what} announces ${bytes} bytes, and ${isFull ? `${bavail * bsize} are free on the disk` : `no more than ${most} may be kept`}`,
+    isFull ? 'make room, if the image is to be trusted' : 'if that is meant, set DRYDOCK_STORE_BUDGET to more',
+  );
 }
 
 async function writeChecked(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {

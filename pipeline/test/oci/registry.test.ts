@@ -533,6 +533,42 @@ describe('a registry elsewhere leads nowhere inside', () => {
   });
 });
 
+describe('an image that announces more than there is room for', () => {
+  const rows: [name: string, size: number, most: number | undefined, reason: RegExp][] = [
+    [
+      'more than any disk has',
+      Number.MAX_SAFE_INTEGER,
+      undefined,
+      /announces \d{16} bytes, and \d+ are free on the disk/,
+    ],
+    ['more than may be kept', 200_000_000, 100_000_000, /no more than 100000000 may be kept/],
+  ];
+  test.each(rows)('%s: no byte of it is asked for', async (_, size, most, reason) => {
+    const config = image.blobs.get(image.layer.digest) as Buffer;
+    const layers = [{ mediaType: MEDIA.layerGzip, digest: DIGEST, size }];
+    const manifest = Buffer.from(
+      JSON.stringify({
+        ...{ schemaVersion: 2, mediaType: MEDIA.manifest, layers },
+        config: { mediaType: MEDIA.config, digest: digestOf(config), size: config.length },
+      }),
+    );
+    const blobs = new Map([[digestOf(manifest), manifest], ...image.blobs]);
+    const { host, seen } = await startRegistry({
+      repository: 'team/small',
+      tags: { '1.0': digestOf(manifest) },
+      blobs,
+    });
+    const to = join(folder, 'too-large');
+    const fault = await faultOf(pullToLayout(client(), at(host), to, most === undefined ? {} : { most }));
+    expect(fault).toMatchObject({ code: 'TOO_LARGE', message: expect.stringMatching(reason) });
+    if (most === undefined)
+      expect(await faultOf(client().blobToFile(at(host), { digest: DIGEST, size }, join(to, 'x')))).toMatchObject({
+        code: 'TOO_LARGE',
+      });
+    expect(seen.map(({ url }) => url)).toEqual(['/v2/team/small/manifests/1.0']);
+  });
+});
+
 describe('mirrors', () => {
   const hub = () => parseReference(`registry.invalid/team/small@${image.top.digest}`);
 
