@@ -136,17 +136,18 @@ export class RegistryClient {
     return bytes;
   }
 
-  /** Whether the registry itself (no mirror) has a blob; pushing asks this first. */
-  async hasBlob(reference: Reference, digest: string): Promise<boolean> {
+  /** How large a blob is at the registry itself (no mirror): null where it is not there, undefined where that is not said. */
+  async sizeOfBlob(reference: Reference, digest: string): Promise<number | null | undefined> {
     const endpoint = this.#registryItself(reference);
     try {
-      await retried(
+      const response = await retried(
         this.#options,
         async () => await this.#send(endpoint, { method: 'HEAD', path: `blobs/${digest}`, actions: 'pull' }),
       );
-      return true;
+      const length = response.headers.get('content-length');
+      return length === null ? undefined : Number(length);
     } catch (error) {
-      if (error instanceof OciError && error.code === 'NOT_FOUND') return false;
+      if (error instanceof OciError && error.code === 'NOT_FOUND') return null;
       throw error;
     }
   }

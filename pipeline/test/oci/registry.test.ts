@@ -178,10 +178,10 @@ test('the base of an image, when no archive has it', async () => {
   expect((await describeArchive(join(folder, 'out', 'image.tar'))).digest).toBe(built.digest);
 });
 
-test('whether a blob is there', async () => {
+test('how large a blob is, if it is there', async () => {
   const { host, seen } = await registry();
-  expect(await client().hasBlob(at(host), image.layer.digest)).toBe(true);
-  expect(await client().hasBlob(at(host), DIGEST)).toBe(false);
+  expect(await client().sizeOfBlob(at(host), image.layer.digest)).toBe(image.layer.size);
+  expect(await client().sizeOfBlob(at(host), DIGEST)).toBe(null);
   expect(seen.map(({ method }) => method)).toEqual(['HEAD', 'HEAD']);
 });
 
