@@ -50,9 +50,9 @@ const COMMANDS: Record<string, (place: Place, flags: Flags) => Promise<void>> = 
     }
   },
   async resolve({ client, repository }, flags) {
-    const found: Record<string, string | null> = {};
-    for (const tag of wanted(flags, 'tag')) found[tag] = await digestOfTag(client, repository, tag);
-    await writeJson(wanted(flags, 'out'), found);
+    const found = new Map<string, string | null>();
+    for (const tag of wanted(flags, 'tag')) found.set(tag, await digestOfTag(client, repository, tag));
+    await writeJson(wanted(flags, 'out'), Object.fromEntries(found));
   },
   async tag({ client, repository }, flags) {
     const { digest } = pinOf(repository, flags);
