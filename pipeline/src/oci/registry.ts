@@ -9,7 +9,7 @@ import { OciError, type OciErrorCode, reasonOf } from './errors.ts';
 import { isIndexDocument, MAX_DOCUMENT, parseManifest } from './layout.ts';
 import { bodyOf, fetchPaced, type Pace, TooSlow } from './pace.ts';
 import { whyUnreachable } from './reach.ts';
-import { formatReference, type Reference } from './reference.ts';
+import { formatReference, isTag, type Reference } from './reference.ts';
 import { Passing, type Patience, retried } from './retry.ts';
 import { MEDIA } from './types.ts';
 
@@ -64,6 +64,7 @@ const NO_TAG = 'latest';
 /** What registries give at most. */
 const TAGS_A_PAGE = 1000;
 const MAX_PAGES = 100;
+const MAX_TAGS = 1_000_000;
 
 /** Speaks to registries, and remembers their tokens as long as it lives. */
 export class RegistryClient {
@@ -96,7 +97,7 @@ export class RegistryClient {
   /** Every tag of a repository, page by page. */
   async tags(reference: Reference): Promise<Tags> {
     return await this.#fromAny(reference, async (endpoint) => {
-      const names: string[] = [];
+      const names = new Set<string>();
       const uploaded = new Map<string, Date>();
       let path: string | undefined = `tags/list?n=${TAGS_A_PAGE}`;
       for (let page = 0; path !== undefined && page < MAX_PAGES; page += 1) {
@@ -104,12 +105,13 @@ export class RegistryClient {
         path = await retried(this.#options, async () => {
           const response = await this.#send(endpoint, call);
           const listed = parseTags(await this.#readDocument(response, endpoint), endpoint);
-          names.push(...listed.names);
+          for (const name of listed.names) names.add(name);
+          if (names.size > MAX_TAGS) throw tooManyTags(endpoint);
           for (const [digest, date] of listed.uploaded) uploaded.set(digest, date);
           return nextPage(response.headers.get('link'));
         });
       }
-      return { names: [...new Set(names)], uploaded };
+      return { names: [...names], uploaded };
     });
   }
 
@@ -179,7 +181,7 @@ export class RegistryClient {
   // ------------------------------------------------------------------------------------------------ endpoints
 
   #endpoints(reference: Reference): Endpoint[] {
-    const mirrors = (this.#options.mirrors?.[reference.registry] ?? []).map((mirror): Endpoint => {
+    const mirrors = mirrorsOf(this.#options.mirrors ?? {}, reference.registry).map((mirror): Endpoint => {
       const [, scheme, host = '', prefix] = /^(https?:\/\/)?([^/]+)\/?(.*?)\/*$/.exec(mirror) ?? [];
       const repository = prefix ? `${prefix}/${reference.repository}` : reference.repository;
       // A scheme that was written down is somebody's decision.
@@ -390,7 +392,7 @@ export class RegistryClient {
     if (answer === undefined) {
       throw new OciError(
         'REGISTRY_ERROR',
-        `the token service ${realm.host} answers without a token`,
+        `the token service ${realm.host} answers without a token that could be one`,
         'try again, or use --mirror',
       );
     }
@@ -425,6 +427,9 @@ function isInward(hostname: string): boolean {
   const version = isIP(name);
   return isLoopback(name) || (version !== 0 && INWARD.check(name, version === 6 ? 'ipv6' : 'ipv4'));
 }
+
+const mirrorsOf = (mirrors: Mirrors, registry: string): readonly string[] =>
+  Object.hasOwn(mirrors, registry) ? (mirrors[registry] ?? []) : [];
 
 /** Read `docker.io=mirror.example/hub` (as `--mirror` takes it) into a map; several for one registry keep their order. */
 export function parseMirrors(pairs: readonly string[]): Record<string, string[]> {
@@ -466,18 +471,27 @@ function mediaTypeOf(bytes: Buffer, response: Response, where: string): string {
 }
 
 function parseTags(bytes: Buffer, { host, repository }: Endpoint): Tags {
+  const fault = (cause?: unknown) =>
+    new OciError('REGISTRY_ERROR', `${host} lists no tags of ${repository}`, 'try again later', { cause });
   try {
     const { tags, manifest } = JSON.parse(bytes.toString('utf8')) as {
-      tags: string[] | null;
+      tags: unknown;
       manifest?: Record<string, { timeUploadedMs?: string }>;
     };
-    const uploaded = Object.entries(manifest ?? {}).flatMap(([digest, { timeUploadedMs }]): [string, Date][] =>
-      Number(timeUploadedMs) > 0 ? [[digest, new Date(Number(timeUploadedMs))]] : [],
-    );
-    return { names: [...(tags ?? [])], uploaded: new Map(uploaded) };
+    const names: unknown = tags ?? [];
+    if (!Array.isArray(names) || !names.every(isTag)) throw fault();
+    const uploaded = Object.entries(manifest ?? {}).flatMap(([digest, { timeUploadedMs }]): [string, Date][] => {
+      const date = new Date(Number(timeUploadedMs));
+      return date.getTime() > 0 ? [[digest, date]] : [];
+    });
+    return { names, uploaded: new Map(uploaded) };
   } catch (cause) {
-    throw new OciError('REGISTRY_ERROR', `${host} lists no tags of ${repository}`, 'try again later', { cause });
+    throw cause instanceof OciError ? cause : fault(cause);
   }
+}
+
+function tooManyTags({ host, repository }: Endpoint): OciError {
+  return new OciError('REGISTRY_ERROR', `${host} lists more than ${MAX_TAGS} tags of ${repository}`, 'name the tag');
 }
 
 /** `</v2/name/tags/list?last=x&n=1000>; rel="next"`: the part that a call has. Whatever host it names, ours is asked. */
@@ -533,7 +547,10 @@ function tokenRequest(
 function parseToken(bytes: Buffer): string | undefined {
   try {
     const { token, access_token: accessToken } = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
-    return [token, accessToken].find((value): value is string => typeof value === 'string' && value !== '');
+    // RFC 6750 has fewer characters still; with any other than these it is no header.
+    return [token, accessToken].find((value) => typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)) as
+      | string
+      | undefined;
   } catch {
     return undefined;
   }

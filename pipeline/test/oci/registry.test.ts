@@ -252,6 +252,19 @@ describe('tokens', () => {
     expect(seen.filter(({ url }) => url.startsWith('/token'))).toHaveLength(2);
   });
 
+  // A header ends with its line (the kind of CVE-2016-5699), and holds Latin characters only.
+  const noTokens = ['a\r\nX: swordfish', 'swordfish\n', 'sword fish', '\u4e2d', '', null, 5, {}];
+  test.each(noTokens)('that cannot be one are none, and stand in no sentence: %j', async (token) => {
+    const { host } = await registry((request, response) => {
+      if (request.url?.startsWith('/token')) response.end(JSON.stringify({ token }));
+      else response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${host}/token"` }).end();
+      return true;
+    });
+    const fault = await faultOf(client().manifest(at(host)));
+    expect(fault).toMatchObject({ code: 'REGISTRY_ERROR', message: expect.stringContaining('without a token') });
+    expect(fault.message).not.toContain('sword');
+  });
+
   test('are not asked for in plain http from another host', async () => {
     const { host } = await registry((_, response) => {
       response.writeHead(401, { 'www-authenticate': 'Bearer realm="http://auth.example/token"' }).end();
@@ -596,6 +609,11 @@ describe('mirrors', () => {
     expect(mirror.seen.length).toBeGreaterThan(0);
   });
 
+  test.each(['toString', '__proto__.x', 'valueOf'])('are none where a registry is called %s', async (name) => {
+    const reference = { registry: name, repository: 'team/small', tag: '1.0' };
+    expect((await faultOf(client({ mirrors: {}, attempts: 1 }).manifest(reference))).code).toBe('UNREACHABLE');
+  });
+
   test('are named when nobody had it', async () => {
     const mirror = await registry(atFirst(99, (response) => response.writeHead(404).end()));
     const { host } = await registry();
@@ -645,9 +663,26 @@ test('a repository without tags has none', async () => {
   expect((await client().tags(at(host))).names).toEqual([]);
 });
 
-test('what is no list of tags is a fault of the registry', async () => {
+test('a list of tags as long as a document may be is read', async () => {
+  const tags = Array.from({ length: 300_000 }, (_, index) => `t${index}`);
+  const { host } = await registry(pages({ 'n=1000': { tags } }, () => ''));
+  expect((await client().tags(at(host))).names).toHaveLength(300_000);
+});
+
+// The grammar of a tag: OCI distribution specification, "Pulling manifests".
+const noTags: [what: string, body: string][] = [
+  ['a page', '<html>'],
+  ['a text', '{"tags":"abc"}'],
+  ['numbers', '{"tags":[1]}'],
+  ['objects', '{"tags":[{}]}'],
+  ['nothings', '{"tags":[null]}'],
+  ['a colour', '{"tags":["\\u001b[31m"]}'],
+  ['a path', '{"tags":["../x"]}'],
+  ['dates of nothing', '{"tags":[],"manifest":{"x":null}}'],
+];
+test.each(noTags)('what is no list of tags is a fault of the registry: %s', async (_, body) => {
   const { host } = await registry((_, response) => {
-    response.writeHead(200).end('<html>');
+    response.writeHead(200).end(body);
     return true;
   });
   expect((await faultOf(client().tags(at(host)))).code).toBe('REGISTRY_ERROR');
