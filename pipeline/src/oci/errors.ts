@@ -26,6 +26,7 @@ export type OciErrorCode =
   | 'RATE_LIMITED'
   | 'UPLOAD_REFUSED' // what was sent is not what was announced
   | 'REGISTRY_ERROR' // an answer that is none of the above
+  | 'ANSWER_INVALID' // one that is wrong in itself: no HTTP, or cut
   | 'TOO_LARGE' // a file that nobody can hold in memory
   | 'INSECURE'; // plain http where nobody allowed it
 

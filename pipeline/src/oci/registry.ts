@@ -275,6 +275,9 @@ export class RegistryClient {
   /** Who is asked decides where it may lead: only a place on this machine to another one here, only one in plain http to more of it. */
   #requireSafe(endpoint: Endpoint, url: URL, what: string): void {
     const own = new URL(endpoint.base);
+    if (url.username !== '' || url.password !== '') {
+      throw answerFault(`${what} ${url.protocol}//${url.host} with a login in the address`);
+    }
     if (url.origin === own.origin) return;
     if (isInward(url.hostname) && !isLoopback(own.hostname)) {
       throw new OciError(
@@ -347,10 +350,23 @@ export class RegistryClient {
     }
   }
 
+  /** The same of a document: one that breaks off, attempt by attempt, is an answer, and a wrong one. */
+  async *#wholly(response: Response, endpoint: Endpoint): AsyncGenerator<Uint8Array> {
+    try {
+      yield* this.#body(response, endpoint);
+    } catch (error) {
+      if (!(error instanceof Passing) || error.fault.cause instanceof TooSlow) throw error;
+      if (this.#options.signal?.aborted === true) throw error;
+      throw new Passing(
+        answerFault(`${endpoint.host} answers in part only: ${networkReason(error.fault.cause)}`, error.fault),
+      );
+    }
+  }
+
   async #readDocument(response: Response, endpoint: Endpoint): Promise<Buffer> {
     const parts: Uint8Array[] = [];
     let size = 0;
-    for await (const part of this.#body(response, endpoint)) {
+    for await (const part of this.#wholly(response, endpoint)) {
       size += part.byteLength;
       if (size > MAX_DOCUMENT) {
         throw new OciError(
@@ -631,10 +647,19 @@ function unreachable(host: string, reason: string, cause?: unknown): OciError {
   );
 }
 
+/** Whoever answers so is there, and could answer better: that is not the absence of an answer. */
+function answerFault(message: string, cause?: unknown): OciError {
+  return new OciError('ANSWER_INVALID', message, 'check the registry, and the proxy or mirror before it', { cause });
+}
+
+/** By what fetch calls it: its parser's errors, those of decompression, and an answer that is not allowed to lead elsewhere. */
+const NO_HTTP = /^(HPE_|Z_|UND_ERR_(HEADERS_OVERFLOW|RES_)|unexpected redirect)/;
+
 /** `when` says in what the network failed, where that is not how it began. */
 function networkFault(host: string, cause: unknown, when?: string): OciError {
   if (cause instanceof TooSlow) return new OciError('UNREACHABLE', cause.message, SLOW_HINT, { cause });
   const reason = networkReason(cause);
+  if (NO_HTTP.test(reason)) return answerFault(`${host} answers what is no HTTP (${reason})`, cause);
   return unreachable(host, when === undefined ? reason : `${when} (${reason})`, cause);
 }
 

@@ -371,12 +371,39 @@ describe('answers that stay', () => {
       1,
     ],
     ['no JSON', (response) => response.end('<html>'), 'MANIFEST_INVALID', 'fetch', 1],
+    [
+      'a redirect with a login',
+      (response) => response.writeHead(307, { location: `http://bob:swordfish@127.0.0.1:1/x` }).end(),
+      'ANSWER_INVALID',
+      'proxy',
+      1,
+    ],
+    // RFC 9112, 6.3: two lengths that differ are no message; nor is what begins with no status line.
+    [
+      'two lengths',
+      (response) => response.socket?.end('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx'),
+      'ANSWER_INVALID',
+      'proxy',
+      4,
+    ],
+    ['no status line', (response) => response.socket?.end('SSH-2.0-OpenSSH_9.2\r\n'), 'ANSWER_INVALID', 'proxy', 4],
+    [
+      'a manifest that is cut',
+      (response) => {
+        response.writeHead(200, { 'content-length': 500 });
+        response.write('{', () => response.destroy());
+      },
+      'ANSWER_INVALID',
+      'proxy',
+      4,
+    ],
   ];
   test.each(rows)('%s', async (name, answer, code, hint, requests) => {
     const { host, seen } = await registry(atFirst(99, answer));
     // On a busy machine any answer may take longer than that.
     const fault = await faultOf(client(name === 'silence' ? { pace: { windowMs: 100 } } : {}).manifest(at(host)));
     expect(fault).toMatchObject({ code, hint: expect.stringContaining(hint) });
+    expect(fault.message).not.toContain('swordfish');
     expect(seen).toHaveLength(requests);
   });
 
