@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { Credentials } from './credentials.ts';
 import { digestFault, digestOf, type Expected, isDigest, verified, verifyBytes } from './digest.ts';
-import { OciError, type OciErrorCode, reasonOf } from './errors.ts';
+import { OciError, type OciErrorCode, reasonOf, withoutLogins } from './errors.ts';
 import { isIndexDocument, MAX_DOCUMENT, parseManifest } from './layout.ts';
 import { bodyOf, fetchPaced, type Pace, TooSlow } from './pace.ts';
 import { whyUnreachable } from './reach.ts';
@@ -449,8 +449,15 @@ const mirrorsOf = (mirrors: Mirrors, registry: string): readonly string[] =>
 
 /** Read `docker.io=mirror.example/hub` (as `--mirror` takes it) into a map; several for one registry keep their order. */
 export function parseMirrors(pairs: readonly string[]): Record<string, string[]> {
-  const mirrors: Record<string, string[]> = {};
+  const mirrors = new Map<string, string[]>();
   for (const pair of pairs) {
+    if (pair.includes('@')) {
+      throw new OciError(
+        'REFERENCE_INVALID',
+        'a mirror has a login in its address, which is not shown here',
+        'leave it out, and give it to `docker login` and the host of the mirror',
+      );
+    }
     const [, registry, mirror] = /^([^=/\s]+)=((?:https?:\/\/)?[^\s/=]+(?:\/[^\s=]*)?)$/.exec(pair) ?? [];
     if (registry === undefined || mirror === undefined) {
       throw new OciError(
@@ -459,9 +466,9 @@ export function parseMirrors(pairs: readonly string[]): Record<string, string[]>
         'write it as docker.io=mirror.example/prefix',
       );
     }
-    mirrors[registry] = [...(mirrors[registry] ?? []), mirror];
+    mirrors.set(registry, [...(mirrors.get(registry) ?? []), mirror]);
   }
-  return mirrors;
+  return Object.fromEntries(mirrors);
 }
 
 function checkDocument(bytes: Buffer, response: Response, wanted: string, { host, repository }: Endpoint): Document {
@@ -578,7 +585,7 @@ function parseUrl(text: string, endpoint: Endpoint, base?: URL): URL {
   } catch (cause) {
     throw new OciError(
       'REGISTRY_ERROR',
-      `${endpoint.host} points to ${JSON.stringify(text)}, which is no URL`,
+      `${endpoint.host} points to ${JSON.stringify(withoutLogins(text))}, which is no URL`,
       'check the mirror',
       {
         cause,
@@ -668,7 +675,7 @@ const SLOW_HINT = 'try again when it is less busy, check the proxy, or use --mir
 /** fetch says only "fetch failed"; what happened stands in its cause. */
 function networkReason(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
-  if (cause instanceof Error) return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message;
+  if (cause instanceof Error) return 'code' in cause && typeof cause.code === 'string' ? cause.code : reasonOf(cause);
   return reasonOf(error);
 }
 

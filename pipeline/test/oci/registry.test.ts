@@ -95,6 +95,23 @@ test('mirrors are read in order', () => {
   for (const bad of ['docker.io', '=x', 'docker.io=', 'a/b=c']) expect(() => parseMirrors([bad])).toThrow(OciError);
 });
 
+// Where a login may stand in an address: RFC 3986, 3.2.1; some write an @ of the password as it is.
+test.each([
+  'docker.io=http://bob:swordfish@mirror.example',
+  'docker.io=https://bob:sword@swordfish@mirror.example/hub',
+  'docker.io=bob:swordfish@mirror.example',
+  'docker.io=http://swordfish@mirror.example',
+])('a mirror with a login is refused, and the login not shown: %s', (pair) => {
+  expect(() => parseMirrors([pair])).toThrow(/^(?!.*sword)a mirror has a login/);
+});
+
+test('a mirror of what is called as any object’s own things are', () => {
+  expect(Object.entries(parseMirrors(['__proto__=a.example', 'toString=b.example']))).toEqual([
+    ['__proto__', ['a.example']],
+    ['toString', ['b.example']],
+  ]);
+});
+
 // ---------------------------------------------------------------------------------------------------- credentials
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
@@ -366,6 +383,13 @@ describe('answers that stay', () => {
     [
       'a redirect to nowhere',
       (response) => response.writeHead(307, { location: 'http://[' }).end(),
+      'REGISTRY_ERROR',
+      'mirror',
+      1,
+    ],
+    [
+      'a redirect to nowhere, with a login',
+      (response) => response.writeHead(307, { location: 'http://bob:swordfish@[' }).end(),
       'REGISTRY_ERROR',
       'mirror',
       1,
