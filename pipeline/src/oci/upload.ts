@@ -142,11 +142,11 @@ function offsetOf(response: Response): number {
 
 function locationOf(response: Response, repository: Reference, before?: string): string {
   const location = response.headers.get('location');
-  if (location !== null) return new URL(location, response.url).href;
-  if (before !== undefined) return before;
+  if (location !== null && URL.canParse(location, response.url)) return new URL(location, response.url).href;
+  if (location === null && before !== undefined) return before;
   throw new OciError(
     'REGISTRY_ERROR',
-    `${repository.registry} begins an upload without saying where it goes`,
+    `${repository.registry} takes an upload without saying where it goes`,
     'is it an image registry?',
   );
 }

@@ -80,6 +80,12 @@ const lies: [name: string, lie: Handler, code: string, said: RegExp][] = [
     /was sent with \d+ bytes, and is not there/,
   ],
   [
+    'begins an upload at no address',
+    answers('POST', /uploads/, (response) => response.writeHead(202, { location: 'http://[' }).end()),
+    'REGISTRY_ERROR',
+    /without saying where it goes/,
+  ],
+  [
     'takes manifests and has none',
     answers('GET', /manifests/, (response) => response.writeHead(404).end()),
     'NOT_FOUND',
