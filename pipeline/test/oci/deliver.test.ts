@@ -1,7 +1,7 @@
 // What delivery asks a registry, as a program: tags may be called as any object's own things are.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { main } from '../../src/oci/deliver.ts';
 import { scratch, smallImage } from './helpers.ts';
 import { startRegistry } from './registry-server.ts';
@@ -20,4 +20,17 @@ test.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', '__defineGe
   };
   expect(await answer({})).toEqual([[tag, null]]);
   expect(await answer(Object.fromEntries([[tag, image.top.digest]]))).toEqual([[tag, image.top.digest]]);
+});
+
+test('a registry that wants to know who asks, where no token was given: the hint says how to give one', async () => {
+  const { host } = await startRegistry({ repository: 'team/small', tags: {}, blobs: image.blobs }, (_, response) => {
+    response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+    return true;
+  });
+  const said: string[] = [];
+  const spy = vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
+  const args = ['resolve', '--repository', `${host}/team/small`, '--tag', '1.0', '--out', join(folder, 'none.json')];
+  expect(await main(args)).not.toBe(0);
+  spy.mockRestore();
+  expect(said.join('')).toMatch(/wants to know who asks[\s\S]*hint: name a token: --token env:\/\/NAME/);
 });
