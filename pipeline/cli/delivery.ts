@@ -17,11 +17,22 @@ const DEFAULTS: Partial<Record<SecretName, string>> = {
 
 /** The values of all secrets; empty for one that was not given. Throws `BAD_OPTION`. */
 export function readSecrets(
-  given: DeliveryArguments['secrets'],
+  { secrets, registry, reference }: Pick<DeliveryArguments, 'secrets' | 'registry' | 'reference'>,
   env: NodeJS.ProcessEnv = process.env,
 ): Record<SecretName, string> {
-  const read = ([name, address]: [string, string]) => [name, secretAt(name as SecretName, address, env)];
-  return Object.fromEntries(Object.entries(given).map(read));
+  // Nobody named it for the registry that somebody named: it is GitHub's, and goes there only.
+  const isGitHub = (reference === '' ? registry : registryOf(reference)).toLowerCase() === registryOfGitHub(env);
+  const read = ([name, address]: [string, string]) => {
+    const isForeign = name === 'token' && address === '' && !isGitHub;
+    return [name, isForeign ? '' : secretAt(name as SecretName, address, env)];
+  };
+  return Object.fromEntries(Object.entries(secrets).map(read));
+}
+
+/** The one that GitHub's own token is for: `ghcr.io`, and `containers.` and its host of a GitHub that is a company's own. */
+function registryOfGitHub({ GITHUB_SERVER_URL: server = '' }: NodeJS.ProcessEnv): string | null {
+  if (server === '' || server === 'https://github.com') return 'ghcr.io';
+  return URL.canParse(server) ? `containers.${new URL(server).host}` : null;
 }
 
 function secretAt(name: SecretName, address: string, env: NodeJS.ProcessEnv): string {

@@ -72,7 +72,10 @@ export const OPTIONS = {
   repository: { value: 'OWNER/NAME', summary: 'the repository there' },
   ref: { value: 'REF', summary: 'what is delivered, e.g. refs/tags/v1.2.3 (default: the branch)' },
   username: { value: 'NAME', summary: 'who logs in at the registry' },
-  token: { value: 'SECRET', summary: 'with which token: env://NAME or file://PATH (default env://GITHUB_TOKEN)' },
+  token: {
+    value: 'SECRET',
+    summary: 'its token: env://NAME, file://PATH (at ghcr.io default env://GITHUB_TOKEN)',
+  },
   'cosign-key': { value: 'SECRET', summary: 'sign with this key (default env://COSIGN_PRIVATE_KEY)' },
   'cosign-password': { value: 'SECRET', summary: 'the key’s password (default env://COSIGN_PASSWORD)' },
   'oidc-url': { value: 'SECRET', summary: 'sign by identity, as GitHub Actions gives it to a job: where to ask' },

@@ -20,7 +20,7 @@ export async function shell({ stage }: ShellInvocation, root: string, terminal: 
   offerTerminal();
   const { options } = stage;
   const inputs = checkInputs(options);
-  const secrets = readSecrets(options.delivery.secrets);
+  const secrets = readSecrets(options.delivery);
   const { listener } = renderPlain({ screen: terminal.out, isVerbose: options.verbose, output: options.output });
   const session = {
     ...{ ...options, engine: 'embedded' as const, root, interrupted: terminal.interrupted },

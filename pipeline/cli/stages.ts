@@ -44,7 +44,7 @@ export async function runStages(
   checkRepository(root);
   checkOutput(root, output);
   const inputs = checkInputs(options);
-  const secrets = readSecrets(options.delivery.secrets);
+  const secrets = readSecrets(options.delivery);
   const budgets = readBudgets(root);
   const timing = { past: readTimes(output), budgets };
   const deploying = options.runtime === 'compose' ? await composeDeployment() : undefined;

@@ -34,7 +34,7 @@ export async function warm({ run: invocation }: WarmInvocation, root: string, te
         root,
         output: resolve(options.output),
         inputs,
-        secrets: readSecrets(options.delivery.secrets),
+        secrets: readSecrets(options.delivery),
         runtime: undefined,
       };
       const fetched = await fetchAll(

@@ -1,5 +1,5 @@
 // Asks this machine for the facts, side by side, each with a limit: without a network, too, there is an answer soon.
-import { release, userInfo } from 'node:os';
+import { homedir, release, userInfo } from 'node:os';
 import { PipelineError, reasonOf } from '../../src/core/errors.ts';
 import type { EngineFacts } from '../../src/core/model.ts';
 import type { EngineChoice } from '../arguments.ts';
@@ -95,7 +95,7 @@ async function tryNamed(question: Question, engines: EngineFacts[] | Fault): Pro
   try {
     return await withEngine(options, async () => {
       const { tryEngine } = await import('./trial.ts');
-      const { stdout } = await ask('npm', ['config', 'get', 'registry']);
+      const { stdout } = await ask('npm', ['config', 'get', 'registry'], { cwd: homedir() }); // not as a repository wants it
       return await tryEngine({ images, mirrors, env, registry: stdout.trim() });
     });
   } catch (error) {

@@ -1,7 +1,6 @@
 // Asks the places that a run fetches from: pinned images as a run asks for them, and package registries for any answer.
 import { setTimeout as wait } from 'node:timers/promises';
-import { reasonOf } from '../../src/core/errors.ts';
-import { OciError } from '../../src/oci/errors.ts';
+import { OciError, reasonOf } from '../../src/oci/errors.ts';
 import { dockerCredentials, formatReference, parseMirrors, parsePin, RegistryClient } from '../../src/oci/registry.ts';
 import { type PinName, pinned } from '../../src/pins.ts';
 import { readDockerConfig } from '../docker-config.ts';

@@ -1,4 +1,5 @@
 // Decides on what a run fetches: images, packages, and what stands in between: proxies, certificates and credentials.
+import { withoutLogins } from '../../src/oci/errors.ts';
 import type { Finding } from './checks.ts';
 import { NOT_YET } from './engine.ts';
 import { type Credential, type Facts, type Fault, isFault, type Place, type Probe } from './facts.ts';
@@ -36,7 +37,7 @@ export function lookAtPackages(facts: Facts): Finding {
   if (silent.length === 0) return { status: 'ok', found: `${facts.packages.map(hostOf).join(', ')} answer` };
   return {
     status: 'warning',
-    found: `${silent.map(({ url }) => url).join(', ')}: no answer`,
+    found: `${silent.map(({ url }) => withoutLogins(url)).join(', ')}: no answer`,
     mend: 'check network and proxy, or name others: npm_config_registry, DRYDOCK_DEBIAN_MIRROR',
   };
 }

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { type Decision, decide, type Pin, type Release } from '../../src/core/pins/decide.ts';
 import type { ActionPin } from '../../src/core/pins/rewrite.ts';
 import { isIndexDocument, parseConfig, parseIndex, parseManifest, pickPlatform } from '../../src/oci/layout.ts';
+import { bytesOf, MOST } from '../../src/oci/pace.ts';
 import { parseReference, type Reference, type RegistryClient } from '../../src/oci/registry.ts';
 
 const PLATFORM = 'linux/amd64';
@@ -72,7 +73,7 @@ async function getJson({ api, token }: GitHub, path: string): Promise<unknown> {
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   if (!response.ok) throw new Error(`${new URL(api).host} answers ${response.status} to ${path}`);
-  return await response.json();
+  return JSON.parse((await bytesOf(response, MOST.index)).toString());
 }
 
 /** npm itself knows its registry, and the credentials for it. */

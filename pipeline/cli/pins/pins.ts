@@ -6,7 +6,7 @@ import { EXIT, reasonOf } from '../../src/core/errors.ts';
 import { COOL_DOWN_DAYS, type Decision } from '../../src/core/pins/decide.ts';
 import { moveActions, moveImages, movePackages } from '../../src/core/pins/rewrite.ts';
 import { asLines } from '../../src/core/safe-text.ts';
-import { dockerCredentials, parseMirrors, RegistryClient } from '../../src/oci/registry.ts';
+import { dockerCredentials, isLoopback, parseMirrors, RegistryClient } from '../../src/oci/registry.ts';
 import type { PinsInvocation } from '../arguments.ts';
 import { readDockerConfig } from '../docker-config.ts';
 import type { Terminal } from '../terminal.ts';
@@ -41,6 +41,8 @@ export async function updatePins(
   return (options.check && due > 0) || (options.strict && unknown > 0) ? EXIT.failed : EXIT.ok;
 }
 
+const isEncrypted = ({ protocol, host }: URL) => protocol === 'https:' || isLoopback(host);
+
 type Answers = {
   images: Asked<Inventory['images'][number]>[];
   actions: Asked<Inventory['actions'][number]>[];
@@ -56,7 +58,9 @@ async function askAll(inventory: Inventory, options: PinsInvocation['options'], 
     reachMs: 5000,
   });
   const { GITHUB_API_URL = 'https://api.github.com', GITHUB_TOKEN = '' } = process.env;
-  const github: GitHub = { api: GITHUB_API_URL, token: GITHUB_TOKEN };
+  // A token that was not asked for goes over no wire in clear.
+  const isSafe = URL.canParse(GITHUB_API_URL) && isEncrypted(new URL(GITHUB_API_URL));
+  const github: GitHub = { api: GITHUB_API_URL, token: isSafe ? GITHUB_TOKEN : '' };
   const ask = async <P>(pins: readonly P[], titleOf: (pin: P) => string, question: (pin: P) => Promise<Decision>) =>
     await inTurns(pins, async (pin): Promise<Asked<P>> => {
       if (options.offline) return { pin, title: titleOf(pin), answer: { notEvaluated: 'nobody is asked (--offline)' } };

@@ -126,7 +126,7 @@ async function fromRegistry(session: Session, reference: Reference, platform: st
       credentials: session.options.credentials,
       attempts: 2,
     });
-    const top = await pullToLayout(client, reference, folder, { platforms: [platform] });
+    const top = await pullToLayout(client, reference, folder, { platforms: [platform], most: session.store.budget });
     return (await fromLayout(session, folder, top.digest, platform)) as ImageRecord;
   } catch (error) {
     const full = diskFullError(error, session.store.root);

@@ -50,9 +50,9 @@ const COMMANDS: Record<string, (place: Place, flags: Flags) => Promise<void>> = 
     }
   },
   async resolve({ client, repository }, flags) {
-    const found: Record<string, string | null> = {};
-    for (const tag of wanted(flags, 'tag')) found[tag] = await digestOfTag(client, repository, tag);
-    await writeJson(wanted(flags, 'out'), found);
+    const found = new Map<string, string | null>();
+    for (const tag of wanted(flags, 'tag')) found.set(tag, await digestOfTag(client, repository, tag));
+    await writeJson(wanted(flags, 'out'), Object.fromEntries(found));
   },
   async tag({ client, repository }, flags) {
     const { digest } = pinOf(repository, flags);
@@ -94,8 +94,17 @@ export async function main([name = '', ...args]: string[]): Promise<number> {
       credentials: (registry) =>
         password === '' || registry !== repository.registry ? undefined : { kind: 'password', username, password },
     });
-    await command({ client, repository }, flags);
+    await command({ client, repository }, flags).catch((error: unknown) => {
+      throw password === '' ? asNobody(error) : error;
+    });
   });
+}
+
+/** Here nobody's `docker login` counts. */
+function asNobody(error: unknown): unknown {
+  if (!(error instanceof OciError) || error.code !== 'UNAUTHORIZED') return error;
+  const hint = "name a token: --token env://NAME; unasked, GITHUB_TOKEN is given to GitHub's own registry only";
+  return new OciError(error.code, error.message, hint, { cause: error });
 }
 
 async function readBundles(folder: string): Promise<Attachment[]> {

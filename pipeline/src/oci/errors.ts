@@ -26,6 +26,7 @@ export type OciErrorCode =
   | 'RATE_LIMITED'
   | 'UPLOAD_REFUSED' // what was sent is not what was announced
   | 'REGISTRY_ERROR' // an answer that is none of the above
+  | 'ANSWER_INVALID' // one that is wrong in itself: no HTTP, or cut
   | 'TOO_LARGE' // a file that nobody can hold in memory
   | 'INSECURE'; // plain http where nobody allowed it
 
@@ -45,5 +46,10 @@ export class OciError extends Error {
 
 /** The text of whatever was thrown, for use inside another sentence. */
 export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return withoutLogins(error instanceof Error ? error.message : String(error));
+}
+
+/** A text whose addresses may be shown: without the user and the password that may stand in one. */
+export function withoutLogins(text: string): string {
+  return text.replace(/(\w:\/\/)[^\s/]*@/g, '$1');
 }

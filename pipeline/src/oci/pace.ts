@@ -125,9 +125,34 @@ export async function* bodyOf({ body, url }: Response, pace: Pace = {}): AsyncGe
   }
 }
 
-/** All of them. */
-export async function bytesOf(response: Response, pace: Pace = {}): Promise<Buffer> {
+/** What is read into memory at most: lists of what there is; and packages, where no lock says how large one is (twice the largest, as some are read at once). */
+export const MOST = { index: 64 * 1024 * 1024, package: 128 * 1024 * 1024 } as const;
+
+/** A host sent, or announced, more than anything of the kind has. It would at the next attempt, too. */
+export class TooLarge extends Error {
+  readonly what: string;
+
+  constructor(host: string, most: number) {
+    const what = `sends more than ${count(most)}`;
+    super(`${host} ${what}`);
+    this.name = 'TooLarge';
+    this.what = what;
+  }
+}
+
+/** All of them, if they are no more than that. */
+export async function bytesOf(response: Response, most: number, pace: Pace = {}): Promise<Buffer> {
+  const { host } = new URL(response.url);
+  if (Number(response.headers.get('content-length')) > most) {
+    await response.body?.cancel();
+    throw new TooLarge(host, most);
+  }
   const parts: Uint8Array[] = [];
-  for await (const part of bodyOf(response, pace)) parts.push(part);
+  let size = 0;
+  for await (const part of bodyOf(response, pace)) {
+    size += part.byteLength;
+    if (size > most) throw new TooLarge(host, most);
+    parts.push(part);
+  }
   return Buffer.concat(parts);
 }

@@ -5,13 +5,15 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { isDigest, verifyBytes } from './digest.ts';
 import { isIndexDocument, parseIndex, parseManifest, pickPlatform } from './layout.ts';
-import { type Document, formatReference, type Reference, type RegistryClient } from './registry.ts';
+import { type Document, formatReference, type Reference, type RegistryClient, requireRoom } from './registry.ts';
 import { type TarInput, writeTar } from './tar.ts';
 import type { Descriptor } from './types.ts';
 
 export type PullOptions = {
   /** Only these; all that the index lists when absent. */
   platforms?: readonly string[];
+  /** How many bytes its blobs may have together. Default: what is free on the disk. */
+  most?: number;
 };
 
 /** Fill a layout folder with the image; returns the descriptor of what the reference names. Finished blobs are kept. */
@@ -43,6 +45,8 @@ export async function pullToLayout(
     const { config, layers } = parseManifest(manifest.bytes, where);
     for (const blob of [config, ...layers]) if (isDigest(blob.digest)) wanted.set(blob.digest, blob);
   }
+  const announced = [...wanted.values()].reduce((sum, { size }) => sum + size, 0);
+  await requireRoom(announced, folder, where, options.most);
   for (const blob of wanted.values()) await client.blobToFile(reference, blob, join(blobs, blob.digest.slice(7)));
 
   const descriptor: Descriptor = { mediaType: top.mediaType, digest: top.digest, size: top.size };

@@ -26,12 +26,16 @@ export function parseReference(text: string): Reference {
   const slash = named.lastIndexOf('/');
   const colon = named.indexOf(':', slash + 1);
   const tag = colon < 0 ? undefined : named.slice(colon + 1);
-  if (tag !== undefined && !TAG.test(tag)) throw bad(text, `${JSON.stringify(tag)} is no tag`);
+  if (tag !== undefined && !isTag(tag)) throw bad(text, `${JSON.stringify(tag)} is no tag`);
   const { registry, repository } = splitHost(colon < 0 ? named : named.slice(0, colon));
   if (!HOST.test(registry)) throw bad(text, `${JSON.stringify(registry)} is no host`);
   if (!REPOSITORY.test(repository) || repository.length > 255)
     throw bad(text, `${JSON.stringify(repository)} is no repository name`);
   return { registry, repository, ...(tag === undefined ? {} : { tag }), ...(digest === undefined ? {} : { digest }) };
+}
+
+export function isTag(text: unknown): text is string {
+  return typeof text === 'string' && TAG.test(text);
 }
 
 /** The reference in full, `docker.io/library/node:24@sha256:…`. */

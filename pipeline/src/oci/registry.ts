@@ -1,14 +1,15 @@
 // Speaks to image registries over fetch: tokens, mirrors, retries and redirects; every byte that comes is checked by its digest.
-import { open, rm } from 'node:fs/promises';
-import { isIP } from 'node:net';
+import { open, rm, statfs } from 'node:fs/promises';
+import { BlockList, isIP } from 'node:net';
+import { dirname } from 'node:path';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { Credentials } from './credentials.ts';
 import { digestFault, digestOf, type Expected, isDigest, verified, verifyBytes } from './digest.ts';
-import { OciError, type OciErrorCode, reasonOf } from './errors.ts';
+import { OciError, type OciErrorCode, reasonOf, withoutLogins } from './errors.ts';
 import { isIndexDocument, MAX_DOCUMENT, parseManifest } from './layout.ts';
 import { bodyOf, fetchPaced, type Pace, TooSlow } from './pace.ts';
 import { whyUnreachable } from './reach.ts';
-import { formatReference, type Reference } from './reference.ts';
+import { formatReference, isTag, type Reference } from './reference.ts';
 import { Passing, type Patience, retried } from './retry.ts';
 import { MEDIA } from './types.ts';
 
@@ -63,6 +64,7 @@ const NO_TAG = 'latest';
 /** What registries give at most. */
 const TAGS_A_PAGE = 1000;
 const MAX_PAGES = 100;
+const MAX_TAGS = 1_000_000;
 
 /** Speaks to registries, and remembers their tokens as long as it lives. */
 export class RegistryClient {
@@ -95,7 +97,7 @@ export class RegistryClient {
   /** Every tag of a repository, page by page. */
   async tags(reference: Reference): Promise<Tags> {
     return await this.#fromAny(reference, async (endpoint) => {
-      const names: string[] = [];
+      const names = new Set<string>();
       const uploaded = new Map<string, Date>();
       let path: string | undefined = `tags/list?n=${TAGS_A_PAGE}`;
       for (let page = 0; path !== undefined && page < MAX_PAGES; page += 1) {
@@ -103,17 +105,19 @@ export class RegistryClient {
         path = await retried(this.#options, async () => {
           const response = await this.#send(endpoint, call);
           const listed = parseTags(await this.#readDocument(response, endpoint), endpoint);
-          names.push(...listed.names);
+          for (const name of listed.names) names.add(name);
+          if (names.size > MAX_TAGS) throw tooManyTags(endpoint);
           for (const [digest, date] of listed.uploaded) uploaded.set(digest, date);
           return nextPage(response.headers.get('link'));
         });
       }
-      return { names: [...new Set(names)], uploaded };
+      return { names: [...names], uploaded };
     });
   }
 
   /** Download a blob into a file, which exists afterwards only if digest and size are right. */
   async blobToFile(reference: Reference, expected: Expected, path: string): Promise<void> {
+    await requireRoom(expected.size, dirname(path), expected.digest);
     await this.#fromAny(reference, async (endpoint) => {
       await retried(this.#options, async () => {
         const response = await this.#send(endpoint, {
@@ -134,17 +138,18 @@ export class RegistryClient {
     return bytes;
   }
 
-  /** Whether the registry itself (no mirror) has a blob; pushing asks this first. */
-  async hasBlob(reference: Reference, digest: string): Promise<boolean> {
+  /** How large a blob is at the registry itself (no mirror): null where it is not there, undefined where that is not said. */
+  async sizeOfBlob(reference: Reference, digest: string): Promise<number | null | undefined> {
     const endpoint = this.#registryItself(reference);
     try {
-      await retried(
+      const response = await retried(
         this.#options,
         async () => await this.#send(endpoint, { method: 'HEAD', path: `blobs/${digest}`, actions: 'pull' }),
       );
-      return true;
+      const length = response.headers.get('content-length');
+      return length === null ? undefined : Number(length);
     } catch (error) {
-      if (error instanceof OciError && error.code === 'NOT_FOUND') return false;
+      if (error instanceof OciError && error.code === 'NOT_FOUND') return null;
       throw error;
     }
   }
@@ -176,7 +181,7 @@ export class RegistryClient {
   // ------------------------------------------------------------------------------------------------ endpoints
 
   #endpoints(reference: Reference): Endpoint[] {
-    const mirrors = (this.#options.mirrors?.[reference.registry] ?? []).map((mirror): Endpoint => {
+    const mirrors = mirrorsOf(this.#options.mirrors ?? {}, reference.registry).map((mirror): Endpoint => {
       const [, scheme, host = '', prefix] = /^(https?:\/\/)?([^/]+)\/?(.*?)\/*$/.exec(mirror) ?? [];
       const repository = prefix ? `${prefix}/${reference.repository}` : reference.repository;
       // A scheme that was written down is somebody's decision.
@@ -251,6 +256,10 @@ export class RegistryClient {
         body: call.body ?? null,
       });
       const location = response.headers.get('location');
+      if (response.status === 401 && url.origin !== origin) {
+        await response.body?.cancel();
+        throw foreignChallenge(endpoint, url);
+      }
       if (response.status < 300 || response.status >= 400 || location === null) return response;
       await response.body?.cancel();
       url = parseUrl(location, endpoint, url);
@@ -263,9 +272,22 @@ export class RegistryClient {
     );
   }
 
+  /** Who is asked decides where it may lead: only a place on this machine to another one here, only one in plain http to more of it. */
   #requireSafe(endpoint: Endpoint, url: URL, what: string): void {
-    const isAllowed = this.#mayBePlain(url.host) || url.origin === new URL(endpoint.base).origin;
-    if (url.protocol === 'https:' || (url.protocol === 'http:' && isAllowed)) return;
+    const own = new URL(endpoint.base);
+    if (url.username !== '' || url.password !== '') {
+      throw answerFault(`${what} ${url.protocol}//${url.host} with a login in the address`);
+    }
+    if (url.origin === own.origin) return;
+    if (isInward(url.hostname) && !isLoopback(own.hostname)) {
+      throw new OciError(
+        'INSECURE',
+        `${what} ${url.protocol}//${url.host}, an address of this machine or of its own network`,
+        'check the registry or the mirror: nothing elsewhere has to do with such an address',
+      );
+    }
+    const mayBePlain = own.protocol === 'http:' && this.#mayBePlain(url.host);
+    if (url.protocol === 'https:' || (url.protocol === 'http:' && mayBePlain)) return;
     throw new OciError(
       'INSECURE',
       `${what} ${url.protocol}//${url.host}, which is not encrypted`,
@@ -328,10 +350,23 @@ export class RegistryClient {
     }
   }
 
+  /** The same of a document: one that breaks off, attempt by attempt, is an answer, and a wrong one. */
+  async *#wholly(response: Response, endpoint: Endpoint): AsyncGenerator<Uint8Array> {
+    try {
+      yield* this.#body(response, endpoint);
+    } catch (error) {
+      if (!(error instanceof Passing) || error.fault.cause instanceof TooSlow) throw error;
+      if (this.#options.signal?.aborted === true) throw error;
+      throw new Passing(
+        answerFault(`${endpoint.host} answers in part only: ${networkReason(error.fault.cause)}`, error.fault),
+      );
+    }
+  }
+
   async #readDocument(response: Response, endpoint: Endpoint): Promise<Buffer> {
     const parts: Uint8Array[] = [];
     let size = 0;
-    for await (const part of this.#body(response, endpoint)) {
+    for await (const part of this.#wholly(response, endpoint)) {
       size += part.byteLength;
       if (size > MAX_DOCUMENT) {
         throw new OciError(
@@ -373,7 +408,7 @@ export class RegistryClient {
     if (answer === undefined) {
       throw new OciError(
         'REGISTRY_ERROR',
-        `the token service ${realm.host} answers without a token`,
+        `the token service ${realm.host} answers without a token that could be one`,
         'try again, or use --mirror',
       );
     }
@@ -391,10 +426,38 @@ export function isLoopback(host: string): boolean {
   return isIP(name) === 4 && name.startsWith('127.');
 }
 
+/** Loopback, this host, and the link it is on, where clouds answer with the machine's own credentials. */
+const INWARD = new BlockList();
+for (const [network, bits, family] of [
+  ['127.0.0.0', 8, 'ipv4'],
+  ['0.0.0.0', 8, 'ipv4'],
+  ['169.254.0.0', 16, 'ipv4'],
+  ['::', 127, 'ipv6'],
+  ['fe80::', 10, 'ipv6'],
+  ['fd00:ec2::', 32, 'ipv6'],
+] as const)
+  INWARD.addSubnet(network, bits, family);
+
+function isInward(hostname: string): boolean {
+  const name = hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
+  const version = isIP(name);
+  return isLoopback(name) || (version !== 0 && INWARD.check(name, version === 6 ? 'ipv6' : 'ipv4'));
+}
+
+const mirrorsOf = (mirrors: Mirrors, registry: string): readonly string[] =>
+  Object.hasOwn(mirrors, registry) ? (mirrors[registry] ?? []) : [];
+
 /** Read `docker.io=mirror.example/hub` (as `--mirror` takes it) into a map; several for one registry keep their order. */
 export function parseMirrors(pairs: readonly string[]): Record<string, string[]> {
-  const mirrors: Record<string, string[]> = {};
+  const mirrors = new Map<string, string[]>();
   for (const pair of pairs) {
+    if (pair.includes('@')) {
+      throw new OciError(
+        'REFERENCE_INVALID',
+        'a mirror has a login in its address, which is not shown here',
+        'leave it out, and give it to `docker login` and the host of the mirror',
+      );
+    }
     const [, registry, mirror] = /^([^=/\s]+)=((?:https?:\/\/)?[^\s/=]+(?:\/[^\s=]*)?)$/.exec(pair) ?? [];
     if (registry === undefined || mirror === undefined) {
       throw new OciError(
@@ -403,9 +466,9 @@ export function parseMirrors(pairs: readonly string[]): Record<string, string[]>
         'write it as docker.io=mirror.example/prefix',
       );
     }
-    mirrors[registry] = [...(mirrors[registry] ?? []), mirror];
+    mirrors.set(registry, [...(mirrors.get(registry) ?? []), mirror]);
   }
-  return mirrors;
+  return Object.fromEntries(mirrors);
 }
 
 function checkDocument(bytes: Buffer, response: Response, wanted: string, { host, repository }: Endpoint): Document {
@@ -431,23 +494,44 @@ function mediaTypeOf(bytes: Buffer, response: Response, where: string): string {
 }
 
 function parseTags(bytes: Buffer, { host, repository }: Endpoint): Tags {
+  const fault = (cause?: unknown) =>
+    new OciError('REGISTRY_ERROR', `${host} lists no tags of ${repository}`, 'try again later', { cause });
   try {
     const { tags, manifest } = JSON.parse(bytes.toString('utf8')) as {
-      tags: string[] | null;
+      tags: unknown;
       manifest?: Record<string, { timeUploadedMs?: string }>;
     };
-    const uploaded = Object.entries(manifest ?? {}).flatMap(([digest, { timeUploadedMs }]): [string, Date][] =>
-      Number(timeUploadedMs) > 0 ? [[digest, new Date(Number(timeUploadedMs))]] : [],
-    );
-    return { names: [...(tags ?? [])], uploaded: new Map(uploaded) };
+    const names: unknown = tags ?? [];
+    if (!Array.isArray(names) || !names.every(isTag)) throw fault();
+    const uploaded = Object.entries(manifest ?? {}).flatMap(([digest, { timeUploadedMs }]): [string, Date][] => {
+      const date = new Date(Number(timeUploadedMs));
+      return date.getTime() > 0 ? [[digest, date]] : [];
+    });
+    return { names, uploaded: new Map(uploaded) };
   } catch (cause) {
-    throw new OciError('REGISTRY_ERROR', `${host} lists no tags of ${repository}`, 'try again later', { cause });
+    throw cause instanceof OciError ? cause : fault(cause);
   }
+}
+
+function tooManyTags({ host, repository }: Endpoint): OciError {
+  return new OciError('REGISTRY_ERROR', `${host} lists more than ${MAX_TAGS} tags of ${repository}`, 'name the tag');
 }
 
 /** `</v2/name/tags/list?last=x&n=1000>; rel="next"`: the part that a call has. Whatever host it names, ours is asked. */
 function nextPage(link: string | null): string | undefined {
   return /<[^>]*\/(tags\/list\?[^>]+)>\s*;[^,]*rel="?next"?/.exec(link ?? '')?.[1];
+}
+
+/** Whether a folder's disk can take what is announced, and what may be taken at all allows it; before anything of it comes. */
+export async function requireRoom(bytes: number, folder: string, what: string, most = Infinity): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  if (bytes <= Math.min(most, bavail * bsize)) return;
+  const isFull = bytes <= most;
+  throw new OciError(
+    'TOO_LARGE',
+    `${what} announces ${bytes} bytes, and ${isFull ? `${bavail * bsize} are free on the disk` : `no more than ${most} may be kept`}`,
+    isFull ? 'make room, if the image is to be trusted' : 'if that is meant, set DRYDOCK_STORE_BUDGET to more',
+  );
 }
 
 async function writeChecked(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
@@ -486,7 +570,10 @@ function tokenRequest(
 function parseToken(bytes: Buffer): string | undefined {
   try {
     const { token, access_token: accessToken } = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
-    return [token, accessToken].find((value): value is string => typeof value === 'string' && value !== '');
+    // RFC 6750 has fewer characters still; with any other than these it is no header.
+    return [token, accessToken].find((value) => typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)) as
+      | string
+      | undefined;
   } catch {
     return undefined;
   }
@@ -498,7 +585,7 @@ function parseUrl(text: string, endpoint: Endpoint, base?: URL): URL {
   } catch (cause) {
     throw new OciError(
       'REGISTRY_ERROR',
-      `${endpoint.host} points to ${JSON.stringify(text)}, which is no URL`,
+      `${endpoint.host} points to ${JSON.stringify(withoutLogins(text))}, which is no URL`,
       'check the mirror',
       {
         cause,
@@ -516,6 +603,15 @@ function retryAfter(header: string | null): number | undefined {
   if (header === null) return undefined;
   const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now();
   return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
+}
+
+/** Whose challenge it is decides who gets the credentials: those of a registry are for no place that it leads to. */
+function foreignChallenge({ host }: Endpoint, url: URL): OciError {
+  return new OciError(
+    'REGISTRY_ERROR',
+    `${host} leads to ${url.host}, which wants to know who asks: the credentials for ${host} are not for it`,
+    'check the storage of the registry, or the mirror',
+  );
 }
 
 /** What a status that is no success means, and what to do about it. */
@@ -558,10 +654,19 @@ function unreachable(host: string, reason: string, cause?: unknown): OciError {
   );
 }
 
+/** Whoever answers so is there, and could answer better: that is not the absence of an answer. */
+function answerFault(message: string, cause?: unknown): OciError {
+  return new OciError('ANSWER_INVALID', message, 'check the registry, and the proxy or mirror before it', { cause });
+}
+
+/** By what fetch calls it: its parser's errors, those of decompression, and an answer that is not allowed to lead elsewhere. */
+const NO_HTTP = /^(HPE_|Z_|UND_ERR_(HEADERS_OVERFLOW|RES_)|unexpected redirect)/;
+
 /** `when` says in what the network failed, where that is not how it began. */
 function networkFault(host: string, cause: unknown, when?: string): OciError {
   if (cause instanceof TooSlow) return new OciError('UNREACHABLE', cause.message, SLOW_HINT, { cause });
   const reason = networkReason(cause);
+  if (NO_HTTP.test(reason)) return answerFault(`${host} answers what is no HTTP (${reason})`, cause);
   return unreachable(host, when === undefined ? reason : `${when} (${reason})`, cause);
 }
 
@@ -570,7 +675,7 @@ const SLOW_HINT = 'try again when it is less busy, check the proxy, or use --mir
 /** fetch says only "fetch failed"; what happened stands in its cause. */
 function networkReason(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
-  if (cause instanceof Error) return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message;
+  if (cause instanceof Error) return 'code' in cause && typeof cause.code === 'string' ? cause.code : reasonOf(cause);
   return reasonOf(error);
 }
 

@@ -61,11 +61,12 @@ export async function pushBlob(
       'make the archive again',
     );
   }
-  if (await client.hasBlob(repository, expected.digest)) return false;
+  const isThere = async () => (await client.sizeOfBlob(repository, expected.digest)) === expected.size;
+  if (await isThere()) return false;
   let upload: Upload | undefined;
   await retried(client.patience, async () => {
     // Whose answer got lost may have ended well.
-    if (upload !== undefined && (await client.hasBlob(repository, expected.digest))) return;
+    if (upload !== undefined && (await isThere())) return;
     upload = (upload && (await whereItStands(client, repository, upload))) ?? (await begin(client, repository));
     try {
       if (upload.offset < bytes.size) upload = await send(client, repository, upload, bytes);
@@ -79,7 +80,19 @@ export async function pushBlob(
       throw error;
     }
   });
+  await requireKept(client, repository, expected);
   return true;
+}
+
+/** Not what the registry says that it took: what it says that it has. */
+async function requireKept(client: RegistryClient, repository: Reference, { digest, size }: Expected): Promise<void> {
+  const kept = await client.sizeOfBlob(repository, digest);
+  if (kept === size || kept === undefined) return;
+  throw new OciError(
+    'REGISTRY_ERROR',
+    `${formatReference(repository)}: ${digest} was sent with ${size} bytes, and ${kept === null ? 'is not there' : `has ${kept} there`}`,
+    'look at the registry or the proxy before it: it does not keep what it takes',
+  );
 }
 
 /** An upload that has begun: where it goes on, and how much of it the registry has. */
@@ -129,16 +142,16 @@ function offsetOf(response: Response): number {
 
 function locationOf(response: Response, repository: Reference, before?: string): string {
   const location = response.headers.get('location');
-  if (location !== null) return new URL(location, response.url).href;
-  if (before !== undefined) return before;
+  if (location !== null && URL.canParse(location, response.url)) return new URL(location, response.url).href;
+  if (location === null && before !== undefined) return before;
   throw new OciError(
     'REGISTRY_ERROR',
-    `${repository.registry} begins an upload without saying where it goes`,
+    `${repository.registry} takes an upload without saying where it goes`,
     'is it an image registry?',
   );
 }
 
-/** Under its digest, or under a tag; the registry's own word on the digest has to be ours. */
+/** Under its digest, or under a tag; the registry's own word on the digest has to be ours, and so have the bytes that it then serves. */
 export async function pushManifest(
   client: RegistryClient,
   repository: Reference,
@@ -157,6 +170,17 @@ export async function pushManifest(
   );
   const stored = response.headers.get('docker-content-digest');
   if (isDigest(stored) && stored !== digest) throw digestFault(digest, stored, formatReference(repository));
+  const served =
+    tag === undefined
+      ? (await client.manifest({ ...repository, digest })).digest
+      : await digestOfTag(client, repository, tag);
+  if (served !== digest) {
+    throw digestFault(
+      digest,
+      served ?? 'nothing',
+      `${formatReference(repository)}${tag === undefined ? '' : `:${tag}`}`,
+    );
+  }
   return response;
 }
 
@@ -174,7 +198,7 @@ export async function digestOfTag(client: RegistryClient, repository: Reference,
   }
 }
 
-/** Point tags at what the repository has by this digest, and read each back. */
+/** Point tags at what the repository has by this digest. */
 export async function moveTags(
   client: RegistryClient,
   repository: Reference,
@@ -182,11 +206,7 @@ export async function moveTags(
   tags: readonly string[],
 ): Promise<void> {
   const { bytes, mediaType } = await client.manifest({ ...repository, digest });
-  for (const tag of tags) {
-    await pushManifest(client, repository, bytes, mediaType, tag);
-    const served = await digestOfTag(client, repository, tag);
-    if (served !== digest) throw digestFault(digest, served ?? 'nothing', `${formatReference(repository)}:${tag}`);
-  }
+  for (const tag of tags) await pushManifest(client, repository, bytes, mediaType, tag);
 }
 
 /** What all blobs without content have in common: an artifact has no configuration. */

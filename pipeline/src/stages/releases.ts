@@ -26,7 +26,8 @@ export async function resolve(asking: Asking, tag: string): Promise<string | nul
   const file = outOf('resolve', 'tags.json');
   const asked = await ask(asking, { step: 'resolve', command: 'resolve', args: ['--tag', tag, '--out', file] });
   if (asked === null) return null;
-  return (JSON.parse(await asked.container.file(file).contents()) as Record<string, string | null>)[tag] ?? null;
+  const found = JSON.parse(await asked.container.file(file).contents()) as Record<string, string | null>;
+  return Object.hasOwn(found, tag) ? (found[tag] ?? null) : null; // a tag may be called as any object's own things are
 }
 
 export async function fetchImage(asking: Asking, digest: string): Promise<File | null> {

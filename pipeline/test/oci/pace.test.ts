@@ -119,7 +119,7 @@ describe('an upload', () => {
     const { host } = await registry((request, response) => {
       const { method, headers } = request;
       const location = '/v2/team/small/blobs/uploads/1';
-      if (method === 'HEAD') response.writeHead(404).end();
+      if (method === 'HEAD') response.writeHead(taken[0] ? 200 : 404, { 'content-length': taken[0]?.size ?? 0 }).end();
       else if (method !== 'PATCH') response.writeHead(method === 'PUT' ? 201 : 202, { location }).end();
       else
         void take(request).then(

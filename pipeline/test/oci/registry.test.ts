@@ -95,6 +95,23 @@ test('mirrors are read in order', () => {
   for (const bad of ['docker.io', '=x', 'docker.io=', 'a/b=c']) expect(() => parseMirrors([bad])).toThrow(OciError);
 });
 
+// Where a login may stand in an address: RFC 3986, 3.2.1; some write an @ of the password as it is.
+test.each([
+  'docker.io=http://bob:swordfish@mirror.example',
+  'docker.io=https://bob:sword@swordfish@mirror.example/hub',
+  'docker.io=bob:swordfish@mirror.example',
+  'docker.io=http://swordfish@mirror.example',
+])('a mirror with a login is refused, and the login not shown: %s', (pair) => {
+  expect(() => parseMirrors([pair])).toThrow(/^(?!.*sword)a mirror has a login/);
+});
+
+test('a mirror of what is called as any object’s own things are', () => {
+  expect(Object.entries(parseMirrors(['__proto__=a.example', 'toString=b.example']))).toEqual([
+    ['__proto__', ['a.example']],
+    ['toString', ['b.example']],
+  ]);
+});
+
 // ---------------------------------------------------------------------------------------------------- credentials
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
@@ -178,10 +195,10 @@ test('the base of an image, when no archive has it', async () => {
   expect((await describeArchive(join(folder, 'out', 'image.tar'))).digest).toBe(built.digest);
 });
 
-test('whether a blob is there', async () => {
+test('how large a blob is, if it is there', async () => {
   const { host, seen } = await registry();
-  expect(await client().hasBlob(at(host), image.layer.digest)).toBe(true);
-  expect(await client().hasBlob(at(host), DIGEST)).toBe(false);
+  expect(await client().sizeOfBlob(at(host), image.layer.digest)).toBe(image.layer.size);
+  expect(await client().sizeOfBlob(at(host), DIGEST)).toBe(null);
   expect(seen.map(({ method }) => method)).toEqual(['HEAD', 'HEAD']);
 });
 
@@ -250,6 +267,19 @@ describe('tokens', () => {
     valid = false;
     await one.manifest(at(host));
     expect(seen.filter(({ url }) => url.startsWith('/token'))).toHaveLength(2);
+  });
+
+  // A header ends with its line (the kind of CVE-2016-5699), and holds Latin characters only.
+  const noTokens = ['a\r\nX: swordfish', 'swordfish\n', 'sword fish', '\u4e2d', '', null, 5, {}];
+  test.each(noTokens)('that cannot be one are none, and stand in no sentence: %j', async (token) => {
+    const { host } = await registry((request, response) => {
+      if (request.url?.startsWith('/token')) response.end(JSON.stringify({ token }));
+      else response.writeHead(401, { 'www-authenticate': `Bearer realm="http://${host}/token"` }).end();
+      return true;
+    });
+    const fault = await faultOf(client().manifest(at(host)));
+    expect(fault).toMatchObject({ code: 'REGISTRY_ERROR', message: expect.stringContaining('without a token') });
+    expect(fault.message).not.toContain('sword');
   });
 
   test('are not asked for in plain http from another host', async () => {
@@ -357,13 +387,47 @@ describe('answers that stay', () => {
       'mirror',
       1,
     ],
+    [
+      'a redirect to nowhere, with a login',
+      (response) => response.writeHead(307, { location: 'http://bob:swordfish@[' }).end(),
+      'REGISTRY_ERROR',
+      'mirror',
+      1,
+    ],
     ['no JSON', (response) => response.end('<html>'), 'MANIFEST_INVALID', 'fetch', 1],
+    [
+      'a redirect with a login',
+      (response) => response.writeHead(307, { location: `http://bob:swordfish@127.0.0.1:1/x` }).end(),
+      'ANSWER_INVALID',
+      'proxy',
+      1,
+    ],
+    // RFC 9112, 6.3: two lengths that differ are no message; nor is what begins with no status line.
+    [
+      'two lengths',
+      (response) => response.socket?.end('HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx'),
+      'ANSWER_INVALID',
+      'proxy',
+      4,
+    ],
+    ['no status line', (response) => response.socket?.end('SSH-2.0-OpenSSH_9.2\r\n'), 'ANSWER_INVALID', 'proxy', 4],
+    [
+      'a manifest that is cut',
+      (response) => {
+        response.writeHead(200, { 'content-length': 500 });
+        response.write('{', () => response.destroy());
+      },
+      'ANSWER_INVALID',
+      'proxy',
+      4,
+    ],
   ];
   test.each(rows)('%s', async (name, answer, code, hint, requests) => {
     const { host, seen } = await registry(atFirst(99, answer));
     // On a busy machine any answer may take longer than that.
     const fault = await faultOf(client(name === 'silence' ? { pace: { windowMs: 100 } } : {}).manifest(at(host)));
     expect(fault).toMatchObject({ code, hint: expect.stringContaining(hint) });
+    expect(fault.message).not.toContain('swordfish');
     expect(seen).toHaveLength(requests);
   });
 
@@ -435,6 +499,140 @@ test('a redirect to another host does not carry the authorization, one to the sa
   expect(storage.seen).toEqual([expect.objectContaining({ authorization: undefined })]);
 });
 
+// As in CVE-2020-15157: whatever a registry leads to answers 401, and names a token service of its own.
+describe('a place that a registry leads to, which wants to know who asks', () => {
+  const challenges: [name: string, header: (host: string) => string][] = [
+    ['a token of its own service', (host) => `Bearer realm="http://${host}/token",service="x"`],
+    ['a password', () => 'Basic realm="x"'],
+  ];
+  const secrets: [name: string, credentials: Credentials][] = [
+    ['password', ada],
+    ['refresh token', { kind: 'identity', token: 'refresh' }],
+  ];
+  const ways: [name: string, ask: (client: RegistryClient, host: string, storage: string) => Promise<unknown>][] = [
+    ['the redirect of a blob', (one, host) => one.blob(at(host), image.layer)],
+    ['the redirect of a manifest', (one, host) => one.manifest(at(host))],
+    ['the redirect of a list of tags', (one, host) => one.tags(at(host))],
+    [
+      'the location of an upload',
+      (one, host, storage) =>
+        one.write(at(host), { method: 'PATCH', path: `http://${storage}/up`, body: new Blob(['x']) }),
+    ],
+  ];
+  const rows = challenges.flatMap(([challenge, header]) =>
+    secrets.flatMap(([secret, credentials]) =>
+      ways.map(([way, ask]) => [challenge, secret, way, { header, credentials, ask }] as const),
+    ),
+  );
+  test.each(rows)('%s: gets no %s by %s', async (_challenge, _secret, _way, { header, credentials, ask }) => {
+    let sent = '';
+    const storage = await registry((request, response) => {
+      request.on('data', (chunk: Buffer) => {
+        sent += chunk.toString();
+      });
+      request.on('end', () => {
+        if (request.url?.startsWith('/token')) response.end(JSON.stringify({ token: 'planted' }));
+        else response.writeHead(401, { 'www-authenticate': header(request.headers.host ?? '') }).end();
+      });
+      return true;
+    });
+    const { host, seen } = await registry((request, response) => {
+      request.resume();
+      response.writeHead(307, { location: `http://${storage.host}/bucket` }).end();
+      return true;
+    });
+    const fault = await faultOf(ask(client({ credentials: () => credentials, attempts: 1 }), host, storage.host));
+    expect(fault).toMatchObject({
+      code: 'REGISTRY_ERROR',
+      message: expect.stringContaining(`leads to ${storage.host}, which wants to know who asks`),
+    });
+    expect(storage.seen.map(({ url, authorization }) => [url.split('?')[0], authorization])).toEqual([
+      [expect.stringMatching(/^\/(bucket|up)$/), undefined],
+    ]);
+    expect(sent).not.toContain('refresh');
+    expect(seen.map(({ authorization }) => authorization).filter(Boolean)).toEqual([]);
+  });
+});
+
+// Spellings of such addresses: OWASP, "Server-Side Request Forgery Prevention"; where clouds answer machines: their documentation.
+describe('a registry elsewhere leads nowhere inside', () => {
+  const inside: string[] = [
+    'http://127.0.0.1:PORT',
+    'http://localhost:PORT',
+    'http://2130706433:PORT',
+    'http://0x7f.1:PORT',
+    'http://[::ffff:127.0.0.1]:PORT',
+    'http://[::1]:PORT',
+    'https://127.0.0.1:PORT',
+    'https://localhost.:PORT',
+    'http://169.254.169.254',
+    'https://169.254.169.254',
+    'http://[fd00:ec2::254]',
+    'http://10.0.0.1',
+  ];
+  const ways: [name: string, answer: (response: ServerResponse, to: string) => unknown][] = [
+    ['a redirect', (response, to) => response.writeHead(307, { location: `${to}/latest` }).end()],
+    [
+      'a token service',
+      (response, to) => response.writeHead(401, { 'www-authenticate': `Bearer realm="${to}/latest"` }).end(),
+    ],
+  ];
+  const rows = inside.flatMap((to) => ways.map(([way, answer]) => [way, to, answer] as const));
+  test.each(rows)('by %s to %s', async (_, to, answer) => {
+    const service = await registry((_request, response) => {
+      response.end('a secret of this machine');
+      return true;
+    });
+    const port = service.host.split(':')[1] ?? '';
+    const { host } = await registry((_request, response) => {
+      answer(response, to.replace('PORT', port));
+      return true;
+    });
+    // Not loopback by its address, and yet it reaches this machine.
+    const elsewhere = host.replace('127.0.0.1', '0.0.0.0');
+    const fault = await faultOf(client({ plainHttp: [elsewhere], attempts: 1 }).manifest(at(elsewhere)));
+    expect(fault.code).toBe('INSECURE');
+    expect(fault.message).not.toContain('secret');
+    expect(service.seen).toEqual([]);
+  });
+});
+
+describe('an image that announces more than there is room for', () => {
+  const rows: [name: string, size: number, most: number | undefined, reason: RegExp][] = [
+    [
+      'more than any disk has',
+      Number.MAX_SAFE_INTEGER,
+      undefined,
+      /announces \d{16} bytes, and \d+ are free on the disk/,
+    ],
+    ['more than may be kept', 200_000_000, 100_000_000, /no more than 100000000 may be kept/],
+  ];
+  test.each(rows)('%s: no byte of it is asked for', async (_, size, most, reason) => {
+    const config = image.blobs.get(image.layer.digest) as Buffer;
+    const layers = [{ mediaType: MEDIA.layerGzip, digest: DIGEST, size }];
+    const manifest = Buffer.from(
+      JSON.stringify({
+        ...{ schemaVersion: 2, mediaType: MEDIA.manifest, layers },
+        config: { mediaType: MEDIA.config, digest: digestOf(config), size: config.length },
+      }),
+    );
+    const blobs = new Map([[digestOf(manifest), manifest], ...image.blobs]);
+    const { host, seen } = await startRegistry({
+      repository: 'team/small',
+      tags: { '1.0': digestOf(manifest) },
+      blobs,
+    });
+    const to = join(folder, 'too-large');
+    const fault = await faultOf(pullToLayout(client(), at(host), to, most === undefined ? {} : { most }));
+    expect(fault).toMatchObject({ code: 'TOO_LARGE', message: expect.stringMatching(reason) });
+    if (most === undefined)
+      expect(await faultOf(client().blobToFile(at(host), { digest: DIGEST, size }, join(to, 'x')))).toMatchObject({
+        code: 'TOO_LARGE',
+      });
+    expect(seen.map(({ url }) => url)).toEqual(['/v2/team/small/manifests/1.0']);
+  });
+});
+
 describe('mirrors', () => {
   const hub = () => parseReference(`registry.invalid/team/small@${image.top.digest}`);
 
@@ -460,6 +658,11 @@ describe('mirrors', () => {
     const found = await client({ mirrors: { [host]: [mirror.host] } }).manifest(at(host, `@${image.top.digest}`));
     expect(found.digest).toBe(image.top.digest);
     expect(mirror.seen.length).toBeGreaterThan(0);
+  });
+
+  test.each(['toString', '__proto__.x', 'valueOf'])('are none where a registry is called %s', async (name) => {
+    const reference = { registry: name, repository: 'team/small', tag: '1.0' };
+    expect((await faultOf(client({ mirrors: {}, attempts: 1 }).manifest(reference))).code).toBe('UNREACHABLE');
   });
 
   test('are named when nobody had it', async () => {
@@ -511,9 +714,26 @@ test('a repository without tags has none', async () => {
   expect((await client().tags(at(host))).names).toEqual([]);
 });
 
-test('what is no list of tags is a fault of the registry', async () => {
+test('a list of tags as long as a document may be is read', async () => {
+  const tags = Array.from({ length: 300_000 }, (_, index) => `t${index}`);
+  const { host } = await registry(pages({ 'n=1000': { tags } }, () => ''));
+  expect((await client().tags(at(host))).names).toHaveLength(300_000);
+});
+
+// The grammar of a tag: OCI distribution specification, "Pulling manifests".
+const noTags: [what: string, body: string][] = [
+  ['a page', '<html>'],
+  ['a text', '{"tags":"abc"}'],
+  ['numbers', '{"tags":[1]}'],
+  ['objects', '{"tags":[{}]}'],
+  ['nothings', '{"tags":[null]}'],
+  ['a colour', '{"tags":["\\u001b[31m"]}'],
+  ['a path', '{"tags":["../x"]}'],
+  ['dates of nothing', '{"tags":[],"manifest":{"x":null}}'],
+];
+test.each(noTags)('what is no list of tags is a fault of the registry: %s', async (_, body) => {
   const { host } = await registry((_, response) => {
-    response.writeHead(200).end('<html>');
+    response.writeHead(200).end(body);
     return true;
   });
   expect((await faultOf(client().tags(at(host)))).code).toBe('REGISTRY_ERROR');

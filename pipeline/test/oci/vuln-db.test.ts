@@ -106,6 +106,19 @@ describe('resolve', () => {
     });
   });
 
+  const wrong: [name: string, answer: (response: ServerResponse) => void][] = [
+    ['a redirect with a login', (response) => response.writeHead(307, { location: 'http://a:b@127.0.0.1:1/' }).end()],
+    ['no HTTP', (response) => response.socket?.end('SSH-2.0-OpenSSH_9.2\r\n')],
+    ['a part', (response) => response.writeHead(200, { 'content-length': 9 }).write('{', () => response.destroy())],
+  ];
+  test.each(wrong)('%s is no silence: nothing is remembered in its place', async (_, answer) => {
+    const { host } = await startRegistry(artifact, (_request, response) => {
+      answer(response);
+      return true;
+    });
+    expect(await faultOf(resolve([host]))).toMatchObject({ code: 'ANSWER_INVALID' });
+  });
+
   test('a rate limit that passes is waited for', async () => {
     const { host } = await startRegistry(
       artifact,

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { bytesOf, fetchPaced, type Pace, TooSlow } from '../../../src/oci/pace.ts';
+import { bytesOf, fetchPaced, MOST, type Pace, TooLarge, TooSlow } from '../../../src/oci/pace.ts';
 import { AssembleError } from './errors.ts';
 import type { DebianPin, Lock, NpmPin, PlatformLock, PypiPin } from './lock-file.ts';
 import type { Registries, Source } from './registries.ts';
@@ -14,6 +14,8 @@ export type Wanted = {
   title: string;
   algorithm: 'sha256' | 'sha512';
   hash: string;
+  /** How many bytes it may have. */
+  most: number;
   candidates: (registries: Registries) => Promise<Source[]>;
 };
 
@@ -54,6 +56,7 @@ function wantedDebian(pin: DebianPin, times: readonly Date[]): Wanted {
     title: `${pin.name} ${pin.version} (${pin.architecture})`,
     algorithm: 'sha256',
     hash: pin.sha256,
+    most: pin.size,
     // `~` and `+` are plain in a path, but some mirrors take a plus for a blank.
     candidates: async (registries) => {
       const mirrors = await registries.debian(pin.archive);
@@ -68,6 +71,7 @@ function wantedNpm(pin: NpmPin): Wanted {
     title: `npm ${pin.name} ${pin.version}`,
     algorithm: 'sha512',
     hash: Buffer.from(pin.integrity.replace(/^sha512-/, ''), 'base64').toString('hex'),
+    most: MOST.package,
     candidates: async (registries) => below(await registries.npm(pin.name), `${pin.name}/-/${file}`),
   };
 }
@@ -77,6 +81,7 @@ function wantedPypi(pin: PypiPin): Wanted {
     title: `PyPI ${pin.name} ${pin.version}`,
     algorithm: 'sha256',
     hash: pin.sha256,
+    most: MOST.package,
     candidates: async (registries) => {
       const faults: unknown[] = [];
       for (const page of below(await registries.pypi(), `${pin.name}/`)) {
@@ -97,7 +102,7 @@ function below(sources: Source[], path: string): Source[] {
 async function wheelOf(page: Source, file: string): Promise<Source | undefined> {
   const response = await fetchPaced(page.url, { headers: page.headers ?? {} });
   if (!response.ok) return undefined;
-  const links = (await bytesOf(response)).toString().matchAll(/href="([^"]+)"/g);
+  const links = (await bytesOf(response, MOST.index)).toString().matchAll(/href="([^"]+)"/g);
   for (const [, href = ''] of links) {
     const url = new URL(href.replaceAll('&amp;', '&').replace(/#.*$/, ''), page.url);
     if (!url.pathname.endsWith(`/${file}`)) continue;
@@ -192,10 +197,11 @@ async function tryDownload(
       if (!response.ok) await response.body?.cancel();
       if (response.status === 404 || response.status === 410) return gone(wanted, host);
       if (!response.ok) throw new Error(`it answered ${response.status}`);
-      const bytes = await bytesOf(response, pace);
+      const bytes = await bytesOf(response, wanted.most, pace);
       return matches(wanted, bytes) ? bytes : mismatch(wanted, host);
     } catch (error) {
       reason = error;
+      if (error instanceof TooLarge) break;
       if (attempt < attempts) await wait(300 * 3 ** (attempt - 1));
     }
   }
@@ -214,7 +220,7 @@ function unreachable(what: string, host: string, reason: unknown): AssembleError
 /** fetch says only "fetch failed"; why stands in its cause. */
 function sentenceOf(reason: unknown): string {
   if (!(reason instanceof Error)) return String(reason);
-  if (reason instanceof TooSlow) return `it ${reason.what}`;
+  if (reason instanceof TooSlow || reason instanceof TooLarge) return `it ${reason.what}`;
   return reason.cause instanceof Error && reason.cause.message !== '' ? reason.cause.message : reason.message;
 }
 

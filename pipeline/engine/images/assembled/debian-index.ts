@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { bytesOf, fetchPaced } from '../../../src/oci/pace.ts';
+import { bytesOf, fetchPaced, MOST } from '../../../src/oci/pace.ts';
 import { decompress } from './deb.ts';
 import { compareVersions, fieldOf, parseStanzas, type Stanza } from './deb822.ts';
 import { AssembleError } from './errors.ts';
@@ -112,7 +112,7 @@ async function readPackages(release: Stanza, source: Source, architecture: strin
 
 async function get(source: Source, path: string): Promise<Buffer | undefined> {
   const response = await fetchPaced(`${source.url}${path}`, { headers: source.headers ?? {} });
-  return response.ok ? await bytesOf(response) : undefined;
+  return response.ok ? await bytesOf(response, MOST.index) : undefined;
 }
 
 function untrusted(what: string, why: string, cause?: unknown): AssembleError {

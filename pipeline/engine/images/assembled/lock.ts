@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bytesOf, fetchPaced } from '../../../src/oci/pace.ts';
+import { bytesOf, fetchPaced, MOST } from '../../../src/oci/pace.ts';
 import { packageFolder } from '../../store/store.ts';
 import { assembleStandIn } from './assemble.ts';
 import { fieldOf, parseDependencies } from './deb822.ts';
@@ -93,7 +93,7 @@ async function firstAnswer(
 ): Promise<string> {
   for (const { url, headers } of sources) {
     const response = await fetchPaced(`${url}${path}`, { headers: headers ?? {} });
-    if (response.ok) return (await bytesOf(response)).toString();
+    if (response.ok) return (await bytesOf(response, MOST.index)).toString();
   }
   throw new AssembleError('PACKAGE_GONE', `no registry has ${path}`, 'mend wants.ts');
 }

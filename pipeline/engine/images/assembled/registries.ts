@@ -84,10 +84,13 @@ async function readAptSources(): Promise<{ name: string; text: string }[]> {
   return await readAll(['/etc/apt/sources.list', ...names.map((name) => join(parts, name))]);
 }
 
-/** npm's own order: environment, project, user, machine. */
+/**
+ * npm's own order, without the project: a repository is a stranger's, and could name a place of its own with `${…}` of this environment in it, secrets included.
+ * What is fetched here is the engine's, whatever repository it works on.
+ */
 async function readNpmrc(env: Env): Promise<Map<string, string>> {
   const user = env.npm_config_userconfig ?? env.NPM_CONFIG_USERCONFIG ?? join(homedir(), '.npmrc');
-  const files = await readAll([join(process.cwd(), '.npmrc'), user, '/etc/npmrc', '/usr/local/etc/npmrc']);
+  const files = await readAll([user, '/etc/npmrc', '/usr/local/etc/npmrc']);
   const config = new Map<string, string>();
   for (const { text } of files.reverse()) for (const [key, value] of parseNpmrc(text, env)) config.set(key, value);
   const registry = env.npm_config_registry ?? env.NPM_CONFIG_REGISTRY ?? '';
@@ -117,9 +120,9 @@ async function readAll(paths: string[]): Promise<{ name: string; text: string }[
   });
 }
 
-/** What a program prints; empty if it is not there or fails, which here means the same. */
+/** What a program prints, asked outside of any project; empty if it is not there or fails, which here means the same. */
 async function ask(program: string, args: string[]): Promise<string> {
-  return await promisify(execFile)(program, args, { timeout: 20_000 }).then(
+  return await promisify(execFile)(program, args, { cwd: homedir(), timeout: 20_000 }).then(
     ({ stdout }) => stdout.trim(),
     () => '',
   );
