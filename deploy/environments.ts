@@ -1,6 +1,6 @@
 // The two places that it is deployed to, how they differ, and what is released there.
 import { stringify } from 'yaml';
-import { parseRelease, type Release } from '../pipeline/src/core/delivery/release.ts';
+import { parseReleaseFile, type Release } from '../pipeline/src/core/delivery/release.ts';
 import { PipelineError } from '../pipeline/src/core/errors.ts';
 import { type RenderedFile, yamlFile } from './resource.ts';
 import { read } from './sources.ts';
@@ -18,7 +18,7 @@ export const releaseFile = (name: EnvironmentName) => `deploy/overlays/${name}/r
 
 /** A release record that a cluster can be given. Throws for one that it can't. */
 export function readRelease(text: string, where: string): Release {
-  const release = parseRelease(text, where);
+  const release = parseReleaseFile(text, where);
   const { image, source, built, rehearsal } = release;
   const faults = [
     /^[\w.:-]+(\/[\w.-]+)+$/.test(image.name ?? '') ? '' : 'image.name',

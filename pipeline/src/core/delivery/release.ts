@@ -26,6 +26,20 @@ export function renderRelease(release: Release): string {
   return `${JSON.stringify(release, null, 2)}\n`;
 }
 
+/** A file that somebody keeps. Throws `BAD_RELEASE`. */
+export function parseReleaseFile(json: string, file: string): Release {
+  try {
+    return readJson(json, release, ['schemaVersion', RELEASE_SCHEMA]);
+  } catch (cause) {
+    throw new PipelineError(
+      'BAD_RELEASE',
+      `${file} is no release record: ${reasonOf(cause)}`,
+      'it is written by `cd`',
+      { cause },
+    );
+  }
+}
+
 /** What a registry has beside the image with this digest, where whoever may push may put anything. Throws `BAD_RECORD`. */
 export function parseRelease(json: string, digest: string): Release {
   try {
