@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire, SourceMap } from 'node:module';
 import { homedir } from 'node:os';
-import { dirname, isAbsolute, join, relative } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Script } from 'node:vm';
 import { refusePackages } from './needs.mjs'; // runs before all that is here, which an old Node cannot
@@ -163,15 +163,22 @@ function readBundle(file) {
   return { text: content.toString(), map: () => readChecked(`${file}.map`)?.toString() };
 }
 
-/** A comment before the content that says what the content has to be: V8 trusts what it is given, and a power cut may leave anything. */
-const checkOf = (content) => `/*${createHash('sha256').update(content).digest('hex')}*/`;
-const CHECK_LENGTH = checkOf('').length;
+/**
+ * A comment before the content that says what the content of a file of that name has to be: V8 trusts what it is given, a power cut may leave
+ * anything, and two whole files may have changed places.
+ */
+const checkOf = (file, content) =>
+  `/*${createHash('sha256')
+    .update(`${basename(file)}\n`)
+    .update(content)
+    .digest('hex')}*/`;
+const CHECK_LENGTH = checkOf('', '').length;
 
 function readChecked(file) {
   try {
     const bytes = readFileSync(file);
     const content = bytes.subarray(CHECK_LENGTH);
-    return bytes.latin1Slice(0, CHECK_LENGTH) === checkOf(content) ? content : undefined;
+    return bytes.latin1Slice(0, CHECK_LENGTH) === checkOf(file, content) ? content : undefined;
   } catch {
     return undefined;
   }
@@ -182,7 +189,7 @@ function keepChecked(file, content) {
   try {
     // A cache inside a repository is no part of it, for git and for us.
     if (makeFolders(cache)) writeFileSync(join(dirname(cache), '.gitignore'), '*\n');
-    writeFileSync(aside, Buffer.concat([Buffer.from(checkOf(content)), content]));
+    writeFileSync(aside, Buffer.concat([Buffer.from(checkOf(file, content)), content]));
     renameSync(aside, file);
   } catch {
     // A disk without room, or a folder that cannot be written: it will be made again.

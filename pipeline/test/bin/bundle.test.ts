@@ -118,6 +118,19 @@ for (const [what, damage] of damages) {
   });
 }
 
+test('the bundle of another version in its place is made again', async () => {
+  const file = join(copy, 'src/core/version.ts');
+  const before = readFileSync(file, 'utf8');
+  writeFileSync(file, before.replace(VERSION, '9.9.9'));
+  expect((await drydock(['--version'])).stdout).toBe('drydock 9.9.9\n');
+  const other = bundle();
+  writeFileSync(file, before);
+  expect(await drydock(['--version'])).toEqual(version);
+  const own = kept().find((name) => name.endsWith('.cjs') && join(bundles, name) !== other) ?? '';
+  cpSync(other, join(bundles, own));
+  expect(await drydock(['--version'])).toEqual(version);
+});
+
 test('compiled code that is damaged is not run', async () => {
   await drydock(['--version']);
   writeFileSync(`${bundle()}.code`, Buffer.alloc(100_000, 7));
