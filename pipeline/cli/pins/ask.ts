@@ -58,6 +58,7 @@ export async function askGitHub(github: GitHub, action: ActionPin, now: Date): P
   // The day of a commit is whatever its author wrote; that of a release is GitHub's.
   const look = async (version: string): Promise<Release> => {
     const { sha } = (await getJson(github, `repos/${action.repository}/commits/${version}`)) as { sha: string };
+    if (!/^[\da-f]{40}$/.test(sha)) throw new Error(`GitHub says of ${action.repository} ${version} what is no commit`);
     return { identity: sha, published: dates.get(version) ?? null };
   };
   const pin: Pin = { version: action.version, identity: action.commit };

@@ -10,6 +10,7 @@ import { mkdir, open, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { OciError } from './errors.ts';
+import { decodeName, onDisk } from './names.ts';
 import { exitCodeOf, runAsProgram } from './program.ts';
 
 /** Its own name or its forerunner's, and somewhere behind it `ignore`: what is between may be conditions, in more ways than it documents. */
@@ -51,8 +52,8 @@ async function copyHidden(from: string, to: string): Promise<Found> {
   const found: Found = { suppressed: [], texts: {} };
   const put = async (path: string, text: string) => {
     const copy = join(to, 'files', path);
-    await mkdir(dirname(copy), { recursive: true });
-    await writeFile(copy, text, 'latin1');
+    await mkdir(onDisk(dirname(copy)), { recursive: true });
+    await writeFile(onDisk(copy), text, 'latin1');
   };
   const paths = await filesIn(from);
   // A folder that is nobody else's.
@@ -76,10 +77,10 @@ async function copyHidden(from: string, to: string): Promise<Found> {
 }
 
 async function filesIn(folder: string, below = ''): Promise<string[]> {
-  const entries = await readdir(join(folder, below), { withFileTypes: true });
+  const entries = await readdir(onDisk(join(folder, below)), { encoding: 'buffer', withFileTypes: true });
   const paths = await Promise.all(
     entries.map(async (entry) => {
-      const path = join(below, entry.name);
+      const path = join(below, decodeName(entry.name));
       if (entry.isDirectory()) return await filesIn(folder, path);
       return entry.isFile() ? [path] : [];
     }),
@@ -88,7 +89,7 @@ async function filesIn(folder: string, below = ''): Promise<string[]> {
 }
 
 async function bytesOf(path: string): Promise<Buffer> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const file = await open(onDisk(path), constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
     const { size } = await file.stat();
     if (size <= LARGEST) return await file.readFile();

