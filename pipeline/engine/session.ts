@@ -98,6 +98,7 @@ export class Session {
     this.layers = new Layers(store, views, shift);
     this.host = new HostFiles(store);
     this.volumes = new Volumes(store, this.layers);
+    for (const [, proxy] of this.proxies()) for (const secret of passwordsIn(proxy)) this.addSecret(secret);
   }
 
   static async start(options: SessionOptions): Promise<Session> {
@@ -232,6 +233,13 @@ export class Session {
     return this.#certificates.bundle;
   }
   #certificates: { bundle: Buffer | undefined } | undefined;
+}
+
+/** As it stands in an address, and as it is meant; what cannot be read as an address has none. */
+function passwordsIn(address: string): Buffer[] {
+  if (!URL.canParse(address)) return [];
+  const { password } = new URL(address);
+  return password === '' ? [] : [Buffer.from(password), Buffer.from(decodeURIComponent(password))];
 }
 
 function openStore(budget: string | undefined): Store {

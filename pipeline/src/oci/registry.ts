@@ -659,14 +659,17 @@ function answerFault(message: string, cause?: unknown): OciError {
   return new OciError('ANSWER_INVALID', message, 'check the registry, and the proxy or mirror before it', { cause });
 }
 
-/** By what fetch calls it: its parser's errors, those of decompression, and an answer that is not allowed to lead elsewhere. */
+/** By what fetch calls it: errors of decompression, and an answer that is not allowed to lead elsewhere. Its parser's have no code in later Nodes. */
 const NO_HTTP = /^(HPE_|Z_|UND_ERR_(HEADERS_OVERFLOW|RES_)|unexpected redirect)/;
+const isNoHttp = (error: unknown, reason: string) =>
+  NO_HTTP.test(reason) ||
+  (error instanceof Error && error.cause instanceof Error && error.cause.name === 'HTTPParserError');
 
 /** `when` says in what the network failed, where that is not how it began. */
 function networkFault(host: string, cause: unknown, when?: string): OciError {
   if (cause instanceof TooSlow) return new OciError('UNREACHABLE', cause.message, SLOW_HINT, { cause });
   const reason = networkReason(cause);
-  if (NO_HTTP.test(reason)) return answerFault(`${host} answers what is no HTTP (${reason})`, cause);
+  if (isNoHttp(cause, reason)) return answerFault(`${host} answers what is no HTTP (${reason})`, cause);
   return unreachable(host, when === undefined ? reason : `${when} (${reason})`, cause);
 }
 
