@@ -531,6 +531,8 @@ export async function requireRoom(bytes: number, folder: string, what: string, m
     'TOO_LARGE',
     `${what} announces ${bytes} bytes, and ${isFull ? `${bavail * bsize} are free on the disk` : `no more than ${most} may be kept`}`,
     isFull ? 'make room, if the image is to be trusted' : 'if that is meant, set DRYDOCK_STORE_BUDGET to more',
+    // As the disk itself would say it, once that many had come.
+    isFull ? { cause: Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }) } : {},
   );
 }
 
