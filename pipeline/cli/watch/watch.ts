@@ -25,7 +25,8 @@ export async function watchSource({ run }: WatchInvocation, root: string, termin
         say('waiting for a change; Ctrl-C ends');
       }
       changed = await Promise.race([next, terminal.interrupted]);
-      say(`\n${phraseChanges(changed)}`);
+      terminal.out.write('\n');
+      say(phraseChanges(changed));
     }
   } finally {
     changes.close();
