@@ -70,7 +70,13 @@ function nodeIn(images: Images): Container {
 const said = (container: Container, script: string) =>
   container.withExec(['node', '--input-type=module', '--eval', script]).stdout();
 
-const firstLine = (error: unknown) => reasonOf(error).split('\n')[0]?.slice(0, 300) ?? '';
+/** The SDK says of many a fault only that it does not know it; what happened stands in its cause. */
+const causeOf = (error: unknown): unknown =>
+  error instanceof Error && error.name === 'UnknownDaggerError' && error.cause !== undefined
+    ? causeOf(error.cause)
+    : error;
+
+const firstLine = (error: unknown) => reasonOf(causeOf(error)).split('\n')[0]?.slice(0, 300) ?? '';
 
 const unlike = (found: string, wanted: string) => (found === wanted ? null : `${found}, not ${wanted}`);
 

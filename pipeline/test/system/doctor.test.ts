@@ -1,12 +1,12 @@
 // The doctor on this machine, as it is, and with something taken away: what it says is there can be used, what it says is a wall is one.
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { $ } from 'zx';
 import type { Row } from '../../cli/doctor/checks.ts';
 import { ENGINE, openSession } from './engine-session.ts';
 import { hasOneId } from './one-id.ts';
-import { command, type Environment, environment, ROOT, temporaryFolder } from './support.ts';
+import { coldCache, command, type Environment, environment, ROOT, temporaryFolder } from './support.ts';
 import { tool, toolsFolder } from './tools.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -150,38 +150,41 @@ test('with --offline, an empty cache is the only wall', async () => {
   expect([exitCode, walls.map(({ check }) => check)]).toEqual([3, ['images']]);
 });
 
-/** What the doctor says of an engine that somebody else has started, which is how it meets any but the embedded one. */
-async function trialOn(environment: Environment): Promise<Row | undefined> {
-  const { [CACHE]: _, ...usual } = process.env;
-  const session = await openSession(environment);
-  try {
-    const { rows } = await doctor([], ['--engine', 'dagger'], { ...session.environment, [CACHE]: usual[CACHE] ?? '' });
-    return rows.get('trial');
-  } finally {
-    await session.close();
-  }
-}
-const CACHE = 'XDG_CACHE_HOME';
+describe('an engine that somebody else has started, which is how any but the embedded one is met', () => {
+  let cache: Environment;
+  beforeAll(async () => {
+    cache = await coldCache();
+  });
 
-test.for([
-  ['as it is', {}],
-  ['like a Dagger Engine', { DRYDOCK_LIKE_DAGGER: '1' }],
-] as const)(
-  'an engine that somebody else started, %s, is tried, and does all that the stages want',
-  async ([, like]) => {
+  async function trialOn(more: Environment): Promise<Row | undefined> {
+    const session = await openSession({ ...cache, ...more });
+    try {
+      const { rows } = await doctor([], ['--engine', 'dagger'], { ...cache, ...session.environment });
+      return rows.get('trial');
+    } finally {
+      await session.close();
+    }
+  }
+
+  test.for([
+    ['as it is', {}],
+    ['like a Dagger Engine', { DRYDOCK_LIKE_DAGGER: '1' }],
+  ] as const)('%s: it is tried, and does all that the stages want', async ([, like]) => {
     const trial = await trialOn(like);
     const [, tried = ''] = /as expected: (.*) \(/.exec(trial?.found ?? '') ?? [];
-    expect(tried.split(', ').sort()).toEqual([
+    expect(tried.split(', ').sort(), trial?.found).toEqual([
       ...['certificates', 'disk', 'folder', 'image', 'network', 'secret', 'service', 'step', 'version'],
     ]);
     expect(trial).not.toMatchObject({ status: 'blocked' });
-  },
-);
+  });
 
-test('an engine whose steps have no network is told from one that does all', async () => {
-  const trial = await trialOn({ DRYDOCK_OFFLINE: '1' });
-  expect(trial).toMatchObject({ status: 'warning' });
-  expect(trial?.found).toMatch(/^network: a step does not reach http/);
+  test('one whose steps have no network is told from one that does all', async () => {
+    const trial = await trialOn({ DRYDOCK_OFFLINE: '1' });
+    expect(trial).toMatchObject({
+      status: 'warning',
+      found: expect.stringMatching(/^network: a step does not reach http/),
+    });
+  });
 });
 
 test('settings that are wrong are named, and no secret is shown', async () => {
