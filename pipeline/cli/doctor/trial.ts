@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { type Container, dag } from '@dagger.io/dagger';
 import { reasonOf } from '../../src/core/errors.ts';
 import { Images } from '../../src/stages/images.ts';
-import { ENVIRONMENT } from '../../src/stages/install.ts';
+import { nodeContainer } from '../../src/stages/install.ts';
 import { DAGGER_VERSION } from '../engine.ts';
 import type { Trial } from './facts.ts';
 
@@ -31,7 +31,7 @@ export async function tryEngine(options: TrialOptions): Promise<Trial> {
     return fault === null;
   };
   let diskFree: number | null = null;
-  await attempt('version', () => versionOf());
+  await attempt('version', versionOf);
   const images = imagesOf(options);
   const canStep =
     (await attempt('image', () => images.obtain('node').then(() => null))) &&
@@ -59,13 +59,8 @@ function imagesOf({ images, mirrors }: TrialOptions): Images {
 }
 
 /** As the stages have it, and never answered from a cache. */
-function nodeIn(images: Images): Container {
-  const variables = { ...ENVIRONMENT, TRIAL: randomBytes(8).toString('hex') };
-  return Object.entries(variables).reduce(
-    (container, [name, value]) => container.withEnvVariable(name, value),
-    images.container('node'),
-  );
-}
+const nodeIn = (images: Images): Container =>
+  nodeContainer({ images }).withEnvVariable('TRIAL', randomBytes(8).toString('hex'));
 
 const said = (container: Container, script: string) =>
   container.withExec(['node', '--input-type=module', '--eval', script]).stdout();

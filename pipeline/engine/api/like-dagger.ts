@@ -44,7 +44,7 @@ export function noteHistory(
     lazy(async () => {
       if (UNSEEN.has(field)) return historyOf(self);
       if (made instanceof SecretValue) return keyOf(['secret', await made.key()]);
-      if (BY_CONTENT.has(field)) return keyOf(['content', await contentOf(session, made)]);
+      if (BY_CONTENT.has(field)) return keyOf(['content', await contentKey(session, made)]);
       const plain = (value: unknown) => {
         const object = typeof value === 'string' ? session.node(value) : undefined;
         return object === undefined ? value : historyOf(object);
@@ -58,7 +58,7 @@ export function noteHistory(
   );
 }
 
-async function contentOf(session: Session, made: Value): Promise<string> {
+async function contentKey(session: Session, made: Value): Promise<string> {
   if (made instanceof DirectoryValue) return digestOf(session, await made.content());
   return digestInTurns(await (made as FileValue).node());
 }

@@ -25,7 +25,7 @@ export const ENVIRONMENT = {
 } as const;
 
 /** The container that everything of ours runs in: the Node that ships. */
-export function nodeContainer(context: RunContext): Container {
+export function nodeContainer(context: Pick<RunContext, 'images'>): Container {
   const plain = context.images.container('node');
   return Object.entries(ENVIRONMENT).reduce(
     (container, [name, value]) => container.withEnvVariable(name, value),

@@ -18,7 +18,7 @@ const MOST_EXIT = 125;
 /**
  * Output, exit code (128+n for a signal) and times go to files: an engine's error is cut short. The record is one line and the end of the log, so
  * that one question answers all. What the command left may have replaced every program and file by then, so whether it ended well is what the
- * wrapper itself ends with, of which the engine tells: nothing between the command's end and that is a program.
+ * wrapper itself ends with, of which the engine tells: the shell knew that before it asked any of these programs.
  * Busybox knows no milliseconds. A Dagger Engine tells each step where to send traces, and the embedded one doesn't: a command is not to see by which it is run.
  */
 const WRAPPER = `folder=$1; shift

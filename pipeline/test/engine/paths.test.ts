@@ -29,10 +29,8 @@ const ALLOWED: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     [
       ...['store/store.ts', 'store/inventory.ts', 'store/sweep.ts', 'store/collect.ts', 'store/sealed.ts'],
-      ...['store/format.ts'],
-      ...['commands/tools.ts', 'commands/gc.ts'],
+      ...['store/format.ts', 'commands/tools.ts', 'commands/gc.ts', 'images/assembled/cache.ts'],
       ...['tools/install.ts', 'run/chroot-runner.ts', 'run/outputs.ts', 'run/mounts.ts', 'run/cgroups.ts'],
-      ...['images/assembled/cache.ts'],
     ].map((file) => [file, OWN]),
   ),
 };

@@ -92,7 +92,7 @@ for (const [cve, at, prepare] of redirected)
           .withExec(sh(`cd /v && ${prepare} && echo made`)),
       ),
     ).toBe('made\n');
-    const attempt = `for file in /proc/sys/kernel/core_pattern /dev/null /dev/console; do echo "|/evil" >$file; done 2>/dev/null; cat /proc/kcore 2>/dev/null | head -c 4 | wc -c; cat /proc/sysrq-trigger 2>/dev/null; mount 2>/dev/null | grep -c ${outside}`;
+    const attempt = 'for file in /proc/sys/kernel/core_pattern /dev/null /dev/console; do echo "|/evil" >$file; done';
     await said(base().withMountedCache(at, volume).withExec(sh(attempt)));
     await said(base().withMountedTemp(at).withExec(sh(attempt)));
     expect(corePattern()).toBe(before);
