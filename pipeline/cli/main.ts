@@ -1,15 +1,11 @@
 // Arguments in, exit code out.
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { VERSION } from '../src/core/version.ts';
 import { searchPath } from '../src/program-folders.ts';
 import { type Invocation, parseInvocation } from './arguments.ts';
 import { describeFault } from './faults.ts';
 import { renderCompletion, renderHelp } from './help.ts';
+import { findRoot } from './subject.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
-
-/** The repository that this file is in: the same, wherever it is called from. */
-const ROOT = dirname(fileURLToPath(new URL('..', import.meta.url)));
 
 export async function main(args: readonly string[]): Promise<number> {
   const terminal = openTerminal();
@@ -24,6 +20,7 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 async function dispatch(invocation: Invocation, terminal: Terminal): Promise<number> {
+  const root = findRoot(process.cwd());
   switch (invocation.kind) {
     case 'help':
       terminal.out.write(renderHelp(invocation.of));
@@ -36,15 +33,15 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
       return 0;
     case 'up': {
       const { up } = await import('./platform/up.ts');
-      return await up(invocation, ROOT, terminal);
+      return await up(invocation, root, terminal);
     }
     case 'down': {
       const { down } = await import('./platform/down.ts');
-      return await down(invocation, ROOT, terminal);
+      return await down(invocation, root, terminal);
     }
     case 'stages': {
       const { runStages } = await import('./stages.ts');
-      return await runStages(invocation, ROOT, terminal);
+      return await runStages(invocation, root, terminal);
     }
     case 'replay': {
       const { replay } = await import('./capsule/replay.ts');
@@ -60,15 +57,15 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
     }
     case 'shell': {
       const { shell } = await import('./shell.ts');
-      return await shell(invocation, ROOT, terminal);
+      return await shell(invocation, root, terminal);
     }
     case 'watch': {
       const { watchSource } = await import('./watch/watch.ts');
-      return await watchSource(invocation, ROOT, terminal);
+      return await watchSource(invocation, root, terminal);
     }
     case 'warm': {
       const { warm } = await import('./warm.ts');
-      return await warm(invocation, ROOT, terminal);
+      return await warm(invocation, root, terminal);
     }
     case 'explain': {
       const { explainFiles } = await import('./explain.ts');
@@ -77,20 +74,20 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
     }
     case 'times': {
       const { showTimes } = await import('./times.ts');
-      terminal.out.write(showTimes(invocation, ROOT));
+      terminal.out.write(showTimes(invocation, root));
       return 0;
     }
     case 'doctor': {
       const { doctor } = await import('./doctor/doctor.ts');
-      return await doctor(invocation, ROOT, terminal);
+      return await doctor(invocation, root, terminal);
     }
     case 'pins': {
       const { updatePins } = await import('./pins/pins.ts');
-      return await updatePins(invocation, ROOT, terminal);
+      return await updatePins(invocation, root, terminal);
     }
     case 'images': {
       const { writeImages } = await import('./images.ts');
-      return await writeImages(invocation, ROOT, terminal);
+      return await writeImages(invocation, root, terminal);
     }
   }
 }

@@ -23,6 +23,7 @@ import { asFault } from './faults.ts';
 import { type CheckedInputs, checkInputs, databaseInput, filesOf, scanningInputs } from './inputs.ts';
 import { keepTimes, readBudgets, readTimes } from './ledger.ts';
 import { type Output, takeOutput } from './output.ts';
+import { programsOn } from './programs.ts';
 import { renderPlain, renderTty } from './render.ts';
 import { withEngine } from './session.ts';
 import type { Terminal } from './terminal.ts';
@@ -195,6 +196,7 @@ export function optionsOn(
   const host = dag.host();
   return {
     function: name,
+    programs: programsOn(host),
     source: host.directory(root, { exclude: [...SOURCE_IGNORE, ...inside(root, output)], gitignore: true }),
     tracked: trackedIn(host, root, inside(root, output)),
     repo: host.directory(root, engine.kind === 'embedded' ? {} : UPLOADED_FOR_GIT).asGit(),

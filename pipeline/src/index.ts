@@ -1,7 +1,9 @@
 /** drydock: lint, test, build, describe, scan, gate and deploy the service, the same on a laptop and in CI. */
 import {
   argument,
+  check,
   type Directory,
+  dag,
   type File,
   func,
   type GitRepository,
@@ -11,6 +13,7 @@ import {
 } from '@dagger.io/dagger';
 import { PipelineError } from './core/errors.ts';
 import { CAPSULE_STAGES, type CapsuleStage, isCapsuleStage, stagesInCapsule, stagesOf } from './core/functions.ts';
+import { phraseVerdict } from './core/phrases.ts';
 import { DEFAULT_PLATFORM } from './core/platforms.ts';
 import { IMAGE_FILE } from './stages/build.ts';
 import { explainRecords } from './stages/gate.ts';
@@ -34,20 +37,24 @@ export class Run {
   }
 }
 
-/** The pipeline. Every function takes the repository, and says where images come from if not from their registries. */
+/** The pipeline of a repository. */
 @object()
 export class Ci {
+  // Dagger hands on what is public, and shows nothing that is not decorated.
+  source: Directory;
+  repo: GitRepository;
+  images?: Directory;
+  mirror: string[];
+  strict: boolean;
+
   /**
-   * Check format, lint rules and types.
-   *
    * @param source the repository, without what is never read
    * @param repo its git repository, which knows commit and branch
    * @param images take images from a folder of OCI archives, not from a registry
    * @param mirror ask this place first, e.g. docker.io=host/prefix
    * @param strict fail also when something could not be evaluated
    */
-  @func()
-  async lint(
+  constructor(
     @argument({
       defaultPath: '/',
       ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
@@ -57,50 +64,39 @@ export class Ci {
     images?: Directory,
     mirror: string[] = [],
     strict = false,
-  ): Promise<Run> {
+  ) {
+    this.source = source;
+    this.repo = repo;
+    // Not given, it is null or undefined: either would come back as a folder of no name.
+    if (images) this.images = images;
+    this.mirror = mirror;
+    this.strict = strict;
+  }
+
+  /**
+   * Check format, lint rules and types.
+   */
+  @func()
+  async lint(): Promise<Run> {
     return toRun(
       await runStages(stagesOf('lint'), {
         function: 'lint',
-        source,
-        repo,
-        images,
+        ...shared(this),
         platforms: [DEFAULT_PLATFORM],
-        mirrors: mirror,
-        strict,
       }),
     );
   }
 
   /**
    * Run the tests of the service and the pipeline.
-   *
-   * @param source the repository, without what is never read
-   * @param repo its git repository, which knows commit and branch
-   * @param images take images from a folder of OCI archives, not from a registry
-   * @param mirror ask this place first, e.g. docker.io=host/prefix
-   * @param strict fail also when something could not be evaluated
    */
   @func()
-  async test(
-    @argument({
-      defaultPath: '/',
-      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
-    })
-    source: Directory,
-    @argument({ defaultPath: '.' }) repo: GitRepository,
-    images?: Directory,
-    mirror: string[] = [],
-    strict = false,
-  ): Promise<Run> {
+  async test(): Promise<Run> {
     return toRun(
       await runStages(stagesOf('test'), {
         function: 'test',
-        source,
-        repo,
-        images,
+        ...shared(this),
         platforms: [DEFAULT_PLATFORM],
-        mirrors: mirror,
-        strict,
       }),
     );
   }
@@ -108,35 +104,15 @@ export class Ci {
   /**
    * Build the service's image, as an OCI archive.
    *
-   * @param source the repository, without what is never read
-   * @param repo its git repository, which knows commit and branch
-   * @param images take images from a folder of OCI archives, not from a registry
    * @param platforms build the image for these (default linux/amd64)
-   * @param mirror ask this place first, e.g. docker.io=host/prefix
-   * @param strict fail also when something could not be evaluated
    */
   @func()
-  async build(
-    @argument({
-      defaultPath: '/',
-      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
-    })
-    source: Directory,
-    @argument({ defaultPath: '.' }) repo: GitRepository,
-    images?: Directory,
-    platforms: string[] = ['linux/amd64'],
-    mirror: string[] = [],
-    strict = false,
-  ): Promise<File> {
+  async build(platforms: string[] = ['linux/amd64']): Promise<File> {
     return toImage(
       await runStages(stagesOf('build'), {
         function: 'build',
-        source,
-        repo,
-        images,
+        ...shared(this),
         platforms,
-        mirrors: mirror,
-        strict,
       }),
     );
   }
@@ -144,82 +120,44 @@ export class Ci {
   /**
    * Describe image and source: SPDX and CycloneDX.
    *
-   * @param source the repository, without what is never read
-   * @param repo its git repository, which knows commit and branch
-   * @param images take images from a folder of OCI archives, not from a registry
    * @param image look at this OCI archive instead of building one
    * @param platforms build the image for these (default linux/amd64)
-   * @param mirror ask this place first, e.g. docker.io=host/prefix
-   * @param strict fail also when something could not be evaluated
    */
   @func()
-  async sbom(
-    @argument({
-      defaultPath: '/',
-      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
-    })
-    source: Directory,
-    @argument({ defaultPath: '.' }) repo: GitRepository,
-    images?: Directory,
-    image?: File,
-    platforms: string[] = ['linux/amd64'],
-    mirror: string[] = [],
-    strict = false,
-  ): Promise<Run> {
+  async sbom(image?: File, platforms: string[] = ['linux/amd64']): Promise<Run> {
     const scanning = { ...NO_SCANNING, image };
     const stages = stagesOf('sbom', { image: image !== undefined });
-    return toRun(
-      await runStages(stages, { function: 'sbom', source, repo, images, platforms, mirrors: mirror, strict, scanning }),
-    );
+    return toRun(await runStages(stages, { function: 'sbom', ...shared(this), platforms, scanning }));
   }
 
   /**
    * Look for vulnerabilities, secrets and misconfigurations.
    *
-   * @param source the repository, without what is never read
-   * @param repo its git repository, which knows commit and branch
-   * @param images take images from a folder of OCI archives, not from a registry
    * @param image look at this OCI archive instead of building one
    * @param vulnDb the vulnerability database (default: the policy's)
    * @param vulnDbRef the same, always a reference
    * @param vulnDbService a registry that runs as a service, for --vuln-db-ref
    * @param base of a pull request: policy and VEX come from here
    * @param platforms build the image for these (default linux/amd64)
-   * @param mirror ask this place first, e.g. docker.io=host/prefix
-   * @param strict fail also when something could not be evaluated
    */
   @func({ cache: 'never' })
   async scan(
-    @argument({
-      defaultPath: '/',
-      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
-    })
-    source: Directory,
-    @argument({ defaultPath: '.' }) repo: GitRepository,
-    images?: Directory,
     image?: File,
     vulnDb?: Directory,
     vulnDbRef = '',
     vulnDbService?: Service,
     base = '',
     platforms: string[] = ['linux/amd64'],
-    mirror: string[] = [],
-    strict = false,
   ): Promise<Run> {
-    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: mirror };
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: this.mirror };
     const scanning = { ...NO_SCANNING, image, database, base };
     const stages = stagesOf('scan', { image: image !== undefined });
-    return toRun(
-      await runStages(stages, { function: 'scan', source, repo, images, platforms, mirrors: mirror, strict, scanning }),
-    );
+    return toRun(await runStages(stages, { function: 'scan', ...shared(this), platforms, scanning }));
   }
 
   /**
    * Decide by policy/gate.yaml whether what was found may ship.
    *
-   * @param source the repository, without what is never read
-   * @param repo its git repository, which knows commit and branch
-   * @param images take images from a folder of OCI archives, not from a registry
    * @param image look at this OCI archive instead of building one
    * @param vulnDb the vulnerability database (default: the policy's)
    * @param vulnDbRef the same, always a reference
@@ -229,18 +167,9 @@ export class Ci {
    * @param replay decide a recorded verdict.json again, from nothing but the record
    * @param rehearsal take any vulnerability database; publish to loopback only
    * @param platforms build the image for these (default linux/amd64)
-   * @param mirror ask this place first, e.g. docker.io=host/prefix
-   * @param strict fail also when something could not be evaluated
    */
   @func({ cache: 'never' })
   async gate(
-    @argument({
-      defaultPath: '/',
-      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
-    })
-    source: Directory,
-    @argument({ defaultPath: '.' }) repo: GitRepository,
-    images?: Directory,
     image?: File,
     vulnDb?: Directory,
     vulnDbRef = '',
@@ -250,53 +179,28 @@ export class Ci {
     replay?: File,
     rehearsal = false,
     platforms: string[] = ['linux/amd64'],
-    mirror: string[] = [],
-    strict = false,
   ): Promise<Run> {
-    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: mirror };
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: this.mirror };
     const scanning = { image, database, base, baseline, replay, rehearsal };
     const stages = stagesOf('gate', { image: image !== undefined, replay: replay !== undefined });
-    return toRun(
-      await runStages(stages, { function: 'gate', source, repo, images, platforms, mirrors: mirror, strict, scanning }),
-    );
+    return toRun(await runStages(stages, { function: 'gate', ...shared(this), platforms, scanning }));
   }
 
   /**
    * Deploy docker-compose.yml with the image, and prove that it works.
    *
-   * @param source the repository, without what is never read
-   * @param repo its git repository, which knows commit and branch
-   * @param images take images from a folder of OCI archives, not from a registry
    * @param image look at this OCI archive instead of building one
    * @param platforms build the image for these (default linux/amd64)
-   * @param mirror ask this place first, e.g. docker.io=host/prefix
-   * @param strict fail also when something could not be evaluated
    */
   @func({ cache: 'never' })
-  async smoke(
-    @argument({
-      defaultPath: '/',
-      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
-    })
-    source: Directory,
-    @argument({ defaultPath: '.' }) repo: GitRepository,
-    images?: Directory,
-    image?: File,
-    platforms: string[] = ['linux/amd64'],
-    mirror: string[] = [],
-    strict = false,
-  ): Promise<Run> {
+  async smoke(image?: File, platforms: string[] = ['linux/amd64']): Promise<Run> {
     const scanning = { ...NO_SCANNING, image };
     const stages = stagesOf('smoke', { image: image !== undefined });
     return toRun(
       await runStages(stages, {
         function: 'smoke',
-        source,
-        repo,
-        images,
+        ...shared(this),
         platforms,
-        mirrors: mirror,
-        strict,
         scanning,
       }),
     );
@@ -305,9 +209,6 @@ export class Ci {
   /**
    * Push what passed, by digest; no tag is moved.
    *
-   * @param source the repository, without what is never read
-   * @param repo its git repository, which knows commit and branch
-   * @param images take images from a folder of OCI archives, not from a registry
    * @param run deliver what this report of `ci` holds, instead of running it
    * @param registry where images are kept (default ghcr.io); loopback is a rehearsal
    * @param repository the repository there
@@ -323,18 +224,9 @@ export class Ci {
    * @param baseline the base branch's verdict.json, to count new findings only
    * @param rehearsal take any vulnerability database; publish to loopback only
    * @param platforms build the image for these (default linux/amd64)
-   * @param mirror ask this place first, e.g. docker.io=host/prefix
-   * @param strict fail also when something could not be evaluated
    */
   @func({ cache: 'never' })
   async publish(
-    @argument({
-      defaultPath: '/',
-      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
-    })
-    source: Directory,
-    @argument({ defaultPath: '.' }) repo: GitRepository,
-    images?: Directory,
     run?: Directory,
     registry = 'ghcr.io',
     repository = '',
@@ -350,21 +242,15 @@ export class Ci {
     baseline?: File,
     rehearsal = false,
     platforms: string[] = ['linux/amd64'],
-    mirror: string[] = [],
-    strict = false,
   ): Promise<Run> {
-    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: mirror };
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: this.mirror };
     const scanning = { ...NO_SCANNING, database, base, baseline, rehearsal };
     const target = { registry, repository, service: registryService, username, token };
     const delivery = { ...target, ref, signing: NO_SIGNING, dryRun, skipRollback: true, run };
     const options = {
       function: 'publish',
-      source,
-      repo,
-      images,
+      ...shared(this),
       platforms,
-      mirrors: mirror,
-      strict,
       scanning,
       delivery,
     };
@@ -374,9 +260,6 @@ export class Ci {
   /**
    * Deliver: push, sign, deploy to prove it, then move the tags.
    *
-   * @param source the repository, without what is never read
-   * @param repo its git repository, which knows commit and branch
-   * @param images take images from a folder of OCI archives, not from a registry
    * @param run deliver what this report of `ci` holds, instead of running it
    * @param registry where images are kept (default ghcr.io); loopback is a rehearsal
    * @param repository the repository there
@@ -397,18 +280,9 @@ export class Ci {
    * @param baseline the base branch's verdict.json, to count new findings only
    * @param rehearsal take any vulnerability database; publish to loopback only
    * @param platforms build the image for these (default linux/amd64)
-   * @param mirror ask this place first, e.g. docker.io=host/prefix
-   * @param strict fail also when something could not be evaluated
    */
   @func({ cache: 'never' })
   async cd(
-    @argument({
-      defaultPath: '/',
-      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
-    })
-    source: Directory,
-    @argument({ defaultPath: '.' }) repo: GitRepository,
-    images?: Directory,
     run?: Directory,
     registry = 'ghcr.io',
     repository = '',
@@ -429,24 +303,19 @@ export class Ci {
     baseline?: File,
     rehearsal = false,
     platforms: string[] = ['linux/amd64'],
-    mirror: string[] = [],
-    strict = false,
   ): Promise<Run> {
-    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: mirror };
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: this.mirror };
     const scanning = { ...NO_SCANNING, database, base, baseline, rehearsal };
     const target = { registry, repository, service: registryService, username, token };
     const signing = { key: cosignKey, password: cosignPassword, oidcUrl, oidcToken };
     const delivery = { ...target, ref, signing, dryRun, skipRollback, run };
-    const options = { function: 'cd', source, repo, images, platforms, mirrors: mirror, strict, scanning, delivery };
+    const options = { function: 'cd', ...shared(this), platforms, scanning, delivery };
     return toRun(await runStages(stagesOf('cd', { run: run !== undefined }), options));
   }
 
   /**
    * Check that an image is whole, who signed it, and what is stated of it.
    *
-   * @param source the repository, without what is never read
-   * @param repo its git repository, which knows commit and branch
-   * @param images take images from a folder of OCI archives, not from a registry
    * @param reference the image to verify, e.g. ghcr.io/OWNER/NAME:main
    * @param files verify what this report of `cd` or `verify` holds; needs no network
    * @param registryService a registry that runs as a service, in the place of --registry
@@ -455,18 +324,9 @@ export class Ci {
    * @param cosignPub the public key that has to have signed
    * @param identity or the identity that its certificate has to name
    * @param issuer and who has to vouch for that identity
-   * @param mirror ask this place first, e.g. docker.io=host/prefix
-   * @param strict fail also when something could not be evaluated
    */
   @func({ cache: 'never' })
   async verify(
-    @argument({
-      defaultPath: '/',
-      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
-    })
-    source: Directory,
-    @argument({ defaultPath: '.' }) repo: GitRepository,
-    images?: Directory,
     reference = '',
     files?: Directory,
     registryService?: Service,
@@ -475,22 +335,17 @@ export class Ci {
     cosignPub?: File,
     identity = '',
     issuer = '',
-    mirror: string[] = [],
-    strict = false,
   ): Promise<Run> {
     const access = { service: registryService, username, token };
     const verification = { ...access, reference, files, key: cosignPub, identity, issuer };
     const platforms = [DEFAULT_PLATFORM];
-    const options = { function: 'verify', source, repo, images, platforms, mirrors: mirror, strict, verification };
+    const options = { function: 'verify', ...shared(this), platforms, verification };
     return toRun(await runStages(stagesOf('verify'), options));
   }
 
   /**
    * Deploy the release before, prove it, and put the tag back.
    *
-   * @param source the repository, without what is never read
-   * @param repo its git repository, which knows commit and branch
-   * @param images take images from a folder of OCI archives, not from a registry
    * @param registry where images are kept (default ghcr.io); loopback is a rehearsal
    * @param repository the repository there
    * @param registryService a registry that runs as a service, in the place of --registry
@@ -498,18 +353,9 @@ export class Ci {
    * @param token its token: env://NAME, file://PATH (at ghcr.io default env://GITHUB_TOKEN)
    * @param tag the tag to put back (default main)
    * @param to go back to this image (default: what the release record says came before)
-   * @param mirror ask this place first, e.g. docker.io=host/prefix
-   * @param strict fail also when something could not be evaluated
    */
   @func({ cache: 'never' })
   async rollback(
-    @argument({
-      defaultPath: '/',
-      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
-    })
-    source: Directory,
-    @argument({ defaultPath: '.' }) repo: GitRepository,
-    images?: Directory,
     registry = 'ghcr.io',
     repository = '',
     registryService?: Service,
@@ -517,12 +363,10 @@ export class Ci {
     token?: Secret,
     tag = 'main',
     to = '',
-    mirror: string[] = [],
-    strict = false,
   ): Promise<Run> {
     const rollback = { registry, repository, service: registryService, username, token, tag, to };
     const platforms = [DEFAULT_PLATFORM];
-    const options = { function: 'rollback', source, repo, images, platforms, mirrors: mirror, strict, rollback };
+    const options = { function: 'rollback', ...shared(this), platforms, rollback };
     return toRun(await runStages(stagesOf('rollback'), options));
   }
 
@@ -540,9 +384,6 @@ export class Ci {
   /**
    * Lint, test, build, sbom, scan and gate, side by side.
    *
-   * @param source the repository, without what is never read
-   * @param repo its git repository, which knows commit and branch
-   * @param images take images from a folder of OCI archives, not from a registry
    * @param compare another run's result.json: fail unless the image is the same
    * @param vulnDb the vulnerability database (default: the policy's)
    * @param vulnDbRef the same, always a reference
@@ -551,18 +392,9 @@ export class Ci {
    * @param baseline the base branch's verdict.json, to count new findings only
    * @param rehearsal take any vulnerability database; publish to loopback only
    * @param platforms build the image for these (default linux/amd64)
-   * @param mirror ask this place first, e.g. docker.io=host/prefix
-   * @param strict fail also when something could not be evaluated
    */
   @func({ cache: 'never' })
   async ci(
-    @argument({
-      defaultPath: '/',
-      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
-    })
-    source: Directory,
-    @argument({ defaultPath: '.' }) repo: GitRepository,
-    images?: Directory,
     compare?: File,
     vulnDb?: Directory,
     vulnDbRef = '',
@@ -571,20 +403,14 @@ export class Ci {
     baseline?: File,
     rehearsal = false,
     platforms: string[] = ['linux/amd64'],
-    mirror: string[] = [],
-    strict = false,
   ): Promise<Run> {
-    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: mirror };
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: this.mirror };
     const scanning = { ...NO_SCANNING, database, base, baseline, rehearsal };
     return toRun(
       await runStages(stagesOf('ci'), {
         function: 'ci',
-        source,
-        repo,
-        images,
+        ...shared(this),
         platforms,
-        mirrors: mirror,
-        strict,
         compare,
         scanning,
       }),
@@ -594,11 +420,8 @@ export class Ci {
   /**
    * Write a file that runs a stage again, anywhere and without a network.
    *
-   * @param source the repository, without what is never read
-   * @param repo its git repository, which knows commit and branch
    * @param stage what the capsule is to run again (default ci: all of it)
    * @param thin leave out the images, which pins name; a replay is given them by --images
-   * @param images take images from a folder of OCI archives, not from a registry
    * @param image look at this OCI archive instead of building one
    * @param vulnDb the vulnerability database (default: the policy's)
    * @param vulnDbRef the same, always a reference
@@ -607,20 +430,11 @@ export class Ci {
    * @param baseline the base branch's verdict.json, to count new findings only
    * @param rehearsal take any vulnerability database; publish to loopback only
    * @param platforms build the image for these (default linux/amd64)
-   * @param mirror ask this place first, e.g. docker.io=host/prefix
-   * @param strict fail also when something could not be evaluated
    */
   @func({ cache: 'never' })
   async capsule(
-    @argument({
-      defaultPath: '/',
-      ignore: ['**/.git', '.env*', '**/.env*', '**/node_modules', 'out', '**/dist', '**/coverage', 'pipeline/sdk'],
-    })
-    source: Directory,
-    @argument({ defaultPath: '.' }) repo: GitRepository,
     stage = 'ci',
     thin = false,
-    images?: Directory,
     image?: File,
     vulnDb?: Directory,
     vulnDbRef = '',
@@ -629,25 +443,64 @@ export class Ci {
     baseline?: File,
     rehearsal = false,
     platforms: string[] = ['linux/amd64'],
-    mirror: string[] = [],
-    strict = false,
   ): Promise<File> {
     const name = toCapsuleStage(stage);
-    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: mirror };
+    const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: this.mirror };
     return toCapsule(
       await runStages(stagesOf('capsule', { stage: name, image: image !== undefined }), {
         function: 'capsule',
-        source,
-        repo,
-        images,
+        ...shared(this),
         platforms,
-        mirrors: mirror,
-        strict,
         scanning: { ...NO_SCANNING, image, database, base, baseline, rehearsal },
         capsule: { stages: stagesInCapsule(name), thin },
       }),
     );
   }
+
+  /** `dagger check`: format, lint rules and types hold. */
+  @func()
+  @check()
+  async checkLint(): Promise<void> {
+    toCheck(await runStages(stagesOf('lint'), { function: 'lint', ...shared(this), platforms: [DEFAULT_PLATFORM] }));
+  }
+
+  /** `dagger check`: the tests pass. */
+  @func()
+  @check()
+  async checkTest(): Promise<void> {
+    toCheck(await runStages(stagesOf('test'), { function: 'test', ...shared(this), platforms: [DEFAULT_PLATFORM] }));
+  }
+
+  /** `dagger check`: what was found may ship. */
+  @func({ cache: 'never' })
+  @check()
+  async checkGate(): Promise<void> {
+    const database = { ...NO_SCANNING.database, mirrors: this.mirror };
+    const scanning = { ...NO_SCANNING, database };
+    toCheck(
+      await runStages(stagesOf('gate'), {
+        function: 'gate',
+        ...shared(this),
+        platforms: [DEFAULT_PLATFORM],
+        scanning,
+      }),
+    );
+  }
+}
+
+/** What all functions take. Programs are the module's own, whatever the repository holds. */
+function shared({ source, repo, images, mirror, strict }: Ci) {
+  return { source, repo, images, mirrors: mirror, strict, programs: dag.currentModule().source().directory('src') };
+}
+
+/** A check is an error or nothing. */
+function toCheck({ result }: Outcome): void {
+  if (result.exitCode === 0) return;
+  const { message, hint } = result.error ?? {
+    message: phraseVerdict(result),
+    hint: `see why: dagger call ${result.function} report`,
+  };
+  throw new PipelineError(result.error?.code ?? 'BUILD_FAILED', message, hint);
 }
 
 function toRun({ report, result }: Outcome): Run {

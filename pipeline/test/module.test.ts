@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { loadParentState, loadResult } from '../../node_modules/@dagger.io/dagger/dist/src/module/entrypoint/load.js';
+import { Executor } from '../../node_modules/@dagger.io/dagger/dist/src/module/executor.js';
 import { scan } from '../../node_modules/@dagger.io/dagger/dist/src/module/introspector/index.js';
 import { DAGGER_VERSION } from '../cli/engine.ts';
 import { FUNCTION_NAMES, FUNCTIONS, isFunction, type OptionName, optionInfo, optionsOf } from '../cli/functions.ts';
+import { Ci } from '../src/index.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const json = (path: string) => JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
@@ -30,17 +33,45 @@ beforeAll(async () => {
 }, 120_000);
 
 const functionsOf = (name: string) => module.objects[name]?.methods ?? {};
+/** What `dagger check` runs: these say nothing but yes or no, and have no door of their own on the laptop. */
+const CHECKS = ['checkLint', 'checkTest', 'checkGate'];
+const callable = () => Object.entries(functionsOf('Ci')).filter(([name]) => !CHECKS.includes(name));
+const shared = () => Object.values(module.objects.Ci?._constructor?.arguments ?? {});
 
 test('Dagger finds the module’s objects, and no more', () => {
   expect(Object.keys(module.objects).sort()).toEqual(['Ci', 'Run']);
+  // What all functions share is handed on, and shown to nobody.
+  const state = Object.values(module.objects.Ci?.properties ?? {});
+  expect(state.map(({ name, isExposed, type }) => [name, isExposed, type?.kind])).toEqual([
+    ['source', false, 'OBJECT_KIND'],
+    ['repo', false, 'OBJECT_KIND'],
+    ['images', false, 'OBJECT_KIND'],
+    ['mirror', false, 'LIST_KIND'],
+    ['strict', false, 'BOOLEAN_KIND'],
+  ]);
   expect(Object.keys(module.objects.Run?.properties ?? {})).toEqual(['report', 'exitCode']);
+});
+
+test('what was not given to the constructor is not there in a function either', async () => {
+  const handle = (id: string) => ({ id: async () => id });
+  const executor = new Executor([await import('../src/index.ts')] as never, module);
+  const given = { source: 'the source', repo: 'the repository' };
+  const built = new Ci(handle('the source') as never, handle('the repository') as never, undefined);
+  const kept = await loadResult(built, module, module.objects.Ci as never);
+  expect(JSON.parse(JSON.stringify(kept))).toEqual({ ...given, mirror: [], strict: false });
+  const state = await loadParentState(
+    executor,
+    module.objects.Ci as never,
+    { parentArgs: { strict: true, mirror: [] } } as never,
+  );
+  expect((executor.buildClass('Ci', state) as Ci).images).toBeUndefined();
 });
 
 test('every function has a description and a type that Dagger knows, and so has each of its arguments', () => {
   expect(Object.keys(functionsOf('Ci')).length).toBeGreaterThan(8);
   for (const [name, { description, returnType, arguments: given }] of Object.entries(functionsOf('Ci'))) {
     expect(description, name).not.toBe('');
-    expect(returnType?.kind, name).toMatch(/^(OBJECT|STRING)_KIND$/);
+    expect(returnType?.kind, name).toMatch(CHECKS.includes(name) ? /^VOID_KIND$/ : /^(OBJECT|STRING)_KIND$/);
     for (const argument of Object.values(given)) expect(argument.type?.kind, `${name} ${argument.name}`).toBeDefined();
   }
 });
@@ -96,21 +127,31 @@ test('both doors know the same functions', () => {
     'shell',
   ];
   const shared = FUNCTION_NAMES.filter((name) => !laptopOnly.includes(name));
-  expect(Object.keys(functionsOf('Ci')).sort()).toEqual(shared.sort());
+  expect(
+    callable()
+      .map(([name]) => name)
+      .sort(),
+  ).toEqual(shared.sort());
 });
 
 test('both doors take the same arguments', () => {
-  for (const [name, { arguments: given }] of Object.entries(functionsOf('Ci'))) {
+  const ofAll = shared().map(({ name }) => toOption(name));
+  expect(ofAll).toEqual(['source', 'repo', 'images', 'mirror', 'strict']);
+  for (const [name, { arguments: given }] of callable()) {
     const ofModule = Object.keys(given)
       .map(toOption)
       .filter((argument) => !FILLED_IN.includes(argument));
-    const ofLaptop = isFunction(name) ? optionsOf(name).filter((option) => !LAPTOP.includes(option)) : [];
+    const own = (option: OptionName) => !LAPTOP.includes(option) && !ofAll.includes(option);
+    const ofLaptop = isFunction(name) ? optionsOf(name).filter(own) : [];
     expect(ofModule.sort(), name).toEqual([...ofLaptop].sort());
   }
 });
 
 test('both doors say the same of a function and of each of its arguments', () => {
-  for (const [name, { description, arguments: given }] of Object.entries(functionsOf('Ci'))) {
+  expect(shared().find(({ name }) => name === 'images')?.description).toBe(optionInfo('images').summary);
+  expect(shared().find(({ name }) => name === 'mirror')?.description).toBe(optionInfo('mirror').summary);
+  expect(shared().find(({ name }) => name === 'strict')?.description).toBe(optionInfo('strict').summary);
+  for (const [name, { description, arguments: given }] of callable()) {
     if (!isFunction(name)) throw new Error(`${name} is no function of the command line`);
     const summary = FUNCTIONS[name].summary.replace(' (the default)', '');
     expect(description, name).toBe(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`);

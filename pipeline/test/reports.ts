@@ -73,7 +73,7 @@ const build = (steps: Steps): StageResult =>
     name: 'build',
     seconds: 19.2,
     steps: steps.of('build', {
-      compile: { from: 0.6, seconds: 13.9, command: 'npm run build --prefix service' },
+      compile: { from: 0.6, seconds: 13.9, command: '(cd service && npm run --silent build)' },
       assemble: {
         from: 14.7,
         seconds: 5.2,
@@ -225,7 +225,7 @@ function passed(): Reported {
           service: {
             from: 0.7,
             seconds: 30.9,
-            command: 'npm test --prefix service',
+            command: '(cd service && npm test --silent)',
             log: Array.from({ length: 900 }, (_, line) => ` ✓ test/app.test.ts > case ${line}  2ms`).join('\n'),
           },
         }),
@@ -297,13 +297,13 @@ function failed(): Reported {
       exitCode: 2,
       log: fixture('tsc.txt'),
     },
-    'types-service': { from: 0.6, seconds: 11.2, command: 'npm run types --prefix service' },
+    'types-service': { from: 0.6, seconds: 11.2, command: '(cd service && npm run --silent types)' },
   });
   const test = steps.of('test', {
     service: {
       from: 0.7,
       seconds: 26.9,
-      command: 'npm test --prefix service',
+      command: '(cd service && npm test --silent)',
       exitCode: 1,
       log: fixture('vitest.txt'),
     },

@@ -141,19 +141,24 @@ class Trials {
     cpSync(good.source, folder, { recursive: true, verbatimSymlinks: true });
     for (const { kind, name } of units) {
       if (kind === 'file') replace(bad.source, folder, name);
-      if (kind === 'packages') for (const path of filesOfSet(name)) replace(bad.source, folder, path);
+      if (kind === 'packages') for (const path of this.#filesOf(name)) replace(bad.source, folder, path);
     }
     const paths = units.filter(({ kind }) => kind === 'package');
-    for (const set of ['tools', 'service']) {
+    for (const set of new Set(paths.flatMap((unit) => unit.set ?? []))) {
       const own = paths.filter((unit) => unit.set === set).map(({ name }) => name);
       if (own.length > 0) this.#mixPackages(folder, set, own);
     }
     return folder;
   }
 
+  #filesOf(set: string): Set<string> {
+    const { good, bad } = this.#around;
+    return new Set([good, bad].flatMap(({ manifest }) => filesOfSet(manifest, set)));
+  }
+
   #mixPackages(folder: string, set: string, paths: readonly string[]): void {
     const { good, bad } = this.#around;
-    for (const path of filesOfSet(set)) {
+    for (const path of this.#filesOf(set)) {
       const [a, b] = [good, bad].map(({ source }) => readFileSync(join(source, path), 'utf8')) as [string, string];
       writeFileSync(join(folder, path), path.endsWith('lock.json') ? mixLock(a, b, paths) : mixManifest(a, b, paths));
     }

@@ -46,7 +46,7 @@ async function replayStages(
   screen: Terminal['out'],
 ): Promise<Ending[]> {
   const recorded = capsule.manifest.stages.map(({ name }) => name);
-  const stages = options.all ? stagesHeld(capsule, options.images) : recorded;
+  const stages = options.all ? await stagesHeld(capsule, options.images) : recorded;
   const isLive = options.progress === 'tty' || (options.progress === 'auto' && screen.isTerminal);
   const output = resolve(options.output);
   const shown = relative(process.cwd(), output) || '.';

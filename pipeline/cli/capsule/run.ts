@@ -7,10 +7,13 @@ import { CAPTURED, needsOf } from '../../src/core/capsule/needs.ts';
 import type { Listener } from '../../src/core/events.ts';
 import { SOURCE_IGNORE } from '../../src/core/ignore.ts';
 import type { AskedStage, EngineFacts, RunResult, StageName } from '../../src/core/model.ts';
+import { PRODUCTION, setOf, setsFor } from '../../src/core/subject.ts';
 import { archiveOf, type PinName } from '../../src/pins.ts';
 import type { RunOptions } from '../../src/stages/run.ts';
 import type { EngineOptions } from '../arguments.ts';
+import { programsOn } from '../programs.ts';
 import { withEngine } from '../session.ts';
+import { subjectIn } from '../subject.ts';
 import type { Terminal } from '../terminal.ts';
 import { trackedIn } from '../tracked.ts';
 import type { OpenCapsule } from './open.ts';
@@ -88,6 +91,7 @@ async function runRequest(engine: EngineFacts, capsule: OpenCapsule, request: Re
   const isInstalling = request.stages.includes('install');
   const options: RunOptions = {
     function: 'replay',
+    programs: programsOn(host),
     source: host.directory(request.source, { exclude: SOURCE_IGNORE, gitignore: true }),
     // What is in a capsule is all of the source, and in a folder to try, what git tracks.
     tracked: request.isOther ? trackedIn(host, request.source) : host.directory(request.source),
@@ -101,7 +105,7 @@ async function runRequest(engine: EngineFacts, capsule: OpenCapsule, request: Re
     mirrors: [],
     strict: given.strict,
     engine,
-    installing: isInstalling ? needsOf(['install']).packages : [],
+    isInstalling,
     capsule: null,
     left: request.left,
   };
@@ -129,8 +133,9 @@ function withGate(ran: Replayed, { result: decided }: Replayed): Replayed {
 }
 
 /** The stages that can be run from what the capsule holds, and the images that were given. */
-export function stagesHeld(capsule: OpenCapsule, given: string | null): StageName[] {
+export async function stagesHeld(capsule: OpenCapsule, given: string | null): Promise<StageName[]> {
   const { manifest, packages, image, verdict } = capsule;
+  const subject = await subjectIn(capsule.source);
   const recorded = manifest.stages.map(({ name }) => name);
   return CAPTURED.filter((name) => {
     if (recorded.includes(name)) return true;
@@ -140,7 +145,7 @@ export function stagesHeld(capsule: OpenCapsule, given: string | null): StageNam
     const sets = new Set(manifest.packages.map(({ set }) => set));
     return (
       (needs.packages.length === 0 || packages !== null) &&
-      needs.packages.every((set) => sets.has(set === 'production' ? 'service' : set)) &&
+      setsFor(subject, name).every((set) => sets.has(set === PRODUCTION ? setOf(subject.service) : set)) &&
       needs.images.every((pin) => existsSync(join(given ?? capsule.images, archiveOf(pin)))) &&
       (!needs.image || image !== null) &&
       (!needs.verdict || verdict !== null)

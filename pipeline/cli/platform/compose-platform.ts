@@ -86,6 +86,7 @@ export class ComposePlatform implements Platform {
     const { archive, source, app, deployed, pins } = this.#deployment;
     const [repository, image] = [join(folder, 'repository'), join(folder, 'image.tar')];
     await source.export(repository);
+    await this.#context.programs.directory('probes').export(join(folder, 'probes'));
     await archive.export(image);
     this.#built = await loadBuilt(this.#docker, image);
     this.#node = await this.#image('node');
@@ -108,7 +109,7 @@ export class ComposePlatform implements Platform {
   #override(repository: string, images: ReadonlyMap<string, string>): object {
     const { services } = this.#deployment;
     const probing = { image: this.#node, networks: ['devops'] };
-    const mount = (path: string, target: string) => `${join(repository, path)}:${target}:ro`;
+    const mount = (path: string, target: string) => `${path}:${target}:ro`;
     const changed = services.flatMap(({ name, command }) => {
       const image = images.get(name);
       // The drill adds to Prometheus' arguments.
@@ -120,7 +121,10 @@ export class ComposePlatform implements Platform {
         [RECEIVER.host]: {
           ...probing,
           command: ['node', `${PROGRAMS}/receiver.ts`, '--port', String(RECEIVER.port)],
-          volumes: [mount('pipeline/src/probes', PROGRAMS), mount('monitoring/grafana/dashboards', DASHBOARDS)],
+          volumes: [
+            mount(join(repository, '../probes'), PROGRAMS),
+            mount(join(repository, 'monitoring/grafana/dashboards'), DASHBOARDS),
+          ],
         },
         [LODGER]: { ...probing, command: ['sleep', 'infinity'], init: true, profiles: [LODGER] },
       },
@@ -161,7 +165,7 @@ export class ComposePlatform implements Platform {
 
   async probe({ name, program, args }: Probe): Promise<SmokeRow[]> {
     const out = `/tmp/${name}.json`;
-    const shown = `node pipeline/src/probes/${program} ${args.join(' ')}`;
+    const shown = `node probes/${program} ${args.join(' ')}`;
     this.#context.emit({ kind: 'step-started', stage: 'smoke', step: name, command: shown, atMs: Date.now() });
     const inside = ['exec', '-T', RECEIVER.host];
     const startedMs = Date.now();

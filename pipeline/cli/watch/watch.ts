@@ -2,11 +2,12 @@
 import { PipelineError } from '../../src/core/errors.ts';
 import type { RunResult } from '../../src/core/model.ts';
 import { asLines } from '../../src/core/safe-text.ts';
-import { phraseChanges, reasonsToRun } from '../../src/core/watch.ts';
 import type { WatchInvocation } from '../arguments.ts';
 import { checkRepository, runStages } from '../stages.ts';
+import { subjectIn } from '../subject.ts';
 import type { Terminal } from '../terminal.ts';
 import { Changes } from './changes.ts';
+import { phraseChanges, reasonsToRun } from './reasons.ts';
 
 /** Ends when somebody presses Ctrl-C, or when a run cannot even be asked for. */
 export async function watchSource({ run }: WatchInvocation, root: string, terminal: Terminal): Promise<number> {
@@ -20,7 +21,8 @@ export async function watchSource({ run }: WatchInvocation, root: string, termin
       const next = changes.next();
       const last = await runUntil(next, run, root, terminal);
       if (last !== null) {
-        for (const reason of reasonsToRun(last.stages, before?.stages ?? [], changed)) say(reason);
+        for (const reason of reasonsToRun(last.stages, before?.stages ?? [], changed, await subjectIn(root)))
+          say(reason);
         before = last;
         say('waiting for a change; Ctrl-C ends');
       }

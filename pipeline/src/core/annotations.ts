@@ -100,7 +100,7 @@ function findingAnnotation({ severity, id, thing, title, url, from, fixedIn, pla
 }
 
 /** The folder that a command names paths from: it is written as a person would type it at the root. */
-const folderOf = ({ command }: StepResult) => / --prefix (\S+)/.exec(command)?.[1] ?? '';
+const folderOf = ({ command }: StepResult) => /^\(cd '?(.+?)'? && /.exec(command)?.[1] ?? '';
 
 /** From the root of the repository, as GitHub wants it; null for what is not in it. */
 function inRepository(place: DiagnosticPlace | null, folder: string): DiagnosticPlace | null {

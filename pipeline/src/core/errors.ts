@@ -11,6 +11,10 @@ export const ERRORS = {
   NOT_A_REPOSITORY: { exit: EXIT.usage, meaning: 'the project is not in a git repository' },
   BAD_MANIFEST: { exit: EXIT.usage, meaning: 'a package.json or package-lock.json is missing or cannot be read' },
   LOCK_MISMATCH: { exit: EXIT.usage, meaning: 'a package-lock.json does not belong to its package.json' },
+  BAD_SUBJECT: {
+    exit: EXIT.usage,
+    meaning: 'drydock.yaml says something that cannot be meant, or there is no service',
+  },
   BAD_SERVICE: { exit: EXIT.usage, meaning: 'the service does not keep to the contract that the pipeline has with it' },
   BAD_IMAGES: { exit: EXIT.usage, meaning: 'an archive in the --images folder is not what its pin says' },
   BAD_POLICY: {

@@ -1,9 +1,9 @@
 // The contract with the service: what the pipeline may rely on, and the image that follows from it.
 import { PipelineError, reasonOf } from './errors.ts';
+import { fileOf, type Package } from './subject.ts';
 
 /** Whoever puts another service in its place keeps to these. */
 export const SERVICE = {
-  folder: 'service',
   /** Where it stands in the image. */
   target: '/app',
   port: 8000,
@@ -24,9 +24,9 @@ export type ServiceManifest = {
   description: string | null;
 };
 
-/** What the image takes from service/package.json. */
-export function parseServiceManifest(text: string): ServiceManifest {
-  const where = `${SERVICE.folder}/package.json`;
+/** What the image takes from the service's package.json. */
+export function parseServiceManifest(text: string, service: Pick<Package, 'path'>): ServiceManifest {
+  const where = fileOf(service, 'package.json');
   const raw = parseObject(text, where);
   const missing = ['name', 'version', 'main'].filter((key) => typeof raw[key] !== 'string' || raw[key] === '');
   if (missing.length > 0) {

@@ -3,10 +3,12 @@ import { type Container, type Directory, dag, type File } from '@dagger.io/dagge
 import { differences } from '../core/delivery/compare.ts';
 import type { ImageResult, StageResult, StandIn } from '../core/model.ts';
 import { imageSpec, parseServiceManifest, SERVICE, type ServiceManifest } from '../core/service.ts';
+import { fileOf, placeOf } from '../core/subject.ts';
 import type { AssembledImage } from '../oci/assemble.ts';
 import { PINS, pinned } from '../pins.ts';
-import type { RunContext } from './context.ts';
-import { nodeContainer, SERVICE_SOURCE } from './install.ts';
+import type { PackageContext } from './context.ts';
+import { nodeContainer } from './install.ts';
+import { commandOf, withSource } from './package.ts';
 import { runStep, stepFolder } from './step.ts';
 import { timedStage } from './timed.ts';
 
@@ -29,16 +31,17 @@ export type BuildInputs = {
   other: ImageResult | null;
 };
 
-export async function build(context: RunContext, inputs: BuildInputs): Promise<Built> {
+export async function build(context: PackageContext, inputs: BuildInputs): Promise<Built> {
   const output: Omit<Built, 'stage'> = { archive: null, image: null, standIns: [] };
   const stage = await timedStage(context, 'build', async () => {
-    const manifest = parseServiceManifest(inputs.manifest);
+    const manifest = parseServiceManifest(inputs.manifest, context.subject.service);
     const compiled = await compile(context, inputs.service);
     if (compiled.result.exitCode !== 0) return { steps: [compiled.result] };
     const app = appFolder(context, inputs, compiled.container);
     const [hasMain, hasHealthcheck] = await Promise.all([app.exists(manifest.main), app.exists(SERVICE.healthcheck)]);
     if (!hasMain) {
-      const fault = `${SERVICE.folder}/package.json says that main is ${manifest.main}, but the build did not write it`;
+      const place = fileOf(context.subject.service, 'package.json');
+      const fault = `${place} says that main is ${manifest.main}, but the build did not write it`;
       return { steps: [compiled.result], fault };
     }
     const assembled = await assemble(context, { app, manifest, hasHealthcheck, platforms: inputs.platforms });
@@ -55,28 +58,25 @@ export async function build(context: RunContext, inputs: BuildInputs): Promise<B
   return { stage, ...output };
 }
 
-async function compile(context: RunContext, service: Container) {
-  return await runStep(context, {
-    stage: 'build',
-    step: 'compile',
-    container: service.withDirectory(SERVICE_SOURCE, context.source.directory(SERVICE.folder)),
-    args: ['npm', 'run', '--silent', 'build'],
-    shown: `npm run build --prefix ${SERVICE.folder}`,
-  });
+async function compile(context: PackageContext, installed: Container) {
+  const { service } = context.subject;
+  const command = commandOf(withSource(context, installed, service), service, service.build);
+  return await runStep(context, { stage: 'build', step: 'compile', ...command });
 }
 
 /** What goes into the image, and nothing else. */
-function appFolder(context: RunContext, { production }: BuildInputs, compiled: Container): Directory {
+function appFolder(context: PackageContext, { production }: BuildInputs, compiled: Container): Directory {
+  const place = placeOf(context.subject.service.path);
   return dag
     .directory()
     .withDirectory('/', context.source.filter({ include: ['LICENSE'] }))
-    .withDirectory('/', production.directory(SERVICE_SOURCE).filter({ include: ['package.json', 'node_modules/**'] }))
-    .withDirectory('/', compiled.directory(SERVICE_SOURCE).filter({ include: ['dist/**'] }));
+    .withDirectory('/', production.directory(place).filter({ include: ['package.json', 'node_modules/**'] }))
+    .withDirectory('/', compiled.directory(place).filter({ include: ['dist/**'] }));
 }
 
 type Assembly = { app: Directory; manifest: ServiceManifest; hasHealthcheck: boolean; platforms: readonly string[] };
 
-async function assemble(context: RunContext, { app, manifest, hasHealthcheck, platforms }: Assembly) {
+async function assemble(context: PackageContext, { app, manifest, hasHealthcheck, platforms }: Assembly) {
   const archives = platforms.map((platform) => ({
     platform,
     path: `/assembly/base/${platform.replaceAll('/', '-')}.tar`,
@@ -92,7 +92,7 @@ async function assemble(context: RunContext, { app, manifest, hasHealthcheck, pl
     hasHealthcheck,
   });
   const prepared = nodeContainer(context)
-    .withMountedDirectory(PROGRAMS, context.source.directory('pipeline/src/oci'))
+    .withMountedDirectory(PROGRAMS, context.programs.directory('oci'))
     .withMountedDirectory(APP, app)
     .withNewFile(SPEC, JSON.stringify(spec));
   const container = archives.reduce(
@@ -104,7 +104,7 @@ async function assemble(context: RunContext, { app, manifest, hasHealthcheck, pl
     step: 'assemble',
     container,
     args: ['node', `${PROGRAMS}/assemble.ts`, '--spec', SPEC, '--out', `${OUT}/${IMAGE_FILE}`],
-    shown: `node pipeline/src/oci/assemble.ts --spec ${SPEC}`,
+    shown: `node oci/assemble.ts --spec ${SPEC}`,
   });
 }
 

@@ -17,13 +17,13 @@ import {
 } from '../core/capsule/manifest.ts';
 import { isCaptured, type Needs, needsOf } from '../core/capsule/needs.ts';
 import { lockedPackages } from '../core/capsule/packages.ts';
-import { SOURCE } from '../core/ignore.ts';
 import type { CapsuleResult, RunResult, StageName, StageResult } from '../core/model.ts';
+import { fileOf, type PackageSet, packageSets, setsFor } from '../core/subject.ts';
 import type { PackSpec } from '../oci/capsule.ts';
 import { type PinName, pinned } from '../pins.ts';
-import type { RunContext } from './context.ts';
+import type { PackageContext } from './context.ts';
 import { contentsIfAny, notToBeHad } from './engine.ts';
-import { ENVIRONMENT, INSTALLS, type InstallName, NPM_CACHE, nodeContainer } from './install.ts';
+import { ENVIRONMENT, NPM_CACHE, nodeContainer } from './install.ts';
 import type { Known } from './known.ts';
 import { settled } from './settled.ts';
 
@@ -53,7 +53,7 @@ export function capturedStages({ stages }: Pick<RunResult, 'stages'>, named: rea
 }
 
 export async function writeCapsule(
-  context: RunContext,
+  context: PackageContext,
   result: RunResult,
   known: Known,
   options: CapsuleOptions,
@@ -63,8 +63,8 @@ export async function writeCapsule(
   const needs = needsOf(names);
   const [images, packages, locked] = await settled([
     options.thin ? thinly(known, needs) : Promise.all(needs.images.map((name) => holdImage(context, name))),
-    holdPackages(context, known, needs),
-    lockedIn(context, needs),
+    holdPackages(context, known, setsOf(context, needs)),
+    lockedIn(context, setsOf(context, needs)),
   ]);
   const manifest: Omit<CapsuleManifest, 'files'> = {
     format: 'drydock-capsule',
@@ -117,13 +117,13 @@ export async function writeCapsule(
 }
 
 /** Our programs, in the container that everything of ours runs in. */
-function packer(context: RunContext): Container {
-  return nodeContainer(context).withMountedDirectory(PROGRAMS, context.source.directory('pipeline/src/oci'));
+function packer(context: PackageContext): Container {
+  return nodeContainer(context).withMountedDirectory(PROGRAMS, context.programs.directory('oci'));
 }
 
 type Held = { facts: CapsuleImage; file: File | null };
 
-async function holdImage(context: RunContext, name: PinName): Promise<Held> {
+async function holdImage(context: PackageContext, name: PinName): Promise<Held> {
   const facts = { name, pin: pinned(name), standIn: null, held: false };
   try {
     const standIn = (await context.images.standIn(name))?.recipe ?? null;
@@ -153,13 +153,22 @@ async function thinly(known: Known, needs: Needs): Promise<Held[]> {
   });
 }
 
+function setsOf({ subject }: PackageContext, { packages }: Needs): PackageSet[] {
+  const names = packages.flatMap((stage) => setsFor(subject, stage));
+  return packageSets(subject).filter(({ name }) => names.includes(name));
+}
+
 /** What npm fetched for the sets that the stages need; null where they need none, or nothing was installed. */
-async function holdPackages(context: RunContext, { materials }: Known, needs: Needs): Promise<File | null> {
-  const installed = needs.packages.flatMap((name) => {
+async function holdPackages(
+  context: PackageContext,
+  { materials }: Known,
+  sets: readonly PackageSet[],
+): Promise<File | null> {
+  const installed = sets.flatMap(({ name }) => {
     const container = materials.packages.get(name);
     return container === undefined ? [] : [{ name, container }];
   });
-  const folders: { name: InstallName; cache: Directory }[] = [];
+  const folders: { name: string; cache: Directory }[] = [];
   for (const { name, container } of installed)
     if (await container.exists(NPM_CACHE)) folders.push({ name, cache: container.directory(NPM_CACHE) });
   if (folders.length === 0) return null;
@@ -174,19 +183,19 @@ async function holdPackages(context: RunContext, { materials }: Known, needs: Ne
 
 const KEPT_OF_CACHE = ['_cacache/content-v2', '_cacache/index-v5'];
 
-async function lockedIn(context: RunContext, needs: Needs): Promise<CapsulePackage[]> {
-  const sets = needs.packages.filter((name) => name !== 'production');
+async function lockedIn(context: PackageContext, sets: readonly PackageSet[]): Promise<CapsulePackage[]> {
   const found = await Promise.all(
-    sets.map(async (name) => {
-      const { folder } = INSTALLS[name];
-      const path = `${folder === SOURCE ? '' : `${folder.slice(SOURCE.length + 1)}/`}package-lock.json`;
-      return lockedPackages(name, (await contentsIfAny(context.source, path)) ?? '{}');
-    }),
+    sets
+      .filter(({ isProduction }) => !isProduction)
+      .map(async (set) => {
+        const lock = await contentsIfAny(context.source, fileOf(set, 'package-lock.json'));
+        return lockedPackages(set.name, lock ?? '{}');
+      }),
   );
   return found.flat();
 }
 
-function inputFiles(context: RunContext, known: Known, needs: Needs): [string, File][] {
+function inputFiles(context: PackageContext, known: Known, needs: Needs): [string, File][] {
   const { archive, database } = known.materials;
   const verdict = known.texts.get('verdict.json');
   const compressed = (to: Container, args: readonly string[]) =>
@@ -205,7 +214,7 @@ function inputFiles(context: RunContext, known: Known, needs: Needs): [string, F
   return inputs;
 }
 
-function logsOf({ logs }: RunContext, stages: readonly StageName[]): Directory {
+function logsOf({ logs }: PackageContext, stages: readonly StageName[]): Directory {
   const own = [...logs].filter(([path]) => stages.some((name) => path.startsWith(`logs/${name}-`)));
   return own.reduce((folder, [path, log]) => {
     const name = path.slice('logs/'.length);
@@ -214,7 +223,7 @@ function logsOf({ logs }: RunContext, stages: readonly StageName[]): Directory {
 }
 
 function pack(
-  context: RunContext,
+  context: PackageContext,
   manifest: Omit<CapsuleManifest, 'files'>,
   files: ReadonlyMap<string, File>,
   folders: ReadonlyMap<string, Directory>,

@@ -2,6 +2,7 @@
 import type { Container, Directory, File } from '@dagger.io/dagger';
 import type { Listener } from '../core/events.ts';
 import type { EngineFacts, StageName, StepResult } from '../core/model.ts';
+import type { Subject } from '../core/subject.ts';
 import type { Images } from './images.ts';
 
 export type LeftStep = { stage: StageName; step: StepResult; container: Container };
@@ -9,6 +10,8 @@ export type LeftStep = { stage: StageName; step: StepResult; container: Containe
 export type RunContext = {
   /** The repository, without what git ignores, unless it tracks it. */
   source: Directory;
+  /** The programs that steps run, in `oci` and `probes`: the tool's own, whatever the repository holds. */
+  programs: Directory;
   images: Images;
   /** npm's cache of an earlier run: packages come from there alone. */
   packages?: Directory | undefined;
@@ -21,4 +24,10 @@ export type RunContext = {
   engine: EngineFacts | null;
   /** Logs by their path in the report: small ones as text, large ones as the file itself. */
   logs: Map<string, string | File>;
+};
+
+/** Of stages that work on the packages of the repository. */
+export type PackageContext = RunContext & {
+  /** Which packages there are, and which of them is built. */
+  subject: Subject;
 };

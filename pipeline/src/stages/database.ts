@@ -72,7 +72,7 @@ async function download(
     step: 'database-download',
     container: asking(context, options),
     args: ['node', PROGRAM, 'download', '--reference', named, ...places(options), '--out', out],
-    shown: `node pipeline/src/oci/vuln-db.ts download --reference ${named}`,
+    shown: `node oci/vuln-db.ts download --reference ${named}`,
   });
   const steps = [result, downloaded.result];
   if (downloaded.result.exitCode === UNAVAILABLE) {
@@ -108,7 +108,7 @@ export async function lookUp(context: RunContext, options: DatabaseOptions, poli
       ],
       ...[...places(options), '--memory', '/memory', '--out', out],
     ],
-    shown: `node pipeline/src/oci/vuln-db.ts resolve ${references.map((reference) => `--reference ${reference}`).join(' ')}`,
+    shown: `node oci/vuln-db.ts resolve ${references.map((reference) => `--reference ${reference}`).join(' ')}`,
   });
   const lookup: Lookup | null = result.exitCode === 0 ? parseLookup(await container.file(out).contents()) : null;
   return { result, lookup };
@@ -138,7 +138,7 @@ async function weigh(
       '--out',
       `${out}/inspection.json`,
     ],
-    shown: 'node pipeline/src/oci/vuln-db.ts inspect',
+    shown: 'node oci/vuln-db.ts inspect',
   });
   const steps = [...before, result];
   if (result.exitCode !== 0) return { steps, database: null, missing: null };
@@ -155,7 +155,7 @@ async function weigh(
 }
 
 function programs(context: RunContext): Container {
-  return nodeContainer(context).withMountedDirectory(PROGRAMS, context.source.directory('pipeline/src/oci'));
+  return nodeContainer(context).withMountedDirectory(PROGRAMS, context.programs.directory('oci'));
 }
 
 function asking(context: RunContext, { service }: DatabaseOptions): Container {

@@ -1,14 +1,15 @@
 // Fetches what stages need from elsewhere: images, packages, the vulnerability database. Nothing is checked or built with it.
+import { packageSets } from '../core/subject.ts';
 import { PINS, type PinName } from '../pins.ts';
-import type { RunContext } from './context.ts';
+import type { PackageContext } from './context.ts';
 import { obtainDatabase } from './database.ts';
 import { notToBeHad } from './engine.ts';
 import { Images } from './images.ts';
-import { INSTALLS, type InstallName, install, nodeContainer } from './install.ts';
+import { install, nodeContainer } from './install.ts';
 import { readDeciding } from './policy.ts';
 import { emit } from './progress.ts';
 import { NO_SCANNING, type RunOptions } from './run.ts';
-import { sourceOf } from './source.ts';
+import { sourceOf, subjectOf } from './source.ts';
 
 /** A thing by name; why it is not here, or null. */
 export type Fetched = { name: string; missing: string | null };
@@ -18,8 +19,11 @@ export async function fetchAll(
   options: RunOptions,
   onFetched: (fetched: Fetched) => void,
 ): Promise<Fetched[]> {
-  const context: RunContext = {
-    source: await sourceOf(options),
+  const source = await sourceOf(options);
+  const context: PackageContext = {
+    source,
+    subject: await subjectOf(source),
+    programs: options.programs,
     images: new Images({ archives: options.images, mirrors: options.mirrors }),
     startedMs: Date.now(),
     emit,
@@ -40,9 +44,9 @@ export async function fetchAll(
         async (name) =>
           await keep(`image ${name}: ${PINS[name].image}`, async () => await obtain(context, name, options)),
       ),
-    ...(Object.keys(INSTALLS) as InstallName[]).map(async (name) =>
-      keep(`packages: ${name}`, async () => {
-        const { result } = await install(context, nodeContainer(context), name);
+    ...packageSets(context.subject).map(async (set) =>
+      keep(`packages: ${set.name}`, async () => {
+        const { result } = await install(context, nodeContainer(context), set);
         return result.exitCode === 0 ? null : (result.firstErrors[0] ?? 'npm failed');
       }),
     ),
@@ -60,7 +64,7 @@ export async function fetchAll(
 }
 
 /** The runtime is the base of what is built, for each platform; the others are run here. */
-async function obtain({ images }: RunContext, name: PinName, { platforms }: RunOptions): Promise<null> {
+async function obtain({ images }: PackageContext, name: PinName, { platforms }: RunOptions): Promise<null> {
   if (name !== 'runtime') await images.obtain(name);
   else for (const platform of platforms) await images.archive(name, platform).size();
   return null;

@@ -1,7 +1,6 @@
 // Gate: findings, policy and today's date become a verdict, and the verdict a file that can be decided again.
 import type { File } from '@dagger.io/dagger';
 import { explainSince } from '../core/gate/explain.ts';
-import { pinLine } from '../core/gate/pin-line.ts';
 import { gateResult, phraseOutcomes } from '../core/gate/result.ts';
 import { renderSarif } from '../core/gate/sarif.ts';
 import {
@@ -16,8 +15,8 @@ import {
   type VerdictInputs,
 } from '../core/gate/verdict.ts';
 import type { GateResult, StageResult } from '../core/model.ts';
-import type { RunContext } from './context.ts';
-import { contentsIfAny } from './engine.ts';
+import { fileOf } from '../core/subject.ts';
+import type { PackageContext, RunContext } from './context.ts';
 import type { Deciding } from './policy.ts';
 import type { Scanned } from './scan.ts';
 import { timedStage } from './timed.ts';
@@ -36,21 +35,18 @@ export type GateInputs = {
 
 export type Gated = { stage: StageResult; gate: GateResult; texts: Map<string, string> };
 
-export async function gate(context: RunContext, given: GateInputs): Promise<Gated> {
+export async function gate(context: PackageContext, given: GateInputs): Promise<Gated> {
   const inputs = await recordable(context, given);
   const { scanned, deciding } = given;
-  const pins = await contentsIfAny(context.source, PINS_FILE);
   const verdict = decideInputs(inputs);
   const texts = new Map([
     ['verdict.json', renderVerdict(freezeDecided(inputs, verdict))],
-    ['scan.sarif', renderSarif(verdict.decisions, { file: PINS_FILE, line: pinLine(pins ?? '', given.image.base) })],
+    ['scan.sarif', renderSarif(verdict.decisions, fileOf(context.subject.service, 'package.json'))],
   ]);
   const account = gateResult({ verdict, inputs, policyChanges: deciding.changes, licences: scanned.licences });
   const stage = await toStage(context, account, phraseOutcomes(verdict.decisions));
   return { stage, gate: account, texts };
 }
-
-const PINS_FILE = 'pipeline/src/pins.ts';
 
 const dateOf = ({ startedMs }: RunContext) => new Date(startedMs).toISOString().slice(0, 10);
 

@@ -1,11 +1,8 @@
-// Installs what the stages need, each set once, from its lock file: the tools, the service's packages, and those it ships with.
+// Installs what the stages need, each set of packages once, from its lock file: those of each folder, and those that the service ships with.
 import type { Container, Directory } from '@dagger.io/dagger';
-import { SOURCE } from '../core/ignore.ts';
-import { SERVICE } from '../core/service.ts';
+import { type PackageSet, placeOf } from '../core/subject.ts';
 import type { RunContext } from './context.ts';
 import { type Ran, runStep } from './step.ts';
-
-export const SERVICE_SOURCE = `${SOURCE}/${SERVICE.folder}`;
 
 const MANIFESTS = ['package.json', 'package-lock.json', '.npmrc'];
 
@@ -33,29 +30,24 @@ export function nodeContainer(context: Pick<RunContext, 'images'>): Container {
   );
 }
 
-export const INSTALLS = {
-  /** Compiler, linter, test runner: the root package. */
-  tools: { folder: SOURCE, args: ['npm', 'ci'] },
-  /** The service with all it is developed with. */
-  service: { folder: SERVICE_SOURCE, args: ['npm', 'ci'] },
-  /** The service with what it ships only. */
-  production: { folder: SERVICE_SOURCE, args: ['npm', 'ci', '--omit=dev'] },
-} as const;
-
-export type InstallName = keyof typeof INSTALLS;
-
 /** Install one set. Manifests go in before sources: an edit to a source must not install every package again. */
-export async function install(context: RunContext, node: Container, name: InstallName): Promise<Ran> {
-  const { folder, args } = INSTALLS[name];
-  const from = folder === SOURCE ? context.source : context.source.directory(SERVICE.folder);
+export async function install(context: RunContext, node: Container, set: PackageSet): Promise<Ran> {
+  const { name, path, isProduction } = set;
+  const place = placeOf(path);
   const cached = context.packages === undefined ? node : offline(node, context.packages);
-  const container = cached.withDirectory(folder, from.filter({ include: MANIFESTS })).withWorkdir(folder);
-  const where = folder === SOURCE ? '' : ` --prefix ${SERVICE.folder}`;
-  const shown = `${args.join(' ')}${where}`;
+  const container = cached
+    .withDirectory(place, folderOf(context, path).filter({ include: MANIFESTS }))
+    .withWorkdir(place);
+  const args = ['npm', 'ci', ...(isProduction ? ['--omit=dev'] : [])];
+  const shown = `${args.join(' ')}${path === '' ? '' : ` --prefix ${path}`}`;
   const ran = await runStep(context, { stage: 'install', step: name, container, args, shown });
   // Later steps see what they saw when there was a network.
   return { ...ran, container: ran.container.withoutEnvVariable(OFFLINE) };
 }
+
+/** A folder of the source; '' is all of it. */
+export const folderOf = ({ source }: Pick<RunContext, 'source'>, path: string): Directory =>
+  path === '' ? source : source.directory(path);
 
 const OFFLINE = 'npm_config_offline';
 

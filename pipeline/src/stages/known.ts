@@ -15,7 +15,6 @@ import type {
 } from '../core/model.ts';
 import type { Database } from './database.ts';
 import type { Gated } from './gate.ts';
-import type { InstallName } from './install.ts';
 
 export type Known = {
   source: SourceFacts;
@@ -27,7 +26,7 @@ export type Known = {
   delivery: DeliveryResult | null;
   scanners: ScannerFacts[];
   /** What stages read beside source and images. */
-  materials: { packages: Map<InstallName, Container>; archive: File | null; database: Database | null };
+  materials: { packages: Map<string, Container>; archive: File | null; database: Database | null };
   standIns: StandIn[];
   /** Files of the report by their name in it: those that containers wrote … */
   files: Map<string, File>;

@@ -1,42 +1,24 @@
-// Lint: formatter and linter over everything, and the type check of every package, side by side.
-import type { Container } from '@dagger.io/dagger';
-import { SOURCE } from '../core/ignore.ts';
+// Lint: each package's own lint rules and type check, side by side.
 import type { StageResult } from '../core/model.ts';
-import { SERVICE } from '../core/service.ts';
-import type { RunContext } from './context.ts';
-import { SERVICE_SOURCE } from './install.ts';
-import { pipelineSource } from './source.ts';
+import { allPackages } from '../core/subject.ts';
+import type { PackageContext } from './context.ts';
+import { commandOf, type Installed, withSource } from './package.ts';
 import { runStep } from './step.ts';
 import { timedStage } from './timed.ts';
 
-export async function lint(context: RunContext, tools: Container, service: Container): Promise<StageResult> {
-  const everything = tools.withDirectory(SOURCE, context.source);
-  const serviceSource = service.withDirectory(SERVICE_SOURCE, context.source.directory(SERVICE.folder));
-  const bin = `${SOURCE}/node_modules/.bin`;
+export async function lint(context: PackageContext, installed: Installed): Promise<StageResult> {
+  const checks = allPackages(context.subject).flatMap((of) => [
+    { of, step: of.name, command: of.lint },
+    { of, step: `types-${of.name}`, command: of.types },
+  ]);
   return await timedStage(context, 'lint', async () => {
-    const steps = await Promise.all([
-      runStep(context, {
-        stage: 'lint',
-        step: 'biome',
-        container: everything,
-        args: [`${bin}/biome`, 'ci', '--colors=off', '.'],
-        shown: 'npx biome ci .',
+    const ran = await Promise.all(
+      checks.map(async ({ of, step, command }) => {
+        if (command === null) return [];
+        const asked = commandOf(withSource(context, installed(of), of), of, command);
+        return [(await runStep(context, { stage: 'lint', step, ...asked })).result];
       }),
-      runStep(context, {
-        stage: 'lint',
-        step: 'types-pipeline',
-        container: tools.withDirectory(SOURCE, pipelineSource(context.source)),
-        args: [`${bin}/tsc`, '--noEmit', '-p', '.'],
-        shown: 'npx tsc --noEmit -p .',
-      }),
-      runStep(context, {
-        stage: 'lint',
-        step: 'types-service',
-        container: serviceSource,
-        args: ['npm', 'run', '--silent', 'types'],
-        shown: `npm run types --prefix ${SERVICE.folder}`,
-      }),
-    ]);
-    return { steps: steps.map(({ result }) => result) };
+    );
+    return { steps: ran.flat() };
   });
 }

@@ -1,19 +1,21 @@
 // Starts each stage as soon as what it needs is there, once, and keeps what it found.
-import type { File } from '@dagger.io/dagger';
+import type { Container, File } from '@dagger.io/dagger';
 import { REQUIRED } from '../core/delivery/evidence.ts';
 import type { AskedStage, ImageResult, StageResult } from '../core/model.ts';
 import { COMMAND } from '../core/phrases.ts';
 import { parseServiceManifest } from '../core/service.ts';
+import { type PackageSet, PRODUCTION, packageSets, setOf, setsFor } from '../core/subject.ts';
 import { skippedStage } from '../core/verdict.ts';
 import type { Given } from './archive.ts';
 import { type Built, build, IMAGE_FILE } from './build.ts';
-import type { RunContext } from './context.ts';
+import type { PackageContext } from './context.ts';
 import { type DatabaseOptions, lookUp } from './database.ts';
 import type { Delivery, Ready } from './delivery.ts';
 import { type Gated, gate, replayGate } from './gate.ts';
-import { INSTALLS, type InstallName, install, nodeContainer } from './install.ts';
+import { install, nodeContainer } from './install.ts';
 import { type Known, keepGate } from './known.ts';
 import { lint } from './lint.ts';
+import type { Installed } from './package.ts';
 import type { Deciding } from './policy.ts';
 import type { Published } from './publish.ts';
 import type { Runtime } from './runtime.ts';
@@ -25,22 +27,6 @@ import { type Smoked, smoke } from './smoke.ts';
 import type { Ran } from './step.ts';
 import { test } from './test.ts';
 import { timedStage } from './timed.ts';
-
-/** Which sets of packages a stage needs. */
-const PACKAGES: Record<AskedStage, readonly InstallName[]> = {
-  lint: ['tools', 'service'],
-  test: ['tools', 'service'],
-  build: ['service', 'production'],
-  sbom: [],
-  scan: [],
-  gate: [],
-  publish: [],
-  sign: [],
-  verify: [],
-  rollback: [],
-  smoke: [],
-  promote: [],
-};
 
 /** All that stages take, checked before the first of them starts. */
 export type PlanInputs = {
@@ -54,8 +40,8 @@ export type PlanInputs = {
   rehearsal: boolean;
   /** Where smoke deploys. */
   runtime: Runtime;
-  /** Sets of packages that are wanted whatever the stages need. */
-  installing: readonly InstallName[];
+  /** All sets of packages are wanted, whatever the stages need. */
+  isInstalling: boolean;
   /** An archive that was given, to be looked at instead of one that is built. */
   given: Shipped | null;
   delivery: Delivery | null;
@@ -67,33 +53,36 @@ export type PlanInputs = {
 export type Shipped = Given & { archive: File };
 
 export class Plan {
-  readonly #context: RunContext;
+  readonly #context: PackageContext;
   readonly #inputs: PlanInputs;
   readonly #known: Known;
   readonly #asked: readonly AskedStage[];
-  readonly #names: readonly InstallName[];
-  readonly #installed = new Map<InstallName, Promise<Ran>>();
+  readonly #sets: readonly PackageSet[];
+  readonly #installed = new Map<string, Promise<Ran>>();
   readonly #begun = new Map<string, Promise<unknown>>();
 
-  constructor(context: RunContext, inputs: PlanInputs, known: Known, asked: readonly AskedStage[]) {
+  constructor(context: PackageContext, inputs: PlanInputs, known: Known, asked: readonly AskedStage[]) {
     this.#context = context;
     this.#inputs = inputs;
     this.#known = known;
     this.#asked = asked;
-    const needed = new Set([...inputs.installing, ...asked.flatMap((stage) => PACKAGES[stage])]);
-    this.#names = (Object.keys(INSTALLS) as InstallName[]).filter((name) => needed.has(name));
+    const { subject } = context;
+    const needed = new Set(
+      (inputs.isInstalling ? (['install'] as const) : asked).flatMap((name) => setsFor(subject, name)),
+    );
+    this.#sets = packageSets(subject).filter(({ name }) => needed.has(name));
   }
 
   /** The packages of all stages that were asked for; undefined where none needs any. */
   install(): Promise<StageResult> | undefined {
-    if (this.#names.length === 0) return undefined;
+    if (this.#sets.length === 0) return undefined;
     const node = nodeContainer(this.#context);
-    for (const name of this.#names) this.#installed.set(name, install(this.#context, node, name));
+    for (const set of this.#sets) this.#installed.set(set.name, install(this.#context, node, set));
     return timedStage(this.#context, 'install', async () => {
       const ran = await settled([...this.#installed.values()]);
       for (const [index, { container }] of ran.entries()) {
-        const name = this.#names[index];
-        if (name !== undefined) this.#known.materials.packages.set(name, container);
+        const set = this.#sets[index];
+        if (set !== undefined) this.#known.materials.packages.set(set.name, container);
       }
       return { steps: ran.map(({ result }) => result), details: unreachable(ran) };
     });
@@ -108,17 +97,16 @@ export class Plan {
 
   lint(): Promise<{ stage: StageResult }> {
     return this.#once('lint', async () => {
-      const [tools, service] = await Promise.all([this.#ready('tools'), this.#ready('service')]);
-      if (!tools || !service) return lacking('lint', 'install');
-      return { stage: await lint(this.#context, tools, service) };
+      const installed = await this.#allReady('lint');
+      return installed === null ? lacking('lint', 'install') : { stage: await lint(this.#context, installed) };
     });
   }
 
   test(): Promise<{ stage: StageResult }> {
     return this.#once('test', async () => {
-      const [tools, service] = await Promise.all([this.#ready('tools'), this.#ready('service')]);
-      if (!tools || !service) return lacking('test', 'install');
-      const { stage, cases } = await test(this.#context, tools, service);
+      const installed = await this.#allReady('test');
+      if (installed === null) return lacking('test', 'install');
+      const { stage, cases } = await test(this.#context, installed);
       this.#known.cases = cases;
       return { stage };
     });
@@ -126,7 +114,10 @@ export class Plan {
 
   build(): Promise<Pick<Built, 'stage'> & Partial<Built>> {
     return this.#once('build', async () => {
-      const [service, production] = await Promise.all([this.#ready('service'), this.#ready('production')]);
+      const [service, production] = await Promise.all([
+        this.#ready(setOf(this.#context.subject.service)),
+        this.#ready(PRODUCTION),
+      ]);
       if (!service || !production) return lacking('build', 'install');
       const { platforms, manifest, other } = this.#inputs;
       const built = await build(this.#context, { service, production, platforms, manifest, other });
@@ -141,7 +132,7 @@ export class Plan {
     return this.#once('sbom', async () => {
       const shipped = await this.#shipped();
       if (shipped === null) return lacking('sbom', 'build');
-      const { name } = parseServiceManifest(this.#inputs.manifest);
+      const { name } = parseServiceManifest(this.#inputs.manifest, this.#context.subject.service);
       const found = await sbom(this.#context, { ...shipped, name });
       for (const [path, file] of found.files) this.#known.files.set(path, file);
       this.#keepScanner(found);
@@ -283,7 +274,18 @@ export class Plan {
     if (standIn !== null) this.#known.standIns.push(standIn);
   }
 
-  async #ready(name: InstallName) {
+  /** The packages that a stage's commands run with; null where one set could not be installed. */
+  async #allReady(stage: AskedStage): Promise<Installed | null> {
+    const ready = new Map<string, Container>();
+    for (const name of setsFor(this.#context.subject, stage)) {
+      const container = await this.#ready(name);
+      if (container === null) return null;
+      ready.set(name, container);
+    }
+    return (of) => ready.get(setOf(of)) as Container;
+  }
+
+  async #ready(name: string) {
     const ran = await this.#installed.get(name);
     return ran !== undefined && ran.result.exitCode === 0 ? ran.container : null;
   }

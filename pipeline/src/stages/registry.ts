@@ -61,7 +61,7 @@ export class Registry {
       always: true,
       hidden: await this.#hidden(),
       args: ['node', `${PROGRAMS}/deliver.ts`, command, '--repository', place, ...plain, ...this.#as(), ...args],
-      shown: `node pipeline/src/oci/deliver.ts ${command} --repository ${repository} ${args.join(' ')}`.trim(),
+      shown: `node oci/deliver.ts ${command} --repository ${repository} ${args.join(' ')}`.trim(),
     });
   }
 
@@ -78,7 +78,7 @@ export class Registry {
     const { token, service } = this.#options;
     let container = nodeContainer(this.#context).withMountedDirectory(
       PROGRAMS,
-      this.#context.source.directory('pipeline/src/oci'),
+      this.#context.programs.directory('oci'),
     );
     if (service !== undefined) container = container.withServiceBinding(HOST, service);
     // Empty is how a wrapper says that nobody gave one.

@@ -7,16 +7,16 @@ import type { AskedStage, EngineFacts, RunResult, SourceFacts } from '../core/mo
 import { parsePlatforms } from '../core/platforms.ts';
 import { renderReport } from '../core/report.ts';
 import { runResult } from '../core/result.ts';
+import type { Subject } from '../core/subject.ts';
 import { type Timing, withOverruns } from '../core/times/budgets.ts';
 import { describeGiven } from './archive.ts';
 import { type CapsuleOptions, capturedStages, writeCapsule } from './capsule.ts';
-import type { RunContext } from './context.ts';
+import type { PackageContext, RunContext } from './context.ts';
 import type { DatabaseOptions } from './database.ts';
 import { Delivery, type DeliveryOptions } from './delivery.ts';
 import { asPipelineError } from './engine.ts';
 import { replayGate } from './gate.ts';
 import { Images } from './images.ts';
-import type { InstallName } from './install.ts';
 import { type Known, keepGate, nothingKnown } from './known.ts';
 import { Plan } from './plan.ts';
 import { readDeciding } from './policy.ts';
@@ -25,13 +25,15 @@ import { type RollbackOptions, runRollback } from './rollback.ts';
 import type { Runtime } from './runtime.ts';
 import { settled } from './settled.ts';
 import { checkDeployment, SESSION } from './smoke.ts';
-import { checkManifests, gitFacts, sourceOf } from './source.ts';
+import { checkManifests, gitFacts, sourceOf, subjectOf } from './source.ts';
 import { runVerify, type VerifyOptions } from './verify.ts';
 
 export type RunOptions = {
   /** The name under which the run was asked for. */
   function: string;
   source: Directory;
+  /** The tool's own programs for bytes and probes. */
+  programs: Directory;
   /** What git tracks of it, and would leave out otherwise; null where there is no such thing. Not said: it is asked of `repo`. */
   tracked?: Directory | null;
   repo: GitRepository;
@@ -54,8 +56,8 @@ export type RunOptions = {
   left?: RunContext['left'];
   /** Gives the packages of the engine's own programs, for a capsule: asked for where one is written. */
   tools?: () => Promise<Directory | null>;
-  /** Sets of packages to install beside those that the stages need. */
-  installing?: readonly InstallName[];
+  /** Install all packages, whatever the stages need. */
+  isInstalling?: boolean;
   /** Of a run again from a capsule: what its images were pinned to. */
   pins?: ReadonlyMap<string, string>;
   /** And npm's cache. */
@@ -99,6 +101,7 @@ export async function run(asked: readonly AskedStage[], options: RunOptions): Pr
   const startedMs = Date.now();
   const context: RunContext = {
     source: await sourceOf(options),
+    programs: options.programs,
     images: new Images({ archives: options.images, mirrors: options.mirrors, pins: options.pins }),
     packages: options.packages,
     left: options.left,
@@ -110,13 +113,17 @@ export async function run(asked: readonly AskedStage[], options: RunOptions): Pr
   const known = nothingKnown();
   const replay = options.scanning?.replay;
   let error: PipelineError | undefined;
+  let subject: Subject | undefined;
   try {
     const shared = isolationFault(context.engine, options.rollback === undefined ? asked : ['rollback']);
     if (shared !== undefined) throw shared;
     if (options.verification !== undefined) await runVerify(context, options.verification, known);
     else if (options.rollback !== undefined) await runRollback(context, options.rollback, known);
     else if (replay !== undefined) await runReplay(context, replay, known, options);
-    else await runStages(context, asked, options, known);
+    else {
+      subject = await subjectOf(context.source);
+      await runStages({ ...context, subject }, asked, options, known);
+    }
   } catch (thrown) {
     error = asPipelineError(thrown);
     if (error === undefined) throw thrown;
@@ -132,12 +139,18 @@ export async function run(asked: readonly AskedStage[], options: RunOptions): Pr
     ...known,
   });
   const result = options.timing === undefined ? plain : withOverruns(plain, options.timing);
-  if (options.capsule !== null) await addCapsule(context, result, known, options);
+  if (options.capsule !== null && subject !== undefined)
+    await addCapsule({ ...context, subject }, result, known, options);
   return { report: writeReport(result, known, context.logs), result };
 }
 
 /** A failure is a file. That it cannot be written is worth a word, and changes nothing about the failure. */
-async function addCapsule(context: RunContext, result: RunResult, known: Known, options: RunOptions): Promise<void> {
+async function addCapsule(
+  context: PackageContext,
+  result: RunResult,
+  known: Known,
+  options: RunOptions,
+): Promise<void> {
   const { stages, thin } = options.capsule ?? { stages: [], thin: false };
   if (result.error !== null || capturedStages(result, stages).length === 0) return;
   try {
@@ -169,12 +182,12 @@ function secretNames({ delivery, verification, rollback }: RunOptions): string[]
 }
 
 async function runStages(
-  context: RunContext,
+  context: PackageContext,
   asked: readonly AskedStage[],
   options: RunOptions,
   known: Known,
 ): Promise<void> {
-  const { source, images } = context;
+  const { source, subject, images } = context;
   const { base, baseline, rehearsal, database, ...scanned } = options.scanning ?? NO_SCANNING;
   const delivery = options.delivery === undefined ? null : await Delivery.prepare(context, known, options.delivery);
   const image = delivery?.recorded?.archive ?? scanned.image;
@@ -187,7 +200,7 @@ async function runStages(
   );
   // Policy and archive too: what is wrong with them is said before anything is installed, however long the rest would take.
   const [manifest, deciding, given] = await settled([
-    checkManifests(source),
+    checkManifests(source, subject),
     asked.includes('scan') ? readDeciding(source, options.repo, base) : null,
     image === undefined
       ? null
@@ -210,7 +223,7 @@ async function runStages(
       delivery,
       other,
       runtime: options.runtime ?? SESSION,
-      installing: options.installing ?? [],
+      isInstalling: options.isInstalling ?? false,
       given: image === undefined || given === null ? null : { archive: image, ...given },
     },
     known,

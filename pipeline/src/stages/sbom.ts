@@ -98,13 +98,13 @@ async function describe(
     stage: 'sbom',
     step: `sbom-${label}`,
     container: nodeContainer(context)
-      .withMountedDirectory('/programs/oci', context.source.directory('pipeline/src/oci'))
+      .withMountedDirectory('/programs/oci', context.programs.directory('oci'))
       .withMountedDirectory('/raw', syft.container.directory(raw)),
     args: [
       ...['node', '/programs/oci/sbom.ts', '--in', '/raw', '--out', out, '--subject', name],
       ...(digest === null ? [] : ['--digest', digest]),
     ],
-    shown: `node pipeline/src/oci/sbom.ts --subject ${name}`,
+    shown: `node oci/sbom.ts --subject ${name}`,
   });
   const isRight = ordered.result.exitCode === 0;
   return { steps: [syft.result, ordered.result], documents: isRight ? ordered.container.directory(out) : null };

@@ -22,10 +22,10 @@ export async function scannableSource(context: RunContext): Promise<Scannable> {
     stage: 'scan',
     step: 'scan-source',
     container: nodeContainer(context)
-      .withMountedDirectory('/programs/oci', context.source.directory('pipeline/src/oci'))
+      .withMountedDirectory('/programs/oci', context.programs.directory('oci'))
       .withMountedDirectory('/source', context.source),
     args: ['node', '/programs/oci/scan-source.ts', '--in', '/source', '--out', out],
-    shown: 'node pipeline/src/oci/scan-source.ts',
+    shown: 'node oci/scan-source.ts',
   });
   if (result.exitCode !== 0) return { step: result, folder: context.source, suppressed: [], texts: {} };
   const found = JSON.parse(await container.file(`${out}/found.json`).contents()) as Pick<

@@ -9,8 +9,8 @@ import { BadReport, type Licence, parseTrivy, type ReportScope, type TrivyReport
 import type { ScannedImage, ScannerFacts } from '../core/gate/verdict.ts';
 import type { StageResult, StandIn, StepResult } from '../core/model.ts';
 import { nameFor } from '../core/platforms.ts';
-import { SERVICE } from '../core/service.ts';
-import type { RunContext } from './context.ts';
+import { fileOf } from '../core/subject.ts';
+import type { PackageContext } from './context.ts';
 import { type Database, type DatabaseOptions, type LookedUp, obtainDatabase } from './database.ts';
 import { layoutOf } from './layout.ts';
 import type { Deciding } from './policy.ts';
@@ -46,9 +46,7 @@ export type Scanned = {
   standIn: StandIn | null;
 };
 
-const SHIPPED = `${SERVICE.folder}/package-lock.json`;
-
-export async function scan(context: RunContext, inputs: ScanInputs): Promise<Scanned> {
+export async function scan(context: PackageContext, inputs: ScanInputs): Promise<Scanned> {
   const output: Omit<Scanned, 'stage'> = {
     report: null,
     findings: [],
@@ -105,7 +103,7 @@ type Scan = { target: Target; step: StepResult; report: string };
 /** Each platform of the image, the source, and in strict runs bait, side by side. */
 async function scanAll(
   trivy: Trivy,
-  context: RunContext,
+  context: PackageContext,
   inputs: ScanInputs,
   sourceFolder: Directory,
 ): Promise<Scan[]> {
@@ -130,7 +128,7 @@ function putBait(ecosystems: readonly string[]): Directory {
 }
 
 async function read(
-  context: RunContext,
+  context: PackageContext,
   inputs: ScanInputs,
   scans: readonly Scan[],
   texts: Record<string, string>,
@@ -144,8 +142,9 @@ async function read(
   if (bait !== undefined) output.bait = judgeBait(bait.target.ecosystems ?? [], bait.findings);
   const real = reports.filter(({ target }) => target.of !== 'bait');
   const locks = await lockFiles(context);
+  const shipped = fileOf(context.subject.service, 'package-lock.json');
   output.findings = mergeFindings(
-    real.flatMap(({ findings }) => findings.map((finding) => locate(finding, locks, SHIPPED))),
+    real.flatMap(({ findings }) => findings.map((finding) => locate(finding, locks, shipped))),
   );
   output.licences = real.flatMap(({ licences }) => licences);
   output.report = renderScan(output, real, inputs);
@@ -156,7 +155,7 @@ function scopeOf(of: Target['of'], image: ScannedImage): ReportScope {
 }
 
 /** The repository's own lock files, to say where in them a package stands and which dependency brought it. */
-async function lockFiles(context: RunContext): Promise<LockFile[]> {
+async function lockFiles(context: PackageContext): Promise<LockFile[]> {
   const paths = (await context.source.glob('**/package-lock.json')).filter((path) => !path.includes('node_modules/'));
   return await Promise.all(
     paths.sort().map(async (path) => new LockFile(path, await context.source.file(path).contents())),

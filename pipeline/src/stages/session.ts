@@ -45,7 +45,7 @@ export class SessionPlatform implements Platform {
     this.#node = nodeContainer(context)
       // What is asked of services is not what it was the last time.
       .withEnvVariable('DRYDOCK_RUN', this.#run)
-      .withMountedDirectory(PROGRAMS, context.source.directory('pipeline/src/probes'))
+      .withMountedDirectory(PROGRAMS, context.programs.directory('probes'))
       .withMountedDirectory(DASHBOARDS, context.source.directory('monitoring/grafana/dashboards'))
       .withMountedCache(SHARED, this.#shared);
   }
@@ -125,7 +125,7 @@ export class SessionPlatform implements Platform {
       step: name,
       container: this.#node,
       args: ['node', `${PROGRAMS}/${program}`, '--out', out, ...args],
-      shown: `node pipeline/src/probes/${program} ${args.join(' ')}`,
+      shown: `node probes/${program} ${args.join(' ')}`,
     });
     this.steps.push(ran.result);
     if (ran.result.exitCode !== 0) return [];

@@ -127,10 +127,10 @@ export async function withManifest(
     stage,
     step: 'manifest',
     container: nodeContainer(context)
-      .withMountedDirectory('/programs/oci', context.source.directory('pipeline/src/oci'))
+      .withMountedDirectory('/programs/oci', context.programs.directory('oci'))
       .withMountedFile('/delivery/image.tar', archive),
     args: ['node', '/programs/oci/manifest.ts', '--archive', '/delivery/image.tar', '--out', file],
-    shown: 'node pipeline/src/oci/manifest.ts --archive image.tar',
+    shown: 'node oci/manifest.ts --archive image.tar',
   });
   steps.push(result);
   if (result.exitCode !== 0)

@@ -5,7 +5,7 @@ import { branchOf, noFacts } from '../core/git.ts';
 import { SOURCE_IGNORE } from '../core/ignore.ts';
 import { checkPackages } from '../core/manifests.ts';
 import type { SourceFacts } from '../core/model.ts';
-import { SERVICE } from '../core/service.ts';
+import { allPackages, describeSubject, fileOf, SUBJECT_FILE, type Subject } from '../core/subject.ts';
 import { contentsIfAny } from './engine.ts';
 
 /** Commit, branch, and whether anything differs from it. A working copy that git can't read (no commit yet) has none. */
@@ -42,24 +42,23 @@ async function trackedThoughIgnored(repo: GitRepository): Promise<Directory | nu
   return (await left.entries()).length === 0 ? null : left;
 }
 
+/** What the repository's drydock.yaml says, or what is to be seen without one. Throws `BAD_SUBJECT`. */
+export async function subjectOf(source: Directory): Promise<Subject> {
+  return await describeSubject(await contentsIfAny(source, SUBJECT_FILE), (path) =>
+    source.exists(fileOf({ path }, 'package.json')),
+  );
+}
+
 /** Throws in one sentence if a package could not be installed. Returns the service's manifest. */
-export async function checkManifests(source: Directory): Promise<string> {
-  const folders = ['', SERVICE.folder];
+export async function checkManifests(source: Directory, subject: Subject): Promise<string> {
+  const folders = [...new Set(allPackages(subject).map(({ path }) => path))];
   const packages = await Promise.all(
     folders.map(async (folder) => {
-      const paths = ['package.json', 'package-lock.json'].map((name) => (folder === '' ? name : `${folder}/${name}`));
+      const paths = ['package.json', 'package-lock.json'].map((name) => fileOf({ path: folder }, name));
       const [manifest = null, lock = null] = await Promise.all(paths.map((path) => contentsIfAny(source, path)));
       return { folder, manifest, lock };
     }),
   );
   checkPackages(packages);
-  return packages[1]?.manifest ?? '';
-}
-
-/**
- * The repository as the pipeline's own tests and types see it. Without the service: an edit there must not run them again. By a filter alone: a
- * Dagger Engine knows what comes of one by its content, but what comes of a removal by all that it was removed from.
- */
-export function pipelineSource(source: Directory): Directory {
-  return source.filter({ exclude: [`${SERVICE.folder}/*`, `!${SERVICE.folder}/package-lock.json`] });
+  return packages.find(({ folder }) => folder === subject.service.path)?.manifest ?? '';
 }

@@ -1,20 +1,17 @@
-// Test: the service's tests and the pipeline's own, side by side, each with a JUnit report and coverage.
-import { type Container, dag } from '@dagger.io/dagger';
+// Test: each package's own tests, side by side, each with a JUnit report and coverage.
+import { dag } from '@dagger.io/dagger';
 import { parseCoverage } from '../core/coverage.ts';
 import { reasonOf } from '../core/errors.ts';
 import { testErrors } from '../core/first-errors.ts';
-import { SOURCE } from '../core/ignore.ts';
 import { countTests, parseJunit, type SuiteCases, type TestCase } from '../core/junit.ts';
 import type { Coverage, StageResult, SuiteResult } from '../core/model.ts';
-import { SERVICE } from '../core/service.ts';
-import type { RunContext } from './context.ts';
+import type { PackageContext } from './context.ts';
 import { contentsIfAny } from './engine.ts';
-import { SERVICE_SOURCE } from './install.ts';
-import { pipelineSource } from './source.ts';
+import { commandOf, type Installed, withSource } from './package.ts';
 import { runStep, stepFolder } from './step.ts';
 import { timedStage } from './timed.ts';
 
-type Suite = { name: string; container: Container; args: string[]; shown: string };
+type Suite = { name: string } & ReturnType<typeof commandOf>;
 type SuiteOutcome = {
   step: StageResult['steps'][number];
   suite: SuiteResult | null;
@@ -24,21 +21,11 @@ type SuiteOutcome = {
 
 export type Tested = { stage: StageResult; cases: SuiteCases };
 
-export async function test(context: RunContext, tools: Container, service: Container): Promise<Tested> {
-  const suites: Suite[] = [
-    {
-      name: 'service',
-      container: service.withDirectory(SERVICE_SOURCE, context.source.directory(SERVICE.folder)),
-      args: ['npm', 'test', '--silent'],
-      shown: `npm test --prefix ${SERVICE.folder}`,
-    },
-    {
-      name: 'pipeline',
-      container: tools.withDirectory(SOURCE, pipelineSource(context.source)),
-      args: ['npm', 'run', '--silent', 'test:unit'],
-      shown: 'npm run test:unit',
-    },
-  ];
+export async function test(context: PackageContext, installed: Installed): Promise<Tested> {
+  const { service, packages } = context.subject;
+  const suites = [service, ...packages].flatMap((of): Suite[] =>
+    of.test === null ? [] : [{ name: of.name, ...commandOf(withSource(context, installed(of), of), of, of.test) }],
+  );
   const cases = new Map<string, TestCase[]>();
   const stage = await timedStage(context, 'test', async () => {
     const outcomes = await Promise.all(suites.map((suite) => runSuite(context, suite)));
@@ -53,7 +40,7 @@ export async function test(context: RunContext, tools: Container, service: Conta
   return { stage, cases };
 }
 
-async function runSuite(context: RunContext, suite: Suite): Promise<SuiteOutcome> {
+async function runSuite(context: PackageContext, suite: Suite): Promise<SuiteOutcome> {
   const reports = `${stepFolder(suite.name)}/reports`;
   const { result, container } = await runStep(context, {
     stage: 'test',

@@ -55,7 +55,7 @@ const told: [what: string, of: { run: RunResult; suites: SuiteCases; logs: Repor
   ['nothing that passed', REPORTS.passed, []],
   [
     'tsc, in a package of its own',
-    lint('types-service', 'npm run types --prefix service', fixture('tsc.txt')),
+    lint('types-service', '(cd service && npm run --silent types)', fixture('tsc.txt')),
     [
       "::error file=service/src/b.ts,line=2,col=14,title=lint%3A types-service::error TS2322: Type 'number' is not assignable to type 'string'.",
       "::error file=service/src/b.ts,line=3,col=26,title=lint%3A types-service::error TS2345: Argument of type 'string' is not assignable to parameter of type 'number'.",
@@ -73,7 +73,7 @@ const told: [what: string, of: { run: RunResult; suites: SuiteCases; logs: Repor
   ],
   [
     'vitest’s report',
-    tested('npm test --prefix service', fixture('vitest.xml')),
+    tested('(cd service && npm test --silent)', fixture('vitest.xml')),
     [
       '::error file=service/test/add.test.ts,line=3,col=40,title=test/add.test.ts > adds::expected 3 to be 4 // Object.is equality',
       "::error file=service/test/broken.test.ts,line=1,col=1,title=test/broken.test.ts > test/broken.test.ts::Cannot find module '../src/missing.ts' imported from /src/test/broken.test.ts",
@@ -81,7 +81,7 @@ const told: [what: string, of: { run: RunResult; suites: SuiteCases; logs: Repor
   ],
   [
     'Node’s report, which has paths of the container',
-    tested('npm test --prefix service', fixture('node-test.xml')),
+    tested('(cd service && npm test --silent)', fixture('node-test.xml')),
     ['::error file=nt.test.mjs,line=2,col=27,title=test > adds::2 == 3'],
   ],
   [

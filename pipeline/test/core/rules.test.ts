@@ -27,13 +27,21 @@ const rules: [rule: string, folder: string, forbidden: RegExp][] = [
     'cli',
     /write\((?:`\$\{\w+\}\\n`|.*join\('\\n'\))/,
   ],
-  ['the module does not know the laptop', 'src', /from '.*\/(cli|engine)\/|dag\.(host|currentModule)\(/],
+  ['the module does not know the laptop', 'src', /from '.*\/(cli|engine)\/|dag\.host\(/],
+  ['stages know no door', 'src/stages', /dag\.(host|currentModule)\(/],
 ];
 for (const [rule, folder, forbidden] of rules) {
   test(rule, () => {
     for (const path of sources(folder)) expect(read(path), path).not.toMatch(forbidden);
   });
 }
+
+test('of the repository, stages read by a name of their own only what these files and folders are', () => {
+  const read_ = sources('src/stages').flatMap((path) =>
+    [...read(path).matchAll(/(?:source|tree)\.(?:directory|file|exists|glob)\('([^']+)'/g)].map(([, name]) => name),
+  );
+  expect([...new Set(read_)].sort()).toEqual(['**/package-lock.json', 'monitoring/grafana/dashboards']);
+});
 
 test('core/ imports nothing beside it but pins and suggestions', () => {
   for (const path of sources('src/core')) {

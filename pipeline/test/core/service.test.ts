@@ -7,6 +7,7 @@ import { pinned } from '../../src/pins.ts';
 const manifest = (over: Record<string, unknown> = {}) =>
   parseServiceManifest(
     JSON.stringify({ name: 'shop', version: '1.2.3', main: './dist/server.js', license: 'MIT', ...over }),
+    { path: 'service' },
   );
 const inputs = (over: Partial<SpecInputs> = {}): SpecInputs => ({
   manifest: manifest(),
@@ -76,5 +77,6 @@ const refused: [name: string, text: string, message: string][] = [
   ['a list', '[]', 'does not hold a JSON object'],
 ];
 for (const [name, text, message] of refused) {
-  test(`a manifest with ${name} is refused`, () => expect(() => parseServiceManifest(text)).toThrow(message));
+  test(`a manifest with ${name} is refused`, () =>
+    expect(() => parseServiceManifest(text, { path: 'service' })).toThrow(message));
 }

@@ -52,5 +52,7 @@ export const CALLS = SCRIPTS.flatMap(({ id, step, run }) => {
   const words = called?.[1]?.split(/\s+/);
   if (words === undefined) return [];
   const options = words.filter((word) => word.startsWith('--')).map((word) => word.slice(2));
-  return [{ id, step, run, words, name: words[0] ?? '', options }];
+  // What all functions of the module share is said before the function.
+  const name = words.find((word) => !word.startsWith('--')) ?? '';
+  return [{ id, step, run, words, name, options }];
 });

@@ -19,7 +19,7 @@ describe('a stage fails', () => {
     expect(run.exitCode).toBe(1);
     expect(lines(run.stdout, 'test failed')).toEqual([
       'test failed: service: exit 1',
-      '  npm test --prefix service',
+      '  (cd service && npm test --silent)',
       expect.stringMatching(
         /^ {4}test\/config\.test\.ts > the broken one: AssertionError: expected 2 to be 3 .*config\.test\.ts:\d+:\d+\)$/,
       ),
@@ -46,7 +46,7 @@ describe('a stage fails', () => {
     const run = await ci(repository, ['lint']);
     expect(run.exitCode).toBe(1);
     const shown = lines(run.stdout, 'lint failed');
-    expect(shown[0]).toBe('lint failed: biome: exit 1, types-service: exit 2');
+    expect(shown[0]).toBe('lint failed: repository: exit 1, types-service: exit 2');
     expect(shown).toContainEqual(
       expect.stringMatching(/^ {4}pipeline\/src\/core\/broken\.ts:2:3 lint\/suspicious\/noDebugger/),
     );
@@ -55,7 +55,7 @@ describe('a stage fails', () => {
     expect(shown.length).toBeLessThanOrEqual(12);
     expect(annotations(run)).toEqual([
       expect.stringMatching(
-        /^::error file=pipeline\/src\/core\/broken\.ts,line=2,col=3,title=lint%3A biome::lint\/suspicious\/noDebugger: /,
+        /^::error file=pipeline\/src\/core\/broken\.ts,line=2,col=3,title=lint%3A repository::lint\/suspicious\/noDebugger: /,
       ),
       expect.stringMatching(
         /^::error file=service\/src\/about\.ts,line=\d+,col=\d+,title=lint%3A types-service::error TS2322: Type 'string'/,

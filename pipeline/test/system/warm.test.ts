@@ -25,7 +25,7 @@ test('after warm, stages run with the network off', { timeout: 900_000 }, async 
 
   const warmed = await ci(repository, ['warm'], env);
   const rows = warmed.stdout.split('\n').filter((line) => line !== '');
-  for (const needed of ['image node', 'image runtime', 'packages: tools', 'packages: service', 'packages: production'])
+  for (const needed of ['image node', 'image runtime', 'packages: root', 'packages: service', 'packages: production'])
     expect(rows, warmed.stderr).toContainEqual(expect.stringMatching(`^ok +${needed}`));
   expect(warmed.exitCode).toBe(rows.some((row) => row.startsWith('MISSING')) ? 3 : 0);
 

@@ -1,7 +1,8 @@
 // Finds the one input that turns a run that passes into one that fails. Decides what to try next; running it is another's work.
 
+import { setOf } from '../subject.ts';
 import { type Difference, diffCapsules, packageName, phraseDifference } from './diff.ts';
-import type { CapsuleManifest } from './manifest.ts';
+import { type CapsuleManifest, SOURCE_FOLDER } from './manifest.ts';
 
 /** What is swapped at once: a file, the packages of one lock file, an image, the database. */
 export type Unit = {
@@ -14,24 +15,31 @@ export type Unit = {
   shown: string;
 };
 
-const PACKAGE_FILES: Readonly<Record<string, string>> = {
-  'package.json': 'tools',
-  'package-lock.json': 'tools',
-  'service/package.json': 'service',
-  'service/package-lock.json': 'service',
-};
+/** The set whose packages a file of the source names. */
+function setOfFile({ packages }: CapsuleManifest, path: string): string | undefined {
+  const [, folder = ''] = /^(?:(.*)\/)?package(?:-lock)?\.json$/.exec(path) ?? [undefined, null];
+  const set = folder === null ? undefined : setOf({ path: folder });
+  return packages.some((found) => found.set === set) ? set : undefined;
+}
+
 /** The files that say which packages a set has. */
-export const filesOfSet = (set: string) => Object.keys(PACKAGE_FILES).filter((path) => PACKAGE_FILES[path] === set);
+export function filesOfSet(manifest: CapsuleManifest, set: string): string[] {
+  const paths = manifest.files.flatMap(({ path }) =>
+    path.startsWith(`${SOURCE_FOLDER}/`) ? [path.slice(SOURCE_FOLDER.length + 1)] : [],
+  );
+  return paths.filter((path) => setOfFile(manifest, path) === set);
+}
 
 /** All that differs and can be swapped: what a person changes most often first, so that it is found with the fewest tries. */
 export function unitsBetween(good: CapsuleManifest, bad: CapsuleManifest): Unit[] {
   const differences = diffCapsules(good, bad);
   const files = differences.filter(({ kind }) => kind === 'files');
-  const sets = [...new Set(files.flatMap(({ name }) => PACKAGE_FILES[name] ?? []))];
+  const setOfEither = (path: string) => setOfFile(good, path) ?? setOfFile(bad, path);
+  const sets = [...new Set(files.flatMap(({ name }) => setOfEither(name) ?? []))];
   return [
     ...sets.map((set): Unit => ({ kind: 'packages', name: set, shown: `the packages of ${set}` })),
     ...files
-      .filter(({ name }) => !Object.hasOwn(PACKAGE_FILES, name))
+      .filter(({ name }) => setOfEither(name) === undefined)
       .map((difference): Unit => ({ kind: 'file', name: difference.name, shown: shown(difference) })),
     ...differences.filter(({ kind }) => kind === 'images').map((difference): Unit => unitOf('image', difference)),
     ...differences.filter(({ kind }) => kind === 'database').map((difference): Unit => unitOf('database', difference)),

@@ -3,8 +3,8 @@ import type { PinName } from '../../pins.ts';
 import type { StageName } from '../model.ts';
 
 export type Needs = {
-  /** Sets of npm packages. */
-  packages: readonly ('tools' | 'service' | 'production')[];
+  /** npm packages: of which stages, since the repository says which they are. */
+  packages: readonly StageName[];
   images: readonly PinName[];
   /** The archive of the service's image. */
   image: boolean;
@@ -14,13 +14,12 @@ export type Needs = {
 };
 
 const NOTHING: Needs = { packages: [], images: [], image: false, database: false, verdict: false };
-const CHECKS: Needs = { ...NOTHING, packages: ['tools', 'service'], images: ['node'] };
 
 const NEEDS: Partial<Record<StageName, Needs>> = {
-  install: { ...NOTHING, packages: ['tools', 'service', 'production'], images: ['node'] },
-  lint: CHECKS,
-  test: CHECKS,
-  build: { ...NOTHING, packages: ['service', 'production'], images: ['node', 'runtime'] },
+  install: { ...NOTHING, packages: ['install'], images: ['node'] },
+  lint: { ...NOTHING, packages: ['lint'], images: ['node'] },
+  test: { ...NOTHING, packages: ['test'], images: ['node'] },
+  build: { ...NOTHING, packages: ['build'], images: ['node', 'runtime'] },
   sbom: { ...NOTHING, images: ['node', 'syft'], image: true },
   scan: { ...NOTHING, images: ['node', 'syft', 'trivy'], image: true, database: true },
   gate: { ...NOTHING, verdict: true },

@@ -17,9 +17,9 @@ const SCORES: Record<Severity, string> = { CRITICAL: '9.5', HIGH: '8.0', MEDIUM:
 
 /**
  * `fallback` is the file that stands for what is in no file of the repository, such as a package of the base image:
- * the line that names the base.
+ * code scanning shows nothing that has no place.
  */
-export function renderSarif(decisions: readonly Decision[], fallback: { file: string; line: number }): string {
+export function renderSarif(decisions: readonly Decision[], fallback: string): string {
   const rules = new Map<string, Finding>();
   for (const { finding } of decisions) if (!rules.has(finding.id)) rules.set(finding.id, finding);
   const ids = [...rules.keys()];
@@ -61,7 +61,7 @@ function helpOf(finding: Finding): string {
   return `${finding.title}.${fix}${finding.url === null ? '' : ` ${finding.url}`}`;
 }
 
-function result({ finding, outcome, why }: Decision, fallback: { file: string; line: number }) {
+function result({ finding, outcome, why }: Decision, fallback: string) {
   const via = finding.via.length > 1 ? `, brought by ${finding.via.join(' > ')}` : '';
   const fix = finding.fixedIn === null ? '' : `; mended in ${finding.fixedIn}`;
   return {
@@ -75,9 +75,9 @@ function result({ finding, outcome, why }: Decision, fallback: { file: string; l
   };
 }
 
-function locations(finding: Finding, fallback: { file: string; line: number }) {
+function locations(finding: Finding, fallback: string) {
   const places = finding.places.filter(isInRepository);
-  const shown = places.length > 0 ? places : [fallback];
+  const shown = places.length > 0 ? places : [{ file: fallback, line: 1 }];
   return shown.map(({ file, line }) => ({
     physicalLocation: {
       artifactLocation: { uri: file.split('/').map(encodeURIComponent).join('/'), uriBaseId: '%SRCROOT%' },

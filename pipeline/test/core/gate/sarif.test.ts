@@ -8,7 +8,7 @@ import { renderSarif } from '../../../src/core/gate/sarif.ts';
 import { parseTrivy } from '../../../src/core/gate/trivy.ts';
 import { debian, exception, facts, finding, misconfiguration, policy, secret, statement } from './make.ts';
 
-const FALLBACK = { file: 'pipeline/src/pins.ts', line: 12 };
+const FALLBACK = 'apps/api/package.json';
 
 type Location = {
   physicalLocation: { artifactLocation: { uri: string; uriBaseId: string }; region: { startLine: number } };
@@ -168,16 +168,12 @@ const places: [name: string, places: Place[], shown: [uri: string, line: number]
   ['a line of the repository', [source('a/b.ts')], [['a/b.ts', 3]]],
   ['no line is the first', [source('a/b.ts', null)], [['a/b.ts', 1]]],
   ['letters that an address has for itself', [source('a b/ü#?%.ts')], [['a%20b/%C3%BC%23%3F%25.ts', 3]]],
-  [
-    'the image alone: where the base is named',
-    [{ in: 'image', file: 'app/x', line: 3 }],
-    [['pipeline/src/pins.ts', 12]],
-  ],
+  ['the image alone: where the base is named', [{ in: 'image', file: 'app/x', line: 3 }], [[FALLBACK, 1]]],
   ['image and repository', [source('a'), { in: 'image', file: 'app/x', line: 3 }], [['a', 3]]],
-  ['above the repository', [source('../secrets.env')], [['pipeline/src/pins.ts', 12]]],
-  ['above it, by a detour', [source('a/../../secrets.env')], [['pipeline/src/pins.ts', 12]]],
-  ['the root of the machine', [source('/etc/passwd')], [['pipeline/src/pins.ts', 12]]],
-  ['nowhere', [], [['pipeline/src/pins.ts', 12]]],
+  ['above the repository', [source('../secrets.env')], [[FALLBACK, 1]]],
+  ['above it, by a detour', [source('a/../../secrets.env')], [[FALLBACK, 1]]],
+  ['the root of the machine', [source('/etc/passwd')], [[FALLBACK, 1]]],
+  ['nowhere', [], [[FALLBACK, 1]]],
 ];
 for (const [name, given, shown] of places) {
   test(`location: ${name}`, () => {

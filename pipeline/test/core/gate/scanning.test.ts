@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { baitFiles, judgeBait } from '../../../src/core/gate/bait.ts';
 import { type Lookup, originOf } from '../../../src/core/gate/database.ts';
 import type { DatabaseFacts } from '../../../src/core/gate/decide.ts';
-import { pinLine } from '../../../src/core/gate/pin-line.ts';
+
 import { type DatabasePolicy, DEFAULT_POLICY } from '../../../src/core/gate/policy.ts';
 import {
   SCAN,
@@ -225,14 +225,3 @@ for (const [name, given, policy, origin] of origins) {
   test(`origin: ${name}`, () =>
     expect(originOf(given, { sha256: SHA }, { ...DEFAULT_POLICY.database, ...policy })).toBe(origin));
 }
-
-// ------------------------------------------------------------------------------------------------ the line of a pin
-
-const pins = `export const PINS = {\n  node: 'node@${SHA}',\n};\n`;
-for (const [pin, line] of [
-  [`gcr.io/x@${SHA}`, 2],
-  [`gcr.io/x@sha256:${'0'.repeat(64)}`, 1],
-  ['gcr.io/x', 1],
-  [null, 1],
-] as const)
-  test(`the pin ${pin} stands on line ${line}`, () => expect(pinLine(pins, pin)).toBe(line));

@@ -1,8 +1,16 @@
 // Why a stage ran again, as a person reads it while they work.
 import { expect, test } from 'vitest';
-import type { StageResult } from '../../src/core/model.ts';
-import { phraseChanges, reasonsToRun } from '../../src/core/watch.ts';
-import { stage, step } from './make.ts';
+import { phraseChanges, reasonsToRun } from '../../../cli/watch/reasons.ts';
+import type { StageResult } from '../../../src/core/model.ts';
+import { parseSubject } from '../../../src/core/subject.ts';
+import { stage, step } from '../../core/make.ts';
+
+const SUBJECT = parseSubject(`
+services: [{ path: service }]
+packages:
+  - { name: repository, path: ., lint: eslint . }
+  - { name: pipeline, path: ., types: tsc, ignore: [service/**] }
+`);
 
 test('changes: three are named', () => {
   expect(phraseChanges(['a.ts'])).toBe('a.ts changed');
@@ -13,23 +21,23 @@ const ran = (name: StageResult['name'], ...steps: Parameters<typeof step>[0][]) 
   stage({ name, steps: steps.map((over) => step({ cached: false, ...over })) });
 
 const rows: [name: string, now: StageResult[], before: StageResult[], changed: string[], reasons: string[]][] = [
-  ['nothing changed: a first run', [ran('lint', { name: 'biome' })], [], [], []],
-  ['all is cached', [ran('lint', { name: 'biome', cached: true })], [], ['README.md'], []],
+  ['nothing changed: a first run', [ran('lint', { name: 'repository' })], [], [], []],
+  ['all is cached', [ran('lint', { name: 'repository', cached: true })], [], ['README.md'], []],
   ['what asks anew on each run', [ran('scan', { name: 'database-lookup', always: true })], [], ['README.md'], []],
   [
     'a file of the service',
-    [ran('lint', { name: 'biome' }, { name: 'types-service' }, { name: 'types-pipeline', cached: true })],
+    [ran('lint', { name: 'repository' }, { name: 'types-service' }, { name: 'types-pipeline', cached: true })],
     [],
     ['service/src/app.ts'],
-    ['lint ran again (biome, types-service): service/src/app.ts changed'],
+    ['lint ran again (repository, types-service): service/src/app.ts changed'],
   ],
   [
     'only what concerns a step is its reason',
-    [ran('lint', { name: 'biome' }, { name: 'types-service' })],
+    [ran('lint', { name: 'repository' }, { name: 'types-service' })],
     [],
     ['README.md', 'service/src/app.ts'],
     [
-      'lint ran again (biome): README.md, service/src/app.ts changed',
+      'lint ran again (repository): README.md, service/src/app.ts changed',
       'lint ran again (types-service): service/src/app.ts changed',
     ],
   ],
@@ -42,11 +50,11 @@ const rows: [name: string, now: StageResult[], before: StageResult[], changed: s
   ],
   [
     'a lock file, and what rests on it',
-    [ran('install', { name: 'tools' }), ran('test', { name: 'service' })],
+    [ran('install', { name: 'root' }), ran('test', { name: 'service' })],
     [],
     ['package-lock.json'],
-    ['install ran again (tools): package-lock.json changed', 'test ran again (service): what it builds on is another'],
+    ['install ran again (root): package-lock.json changed', 'test ran again (service): what it builds on is another'],
   ],
 ];
 for (const [name, now, before, changed, reasons] of rows)
-  test(name, () => expect(reasonsToRun(now, before, changed)).toEqual(reasons));
+  test(name, () => expect(reasonsToRun(now, before, changed, SUBJECT)).toEqual(reasons));

@@ -1,0 +1,79 @@
+// Why a stage ran again after files changed: which of its steps did, and because of what.
+import patterns from 'ignore';
+import type { StageResult, StepResult } from '../../src/core/model.ts';
+import { allPackages, packageSets, type Subject } from '../../src/core/subject.ts';
+
+const SHOWN = 3;
+
+/** `service/src/app.ts and README.md changed` */
+export function phraseChanges(files: readonly string[]): string {
+  return `${phraseFiles(files)} changed`;
+}
+
+function phraseFiles(files: readonly string[]): string {
+  const shown = files.slice(0, SHOWN).join(', ');
+  return files.length > SHOWN ? `${shown} and ${files.length - SHOWN} more` : shown;
+}
+
+/** A line for each stage that did something again. Nothing for a first run: everything may have run then. */
+export function reasonsToRun(
+  stages: readonly StageResult[],
+  before: readonly StageResult[],
+  changed: readonly string[],
+  subject: Subject,
+): string[] {
+  if (changed.length === 0) return [];
+  const reads = readsOf(subject);
+  return stages.flatMap((stage) => {
+    const ran = stage.steps.filter(({ cached, always }) => !cached && !always);
+    if (ran.length === 0) return [];
+    const earlier = before.find(({ name }) => name === stage.name);
+    const reasons = ran.map((step) => ({ step: step.name, why: reasonOf(step, earlier, changed, reads) }));
+    return [...group(reasons)].map(([why, steps]) => `${stage.name} ran again (${steps.join(', ')}): ${why}`);
+  });
+}
+
+function group(reasons: readonly { step: string; why: string }[]): Map<string, string[]> {
+  const groups = new Map<string, string[]>();
+  for (const { step, why } of reasons) groups.set(why, [...(groups.get(why) ?? []), step]);
+  return groups;
+}
+
+function reasonOf(
+  step: StepResult,
+  earlier: StageResult | undefined,
+  changed: readonly string[],
+  reads: ReadonlyMap<string, Reads>,
+): string {
+  const own = changed.filter((path) => reads.get(step.name)?.(path) ?? true);
+  if (own.length > 0) return phraseChanges(own);
+  const failed = earlier?.steps.find(({ name }) => name === step.name)?.exitCode ?? 0;
+  return failed !== 0 ? 'it failed before' : 'what it builds on is another';
+}
+
+type Reads = (path: string) => boolean;
+
+const isManifest: Reads = (path) => /^(package(-lock)?\.json|\.npmrc)$/.test(path);
+
+/** What steps read, where it is less than everything: a package's commands its folder, an install what lies in it. */
+function readsOf(subject: Subject): Map<string, Reads> {
+  const reads = new Map<string, Reads>();
+  for (const { name, path } of packageSets(subject)) reads.set(name, (file) => isManifest(below(path, file) ?? '/'));
+  for (const { name, path, ignore } of allPackages(subject)) {
+    const ignored = patterns().add(ignore);
+    const own: Reads = (file) => {
+      const inside = below(path, file);
+      return inside !== undefined && !ignored.ignores(inside);
+    };
+    reads.set(name, own);
+    reads.set(`types-${name}`, own);
+  }
+  const { path } = subject.service;
+  return reads.set('compile', (file) => below(path, file) !== undefined);
+}
+
+/** A file as it is called in a folder; undefined where it is elsewhere. */
+function below(folder: string, file: string): string | undefined {
+  if (folder === '') return file;
+  return file.startsWith(`${folder}/`) ? file.slice(folder.length + 1) : undefined;
+}

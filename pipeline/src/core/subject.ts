@@ -1,0 +1,148 @@
+// What a run is about: the repository as its drydock.yaml describes it. No file at all means one service, found by its package.json.
+import { PipelineError } from './errors.ts';
+import { SOURCE } from './ignore.ts';
+import type { StageName } from './model.ts';
+import { type Fields, phraseFaults, YamlFile } from './yaml.ts';
+
+export const SUBJECT_FILE = 'drydock.yaml';
+
+/** An npm package of the repository, by its folder; '' is the root. Each command is a shell's, run in that folder as npm runs a script; null where there is none. */
+export type Package = {
+  name: string;
+  path: string;
+  lint: string | null;
+  types: string | null;
+  test: string | null;
+  /** What of its folder its commands do not read, as patterns: an edit there does not run them again. */
+  ignore: string[];
+};
+
+/** A package whose build becomes an image. */
+export type ServicePackage = Package & { build: string };
+
+export type Subject = {
+  service: ServicePackage;
+  /** Linted and tested beside the service, and never shipped. */
+  packages: Package[];
+};
+
+/** What stands where: whether there is a package.json in the folder. */
+export type HasPackage = (path: string) => Promise<boolean>;
+
+/** Throws one `BAD_SUBJECT` that names every fault with its line. Without a text, looks for the one service. */
+export async function describeSubject(text: string | null, hasPackage: HasPackage): Promise<Subject> {
+  if (text !== null) return parseSubject(text);
+  for (const path of ['service', '']) if (await hasPackage(path)) return { service: serviceAt(path), packages: [] };
+  throw new PipelineError(
+    'BAD_SUBJECT',
+    `there is no package.json here, neither in the root nor in service/, and no ${SUBJECT_FILE} that names a service`,
+    `say where it is: printf 'services:\\n  - path: apps/api\\n' >${SUBJECT_FILE}`,
+  );
+}
+
+export function parseSubject(text: string): Subject {
+  const yaml = new YamlFile(SUBJECT_FILE, text);
+  const fields = yaml.fields();
+  const services = fields?.list('services').map(readService) ?? [];
+  const packages = fields?.list('packages').map((entry) => readPackage(entry)) ?? [];
+  fields?.end();
+  const [service] = services;
+  if (fields !== undefined && services.length !== 1)
+    fields.fault('services', `must name one service, and names ${services.length}`);
+  for (const name of repeated([...services, ...packages].map(({ name }) => name)))
+    yaml.fault(yaml.root, `two packages have the name ${name}: give one of them another by \`name\``);
+  if (yaml.faults.length === 0 && service !== undefined) {
+    const subject = { service, packages };
+    const [same] = repeated(packageSets(subject).map(({ name }) => name));
+    if (same === undefined) return subject;
+    yaml.fault(yaml.root, `the packages of two folders would have the name ${same}: rename one of the folders`);
+  }
+  throw new PipelineError('BAD_SUBJECT', phraseFaults(yaml.faults), `mend ${SUBJECT_FILE}; nothing was run meanwhile`);
+}
+
+const repeated = (names: readonly string[]) => names.filter((name, index) => names.indexOf(name) !== index);
+
+const SCRIPTS = { types: 'npm run --silent types', test: 'npm test --silent', build: 'npm run --silent build' };
+
+function serviceAt(path: string): ServicePackage {
+  return { name: nameOf(path), path, lint: null, ignore: [], ...SCRIPTS };
+}
+
+function readService(fields: Fields): ServicePackage {
+  const { types, test, build } = SCRIPTS;
+  const command = fields.text('build', build);
+  return { ...readPackage(fields, { types, test }), build: command };
+}
+
+function readPackage(fields: Fields, usual: Partial<Package> = {}): Package {
+  const path = readPath(fields);
+  const command = (key: 'lint' | 'types' | 'test') => fields.text(key) ?? usual[key] ?? null;
+  const found = {
+    name: readName(fields, path),
+    path,
+    lint: command('lint'),
+    types: command('types'),
+    test: command('test'),
+    ignore: fields.texts('ignore'),
+  };
+  fields.end();
+  return found;
+}
+
+function readPath(fields: Fields): string {
+  const given = fields.required('path');
+  const names = given.split('/').filter((name) => name !== '' && name !== '.');
+  if (given.startsWith('/') || names.includes('..') || given.includes('\\'))
+    fields.fault('path', 'must be a folder of this repository, such as apps/api');
+  return names.join('/');
+}
+
+function readName(fields: Fields, path: string): string {
+  const name = fields.text('name', nameOf(path));
+  if (!/^[a-z0-9][a-z0-9-]{0,39}$/.test(name))
+    fields.fault('name', 'must be made of small letters, digits and hyphens, 40 at most: logs are named by it');
+  return name;
+}
+
+const nameOf = (path: string) =>
+  path
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '') || ROOT;
+
+const ROOT = 'root';
+
+/** In the order in which they are shown. */
+export const allPackages = ({ service, packages }: Subject): Package[] => [...packages, service];
+
+/** What npm installs in one folder, in one way. `production` is what the service ships with alone. */
+export type PackageSet = { name: string; path: string; isProduction: boolean };
+
+/** Once for each folder, and once more for what ships. */
+export function packageSets({ service, packages }: Subject): PackageSet[] {
+  const paths = [...new Set(allPackages({ service, packages }).map(({ path }) => path))];
+  const sets = paths.map((path) => ({ name: nameOf(path), path, isProduction: false }));
+  return [...sets, { name: PRODUCTION, path: service.path, isProduction: true }];
+}
+
+export const PRODUCTION = 'production';
+
+/** Which sets a stage needs: the commands of all packages run with theirs, and build makes of the service what ships. */
+export function setsFor(subject: Subject, stage: StageName): string[] {
+  const sets = packageSets(subject);
+  if (stage === 'install') return sets.map(({ name }) => name);
+  if (stage === 'build') return [setOf(subject.service), PRODUCTION];
+  return stage === 'lint' || stage === 'test'
+    ? sets.filter(({ isProduction }) => !isProduction).map(({ name }) => name)
+    : [];
+}
+
+/** The set that a package's commands run with. */
+export const setOf = ({ path }: Pick<Package, 'path'>): string => nameOf(path);
+
+/** Where a folder of the repository stands in the containers of steps. */
+export const placeOf = (path: string): string => (path === '' ? SOURCE : `${SOURCE}/${path}`);
+
+/** A file of a package, as a path of the repository. */
+export const fileOf = ({ path }: Pick<Package, 'path'>, file: string): string =>
+  path === '' ? file : `${path}/${file}`;

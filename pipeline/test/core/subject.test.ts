@@ -1,0 +1,104 @@
+// drydock.yaml as people write it: what it means, what is refused with its line, and what is meant where there is none.
+import { describe, expect, test } from 'vitest';
+import { describeSubject, packageSets, parseSubject, setsFor } from '../../src/core/subject.ts';
+
+const within =
+  (...folders: string[]) =>
+  async (path: string) =>
+    folders.includes(path);
+
+describe('without a file', () => {
+  for (const [name, folders, path] of [
+    ['a package in the root', [''], ''],
+    ['one in service/', ['service'], 'service'],
+    ['both: the root only holds what develops it', ['', 'service'], 'service'],
+  ] as const)
+    test(name, async () => {
+      const { service, packages } = await describeSubject(null, within(...folders));
+      expect([service.path, packages]).toEqual([path, []]);
+      expect(service).toMatchObject({ lint: null, test: 'npm test --silent', build: 'npm run --silent build' });
+    });
+
+  test('none is refused, with what would help', async () => {
+    const refused = describeSubject(null, within());
+    await expect(refused).rejects.toMatchObject({ code: 'BAD_SUBJECT', hint: expect.stringContaining('drydock.yaml') });
+  });
+});
+
+describe('what a file says', () => {
+  test('a service by its folder alone', () => {
+    expect(parseSubject('services:\n  - path: ./apps/api/\n').service).toMatchObject({
+      ...{ name: 'apps-api', path: 'apps/api', types: 'npm run --silent types', test: 'npm test --silent' },
+    });
+  });
+
+  test('commands of its own', () => {
+    const { service } = parseSubject('services: [{ path: ., name: shop, lint: eslint ., build: make dist }]');
+    expect(service).toMatchObject({ name: 'shop', path: '', lint: 'eslint .', build: 'make dist' });
+  });
+
+  test('a package has the commands that it names, and no others', () => {
+    const { packages } = parseSubject('services: [{ path: api }]\npackages: [{ path: docs, lint: markdownlint . }]');
+    expect(packages).toEqual([
+      { name: 'docs', path: 'docs', lint: 'markdownlint .', types: null, test: null, ignore: [] },
+    ]);
+  });
+});
+
+describe('what is installed', () => {
+  const subject = parseSubject(
+    'services: [{ path: api }]\npackages: [{ path: ., name: a, lint: x }, { path: ., name: b, test: y }]',
+  );
+  test('each folder once, and once more what ships', () => {
+    expect(packageSets(subject)).toEqual([
+      { name: 'root', path: '', isProduction: false },
+      { name: 'api', path: 'api', isProduction: false },
+      { name: 'production', path: 'api', isProduction: true },
+    ]);
+  });
+  for (const [stage, sets] of [
+    ['lint', ['root', 'api']],
+    ['test', ['root', 'api']],
+    ['build', ['api', 'production']],
+    ['gate', []],
+    ['install', ['root', 'api', 'production']],
+  ] as const)
+    test(`${stage} needs ${sets.join(', ') || 'nothing'}`, () => expect(setsFor(subject, stage)).toEqual(sets));
+});
+
+describe('what is refused', () => {
+  for (const [name, text, message] of [
+    ['an empty file', '', 'drydock.yaml:1: the file must be a mapping'],
+    ['a list', '- path: api', 'drydock.yaml:1: the file must be a mapping'],
+    ['no service', 'packages: []', 'services must name one service, and names 0'],
+    ['two services', 'services: [{ path: a }, { path: b }]', 'services must name one service, and names 2'],
+    ['a service without a folder', 'services:\n  - name: api\n', 'drydock.yaml:2: services[0].path is missing'],
+    ['a folder elsewhere', 'services: [{ path: ../other }]', 'must be a folder of this repository'],
+    ['a folder of the machine', 'services: [{ path: /srv/api }]', 'must be a folder of this repository'],
+    [
+      'a folder as Windows writes it',
+      String.raw`services: [{ path: 'apps\api' }]`,
+      'must be a folder of this repository',
+    ],
+    ['a name with a slash', 'services: [{ path: a, name: x/y }]', 'services[0].name must be made of small letters'],
+    ['a key that is none', 'services: [{ path: a, tests: x }]', 'did you mean test?'],
+    ['another key of the file', 'service: [{ path: a }]', 'there is no "service"; did you mean services?'],
+    ['a command that is a list', 'services: [{ path: a, test: [npm, test] }]', 'services[0].test must be a text'],
+    ['a number for a path', 'services: [{ path: 3 }]', 'services[0].path must be a text'],
+    [
+      'the same name twice',
+      'services: [{ path: a }]\npackages: [{ path: b, name: a }]',
+      'two packages have the name a',
+    ],
+    [
+      'folders that look the same in a log',
+      'services: [{ path: a/b }]\npackages: [{ path: a-b, name: c }]',
+      'would have the name a-b',
+    ],
+    ['a folder called as what ships', 'services: [{ path: production }]', 'would have the name production'],
+    ['a tab for a space', 'services:\n\t- path: a', 'drydock.yaml:2: '],
+    ['an alias', 'services: [&a { path: a }]\npackages: [*a]', 'an alias hides what is meant'],
+    ['the same key twice', 'services: []\nservices: [{ path: a }]', 'this name stands here a second time'],
+  ] as const)
+    test(name, () => expect(() => parseSubject(text)).toThrow(message));
+});
