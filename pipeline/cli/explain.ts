@@ -1,5 +1,7 @@
 // Explains recorded verdicts. Files in, text out: no engine is needed to read them.
+
 import { readFileSync } from 'node:fs';
+import { COMMAND } from '../src/command.ts';
 import { PipelineError, reasonOf } from '../src/core/errors.ts';
 import { explainSince } from '../src/core/gate/explain.ts';
 import { parseRecord, type VerdictRecord } from '../src/core/gate/verdict.ts';
@@ -17,7 +19,7 @@ function read(path: string): VerdictRecord {
     throw new PipelineError(
       'BAD_OPTION',
       `${path} cannot be read: ${reasonOf(cause)}`,
-      'a run with a gate writes out/verdict.json: npx tsx pipeline/ci.ts gate',
+      `a run with a gate writes out/verdict.json: ${COMMAND} gate`,
       { cause },
     );
   }

@@ -1,4 +1,5 @@
 // The functions and options of the command line, once: parsing, help, completion and "did you mean" all read this table.
+import { COMMAND } from '../src/command.ts';
 import { CAPSULE_STAGES, type StageFunction } from '../src/core/functions.ts';
 import { DEFAULT_PLATFORM } from '../src/core/platforms.ts';
 
@@ -283,5 +284,5 @@ export function optionsOf(name: FunctionName): OptionName[] {
 }
 
 export function exampleOf(name: FunctionName): string {
-  return `npx tsx pipeline/ci.ts ${FUNCTIONS[name].example}`;
+  return `${COMMAND} ${FUNCTIONS[name].example}`;
 }

@@ -1,5 +1,5 @@
 // Help and completion, written from the table of functions.
-import { COMMAND } from '../src/core/phrases.ts';
+import { COMMAND } from '../src/command.ts';
 import { PIN_NAMES } from '../src/pins.ts';
 import type { Shell } from './arguments.ts';
 import {

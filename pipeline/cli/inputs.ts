@@ -1,7 +1,9 @@
 // The files and folders that a command line names: checked before anything starts, then handed to the engine.
+
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Directory, File, Host } from '@dagger.io/dagger';
+import { COMMAND } from '../src/command.ts';
 import { PipelineError, reasonOf } from '../src/core/errors.ts';
 import { parseReference } from '../src/oci/registry.ts';
 import type { DatabaseOptions } from '../src/stages/database.ts';
@@ -26,7 +28,7 @@ export type CheckedInputs = {
 /** Throws `BAD_OPTION` for whatever isn't there, or is of the wrong kind. */
 export function checkInputs(options: Options): CheckedInputs {
   return {
-    images: folder('images', options.images, 'fill one: npx tsx pipeline/ci.ts images --output DIR'),
+    images: folder('images', options.images, `fill one: ${COMMAND} images --output DIR`),
     compare: record('compare', options.compare, 'name the result.json of another run'),
     image: archive('image', options.image, 'name the image.tar that `build` wrote'),
     baseline: record('baseline', options.baseline, "name the verdict.json of the base branch's run"),

@@ -1,4 +1,5 @@
 // Shows how long the stages of past runs took. Files in, text out: no engine is needed to read them.
+import { COMMAND } from '../src/command.ts';
 import { PipelineError } from '../src/core/errors.ts';
 import { renderTimes } from '../src/core/times/table.ts';
 import type { TimesInvocation } from './arguments.ts';
@@ -10,6 +11,6 @@ export function showTimes({ output }: TimesInvocation, root: string): string {
   throw new PipelineError(
     'BAD_OPTION',
     `${output} holds the times of no run`,
-    'each run keeps its own in its output folder: npx tsx pipeline/ci.ts',
+    `each run keeps its own in its output folder: ${COMMAND}`,
   );
 }

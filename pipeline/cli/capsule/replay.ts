@@ -1,5 +1,7 @@
 // Replays a capsule: its stages, from its content alone, without a network, and says whether they end as they did.
+
 import { basename, relative, resolve } from 'node:path';
+import { COMMAND } from '../../src/command.ts';
 import { compareEndings, type Ending, phraseEndings } from '../../src/core/capsule/compare.ts';
 import { phraseCapsule } from '../../src/core/capsule/phrases.ts';
 import { EXIT, PipelineError } from '../../src/core/errors.ts';
@@ -71,6 +73,6 @@ function thin(file: string, names: readonly string[]): PipelineError {
   return new PipelineError(
     'MISSING_IMAGE',
     `${basename(file)} does not hold the images ${names.join(', ')}`,
-    `give them: npx tsx pipeline/ci.ts images ${names.join(' ')} --output images, then replay with --images images`,
+    `give them: ${COMMAND} images ${names.join(' ')} --output images, then replay with --images images`,
   );
 }

@@ -1,4 +1,5 @@
 // Decides on what runs the containers: which engine, and whether the embedded one finds here what it needs.
+import { ENGINE_COMMAND } from '../../src/command.ts';
 import type { Finding } from './checks.ts';
 import { type Facts, isFault, type Probe, type Setting } from './facts.ts';
 
@@ -134,7 +135,7 @@ function lacking({ features }: Facts): { lacks: string[]; mend: string } {
     return { lacks: ['the kernel has no overlayfs'], mend: 'sudo modprobe overlay' };
   if (features !== null && !features.hasSeccomp)
     return { lacks: ['the kernel has no seccomp'], mend: 'boot a kernel with CONFIG_SECCOMP_FILTER' };
-  return { lacks: [], mend: 'run `pipeline/engine/bin/embedded-engine probe` by hand, and see what it says' };
+  return { lacks: [], mend: `run \`${ENGINE_COMMAND} probe\` by hand, and see what it says` };
 }
 
 export function lookAtLimits(facts: Facts): Finding {

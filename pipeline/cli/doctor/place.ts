@@ -1,4 +1,5 @@
 // Decides on where it runs: Node, the working copy, the disk and the clock.
+import { ENGINE_COMMAND } from '../../src/command.ts';
 import type { Finding } from './checks.ts';
 import { type Facts, isFault, OTHERS } from './facts.ts';
 
@@ -44,9 +45,7 @@ export function lookAtDisk({ folders: { cache, results }, engines, probe }: Fact
   return {
     status: isFull || (isEmpty && isEmbedded) ? 'blocked' : 'warning',
     found: `${found}; a first run takes ${FIRST_RUN_BYTES / 1e9} GB`,
-    mend: canBeFreed
-      ? 'pipeline/engine/bin/embedded-engine gc --keep 1GB'
-      : 'export XDG_CACHE_HOME=/path/on/a/larger/disk',
+    mend: canBeFreed ? `${ENGINE_COMMAND} gc --keep 1GB` : 'export XDG_CACHE_HOME=/path/on/a/larger/disk',
   };
 }
 

@@ -1,5 +1,7 @@
 // The Docker Engine and Docker Compose of this machine, through their own programs. What is missing is said in one sentence.
+
 import { $ } from 'zx';
+import { COMMAND } from '../../src/command.ts';
 import { PipelineError } from '../../src/core/errors.ts';
 
 /** What a command said, and how it ended. */
@@ -19,7 +21,7 @@ export type Docker = {
   unstoppable: () => Docker;
 };
 
-const INSTALL = 'npx tsx pipeline/ci.ts smoke, which deploys without either; or install Docker and its Compose plugin';
+const INSTALL = `${COMMAND} smoke, which deploys without either; or install Docker and its Compose plugin`;
 
 /** Throws `NO_DOCKER`. */
 export async function openDocker(options: DockerOptions): Promise<Docker> {

@@ -1,11 +1,13 @@
 // Starts docker-compose.yml with the image that was built, by the real Docker Compose, and waits until all of it is healthy. What was
 // started is stopped again if that fails: there is no half a platform.
+
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { $ } from 'zx';
+import { COMMAND } from '../../src/command.ts';
 import { EXIT, PipelineError, reasonOf } from '../../src/core/errors.ts';
-import { COMMAND, phraseRow, phraseSeconds } from '../../src/core/phrases.ts';
+import { phraseRow, phraseSeconds } from '../../src/core/phrases.ts';
 import { asLines } from '../../src/core/safe-text.ts';
 import { OciError } from '../../src/oci/errors.ts';
 import { archiveOf, PIN_NAMES, type PinName, pinned } from '../../src/pins.ts';
@@ -136,7 +138,7 @@ async function fromFolder(docker: Docker, pin: PinName, images: string): Promise
     return await loadPinned(docker, pin, join(resolve(images), archiveOf(pin)));
   } catch (cause) {
     if (!(cause instanceof OciError)) throw cause;
-    const hint = 'write the folder anew: npx tsx pipeline/ci.ts images --output DIR';
+    const hint = `write the folder anew: ${COMMAND} images --output DIR`;
     throw new PipelineError('BAD_IMAGES', `the --images folder: ${reasonOf(cause)}`, hint, { cause });
   }
 }

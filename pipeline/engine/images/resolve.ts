@@ -1,6 +1,8 @@
 // Finds the image that a reference means: in the store, in a folder of archives, at a mirror or registry, or assembled from packages.
+
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { COMMAND } from '../../src/command.ts';
 import { OciError, type OciErrorCode } from '../../src/oci/errors.ts';
 import { type Descriptor, openLayout, readBase } from '../../src/oci/layout.ts';
 import { pullToLayout } from '../../src/oci/pull.ts';
@@ -71,7 +73,7 @@ async function fromFolder(session: Session, reference: Reference, platform: stri
   }
   throw new EngineError(
     `no archive in ${images} holds ${formatReference(reference)}`,
-    'write it with `npx tsx pipeline/ci.ts images --output DIR` where there is a network',
+    `write it with \`${COMMAND} images --output DIR\` where there is a network`,
     { lack: 'MISSING_IMAGE' },
   );
 }

@@ -1,11 +1,13 @@
 // A full disk: told from other faults, and said in one sentence.
+
 import { statfsSync } from 'node:fs';
+import { ENGINE_COMMAND } from '../../src/command.ts';
 import { EngineError, EnvironmentError } from '../errors.ts';
 
 /** Less than this is full: what a step wrote last may be cut off. */
 const FULL_BYTES = 256 * 1024;
 
-const STORE_HINT = 'make room, for example with `pipeline/engine/bin/embedded-engine gc --keep 1GB`, and run again';
+const STORE_HINT = `make room, for example with \`${ENGINE_COMMAND} gc --keep 1GB\`, and run again`;
 
 export class DiskFullError extends EngineError {
   constructor(place: string, options?: ErrorOptions, hint = STORE_HINT) {

@@ -1,6 +1,8 @@
 // The version of what is on disk: a store that another version wrote is left alone.
+
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ENGINE_COMMAND } from '../../src/command.ts';
 import { EnvironmentError } from '../errors.ts';
 import { processName } from '../process-name.ts';
 
@@ -38,6 +40,6 @@ export function claimFormat(root: string): void {
       : `the store at ${root} has format ${format}, this engine reads ${FORMAT}`;
   throw new EnvironmentError(
     fault,
-    'remove it with `pipeline/engine/bin/embedded-engine gc --all`, or set XDG_CACHE_HOME to another folder',
+    `remove it with \`${ENGINE_COMMAND} gc --all\`, or set XDG_CACHE_HOME to another folder`,
   );
 }

@@ -1,12 +1,13 @@
 // Reads an engine's error, of either engine, as one of ours: what a person can do about it. Most are faults; what is only missing here has to be
 // said by the operation that could not have it, since any word may stand in the name of a file.
+import { COMMAND } from '../command.ts';
 import { type ErrorCode, PipelineError } from './errors.ts';
 
 /** What may be missing at a place, and the way out. */
 const HINTS = {
   RATE_LIMITED: 'wait, log in (`docker login`), or name a mirror: --mirror docker.io=host/prefix',
   NO_SPACE: 'free some space, or move the cache with XDG_CACHE_HOME',
-  OFFLINE: 'fetch it where there is a network: npx tsx pipeline/ci.ts warm; or give the images with --images',
+  OFFLINE: `fetch it where there is a network: ${COMMAND} warm; or give the images with --images`,
   UNAUTHORIZED: 'log in to the registry (`docker login`): the Docker configuration is read',
   MISSING_IMAGE: 'give it in a folder with --images, or name a mirror: --mirror docker.io=host/prefix',
 } as const satisfies Partial<Record<ErrorCode, string>>;

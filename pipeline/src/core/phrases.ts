@@ -1,4 +1,5 @@
 // The words of a run for people: the lines of a step, a stage, a failure and the verdict. Terminal, log and summary share them.
+import { COMMAND } from '../command.ts';
 import type {
   Coverage,
   EngineFacts,
@@ -17,9 +18,6 @@ const LABELS: Record<StageResult['status'], string> = {
   skipped: 'skip',
   'not evaluated': 'NOT EVALUATED',
 };
-
-/** How this run is called on the laptop; `<function>` runs just that again. */
-export const COMMAND = 'npx tsx pipeline/ci.ts';
 
 export function phraseSeconds(seconds: number): string {
   if (seconds < 60) return `${seconds.toFixed(1)} s`;

@@ -1,8 +1,10 @@
 // Where images come from: a folder of archives, if one is given, else whatever the engine pulls them from. Always by the pin.
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Container, type Directory, dag, type File, type Platform } from '@dagger.io/dagger';
+import { COMMAND } from '../command.ts';
 import { PipelineError, reasonOf } from '../core/errors.ts';
 import type { StandIn } from '../core/model.ts';
 import { OciError } from '../oci/errors.ts';
@@ -78,7 +80,7 @@ export class Images {
       throw new PipelineError(
         'MISSING_IMAGE',
         `the --images folder lacks ${names.join(', ')}`,
-        'fill it where the images can be had: npx tsx pipeline/ci.ts images --output DIR',
+        `fill it where the images can be had: ${COMMAND} images --output DIR`,
       );
     }
     const folder = await mkdtemp(join(tmpdir(), 'drydock-images-'));
@@ -107,7 +109,7 @@ async function verifyArchive(archives: Directory, name: PinName, { pin, platform
     throw new PipelineError(
       'BAD_IMAGES',
       `${archiveOf(name)} in the --images folder is not ${pin}: ${reasonOf(error).replaceAll(path, archiveOf(name))}`,
-      'write the folder anew: npx tsx pipeline/ci.ts images --output DIR',
+      `write the folder anew: ${COMMAND} images --output DIR`,
       { cause: error },
     );
   }

@@ -1,8 +1,9 @@
 // Starts each stage as soon as what it needs is there, once, and keeps what it found.
+
 import type { Container, File } from '@dagger.io/dagger';
+import { COMMAND } from '../command.ts';
 import { REQUIRED } from '../core/delivery/evidence.ts';
 import type { AskedStage, ImageResult, StageResult } from '../core/model.ts';
-import { COMMAND } from '../core/phrases.ts';
 import { parseServiceManifest } from '../core/service.ts';
 import { type PackageSet, PRODUCTION, packageSets, setOf, setsFor } from '../core/subject.ts';
 import { skippedStage } from '../core/verdict.ts';

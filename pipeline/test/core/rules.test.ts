@@ -46,7 +46,7 @@ test('of the repository, stages read by a name of their own only what these file
 test('core/ imports nothing beside it but pins and suggestions', () => {
   for (const path of sources('src/core')) {
     for (const [, target = ''] of read(path).matchAll(/from '(\.[^']+)'/g))
-      expect(join(path, '..', target), path).toMatch(/^src\/(core\/.*|pins|suggest)\.ts$/);
+      expect(join(path, '..', target), path).toMatch(/^src\/(core\/.*|pins|suggest|command)\.ts$/);
   }
 });
 

@@ -1,6 +1,7 @@
 // What a capsule says of itself: which stages of which run it holds, all that they read, and how they ended.
 //
 // Version 1. Anything that changes what a replay does raises the version; a capsule of another version is refused.
+import { COMMAND } from '../../command.ts';
 import { PipelineError, reasonOf } from '../errors.ts';
 import type { EngineFacts, SourceFacts, StageName, StandIn, Status } from '../model.ts';
 import { engineShape, sourceShape, standInShape } from '../run-record.ts';
@@ -145,7 +146,7 @@ export function badCapsule(message: string, { cause, hint }: { cause?: unknown; 
   return new PipelineError(
     'BAD_CAPSULE',
     message,
-    hint ?? 'copy it once more, or write another: npx tsx pipeline/ci.ts capsule --stage STAGE',
+    hint ?? `copy it once more, or write another: ${COMMAND} capsule --stage STAGE`,
     {
       cause,
     },

@@ -1,6 +1,7 @@
 // What a capsule is, in a few lines: shown before it is replayed, and at the end of the run that wrote it.
+import { COMMAND } from '../../command.ts';
 import type { CapsuleResult } from '../model.ts';
-import { COMMAND, phraseBytes } from '../phrases.ts';
+import { phraseBytes } from '../phrases.ts';
 import { phraseFingerprint } from './fingerprint.ts';
 import { type CapsuleManifest, IMAGE_INPUT, PACKAGES_FILE, SOURCE_FOLDER } from './manifest.ts';
 

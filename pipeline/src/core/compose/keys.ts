@@ -1,4 +1,5 @@
 // What becomes of each key of a service that isn't carried out: some are worth a note, some would make a lie of the deployment.
+import { COMMAND } from '../../command.ts';
 
 /** A session of an engine has no such thing, and the service runs without it. Docker Compose has them all. */
 export const NOTED: Readonly<Record<string, string>> = {
@@ -20,7 +21,7 @@ export const NOTED: Readonly<Record<string, string>> = {
 
 /** Without these the service would be another one: what to write instead. */
 export const REFUSED: Readonly<Record<string, string>> = {
-  build: 'name an image; npx tsx pipeline/ci.ts build builds the service',
+  build: `name an image; ${COMMAND} build builds the service`,
   env_file: 'write the variables under environment',
   network_mode: 'leave it out: all services share one network',
   privileged: 'leave it out: nothing here may be privileged',
