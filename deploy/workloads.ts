@@ -1,5 +1,6 @@
 // The service and nginx before it, with what keeps them up, reachable and shut in.
 import { SERVICE } from '../pipeline/src/core/service.ts';
+import { USUAL } from '../pipeline/src/core/subject.ts';
 import { type Resource, selectorOf } from './resource.ts';
 import { composeService, probesOf, type Source } from './sources.ts';
 
@@ -117,7 +118,7 @@ export function app(): Resource[] {
       { name: 'PORT', value: PORT },
       { name: 'LOG_LEVEL', value: LOG_LEVEL },
     ],
-    probes: probesOf(source, SERVICE.health, 'http'),
+    probes: probesOf(source, USUAL.health, 'http'),
     mounts: [],
     volumes: [],
   });

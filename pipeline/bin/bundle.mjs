@@ -1,5 +1,6 @@
-// Loads a program of this package from one file, which is bundled when a source changed, and from what V8 made of it in a run before: to
-// find hundreds of modules, and to compile them each time, would cost more than the rest of most runs.
+// Loads a program of this package from one file, and from what V8 made of it in a run before: to find hundreds of modules, and to compile
+// them each time, would cost more than the rest of most runs. In a checkout it is bundled when a source changed; the package that npm
+// installs brings it along (build.mjs).
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire, SourceMap } from 'node:module';
@@ -32,6 +33,10 @@ const PROGRAMS = {
   sdk: { entry: SDK, sources: [], exports: { connection: 'connect.js', dag: 'api/client.gen.js' } },
 };
 
+/** Where the package has what was bundled when it was made. */
+export const builtFile = (name) => join(pipeline, 'dist', `${name}.cjs`);
+export const NAMES = Object.keys(PROGRAMS);
+
 const KEEP_MS = 7 * 24 * 60 * 60 * 1000;
 /** A file that changed so shortly before it was looked at may change again without a new time. */
 const RACY_MS = 2000;
@@ -43,10 +48,7 @@ const running = new Map();
 export function load(name) {
   const there = running.get(name);
   if (there !== undefined) return there.module.exports;
-  const { entry, sources } = PROGRAMS[name];
-  const entryFile = entry === SDK ? require.resolve(SDK) : join(pipeline, entry);
-  const file = join(cache, `${name}-${keyOf(name, sources)}.cjs`);
-  const { text, map } = readBundle(file) ?? build(name, entryFile, file);
+  const { entryFile, file, text, map } = readBuilt(name) ?? bundleOf(name);
   const parameters = ['require', 'module', 'exports', '__dirname', 'entryUrl'];
   const cachedData = readChecked(`${file}.code`);
   const script = new Script(`(function (${parameters}) {${text}\n})`, { filename: file, cachedData });
@@ -64,6 +66,30 @@ export function keepCompiled(name) {
   // Where the bundle is not, it could not be kept, or the cache was emptied meanwhile.
   for (const { file, script, isCompiled } of running.values())
     if (!isCompiled && existsSync(file)) keepChecked(`${file}.code`, script.createCachedData());
+}
+
+const entryOf = (name) => {
+  const { entry } = PROGRAMS[name];
+  return entry === SDK ? require.resolve(SDK) : join(pipeline, entry);
+};
+
+/** As the package brings it. Kept beside others is only what V8 makes of it, under the hash of what it was made from. */
+function readBuilt(name) {
+  const built = builtFile(name);
+  if (!existsSync(built)) return undefined;
+  const text = readFileSync(built, 'utf8');
+  const key = createHash('sha256').update(process.version).update(text).digest('hex').slice(0, 24);
+  const map = () => (existsSync(`${built}.map`) ? readFileSync(`${built}.map`, 'utf8') : undefined);
+  const { entry } = PROGRAMS[name];
+  const entryFile = entry === SDK ? built : join(pipeline, entry);
+  return { entryFile, file: join(cache, `${name}-${key}.cjs`), text, map };
+}
+
+function bundleOf(name) {
+  const { sources } = PROGRAMS[name];
+  const entryFile = entryOf(name);
+  const file = join(cache, `${name}-${keyOf(name, sources)}.cjs`);
+  return { entryFile, file, ...(readBundle(file) ?? keepBundle(name, entryFile, file)) };
 }
 
 // ------------------------------------------------------------------------------------------------- what it is made of
@@ -123,7 +149,16 @@ function bundled(options) {
   }
 }
 
-function build(name, entryFile, file) {
+function keepBundle(name, entryFile, file) {
+  const { code, map } = bundle(name, entryFile);
+  if (map !== undefined) keepChecked(`${file}.map`, map.contents);
+  keepChecked(file, code.contents);
+  removeOldExcept(file);
+  return { text: code.text, map: () => map?.text };
+}
+
+/** All that a program is made of, in one file, and the map that names its sources. */
+export function bundle(name, entryFile = entryOf(name), define = {}) {
   const { external = [], exports } = PROGRAMS[name];
   const parts = Object.entries(exports ?? {}).map(
     ([value, part]) => `export { ${value} } from ${JSON.stringify(join(dirname(entryFile), part))};`,
@@ -142,17 +177,13 @@ function build(name, entryFile, file) {
     minifySyntax: true,
     // The Dagger module's, which says that the SDK is elsewhere.
     tsconfigRaw: {},
-    define: { 'import.meta.url': 'entryUrl' },
+    define: { 'import.meta.url': 'entryUrl', ...define },
     supported: { 'dynamic-import': false },
     external,
     logLevel: 'error',
   });
   const output = (ending) => outputFiles.find(({ path }) => path.endsWith(ending));
-  const map = output('.map');
-  if (map !== undefined) keepChecked(`${file}.map`, map.contents);
-  keepChecked(file, output('.cjs').contents);
-  removeOldExcept(file);
-  return { text: output('.cjs').text, map: () => map?.text };
+  return { code: output('.cjs'), map: output('.map') };
 }
 
 // --------------------------------------------------------------------------------------------------------- what is kept

@@ -1,4 +1,5 @@
 // What must be there before any other file of this package can be read: a Node that is new enough, and the packages. Older Nodes read this file, too.
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,8 +30,11 @@ if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1
     'install a newer one: https://nodejs.org/en/download',
   );
 
-try {
-  createRequire(import.meta.url).resolve(SDK);
-} catch {
-  refusePackages();
+// The package that npm installs brings all along (build.mjs).
+if (!existsSync(new URL('../dist/cli.cjs', import.meta.url))) {
+  try {
+    createRequire(import.meta.url).resolve(SDK);
+  } catch {
+    refusePackages();
+  }
 }

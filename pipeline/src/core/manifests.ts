@@ -1,4 +1,5 @@
 // Checks manifests and lock files before anything is installed: their faults are told in a sentence, not by npm.
+import { posix } from 'node:path';
 import { PipelineError, reasonOf } from './errors.ts';
 
 /** The two files of a package; null where there is none. `folder` is '' for the root. */
@@ -25,6 +26,14 @@ function checkPackage({ folder, manifest, lock }: PackageFiles): void {
       `write it anew with \`${renew}\``,
     );
   }
+  const [outside] = filesOutside(folder, entries);
+  if (outside !== undefined) {
+    throw new PipelineError(
+      'BAD_MANIFEST',
+      `${at('package-lock.json')} takes ${outside.name} from ${outside.place}, which is not in this repository`,
+      `put it into the repository and install it from there, npm install ./${posix.basename(outside.place)}; or from a registry`,
+    );
+  }
   const faults = differences(wanted, entries);
   if (faults.length > 0) {
     const more = faults.length > 3 ? ` and ${faults.length - 3} more` : '';
@@ -34,6 +43,15 @@ function checkPackage({ folder, manifest, lock }: PackageFiles): void {
       `bring it up to date with \`${renew}\`, and commit it`,
     );
   }
+}
+
+/** Packages that npm would read from a file which only this machine has. */
+function filesOutside(folder: string, entries: Record<string, unknown>): { name: string; place: string }[] {
+  return Object.entries(entries).flatMap(([path, entry]) => {
+    const [, place] = (isRecord(entry) && /^file:(.+)$/.exec(String(entry.resolved))) || [];
+    if (place === undefined || !(posix.isAbsolute(place) || posix.join(folder, place).startsWith('..'))) return [];
+    return [{ name: path.replace(/^.*node_modules\//, ''), place }];
+  });
 }
 
 /** Names that only one of the two knows, and exact versions that differ. Ranges are left to npm, which knows what satisfies them. */

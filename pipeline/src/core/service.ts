@@ -1,13 +1,11 @@
 // The contract with the service: what the pipeline may rely on, and the image that follows from it.
 import { PipelineError, reasonOf } from './errors.ts';
-import { fileOf, type Package } from './subject.ts';
+import { fileOf, type Package, type ServicePackage } from './subject.ts';
 
 /** Whoever puts another service in its place keeps to these. */
 export const SERVICE = {
   /** Where it stands in the image. */
   target: '/app',
-  port: 8000,
-  health: '/health',
   /** Distroless's `nonroot`, as a number: Kubernetes can check nothing else. */
   user: '65532:65532',
   node: '/nodejs/bin/node',
@@ -46,7 +44,7 @@ export function parseServiceManifest(text: string, service: Pick<Package, 'path'
   };
 }
 
-export type SpecInputs = {
+export type SpecInputs = Pick<ServicePackage, 'port' | 'health'> & {
   manifest: ServiceManifest;
   pin: string;
   archives: string[];
@@ -69,12 +67,12 @@ export function imageSpec(inputs: SpecInputs): Record<string, unknown> {
     user: SERVICE.user,
     entrypoint: [SERVICE.node, manifest.main],
     cmd: [],
-    env: { NODE_ENV: 'production', PORT: String(SERVICE.port) },
+    env: { NODE_ENV: 'production', PORT: String(inputs.port) },
     workdir: SERVICE.target,
-    ports: [`${SERVICE.port}/tcp`],
+    ports: [`${inputs.port}/tcp`],
     labels: labelsOf(manifest),
     healthcheck: {
-      test: ['CMD', SERVICE.node, ...healthArguments(inputs.hasHealthcheck)],
+      test: ['CMD', SERVICE.node, ...healthArguments(inputs)],
       interval: 10 * SECOND,
       timeout: 3 * SECOND,
       startPeriod: 10 * SECOND,
@@ -87,9 +85,9 @@ export function imageSpec(inputs: SpecInputs): Record<string, unknown> {
 const SECOND = 1_000_000_000;
 
 /** No shell and no curl in the image: Node itself asks. */
-function healthArguments(hasHealthcheck: boolean): string[] {
+function healthArguments({ hasHealthcheck, port, health }: SpecInputs): string[] {
   if (hasHealthcheck) return [SERVICE.healthcheck];
-  const url = `http://127.0.0.1:${SERVICE.port}${SERVICE.health}`;
+  const url = `http://127.0.0.1:${port}${health}`;
   return ['-e', `fetch('${url}').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))`];
 }
 

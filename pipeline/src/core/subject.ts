@@ -17,8 +17,8 @@ export type Package = {
   ignore: string[];
 };
 
-/** A package whose build becomes an image. */
-export type ServicePackage = Package & { build: string };
+/** A package whose build becomes an image. `port` is what it listens to, as its PORT tells it; `health` the path that answers 200 where it is well. */
+export type ServicePackage = Package & { build: string; port: number; health: string };
 
 export type Subject = {
   service: ServicePackage;
@@ -62,16 +62,30 @@ export function parseSubject(text: string): Subject {
 
 const repeated = (names: readonly string[]) => names.filter((name, index) => names.indexOf(name) !== index);
 
+/** Where a service listens, and answers whether it is well, unless it is said otherwise. */
+export const USUAL = { port: 8000, health: '/health' };
 const SCRIPTS = { types: 'npm run --silent types', test: 'npm test --silent', build: 'npm run --silent build' };
 
 function serviceAt(path: string): ServicePackage {
-  return { name: nameOf(path), path, lint: null, ignore: [], ...SCRIPTS };
+  return { name: nameOf(path), path, lint: null, ignore: [], ...SCRIPTS, ...USUAL };
 }
 
 function readService(fields: Fields): ServicePackage {
   const { types, test, build } = SCRIPTS;
-  const command = fields.text('build', build);
-  return { ...readPackage(fields, { types, test }), build: command };
+  const own = { build: fields.text('build', build), port: readPort(fields), health: readHealth(fields) };
+  return { ...readPackage(fields, { types, test }), ...own };
+}
+
+function readPort(fields: Fields): number {
+  const port = fields.count('port', USUAL.port);
+  if (port < 1 || port > 65_535) fields.fault('port', 'must be a port, 1 to 65535');
+  return port;
+}
+
+function readHealth(fields: Fields): string {
+  const path = fields.text('health', USUAL.health);
+  if (!/^\/[\w./~%-]*$/.test(path)) fields.fault('health', 'must be a path of the service, such as /healthz');
+  return path;
 }
 
 function readPackage(fields: Fields, usual: Partial<Package> = {}): Package {

@@ -81,8 +81,9 @@ async function assemble(context: PackageContext, { app, manifest, hasHealthcheck
     platform,
     path: `/assembly/base/${platform.replaceAll('/', '-')}.tar`,
   }));
+  const { port, health } = context.subject.service;
   const spec = imageSpec({
-    manifest,
+    ...{ manifest, port, health },
     pin: pinned('runtime'),
     archives: archives.map(({ path }) => path),
     app: APP,

@@ -4,7 +4,8 @@ import { type PackageSet, placeOf } from '../core/subject.ts';
 import type { RunContext } from './context.ts';
 import { type Ran, runStep } from './step.ts';
 
-const MANIFESTS = ['package.json', 'package-lock.json', '.npmrc'];
+/** And packages that are kept beside them. */
+const MANIFESTS = ['package.json', 'package-lock.json', '.npmrc', '**/*.tgz'];
 
 export const NPM_CACHE = '/var/cache/npm';
 

@@ -10,7 +10,7 @@ const manifest = (over: Record<string, unknown> = {}) =>
     { path: 'service' },
   );
 const inputs = (over: Partial<SpecInputs> = {}): SpecInputs => ({
-  manifest: manifest(),
+  ...{ manifest: manifest(), port: 8000, health: '/health' },
   pin: pinned('runtime'),
   archives: ['/base.tar'],
   app: '/app',

@@ -45,6 +45,13 @@ describe('what a file says', () => {
   });
 });
 
+test('a port and a path of its own; 8000 and /health without', () => {
+  expect(parseSubject('services: [{ path: a, port: 3000, health: /healthz }]').service).toMatchObject({
+    ...{ port: 3000, health: '/healthz' },
+  });
+  expect(parseSubject('services: [{ path: a }]').service).toMatchObject({ port: 8000, health: '/health' });
+});
+
 describe('what is installed', () => {
   const subject = parseSubject(
     'services: [{ path: api }]\npackages: [{ path: ., name: a, lint: x }, { path: ., name: b, test: y }]',
@@ -96,6 +103,8 @@ describe('what is refused', () => {
       'would have the name a-b',
     ],
     ['a folder called as what ships', 'services: [{ path: production }]', 'would have the name production'],
+    ['a port that is none', 'services: [{ path: a, port: 70000 }]', 'services[0].port must be a port'],
+    ['a health that is code', `services: [{ path: a, health: "/x'+evil()+'" }]`, 'services[0].health must be a path'],
     ['a tab for a space', 'services:\n\t- path: a', 'drydock.yaml:2: '],
     ['an alias', 'services: [&a { path: a }]\npackages: [*a]', 'an alias hides what is meant'],
     ['the same key twice', 'services: []\nservices: [{ path: a }]', 'this name stands here a second time'],

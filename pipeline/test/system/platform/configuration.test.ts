@@ -3,7 +3,7 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { $ } from 'zx';
-import { SERVICE } from '../../../src/core/service.ts';
+import { USUAL } from '../../../src/core/subject.ts';
 import { debianProgram } from '../packages.ts';
 import { ROOT, temporaryFolder } from '../support.ts';
 import { compose } from './compose.ts';
@@ -80,7 +80,7 @@ describe('docker compose', () => {
   test('accepts the file', () => {
     expect(Object.keys(services).sort()).toEqual(['alertmanager', 'app', 'grafana', 'nginx', 'prometheus']);
     expect(services.app?.image).toBe('service:1');
-    expect(services.app?.environment?.PORT).toBe(String(SERVICE.port));
+    expect(services.app?.environment?.PORT).toBe(String(USUAL.port));
   });
 
   for (const name of ['app', 'nginx', 'prometheus', 'alertmanager', 'grafana']) {
