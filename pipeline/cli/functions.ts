@@ -139,7 +139,7 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     example: 'ci --output out',
   },
   lint: { summary: 'check format, lint rules and types', options: RUN, example: 'lint' },
-  test: { summary: 'run the tests of the service and the pipeline', options: RUN, example: 'test --verbose' },
+  test: { summary: 'run the tests', options: RUN, example: 'test --verbose' },
   build: {
     summary: "build the service's image, as an OCI archive",
     options: [...RUN, 'platforms'],

@@ -88,7 +88,7 @@ export class Ci {
   }
 
   /**
-   * Run the tests of the service and the pipeline.
+   * Run the tests.
    */
   @func()
   async test(): Promise<Run> {

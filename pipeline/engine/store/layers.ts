@@ -42,9 +42,9 @@ export interface Stack {
 
 export const EMPTY_STACK: Stack = { layers: [], key: 'empty' };
 
-/** A stack with one more layer on top. */
+/** A stack with one more layer on top. Whatever the same layer did further down it does again, and overlayfs takes none twice. */
 export const onTop = (below: Stack, layer: string, key = layer): Stack => ({
-  layers: [...below.layers, layer],
+  layers: [...below.layers.filter((id) => id !== layer), layer],
   key: sha256(`${below.key} ${key}`),
 });
 

@@ -31,7 +31,7 @@ function checkPackage({ folder, manifest, lock }: PackageFiles): void {
     throw new PipelineError(
       'BAD_MANIFEST',
       `${at('package-lock.json')} takes ${outside.name} from ${outside.place}, which is not in this repository`,
-      `put it into the repository and install it from there, npm install ./${posix.basename(outside.place)}; or from a registry`,
+      'put its archive into the repository and install it from there, npm install ./NAME.tgz; or from a registry',
     );
   }
   const faults = differences(wanted, entries);
@@ -45,10 +45,13 @@ function checkPackage({ folder, manifest, lock }: PackageFiles): void {
   }
 }
 
+/** npm writes a folder without the word that a file has. */
+const placeIn = ({ resolved, link }: Record<string, unknown>) => `${link === true ? 'file:' : ''}${String(resolved)}`;
+
 /** Packages that npm would read from a file which only this machine has. */
 function filesOutside(folder: string, entries: Record<string, unknown>): { name: string; place: string }[] {
   return Object.entries(entries).flatMap(([path, entry]) => {
-    const [, place] = (isRecord(entry) && /^file:(.+)$/.exec(String(entry.resolved))) || [];
+    const [, place] = (isRecord(entry) && /^file:(.+)$/.exec(placeIn(entry))) || [];
     if (place === undefined || !(posix.isAbsolute(place) || posix.join(folder, place).startsWith('..'))) return [];
     return [{ name: path.replace(/^.*node_modules\//, ''), place }];
   });

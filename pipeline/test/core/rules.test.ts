@@ -1,5 +1,5 @@
 // Rules that are worth having are tests: who may import whom, and what has to be said in two places.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -113,13 +113,23 @@ test('every pin is a tag and a digest, and each digest stands for one image', ()
   expect(new Set(pins.map(({ digest }) => digest)).size).toBe(pins.length);
 });
 
-test('every package that is in both lock files has one version', () => {
+// Of this repository; the tool's own tests run without a service as well.
+test.runIf(existsSync(join(PIPELINE, '../service')))('every package that is in both lock files has one version', () => {
   const [tools, service] = [versionsIn('../package-lock.json'), versionsIn('../service/package-lock.json')];
   const shared = [...service].filter(([name]) => tools.has(name));
   expect(tools.get('vitest')?.size).toBe(1);
   // The tools may need a second one beside it, for a package that takes no other (import-in-the-middle and es-module-lexer).
   for (const [name, versions] of shared)
     expect([...(tools.get(name) ?? [])], name).toEqual(expect.arrayContaining([...versions]));
+});
+
+test('no package runs a script when it is installed but those that are known', () => {
+  const { packages } = JSON.parse(read('../package-lock.json')) as {
+    packages: Record<string, { hasInstallScript?: true }>;
+  };
+  const named = Object.keys(packages).filter((path) => packages[path]?.hasInstallScript);
+  // The one looks whether it fits the machine, the other at the version that asks for it.
+  expect(named.map((path) => path.split('node_modules/').at(-1))).toEqual(['esbuild', 'protobufjs']);
 });
 
 test('what the module takes with it is what is tested here', () => {

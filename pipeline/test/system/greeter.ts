@@ -50,16 +50,23 @@ const TOOLS = {
 export async function putGreeter(repository: string, dependency?: Dependency): Promise<void> {
   await rm(join(repository, 'service'), { recursive: true, force: true });
   await rm(join(repository, 'pipeline/test'), { recursive: true, force: true });
-  const needs = dependency === undefined ? {} : { dependencies: { [dependency.name]: dependency.version } };
   await add(repository, {
     'package.json': JSON.stringify(TOOLS),
     'package-lock.json': JSON.stringify(lockOf(TOOLS, {})),
     'pipeline/test/one.test.js': ONE_TEST,
-    'service/package.json': `${JSON.stringify({ ...MANIFEST, ...needs }, null, 2)}\n`,
-    'service/package-lock.json': `${JSON.stringify(lockOf(MANIFEST, needs, dependency), null, 2)}\n`,
-    'service/server.js': SERVER,
-    'service/server.test.js': TEST,
+    ...greeterIn('service', dependency),
   });
+}
+
+/** Its files, by their paths. */
+export function greeterIn(folder: string, dependency?: Dependency): Record<string, string> {
+  const needs = dependency === undefined ? {} : { dependencies: { [dependency.name]: dependency.version } };
+  return {
+    [`${folder}/package.json`]: `${JSON.stringify({ ...MANIFEST, ...needs }, null, 2)}\n`,
+    [`${folder}/package-lock.json`]: `${JSON.stringify(lockOf(MANIFEST, needs, dependency), null, 2)}\n`,
+    [`${folder}/server.js`]: SERVER,
+    [`${folder}/server.test.js`]: TEST,
+  };
 }
 
 function lockOf({ name, version }: { name: string; version: string }, needs: object, dependency?: Dependency) {

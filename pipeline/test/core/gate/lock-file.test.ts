@@ -105,7 +105,7 @@ for (const text of ['', '{', 'null', '[]', '{}', '{"packages": 1}', '{"packages"
     expect(new LockFile('a', text).find('a', '1.0.0')).toBeUndefined());
 }
 
-for (const file of ['package-lock.json', 'service/package-lock.json']) {
+for (const file of ['package-lock.json', 'pipeline/package-lock.json']) {
   test(`every package of this repository's ${file} is on its line, and brought by one that package.json names`, () => {
     const text = readFileSync(new URL(`../../../../${file}`, import.meta.url), 'utf8');
     const { packages } = JSON.parse(text) as { packages: Record<string, Record<string, Record<string, string>>> };

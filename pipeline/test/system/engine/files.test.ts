@@ -51,6 +51,22 @@ const rows: Row[] = [
     },
     ['4102444800\n', 5_000_000_000],
   ],
+  // ── the same once more, above what came between ─────────────────────────────────────────
+  [
+    'a folder that is put in a second time: over a file, over a removal, and again',
+    async () => {
+      const folder = dag.directory().withNewFile('a', 'A').withNewFile('b/c', 'C');
+      const once = base().withDirectory('/x', folder);
+      const between = [
+        once.withNewFile('/x/a', 'other'),
+        once.withoutFile('/x/a').withoutDirectory('/x/b'),
+        once.withNewFile('/x/more', 'M').withDirectory('/x', folder).withNewFile('/x/a', 'other'),
+      ];
+      const shown = sh('cd /x; for f in $(find . -type f | sort); do echo "$f $(cat $f)"; done');
+      return await Promise.all(between.map((each) => each.withDirectory('/x', folder).withExec(shown).stdout()));
+    },
+    ['./a A\n./b/c C\n', './a A\n./b/c C\n', './a A\n./b/c C\n./more M\n'],
+  ],
   // ── reading ───────────────────────────────────────────────────────────────────────────
   [
     'some lines of a file',
