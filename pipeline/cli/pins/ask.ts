@@ -1,11 +1,10 @@
 // Asks the outside about one pin: image registries, GitHub, npm. Each answer is what `decide` wants to know.
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { type Decision, decide, type Pin, type Release } from '../../src/core/pins/decide.ts';
 import type { ActionPin } from '../../src/core/pins/rewrite.ts';
 import { isIndexDocument, parseConfig, parseIndex, parseManifest, pickPlatform } from '../../src/oci/layout.ts';
 import { bytesOf, MOST } from '../../src/oci/pace.ts';
 import { parseReference, type Reference, type RegistryClient } from '../../src/oci/registry.ts';
+import { npm } from './npm.ts';
 
 const PLATFORM = 'linux/amd64';
 const TIMEOUT_MS = 20_000;
@@ -79,10 +78,7 @@ async function getJson({ api, token }: GitHub, path: string): Promise<unknown> {
 
 /** npm itself knows its registry, and the credentials for it. */
 export async function askNpm({ name, version }: { name: string; version: string }, now: Date): Promise<Decision> {
-  const { stdout } = await promisify(execFile)('npm', ['view', name, 'time', '--json'], {
-    timeout: 3 * TIMEOUT_MS,
-    maxBuffer: 64 * 1024 * 1024,
-  });
+  const stdout = await npm(['view', name, 'time', '--json']);
   const { created: _created, modified: _modified, ...times } = JSON.parse(stdout) as Record<string, string>;
   const look = async (wanted: string): Promise<Release> => ({
     identity: wanted,

@@ -1,5 +1,4 @@
 // `pins update`: looks for successors of every pin, tells what becomes of each, and writes what is due as one change.
-import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { EXIT, reasonOf } from '../../src/core/errors.ts';
@@ -12,6 +11,7 @@ import { readDockerConfig } from '../docker-config.ts';
 import type { Terminal } from '../terminal.ts';
 import { askGitHub, askNpm, askRegistry, type GitHub } from './ask.ts';
 import { type Inventory, takeInventory } from './inventory.ts';
+import { renewLock } from './npm.ts';
 
 /** What belongs together moves together, and not by itself. */
 const HELD: Readonly<Record<string, string>> = {
@@ -35,7 +35,7 @@ export async function updatePins(
   const unknown = all.filter(({ answer }) => 'notEvaluated' in answer).length;
   terminal.out.write(`${all.length} pins: ${due} due, ${unknown} not evaluated\n`);
   if (due > 0 && !options.check) {
-    for (const path of writeMoves(root, inventory, answers)) terminal.out.write(`wrote ${path}\n`);
+    for (const path of await writeMoves(root, inventory, answers)) terminal.out.write(`wrote ${path}\n`);
     terminal.out.write('next: npm test; where an image has a stand-in, move that too (CONTRIBUTING.md)\n');
   }
   return (options.check && due > 0) || (options.strict && unknown > 0) ? EXIT.failed : EXIT.ok;
@@ -140,7 +140,7 @@ function whyNot(error: unknown): string {
 // ------------------------------------------------------------------------------------------------------- writing
 
 /** Writes every file that changes, and renews the lock files beside the manifests. Returns what was written. */
-function writeMoves(root: string, { files }: Inventory, answers: Answers): string[] {
+async function writeMoves(root: string, { files }: Inventory, answers: Answers): Promise<string[]> {
   const images = answers.images.flatMap((asked) => {
     const due = dueOf(asked);
     const { image, digest } = asked.pin;
@@ -161,12 +161,7 @@ function writeMoves(root: string, { files }: Inventory, answers: Answers): strin
     ...change(root, files.actions, (text) => moveActions(text, actions)),
   ];
   const manifests = change(root, files.packages, (text) => movePackages(text, packages));
-  for (const path of manifests) {
-    execFileSync('npm', ['install', '--package-lock-only', '--ignore-scripts', '--no-audit', '--no-fund'], {
-      cwd: join(root, dirname(path)),
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
-  }
+  for (const path of manifests) await renewLock(join(root, dirname(path)));
   const locks = manifests.map((path) => join(dirname(path), 'package-lock.json'));
   return [...new Set([...changed, ...manifests, ...locks])].sort();
 }

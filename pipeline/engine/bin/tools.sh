@@ -91,9 +91,9 @@ find_tools() {
   export DRYDOCK_TOOLS="$tools"
 }
 
-# Whether what runs before the engine can look at all of them (tools/install.ts) is what was unpacked.
+# Whether what runs before the engine can look at all of them (tools/install.ts) is what was unpacked, from this lock.
 can_start() {
-  (cd "$tools" && [ -x lib/ld.so ] && grep -E ' (lib/ld.so|lib/libc.so.6|bin/unshare)$' sums | sha256sum --check --status) 2>/dev/null
+  (cd "$tools" && [ -x lib/ld.so ] && grep -qxF "# ${tools##*/}" sums && grep -E ' (lib/ld.so|lib/libc.so.6|bin/unshare)$' sums | sha256sum --check --status) 2>/dev/null
 }
 
 # Becomes one of them. Before a session has made the folder that they expect to be in, their loader has to be told where they are.

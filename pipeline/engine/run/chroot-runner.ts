@@ -23,10 +23,11 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
 import { EngineError } from '../errors.ts';
-import { isRunning, PROCESS_NAME, showLife } from '../process-name.ts';
+import { isRunning, PROCESS_NAME, showLife, startOf } from '../process-name.ts';
 import { resolveInside } from '../store/inside.ts';
 import { withFolder } from '../tools/elf.ts';
 import { KEEPER } from './keeper.ts';
+import { endLeftovers, LeftRunning } from './leftovers.ts';
 import { oomScore } from './limits.ts';
 import { SESSION_FOLDER, SESSION_FOLDERS } from './mounts.ts';
 import { Beginning, outcomeOf, type StepOutcome } from './outcome.ts';
@@ -113,8 +114,11 @@ export class ChrootRunner implements Steps {
         place.leave(this.#trees, request.lowers);
         return outcome;
       } catch (error) {
-        place.clear();
-        place.discard(this.#trees);
+        if (error instanceof LeftRunning) place.abandon(this.#trees);
+        else {
+          place.clear();
+          place.discard(this.#trees);
+        }
         throw error;
       }
     } finally {
@@ -154,6 +158,7 @@ export class ChrootRunner implements Steps {
     const about = [String(process.pid), process.arch, listener, root, list];
     const keeper = spawn(program, [...words, KEEPER_FILE, ...about, ...runtime], { cwd: '/', stdio: [...streams] });
     this.#running = keeper;
+    const since = startOf(keeper.pid ?? 0);
     for (const descriptor of new Set([...streams, stdout.input, stderr.input])) closeSync(descriptor);
     const said = new Beginning();
     stdout.output.on('data', (chunk: Buffer) => outputs.write('stdout', chunk));
@@ -161,15 +166,25 @@ export class ChrootRunner implements Steps {
       outputs.write('stderr', chunk);
       said.add(chunk);
     });
-    const watch = new Watch(() => void keeper.kill('SIGTERM'), request);
+    const watch = new Watch(() => end(keeper), request);
     const ends = [stdout.output, stderr.output].map((output) => once(output, 'close'));
-    const ended = Promise.all([once(keeper, 'exit'), ...ends]).finally(() => watch.stop());
-    const [[code]] = (await ended) as [[number | null]];
+    // Those that are left hold the pipes open.
+    const gone = once(keeper, 'exit').then(async ([code]: (number | null)[]) => {
+      await endLeftovers(root, since);
+      return code ?? null;
+    });
+    const [code] = await Promise.all([gone, ...ends]).finally(() => watch.stop());
     this.#running = undefined;
     const { isOver: isTimedOut } = watch;
     const hasBegun = existsSync(pidFile);
     return outcomeOf({ code, said: said.text, hasInit: !noInit, hasBegun, runtime: 'crun', log, isTimedOut });
   }
+}
+
+/** A step may have stopped it. */
+function end(keeper: ChildProcess): void {
+  keeper.kill('SIGTERM');
+  keeper.kill('SIGCONT');
 }
 
 const CGROUPS = '/sys/fs/cgroup';
@@ -331,6 +346,11 @@ class Place {
     const [root, ...others] = this.#parts as [Part, ...Part[]];
     trees.keep(root.copy, layers, root.except);
     for (const { copy } of others) trees.discard(copy.tree);
+  }
+
+  /** Where somebody is still in it: with all that was put there, and by a program that follows no link, whatever changes while it runs. */
+  abandon(trees: Trees): void {
+    trees.discard(this.root);
   }
 
   discard(trees: Trees): void {

@@ -9,7 +9,14 @@ export async function removeTree(path: string): Promise<void> {
     await rm(path, { recursive: true, force: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENAMETOOLONG') throw error;
-    // Node names each entry by its whole path, `rm` from the folder that it is in.
-    await promisify(execFile)('rm', ['-rf', '--', path]);
+    await removeFromInside(path);
   }
+}
+
+/**
+ * The same where a process may still swap a folder for a link, as one of a session that died may without namespaces: Node names each entry by its
+ * whole path, `rm` from the folder that it has opened.
+ */
+export async function removeFromInside(path: string): Promise<void> {
+  await promisify(execFile)('rm', ['-rf', '--', path]);
 }

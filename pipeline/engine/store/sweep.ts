@@ -3,7 +3,7 @@ import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isRunning, processName } from '../process-name.ts';
 import { readLeases } from './leases.ts';
-import { removeTree } from './remove.ts';
+import { removeFromInside } from './remove.ts';
 
 /** Where a `gc` of this process puts what it is about to delete; it has no lease. */
 export const gcFolder = (root: string) => join(root, 'tmp', `gc-${processName()}`);
@@ -26,6 +26,6 @@ export function sweepDead(root: string): Swept {
   const dead = leases.filter(({ isAlive }) => !isAlive).map(({ name }) => name);
   for (const name of dead) rmSync(join(root, 'leases', name), { force: true });
   const abandoned = folders.filter((name) => !living.has(name) && !isOfLivingGc(join(tmp, name)));
-  const done = Promise.all(abandoned.map((name) => removeTree(join(tmp, name))));
+  const done = Promise.all(abandoned.map((name) => removeFromInside(join(tmp, name))));
   return { leases: dead, done: done.then(() => abandoned) };
 }

@@ -65,7 +65,7 @@ export async function installTools(options: InstallOptions): Promise<void> {
   try {
     for (const name of ['bin', 'lib']) await mkdir(join(aside, name), { recursive: true });
     for (const [pin, bytes] of packages) await unpack(bytes, wanted.get(pin)?.title ?? '', aside, processor);
-    await writeFile(join(aside, SUMS), sumsOf(aside), { flush: true });
+    await writeFile(join(aside, SUMS), sumsOf(aside, basename(folder)), { flush: true });
     await rename(aside, folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error; // else another run was quicker
     });
@@ -74,30 +74,27 @@ export async function installTools(options: InstallOptions): Promise<void> {
   }
 }
 
-/** As `sha256sum` writes and checks it: bin/tools.sh looks at those files that it runs itself. */
+/** As `sha256sum` writes and checks it, below the name of the folder: bin/tools.sh looks at that and at those files that it runs itself. */
 const SUMS = 'sums';
 
-/** Whether all files are as they were unpacked. Read each time that a session starts: 15 MB take some 10 ms. */
+/** Whether all files are as they were unpacked, and of the version that the folder is named by. Read each time that a session starts: 15 MB take some 10 ms. */
 export function areSound(folder: string): boolean {
   try {
     const programs = readdirSync(join(folder, 'bin')).map((name) => `bin/${name}`);
     const start = [...programs, `lib/${LOADER}`].every((path) => statSync(join(folder, path)).mode & 0o100);
-    return start && readFileSync(join(folder, SUMS), 'utf8') === sumsOf(folder);
+    return start && readFileSync(join(folder, SUMS), 'utf8') === sumsOf(folder, basename(folder));
   } catch {
     return false; // a file is missing, or cannot be read
   }
 }
 
-function sumsOf(folder: string): string {
+function sumsOf(folder: string, name: string): string {
   const paths = ['bin', 'lib'].flatMap((name) => readdirSync(join(folder, name)).map((file) => `${name}/${file}`));
   const sum = (path: string) =>
     createHash('sha256')
       .update(readFileSync(join(folder, path)))
       .digest('hex');
-  return paths
-    .sort()
-    .map((path) => `${sum(path)}  ${path}\n`)
-    .join('');
+  return [`# ${name}\n`, ...paths.sort().map((path) => `${sum(path)}  ${path}\n`)].join('');
 }
 
 type Processor = { triplet: string; loader: string };

@@ -2,7 +2,7 @@
 
 const MASK = '***';
 /** A shorter one would be found in words that are none. */
-const SHORTEST = 6;
+export const SHORTEST = 6;
 
 /** A secret as it is, and as it stands in headers, addresses and dumps. */
 export function formsOf(secret: string): string[] {

@@ -3,14 +3,15 @@
 //   node scan-source.ts --in DIR --out DIR
 //
 // Below --out go `files/`, to be laid over the source: copies of files with inline comments that tell Trivy to ignore something, the word spelled
-// otherwise, and the text of files that it does not look into for secrets, by what they are called or hold. And `found.json`:
-// `{"suppressed": ["infra/main.tf:3", …], "texts": {"drydock-texts/0.txt": "docs/a.png", …}}`.
+// otherwise, and the text of files that it does not look into for secrets, by what they are called or hold, compressed ones opened. And `found.json`:
+// `{"suppressed": ["infra/main.tf:3", …], "texts": {"drydock-texts/0.txt": "docs/a.png", …}, "closed": ["a.7z", …]}`, the last those that it cannot open.
 import { constants } from 'node:fs';
 import { mkdir, open, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { OciError } from './errors.ts';
 import { decodeName, onDisk } from './names.ts';
+import { Opener } from './packed.ts';
 import { exitCodeOf, runAsProgram } from './program.ts';
 
 /** Its own name or its forerunner's, and somewhere behind it `ignore`: what is between may be conditions, in more ways than it documents. */
@@ -37,19 +38,22 @@ const isNoText = (byte: number) =>
 /** Shorter ones are no secret that any rule knows. */
 const READABLE = /[\t\n\r\x20-\x7e]{8,}/g;
 
-/** The readable text of a file that would not be looked into, UTF-16 included; null where it is looked into, or has none. */
-export function hiddenText(path: string, bytes: Buffer): string | null {
+/** The readable text of a file that would not be looked into, UTF-16 included, and of what is packed in it; null where it is looked into, or has none. */
+export function hiddenText(path: string, bytes: Buffer, packed: readonly Buffer[] = []): string | null {
   const isBinary = bytes.subarray(0, HEAD_BYTES).some(isNoText);
-  if (!isBinary && ![SKIPPED, SKIPPED_ENDING, SKIPPED_FOLDER].some((skipped) => skipped.test(path))) return null;
-  const runs = bytes.toString('latin1').replaceAll('\0', '').match(READABLE);
-  return runs?.join('\n') ?? null;
+  const isHidden = isBinary || [SKIPPED, SKIPPED_ENDING, SKIPPED_FOLDER].some((skipped) => skipped.test(path));
+  const runs = [...(isHidden ? [bytes] : []), ...packed].flatMap(
+    (content) => content.toString('latin1').replaceAll('\0', '').match(READABLE) ?? [],
+  );
+  return runs.length === 0 ? null : runs.join('\n');
 }
 
-type Found = { suppressed: string[]; texts: Record<string, string> };
+type Found = { suppressed: string[]; texts: Record<string, string>; closed: string[] };
 
 /** Bytes are read as Latin-1, which has each of them: what is not UTF-8 stays what it is. */
 async function copyHidden(from: string, to: string): Promise<Found> {
-  const found: Found = { suppressed: [], texts: {} };
+  const found: Found = { suppressed: [], texts: {}, closed: [] };
+  const opener = new Opener();
   const put = async (path: string, text: string) => {
     const copy = join(to, 'files', path);
     await mkdir(onDisk(dirname(copy)), { recursive: true });
@@ -67,7 +71,9 @@ async function copyHidden(from: string, to: string): Promise<Found> {
       await put(path, plain.text);
       found.suppressed.push(...plain.lines.map((line) => `${path}:${line}`));
     }
-    const hidden = hiddenText(path, bytes);
+    const { contents, isComplete } = await opener.open(bytes);
+    if (!isComplete) found.closed.push(path);
+    const hidden = hiddenText(path, bytes, contents);
     if (hidden === null) continue;
     const name = `${texts}/${count++}.txt`;
     await put(name, hidden);

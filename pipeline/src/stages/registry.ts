@@ -30,6 +30,7 @@ const PROGRAMS = '/programs/oci';
 /** Under this name a registry that is a service is known in steps. */
 const HOST = 'drydock-registry';
 const PORT = 5000;
+const TOKEN_VARIABLE = 'REGISTRY_TOKEN';
 
 export class Registry {
   readonly target: Target;
@@ -60,6 +61,7 @@ export class Registry {
       container,
       always: true,
       hidden: await this.#hidden(),
+      secretVariables: [TOKEN_VARIABLE],
       args: ['node', `${PROGRAMS}/deliver.ts`, command, '--repository', place, ...plain, ...this.#as(), ...args],
       shown: `node oci/deliver.ts ${command} --repository ${repository} ${args.join(' ')}`.trim(),
     });
@@ -82,7 +84,7 @@ export class Registry {
     );
     if (service !== undefined) container = container.withServiceBinding(HOST, service);
     // Empty is how a wrapper says that nobody gave one.
-    if ((await plaintextOf(token)) !== '') container = container.withSecretVariable('REGISTRY_TOKEN', token as Secret);
+    if ((await plaintextOf(token)) !== '') container = container.withSecretVariable(TOKEN_VARIABLE, token as Secret);
     return container;
   }
 }

@@ -14,6 +14,8 @@ export type Scannable = {
   suppressed: string[];
   /** The name of a file by that of its text, which is what the scanner finds something in. */
   texts: Record<string, string>;
+  /** Files that hold something packed which nobody could look into. */
+  closed: string[];
 };
 
 export async function scannableSource(context: RunContext): Promise<Scannable> {
@@ -27,10 +29,10 @@ export async function scannableSource(context: RunContext): Promise<Scannable> {
     args: ['node', '/programs/oci/scan-source.ts', '--in', '/source', '--out', out],
     shown: 'node oci/scan-source.ts',
   });
-  if (result.exitCode !== 0) return { step: result, folder: context.source, suppressed: [], texts: {} };
+  if (result.exitCode !== 0) return { step: result, folder: context.source, suppressed: [], texts: {}, closed: [] };
   const found = JSON.parse(await container.file(`${out}/found.json`).contents()) as Pick<
     Scannable,
-    'suppressed' | 'texts'
+    'suppressed' | 'texts' | 'closed'
   >;
   const isPlain = found.suppressed.length === 0 && Object.keys(found.texts).length === 0;
   const folder = isPlain ? context.source : context.source.withDirectory('.', container.directory(`${out}/files`));
@@ -41,10 +43,22 @@ export async function scannableSource(context: RunContext): Promise<Scannable> {
 /** One line of the report, for whoever wrote such comments; none where there are none. */
 export function phraseSuppressions(places: readonly string[]): string[] {
   if (places.length === 0) return [];
-  const [shown, more] = [places.slice(0, 3).join(', '), places.length - 3];
-  const where = more > 0 ? `${shown} and ${more} more` : shown;
   const [subject, them] = places.length === 1 ? ['1 comment tells', 'it'] : [`${places.length} comments tell`, 'them'];
   return [
-    `${subject} the scanner to look away, and nobody heeded ${them} (write an exception in policy/gate.yaml): ${where}`,
+    `${subject} the scanner to look away, and nobody heeded ${them} (write an exception in policy/gate.yaml): ${listed(places)}`,
   ];
+}
+
+/** The same for packed files that stayed closed. */
+export function phraseClosed(paths: readonly string[]): string[] {
+  if (paths.length === 0) return [];
+  const [count, was] = paths.length === 1 ? ['1 packed file', 'was'] : [`${paths.length} packed files`, 'were'];
+  return [
+    `${count} ${was} not looked through for secrets (too large, too deep, encrypted or of another format): ${listed(paths)}`,
+  ];
+}
+
+function listed(places: readonly string[]): string {
+  const [shown, more] = [places.slice(0, 3).join(', '), places.length - 3];
+  return more > 0 ? `${shown} and ${more} more` : shown;
 }

@@ -14,7 +14,7 @@ import type { PackageContext } from './context.ts';
 import { type Database, type DatabaseOptions, type LookedUp, obtainDatabase } from './database.ts';
 import { layoutOf } from './layout.ts';
 import type { Deciding } from './policy.ts';
-import { phraseSuppressions, scannableSource } from './scan-source.ts';
+import { phraseClosed, phraseSuppressions, scannableSource } from './scan-source.ts';
 import { obtainScanner } from './scanners.ts';
 import { timedStage } from './timed.ts';
 import { runTrivy, type Trivy, type TrivyTarget, withChecks } from './trivy.ts';
@@ -91,7 +91,11 @@ export async function scan(context: PackageContext, inputs: ScanInputs): Promise
       steps,
       notEvaluated: found.missing,
       remark: `${output.findings.length} findings`,
-      details: [...(found.remembered === null ? [] : [found.remembered]), ...phraseSuppressions(source.suppressed)],
+      details: [
+        ...(found.remembered === null ? [] : [found.remembered]),
+        ...phraseSuppressions(source.suppressed),
+        ...phraseClosed(source.closed),
+      ],
     };
   });
   return { stage, ...output };

@@ -8,6 +8,7 @@ import { logPath, type SmokeRow, type StepResult } from '../core/model.ts';
 import { checkFile, healthFile, logFile, START, wrapper } from '../core/smoke/wrapper.ts';
 import type { RunContext } from './context.ts';
 import { DASHBOARDS, type Platform, type Probe, RECEIVER } from './deployment.ts';
+import { HIDING } from './hiding.ts';
 import { nodeContainer } from './install.ts';
 import { withBinds } from './mounts.ts';
 import type { Deployment } from './runtime.ts';
@@ -24,6 +25,8 @@ const LENT = ['dash', 'sleep'] as const;
 /** Docker's name server is not here; nginx asks the session's, which knows full names only. */
 const NGINX_RESOLVES = `resolved() { awk -v key=$1 '$1 == key { print $2; exit }' /etc/resolv.conf; }
 export NGINX_RESOLVER=$(resolved nameserver) NGINX_UPSTREAM=app.$(resolved search)`;
+
+const COLLECT_LOGS = `${HIDING}folder=/logs; cp -r "$1" "$folder" && rm -rf "$1" && hide_proxies`;
 
 export class SessionPlatform implements Platform {
   readonly missing: ReadonlyMap<string, string>;
@@ -139,9 +142,7 @@ export class SessionPlatform implements Platform {
   async down(): Promise<void> {
     await Promise.allSettled([...this.#running.values()].map((service) => service.stop()));
     this.#running.clear();
-    const logs = this.#node
-      .withExec(['sh', '-c', 'cp -r "$1" /logs && rm -rf "$1"', 'logs', this.#folder])
-      .directory('/logs');
+    const logs = this.#node.withExec(['sh', '-c', COLLECT_LOGS, 'logs', this.#folder]).directory('/logs');
     for (const file of (await logs.entries()).filter((entry) => entry.endsWith('.log')))
       this.#context.logs.set(logPath('smoke', file.replace(/\.log$/, '')), logs.file(file));
   }

@@ -92,6 +92,7 @@ export async function sign(context: RunContext, inputs: SignInputs): Promise<Sig
           typeof predicate === 'string' ? signer.withNewFile(file, predicate) : signer.withMountedFile(file, predicate),
         always: true,
         hidden: await Promise.all([secrets.password, secrets.oidcToken].map(plaintextOf)),
+        secretVariables: Object.values(SECRET_VARIABLES),
         args: ['cosign', ...signArguments(cosign.version, mode, name, stepFolder(step))],
         shown: `cosign attest-blob --type ${STATEMENTS[name]}`,
       });
@@ -142,13 +143,15 @@ export async function withManifest(
   return container.withMountedFile(SIGNING.manifest, after.file(file));
 }
 
+const SECRET_VARIABLES = { password: 'COSIGN_PASSWORD', oidcToken: 'ACTIONS_ID_TOKEN_REQUEST_TOKEN' } as const;
+
 function withSigner(container: Container, mode: 'key' | 'keyless', secrets: SigningOptions): Container {
   if (mode === 'key') {
     return container
       .withMountedSecret(SIGNING.key, secrets.key as Secret)
-      .withSecretVariable('COSIGN_PASSWORD', secrets.password as Secret);
+      .withSecretVariable(SECRET_VARIABLES.password, secrets.password as Secret);
   }
   return container
     .withSecretVariable('ACTIONS_ID_TOKEN_REQUEST_URL', secrets.oidcUrl as Secret)
-    .withSecretVariable('ACTIONS_ID_TOKEN_REQUEST_TOKEN', secrets.oidcToken as Secret);
+    .withSecretVariable(SECRET_VARIABLES.oidcToken, secrets.oidcToken as Secret);
 }

@@ -8,6 +8,7 @@ import { hideIn } from '../oci/hidden.ts';
 import { confined, PROOF } from './confine.ts';
 import type { RunContext } from './context.ts';
 import { asPipelineError } from './engine.ts';
+import { HIDING } from './hiding.ts';
 
 /** What of a log is read back with the record; the whole of it stays a file. */
 const EXCERPT_BYTES = 262_144;
@@ -21,7 +22,7 @@ const MOST_EXIT = 125;
  * wrapper itself ends with, of which the engine tells: the shell knew that before it asked any of these programs.
  * Busybox knows no milliseconds. A Dagger Engine tells each step where to send traces, and the embedded one doesn't: a command is not to see by which it is run.
  */
-const WRAPPER = `folder=$1; shift
+const WRAPPER = `${HIDING}folder=$1 secrets=$2; shift 2
 unset $(env | sed -n 's/^\\(OTEL_[A-Z0-9_]*\\|TRACEPARENT\\|TRACESTATE\\|BAGGAGE\\)=.*/\\1/p')
 mkdir -p "$folder"
 now() { at=$(date +%s%3N); case $at in *[!0-9]*) at=$(date +%s)000 ;; esac; echo "$at"; }
@@ -29,6 +30,7 @@ started=$(now)
 "$@" >"$folder/log" 2>&1 </dev/null
 code=$?
 ended=$(now)
+hide_variables $secrets; hide_proxies
 { echo "$code $started $ended $(wc -c <"$folder/log")"; tail -c ${EXCERPT_BYTES} "$folder/log"; } >"$folder/record"
 [ "$code" -le ${MOST_EXIT} ] || exit ${MOST_EXIT}
 exit "$code"
@@ -43,6 +45,8 @@ export type Command = {
   shown?: string;
   /** Secrets that it has. The engine takes them out of what it sees; what a step says goes to a file. */
   hidden?: readonly string[];
+  /** The variables that hold such: their values are taken out of all that it leaves in its folder, before a cache has it. */
+  secretVariables?: readonly string[];
   /** What it asks may have another answer now: no cache answers it. */
   always?: true;
   /** Run without network and capabilities, these mounts read-only. The container comes from `withConfine`. */
@@ -101,13 +105,14 @@ const MOST_ATTEMPTS = 20;
 const ATTEMPT = 'DRYDOCK_ATTEMPT';
 const ASKED_AT = 'DRYDOCK_ASKED_AT';
 
-async function attempt({ step, container, args, confinedTo, always }: Command, number: number, askedAtMs: number) {
+async function attempt(command: Command, number: number, askedAtMs: number) {
+  const { step, container, args, confinedTo, always, secretVariables = [] } = command;
   const folder = stepFolder(step);
   const numbered = number === 1 ? container : container.withEnvVariable(ATTEMPT, String(number));
   const prepared =
     always || number === MOST_ATTEMPTS ? numbered.withEnvVariable(ASKED_AT, String(askedAtMs)) : numbered;
-  const command = confinedTo === undefined ? args : confined(`${folder}/${PROOF}`, confinedTo, args);
-  const ran = prepared.withExec(['sh', '-c', WRAPPER, 'step', folder, ...command], {
+  const words = confinedTo === undefined ? args : confined(`${folder}/${PROOF}`, confinedTo, args);
+  const ran = prepared.withExec(['sh', '-c', WRAPPER, 'step', folder, secretVariables.join(' '), ...words], {
     expect: 'ANY' as ReturnType,
     ...(confinedTo === undefined ? {} : { insecureRootCapabilities: true }),
   });

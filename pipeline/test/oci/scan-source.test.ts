@@ -1,7 +1,9 @@
 // What tells the scanner to look away: comments, in the forms that Trivy documents and in those that its parser takes besides, and names and codings.
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { Opener } from '../../src/oci/packed.ts';
 import { hiddenText, main, withoutSuppressions } from '../../src/oci/scan-source.ts';
 import { ending, scratch } from './helpers.ts';
 
@@ -39,7 +41,7 @@ test('copies hold each byte but those, where their files are; links are not foll
   await symlink('nowhere', join(source, 'broken'));
   expect(await main(['--in', source, '--out', out])).toBe(0);
   const found = JSON.parse(await readFile(join(out, 'found.json'), 'utf8'));
-  expect(found).toEqual({ suppressed: ['infra/é/main.tf:2'], texts: {} });
+  expect(found).toEqual({ suppressed: ['infra/é/main.tf:2'], texts: {}, closed: [] });
   const files = await readdir(join(out, 'files'), { recursive: true });
   expect(files.sort()).toEqual(['infra', 'infra/é', 'infra/é/main.tf']);
   const copy = await readFile(join(out, 'files/infra/é/main.tf'));
@@ -74,6 +76,85 @@ const files: [what: string, path: string, bytes: Buffer, text: string | null][] 
 ];
 for (const [what, path, bytes, text] of files)
   test(`${what}: ${text === null ? 'is left as it is' : 'is read'}`, () => expect(hiddenText(path, bytes)).toBe(text));
+
+// Made by GNU tar 1.35, gzip 1.12, Info-ZIP 3.0, bzip2 and xz of a file with this text.
+const packed: [what: string, base64: string, isOpened: boolean][] = [
+  ['gzip', 'H4sIAAAAAAACAytILC4uzy9KUchPU0gtSy2qLMnIzEvnAgCmv/EkFwAAAA==', true],
+  ['a gzip that is cut off', 'H4sIAAAAAAACAytILC4uzy9KUchPU0gtSy2qLMnIzEvnAgCmv/EkFw==', true],
+  [
+    'a tar in a gzip',
+    'H4sIAAAAAAAAA+3RSw4CIRBFUcauolZgo4KspxPwM2kMYBt3L+pI429CjPGeSVUCSb3k+U41pytn7WVW9/PB7pzRSmz7aErtc+mTiEoxllf/3r3/KN9NwzC2vXEudWnM8/7n7rb/mbaL2r9uG+vqz/vf9TkfYvISVxLGkI5lsx3Wk2/HAgAAAAAAAAAAAAAAAPCBE44Scj8AKAAA',
+    true,
+  ],
+  [
+    'a zip',
+    'UEsDBBQAAgAIAFx/fF1QHgbjHAAAAEUAAAAGAAAAZC8uZW52K0gsLi7PL0pRyE9TSC1LLaosycjMS+cqIEkYAFBLAQIeAxQAAgAIAFx/fF1QHgbjHAAAAEUAAAAGAAAAAAAAAAEAAACkgQAAAABkLy5lbnZQSwUGAAAAAAEAAQA0AAAAQAAAAAAA',
+    true,
+  ],
+  [
+    'a zip that was written to a pipe',
+    'UEsDBC0AAAAAAFB/fF2mv/Ek//////////8BABQALQEAEAAXAAAAAAAAABcAAAAAAAAAcGFzc3dvcmQgb2YgZXZlcnl0aGluZwpQSwECHgMtAAAAAABQf3xdpr/xJBcAAAAXAAAAAQAAAAAAAAABAAAAgBEAAAAALVBLBgYsAAAAAAAAAB4DLQAAAAAAAAAAAAEAAAAAAAAAAQAAAAAAAAAvAAAAAAAAAEoAAAAAAAAAUEsGBwAAAAB5AAAAAAAAAAEAAABQSwUGAAAAAAEAAQAvAAAASgAAAAAA',
+    true,
+  ],
+  [
+    'a zip behind a script',
+    'IyEvYmluL3NoCmV4ZWMgamF2YSAtamFyICIkMCIKUEsDBBQAAgAIAFx/fF1QHgbjHAAAAEUAAAAGAAAAZC8uZW52K0gsLi7PL0pRyE9TSC1LLaosycjMS+cqIEkYAFBLAQIeAxQAAgAIAFx/fF1QHgbjHAAAAEUAAAAGAAAAAAAAAAEAAACkgQAAAABkLy5lbnZQSwUGAAAAAAEAAQA0AAAAQAAAAAAA',
+    true,
+  ],
+  [
+    'a tgz, stored in a zip',
+    'UEsDBAoAAAAAAFB/fF2GiAz2nAAAAJwAAAAFAAAAdC50Z3ofiwgAAAAAAAAD7dFLDgIhEEVRxq6iVmCjgqynE/AzaQxgG3cv6kjjb0KM8Z5JVQJJveT5TjWnK2ftZVb388HunNFKbPtoSu1z6ZOISjGWV//evf8o303DMLa9cS51aczz/ufutv+Ztovav24b6+rP+9/1OR9i8hJXEsaQjmWzHdaTb8cCAAAAAAAAAAAAAAAA8IETjhJyPwAoAABQSwECHgMKAAAAAABQf3xdhogM9pwAAACcAAAABQAAAAAAAAAAAAAApIEAAAAAdC50Z3pQSwUGAAAAAAEAAQAzAAAAvwAAAAAA',
+    true,
+  ],
+  [
+    'a gzip and a zip in a tgz',
+    'H4sIAAAAAAACA+3UvUrDUBTA8ZOkDX0AQYdSO3TS9jZJU2cXoTWDEVcdBEvp0pZ+DUEQZ19DHHwJ1xYEH8LB2TfwtIJCoBUEK8r/B4dzOfeLO5zb6k5MO5Ef5am9MFxklc6eV699jud1P/DDuhQ9WYPxcHQ+0OsHvd5o1bqv5tOP+yO2b3KLbDu7jbIxT9XD4+nRSaMSVe7Ls+lj9GLL3cNraVPwLyUm6fTld/s/8IN0/+ufQP+vQxw5mQ2xJSenV5dnccF9zmv1QMPVuKiaVney5GfYKTa3dL9lF5zlJ8xZGrfX8nFeHGXd97oloeZ92hAAAAAAAAAAAAAAAODb3gB34uAjACgAAA==',
+    true,
+  ],
+  [
+    'four gzips in each other',
+    'H4sIAAAAAAACA5Pv5mAAASbmye+fJTAwqj07+X6+qoHBqqVPP52+9e7vH+11gX/9N+eevHfpw/TiHK7+v9tE7Pa8XF/zYuIxvbbl8UuvZzKXMjLczTvwwAZoEAAQF/RaTwAAAA==',
+    true,
+  ],
+  [
+    'five',
+    'H4sIAAAAAAACAwFkAJv/H4sIAAAAAAACA5Pv5mAAASbmye+fJTAwqj07+X6+qoHBqqVPP52+9e7vH+11gX/9N+eevHfpw/TiHK7+v9tE7Pa8XF/zYuIxvbbl8UuvZzKXMjLczTvwwAZoEAAQF/RaTwAAACh/Lr5kAAAA',
+    false,
+  ],
+  [
+    'an encrypted zip',
+    'UEsDBAoACQAAAFB/fF2mv/EkIwAAABcAAAADAAAAZW52mx2xSLmcBKXX4AlWWuJGO58K5aCctL0ksnkDZHzyZGSTgTtQSwcIpr/xJCMAAAAXAAAAUEsBAh4DCgAJAAAAUH98Xaa/8SQjAAAAFwAAAAMAAAAAAAAAAQAAAKSBAAAAAGVudlBLBQYAAAAAAQABADEAAABUAAAAAAA=',
+    false,
+  ],
+  ['bzip2', 'QlpoOTFBWSZTWdrXJ5UAAAdRgAAQQAAn4d2gIAAxTTIxMTEKDCNHqekMy74XAI6shyZ9i4+LuSKcKEhta5PKgA==', false],
+  [
+    'xz',
+    '/Td6WFoAAATm1rRGAgAhARYAAAB0L+Wj4BrzADxdADgYSuADCc/38ZoRNKf92yctf6n7xaHcHq3nzd1yNbUFSprRiD2m3n6p4fBaQ6mD5OlyMguRXwaqH7q2AABDg4TeQ5f0MgABWPQ1AAAASaDJWbHEZ/sCAAAAAARZWg==',
+    false,
+  ],
+];
+for (const [what, base64, isOpened] of packed)
+  test(`${what}: ${isOpened ? 'its text is read' : 'is said to be closed'}`, async () => {
+    const [source, out] = [join(await scratch(), 'source'), join(await scratch(), 'out')];
+    await mkdir(source, { recursive: true });
+    await writeFile(join(source, 'a'), Buffer.from(base64, 'base64'));
+    expect(await main(['--in', source, '--out', out])).toBe(0);
+    const { texts, closed } = JSON.parse(await readFile(join(out, 'found.json'), 'utf8'));
+    const read = await Promise.all(Object.keys(texts).map((name) => readFile(join(out, 'files', name), 'utf8')));
+    expect([read.join().includes(SECRET), closed]).toEqual([isOpened, isOpened ? [] : ['a']]);
+  });
+
+test('what would be too much is not opened, and what is no archive is none', async () => {
+  const opener = new Opener();
+  expect(await opener.open(gzipSync(Buffer.alloc(70_000_000)))).toMatchObject({ contents: [], isComplete: false });
+  expect(await opener.open(Buffer.from('\x1f\x8b\x08 and more', 'latin1'))).toMatchObject({ isComplete: false });
+  expect(await opener.open(Buffer.from('PK\x05\x06 in a text'))).toMatchObject({ contents: [], isComplete: true });
+  // https://www.bamsoftware.com/hacks/zipbomb/: many entries that share the same bytes; here each costs its own.
+  const bomb = gzipSync(Buffer.alloc(60_000_000));
+  const answers = [];
+  for (let count = 0; count < 10; count++) answers.push((await opener.open(bomb)).isComplete);
+  expect(answers).toEqual([...Array(8).fill(true), false, false]);
+});
 
 test('texts go where no file of the source is', async () => {
   const [source, out] = [join(await scratch(), 'source'), join(await scratch(), 'out')];

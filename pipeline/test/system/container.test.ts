@@ -1,5 +1,5 @@
 // In a container without privileges: the same answers and the same image as elsewhere, and nothing leaves from there.
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -15,6 +15,24 @@ const CALLS = process.arch === 'arm64' ? { mmap: 222, read: 63 } : { mmap: 9, re
 const MAPPED_WRITE = `
   open(my $f, "+<", $ARGV[0]); my $at = syscall(${CALLS.mmap}, 0, 3, 3, 1, fileno($f), 0); pipe(my $r, my $w);
   syswrite($w, "new"); syscall(${CALLS.read}, fileno($r), $at, 3) == 3 or die`;
+
+/** By prctl(2), as any program may. */
+const UNDUMPABLE = `syscall(${process.arch === 'arm64' ? 167 : 157}, 4, 0, 0, 0, 0)`;
+
+/** Swaps a folder for a link and back as fast as it can, in a process of its own; then does something to what watches the step. */
+const race = (before: string) => `
+  my ($word, $outside, $signal) = @ARGV;
+  sub text { open(my $file, "<", $_[0]) or return ""; local $/; return <$file> // "" }
+  my $keeper = $$;
+  ($keeper) = text("/proc/$keeper/status") =~ /^PPid:\\s*(\\d+)/m until $keeper <= 1 || text("/proc/$keeper/cmdline") =~ m{/drydock-[^/]+/keeper\\0};
+  mkdir "/d"; chmod 0777, "/d"; mkdir "/d/e"; mkdir "/d/e/below"; chmod 0777, "/d/e";
+  if (!fork) {
+    ${before};
+    for (;;) { rename "/d/e", "/d/x"; symlink $outside, "/d/e"; unlink "/d/e"; rename "/d/x", "/d/e" }
+  }
+  select(undef, undef, undef, 0.2);
+  kill($signal, $keeper) if $signal;
+  print "done\\n";`;
 
 /** Commands of processes that have a word in them. */
 async function processesWith(word: string): Promise<string[]> {
@@ -85,6 +103,47 @@ describe.skipIf(!canRestrict)('without the right to make namespaces (root is nee
       const left = (await readdir(tmpdir())).filter((name) => name.includes(`-${session.process.pid}-`));
       expect(left).toEqual([]);
     });
+
+    const races: [what: string, before: string, signal: string, end: RegExp][] = [
+      ['left in the background', '', '', /^done\n$/],
+      ['of another user', '$> = $< = 1234', '', /^done\n$/],
+      ['whose keeper it ends', '', 'KILL', /exit code: 137|ended/],
+      ['that shows nobody where it is, whose keeper it ends', UNDUMPABLE, 'KILL', /exit code: 137|ended/],
+      ['of another user, whose keeper it ends', '$> = $< = 1234', 'KILL', /exit code: 137|ended/],
+      ['whose keeper it stops', UNDUMPABLE, 'STOP', /ran longer than 3s/],
+    ];
+    test.each(races)(
+      'is over before the engine looks at its folders: a process that swaps them for links, %s',
+      async (_, before, signal, end) => {
+        const session = await openSession(
+          { XDG_CACHE_HOME: join(folder, 'cache'), DRYDOCK_STEP_TIMEOUT: '3s' },
+          CONTAINER,
+        );
+        onTestFinished(() => session.close());
+        const ask = await session.from(archive);
+        const outside = await temporaryFolder('outside');
+        await mkdir(join(outside, 'below'));
+        await writeFile(join(outside, 'below', 'file'), 'kept');
+        const tools = await session.ask(`{ host { directory(path: "${await toolsFolder()}") { id } } }`);
+        const word = `race-${Math.random()}`;
+        const perl = [
+          '/tools/lib/ld.so',
+          '--library-path',
+          '/tools/lib',
+          '/tools/bin/perl',
+          '/race',
+          word,
+          outside,
+          signal,
+        ];
+        const step = `withMountedDirectory(path: "/tools", source: "${tools}") { withNewFile(path: "/race", contents: ${JSON.stringify(race(before))}) {
+        withExec(args: ${JSON.stringify(perl)}) { stdout } } }`;
+        expect(await ask(step).catch(String)).toMatch(end);
+        expect(await processesWith(word)).toEqual([]);
+        expect(await ask(sh(`echo ${word}`))).toBe(`${word}\n`);
+        expect(await readFile(join(outside, 'below', 'file'), 'utf8')).toBe('kept');
+      },
+    );
 
     test('cannot change a file of a layer in place', async () => {
       const { session, ask } = await open();

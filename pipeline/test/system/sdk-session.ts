@@ -27,6 +27,8 @@ export interface Tools {
   readonly pid: number;
   /** What the engine said on standard error. */
   said(): string;
+  /** The image of `base`, as a file. */
+  readonly archive: string;
   /** A busybox container. */
   base(): Container;
   /** These files in a fresh folder on the host. */
@@ -73,6 +75,9 @@ export function sdkSession(environment: Environment = {}): Tools {
     },
     get pid() {
       return engine?.process.pid ?? 0;
+    },
+    get archive() {
+      return base;
     },
     said: () => engine?.said() ?? '',
     base: () => dag.container().import_(dag.host().file(base)),

@@ -1,12 +1,15 @@
 // `pins update` against real neighbours on loopback: an image registry, a server that speaks GitHub's protocol, npm's registry.
+import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { PinsInvocation } from '../../../cli/arguments.ts';
 import { askNpm } from '../../../cli/pins/ask.ts';
 import { type Inventory, takeInventory } from '../../../cli/pins/inventory.ts';
+import { renewLock } from '../../../cli/pins/npm.ts';
 import { updatePins } from '../../../cli/pins/pins.ts';
 import type { Screen } from '../../../cli/render.ts';
 import { smallImage } from '../../oci/helpers.ts';
@@ -251,6 +254,44 @@ test('npm is asked for the days of a package’s versions', async () => {
     major: null,
     moved: null,
   });
+});
+
+/** docs.npmjs.com, "npmrc": a project's file counts before the person's, and `${NAME}` in it is a variable of the environment. */
+test('an .npmrc of the repository has no say, and gets nothing of the environment', async () => {
+  const [seen, stolen]: [(string | undefined)[], (string | undefined)[]] = [[], []];
+  const versions = ['1.0.0', '1.1.0'].map((version) => [
+    version,
+    {
+      name: 'tool',
+      version,
+      dist: { tarball: 'http://127.0.0.1:1/tool.tgz', integrity: `sha512-${Buffer.alloc(64).toString('base64')}` },
+    },
+  ]);
+  const time = { '1.0.0': day('2026-01-01'), '1.1.0': day('2026-06-01') };
+  const tool = { name: 'tool', 'dist-tags': { latest: '1.1.0' }, versions: Object.fromEntries(versions), time };
+  const [own, other] = [await server({ '/tool': tool }, seen), await server({ '/tool': tool }, stolen)];
+  const home = temporaryFolder();
+  writeFileSync(join(home, 'npmrc'), `registry=${own}/\n`);
+  vi.stubEnv('npm_config_userconfig', join(home, 'npmrc'));
+  vi.stubEnv('npm_config_registry', undefined);
+  vi.stubEnv('npm_config_cache', join(home, 'cache'));
+  vi.stubEnv('A_TOKEN', 'of-the-environment');
+  const root = temporaryFolder();
+  writeFileSync(join(root, '.npmrc'), `registry=${other}/\n${other.replace('http:', '')}/:_authToken=\${A_TOKEN}\n`);
+  writeFileSync(join(root, 'package.json'), '{"name":"a","version":"1.0.0","dependencies":{"tool":"1.0.0"}}\n');
+  // The other's registry is what npm asks by itself there: else this would show nothing.
+  await promisify(execFile)('npm', ['view', 'tool'], { cwd: root });
+  expect(stolen).toContain('Bearer of-the-environment');
+  stolen.length = 0;
+  const before = process.cwd();
+  onTestFinished(() => process.chdir(before));
+  process.chdir(root);
+  expect((await askNpm({ name: 'tool', version: '1.0.0' }, NOW)).due?.version).toBe('1.1.0');
+  writeFileSync(join(root, 'package.json'), '{"name":"a","version":"1.0.0","dependencies":{"tool":"1.1.0"}}\n');
+  await renewLock(root);
+  expect(readFileSync(join(root, 'package-lock.json'), 'utf8')).toContain('"version": "1.1.0"');
+  expect(seen.length).toBeGreaterThan(1);
+  expect(stolen).toEqual([]);
 });
 
 const ROOT = join(import.meta.dirname, '../../../..');

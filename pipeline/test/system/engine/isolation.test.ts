@@ -6,6 +6,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { sh as inSession, openSession } from '../engine-session.ts';
 import { sdkSession, sh, web } from '../sdk-session.ts';
 import { failed, hostAddresses, reached, unrefused } from './attempts.ts';
 import { errorOf, type Row, testRows } from './rows.ts';
@@ -243,6 +244,43 @@ const rows: Row[] = [
         .withExec(sh('wget -qO- http://127.0.0.1:8080/index.html 2> /dev/null || echo refused'))
         .stdout(),
     'refused\n',
+  ],
+
+  [
+    // As with a Dagger Engine, whose containers share one bridge (dagger/dagger#4505); there those of other sessions do, too.
+    'what the session serves, by its address from a step that is not bound to it, and from a step of another session',
+    async () => {
+      const server = createServer((socket) => socket.on('error', () => {}).end('reached')).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const services = {
+        host: dag.host().service([{ backend: port, frontend: 8080 }]),
+        web: web(t, 'other').asService(),
+      };
+      await Promise.all(Object.values(services).map((service) => service.start()));
+      const bound = Object.entries(services).reduce(
+        (to, [name, service]) => to.withServiceBinding(name, service),
+        base(),
+      );
+      const script = "sed -n 's/^\\(10\\..*\\) \\(host\\|web\\)$/\\1 8080/p' /etc/hosts";
+      const addresses = (await bound.withExec(sh(script)).stdout()).trim().split('\n');
+      const here = await reached(base(), addresses);
+      const other = await openSession({ XDG_CACHE_HOME: join(t.tmp, 'cache') });
+      const ask = await other.from(t.archive);
+      const there = await ask(
+        inSession(
+          addresses
+            .map((address) => `nc -w 2 ${address} </dev/null`)
+            .concat('true')
+            .join('; '),
+        ),
+      );
+      await other.close();
+      await Promise.all(Object.values(services).map((service) => service.stop()));
+      server.close();
+      return [addresses.length, here.sort().join() === addresses.sort().join(), there];
+    },
+    [2, true, ''],
   ],
 
   // ── other steps ───────────────────────────────────────────────────────────────────────

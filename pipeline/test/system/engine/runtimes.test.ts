@@ -1,7 +1,7 @@
 // The programs that start steps: each that is here gives the same answers, and one that does not work is no wall where there is another.
 import { createHash } from 'node:crypto';
 import { cp, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { makeBase } from '../conformance/base.ts';
 import { openSession, sh } from '../engine-session.ts';
@@ -13,8 +13,9 @@ const base = await makeBase(folder);
 await runcIn(folder);
 const PATH = `${folder}:${process.env.PATH}`;
 /** The engine's own tools, with a crun that always fails, and is none the less what it is known by: else it would be made again. */
-const broken = join(folder, 'broken');
-await cp(await toolsFolder(), broken, { recursive: true, verbatimSymlinks: true });
+const tools = await toolsFolder();
+const broken = join(folder, basename(tools));
+await cp(tools, broken, { recursive: true, verbatimSymlinks: true });
 const FAILS = '#!/bin/sh\nexit 1\n';
 await writeFile(join(broken, 'bin/crun'), FAILS);
 const sums = await readFile(join(broken, 'sums'), 'utf8');

@@ -1,6 +1,17 @@
 // The engine's own tools, fetched as a session does it, and run where there is no other file: whatever libraries a machine has, these need none of them.
 import { execFile } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -126,6 +137,24 @@ describe('what was damaged is made again before it runs', () => {
       });
     }
   }
+
+  test('tools of another version change places with them', async () => {
+    const other = join(cache, 'drydock', 'tools', '0123456789abcdef-of-another');
+    const intact = readFileSync(join(tools, 'bin/crun'));
+    await installTools({ folder: other, packages: packageFolder(), offline: true, log: () => {} });
+    // The whole of another release: its files, and sums that are right for each of them.
+    writeFileSync(join(other, 'bin/crun'), '#!/bin/sh\n');
+    const sum = createHash('sha256').update('#!/bin/sh\n').digest('hex');
+    const sums = readFileSync(join(other, 'sums'), 'utf8');
+    writeFileSync(join(other, 'sums'), sums.replace(/\w+(?= {2}bin\/crun$)/m, sum));
+    renameSync(tools, `${tools}.aside`);
+    renameSync(other, tools);
+    renameSync(`${tools}.aside`, other);
+    const { stderr, probe: answer } = await probe(cache);
+    expect(stderr).toMatch(/^note: the engine's tools in .* are damaged, and made again$/m);
+    expect(answer.step).toBeNull();
+    expect(readFileSync(join(tools, 'bin/crun')).equals(intact)).toBe(true);
+  });
 
   test('and what is whole is left alone', async () => {
     expect((await probe(cache)).stderr).not.toContain('damaged');
