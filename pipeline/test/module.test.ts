@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { scan } from '../../node_modules/@dagger.io/dagger/dist/src/module/introspector/index.js';
 import { DAGGER_VERSION } from '../cli/engine.ts';
 import { FUNCTION_NAMES, FUNCTIONS, isFunction, type OptionName, optionInfo, optionsOf } from '../cli/functions.ts';
+import { renderFunctions, toOption } from './functions-page.ts';
 import { leftOut, makeModule } from './module-folder.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -72,8 +73,6 @@ const LAPTOP = [
   'runtime',
 ];
 
-const toOption = (argument: string) => argument.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
 test('both doors know the same functions', () => {
   const laptopOnly = [
     'images',
@@ -117,6 +116,19 @@ test('both doors say the same of a function and of each of its arguments', () =>
       expect(argument.description, `${name} ${option}`).toEqual(said);
     }
   }
+});
+
+test('a default that is said is the default that Dagger takes', () => {
+  for (const [name, { arguments: given }] of Object.entries(functionsOf('Ci'))) {
+    for (const { name: argument, description, defaultValue } of Object.values(given)) {
+      const said = /\(default ([^):]+)/.exec(description)?.[1];
+      if (said !== undefined) expect([defaultValue].flat(), `${name} ${argument}`).toEqual([said]);
+    }
+  }
+});
+
+test('docs/functions.md shows both doors as they are (-u writes it)', async () => {
+  await expect(renderFunctions(module)).toMatchFileSnapshot(join(ROOT, 'docs/functions.md'));
 });
 
 // --------------------------------------------------------------------------------------- what a call needs beside it
