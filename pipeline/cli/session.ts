@@ -1,8 +1,9 @@
 // Work inside an engine's session: tries the engines in turn, and leaves nothing running however it ends.
 import { setTimeout as wait } from 'node:timers/promises';
-import { PipelineError, reasonOf } from '../src/core/errors.ts';
+import { PipelineError } from '../src/core/errors.ts';
 import type { EngineFacts } from '../src/core/model.ts';
 import type { EngineOptions } from './arguments.ts';
+import { didNotStart, endOfCli, hasEnded } from './dagger-cli.ts';
 import { type EngineSession, engineCandidates, findProvisioning, startEmbedded } from './engine.ts';
 
 export type SessionOptions = EngineOptions & {
@@ -12,6 +13,8 @@ export type SessionOptions = EngineOptions & {
   say: (line: string) => void;
   /** Told which engine it is, before it starts, and once more when it has, with what is only known then. */
   onEngine: (engine: EngineFacts) => void;
+  /** In milliseconds, for a Dagger engine: by default as long as the SDK waits. */
+  startWithin?: number;
 };
 
 /** Run the work on the first engine that starts. */
@@ -93,27 +96,33 @@ async function onDagger<T>(
   if (options.stepTimeout !== null)
     options.say('warning: --step-timeout has no effect: a Dagger engine ends no step for the time that it takes');
   const { connection } = await loadSdk();
+  const cliEnded = endOfCli();
   let isStarted = false;
   const started = () => {
     isStarted = true;
     return work(engine);
   };
   try {
-    return await Promise.race([connected(connection, started, options.verbose), options.interrupted]);
+    const done = connected(connection, started, options.verbose);
+    return await Promise.race([done, cliEnded, tooLate(options, () => isStarted), options.interrupted]);
   } catch (error) {
-    if (isStarted || error instanceof PipelineError) throw error;
-    const reason = reasonOf(error).split('\n')[0]?.slice(0, 300);
-    throw new DidNotStart(
-      new PipelineError(
-        'NO_ENGINE',
-        `the Dagger engine did not start: ${reason}`,
-        'see what `docker info` says, or use --engine embedded on Linux',
-        {
-          cause: error,
-        },
-      ),
-    );
+    if (error instanceof PipelineError) throw error;
+    const end = await Promise.race([cliEnded.catch((reason: unknown) => reason), wait(ENDED_MS, undefined)]);
+    if (!isStarted) throw new DidNotStart(didNotStart(end ?? error, process.env));
+    throw end === undefined ? error : hasEnded(end);
   }
+}
+
+/** How long it may take until it is known that a CLI which gave no address has ended. */
+const ENDED_MS = 200;
+
+/** Never for who did not say how long an engine may take: it may be downloading itself. */
+async function tooLate({ startWithin }: SessionOptions, isStarted: () => boolean): Promise<never> {
+  if (startWithin !== undefined) {
+    await wait(startWithin, undefined, { ref: false });
+    if (!isStarted()) throw new Error(`it has not answered for ${startWithin / 1000} s`);
+  }
+  return await new Promise<never>(() => {});
 }
 
 type Connection = typeof import('@dagger.io/dagger').connection;
