@@ -1,5 +1,6 @@
 // What the Dagger CLI that the SDK starts has to say when there is no engine, which the SDK itself does not pass on.
 import { PipelineError, reasonOf } from '../src/core/errors.ts';
+import { BRING_CLI, CLI_HOST } from './engine.ts';
 
 const OF_CLI = new Set(['EngineSessionError', 'ExecaError']);
 let tell: ((error: Error) => void) | undefined;
@@ -25,7 +26,7 @@ const SAID_AT_MOST = 300;
 
 /** As one sentence and what to do, by how the engine was named. */
 export function didNotStart(error: unknown, env: NodeJS.ProcessEnv): PipelineError {
-  return new PipelineError('NO_ENGINE', `the Dagger engine did not start: ${whyNot(error)}`, hintFor(env), {
+  return new PipelineError('NO_ENGINE', `the Dagger engine did not start: ${whyNot(error)}`, hintFor(error, env), {
     cause: error,
   });
 }
@@ -60,7 +61,9 @@ function deepest(error: unknown): unknown {
   return error instanceof Error && error.cause !== undefined && error.cause !== error ? deepest(error.cause) : error;
 }
 
-function hintFor(env: NodeJS.ProcessEnv): string {
+function hintFor(error: unknown, env: NodeJS.ProcessEnv): string {
+  if (env.DAGGER_SESSION_PORT) return 'unset DAGGER_SESSION_PORT, unless this runs inside of `dagger run`';
+  if (reasonOf(deepest(error)).includes(CLI_HOST)) return BRING_CLI;
   if (env._EXPERIMENTAL_DAGGER_CLI_BIN)
     return 'see what `$_EXPERIMENTAL_DAGGER_CLI_BIN session` says, or unset the variable';
   if (env._EXPERIMENTAL_DAGGER_RUNNER_HOST)

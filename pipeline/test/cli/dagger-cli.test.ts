@@ -61,6 +61,18 @@ const programs: [name: string, program: string, said: string | RegExp, mode?: nu
     'the Dagger engine ended during the run: its CLI says daemon lost',
   ],
 ];
+test('a session that is named without its token', () => {
+  const { status, stdout } = spawnSync(process.execPath, [DRYDOCK, 'lint', '--output', join(cache, 'out')], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, XDG_CACHE_HOME: cache, DAGGER_SESSION_PORT: '1' },
+  });
+  expect(stdout).toMatch(
+    /^error: the Dagger engine did not start: DAGGER_SESSION_TOKEN must be set .*\nhint: unset DAGGER_SESSION_PORT/m,
+  );
+  expect(status).toBe(3);
+});
+
 for (const [name, program, said, mode] of programs) {
   test(`in place of Dagger’s CLI: ${name}`, () => {
     const { status, stdout, stderr } = runWith(program, mode);
