@@ -4,7 +4,7 @@ import { PipelineError } from '../src/core/errors.ts';
 import type { EngineFacts } from '../src/core/model.ts';
 import type { EngineOptions } from './arguments.ts';
 import { didNotStart, endOfCli, hasEnded } from './dagger-cli.ts';
-import { type EngineSession, engineCandidates, findProvisioning, startEmbedded } from './engine.ts';
+import { DAGGER_VERSION, type EngineSession, engineCandidates, findProvisioning, startEmbedded } from './engine.ts';
 
 export type SessionOptions = EngineOptions & {
   root: string;
@@ -95,12 +95,16 @@ async function onDagger<T>(
   options.onEngine(engine);
   if (options.stepTimeout !== null)
     options.say('warning: --step-timeout has no effect: a Dagger engine ends no step for the time that it takes');
-  const { connection } = await loadSdk();
+  const { connection, dag } = await loadSdk();
   const cliEnded = endOfCli();
   let isStarted = false;
-  const started = () => {
+  const started = async () => {
     isStarted = true;
-    return work(engine);
+    // Why it does not answer, the work finds out.
+    const version = (await dag.version().catch(() => DAGGER_VERSION)).replace(/^v/, '');
+    if (version !== DAGGER_VERSION)
+      options.say(`warning: this Dagger engine is v${version}, and the pipeline made for v${DAGGER_VERSION}`);
+    return await work(engine);
   };
   try {
     const done = connected(connection, started, options.verbose);

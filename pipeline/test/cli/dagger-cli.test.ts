@@ -61,6 +61,16 @@ const programs: [name: string, program: string, said: string | RegExp, mode?: nu
     'the Dagger engine ended during the run: its CLI says daemon lost',
   ],
 ];
+test('an engine of another version is named before it fails', () => {
+  const answer = JSON.stringify({ data: { version: 'v0.9.3' } });
+  const { stdout, stderr } = runWith(
+    serving(
+      `require('http').createServer((_, answer) => answer.setHeader('content-type', 'application/json').end('${answer}'))`,
+    ),
+  );
+  expect(stdout + stderr).toMatch(/^warning: this Dagger engine is v0\.9\.3, and the pipeline made for v0\.21\.8$/m);
+});
+
 test('a session that is named without its token', () => {
   const { status, stdout } = spawnSync(process.execPath, [DRYDOCK, 'lint', '--output', join(cache, 'out')], {
     cwd: ROOT,
