@@ -4,25 +4,21 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, expect, test } from 'vitest';
-import { temporaryFolder } from './make.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Told } from './starts.ts';
 
-const DRYDOCK = fileURLToPath(new URL('../../bin/drydock.mjs', import.meta.url));
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-/** Bundles are made once. */
-const cache = mkdtempSync(join(tmpdir(), 'drydock-dagger-cli-'));
-afterAll(() => rmSync(cache, { recursive: true }));
+const STARTS = fileURLToPath(new URL('starts.ts', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'drydock-dagger-cli-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
-function runWith(program: string, mode = 0o755) {
-  const folder = temporaryFolder();
-  const cli = join(folder, 'dagger');
-  writeFileSync(cli, program);
-  chmodSync(cli, mode);
-  return spawnSync(process.execPath, [DRYDOCK, 'lint', '--output', join(folder, 'out')], {
-    cwd: ROOT,
-    encoding: 'utf8',
-    env: { PATH: process.env.PATH, XDG_CACHE_HOME: cache, HOME: folder, _EXPERIMENTAL_DAGGER_CLI_BIN: cli },
-  });
+function start(paths: readonly string[], env: NodeJS.ProcessEnv = {}): Told[] {
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    ['--import', fileURLToPath(import.meta.resolve('tsx')), STARTS, ...paths],
+    { encoding: 'utf8', env: { PATH: process.env.PATH, HOME: folder, ...env } },
+  );
+  expect(stderr).toBe('');
+  return JSON.parse(stdout);
 }
 
 const NODE = `#!${process.execPath}\n`;
@@ -61,34 +57,47 @@ const programs: [name: string, program: string, said: string | RegExp, mode?: nu
     'the Dagger engine ended during the run: its CLI says daemon lost',
   ],
 ];
-test('an engine of another version is named before it fails', () => {
-  const answer = JSON.stringify({ data: { version: 'v0.9.3' } });
-  const { stdout, stderr } = runWith(
-    serving(
-      `require('http').createServer((_, answer) => answer.setHeader('content-type', 'application/json').end('${answer}'))`,
-    ),
-  );
-  expect(stdout + stderr).toMatch(/^warning: this Dagger engine is v0\.9\.3, and the pipeline made for v0\.21\.8$/m);
+const VERSION = JSON.stringify({ data: { version: 'v0.9.3' } });
+const OLD: (typeof programs)[number] = [
+  'an engine of another version',
+  serving(
+    `require('http').createServer((_, answer) => answer.setHeader('content-type', 'application/json').end('${VERSION}'))`,
+  ),
+  /^/,
+];
+
+let told: Told[];
+beforeAll(() => {
+  const paths = [...programs, OLD].map(([, program, , mode = 0o755], index) => {
+    const path = join(folder, `dagger-${index}`);
+    writeFileSync(path, program);
+    chmodSync(path, mode);
+    return path;
+  });
+  told = start(paths);
+}, 120_000);
+
+for (const [index, [name, , said]] of programs.entries()) {
+  test(`in place of Dagger’s CLI: ${name}`, () => {
+    expect(told[index]?.message).toMatch(said);
+    expect(told[index]).toMatchObject({ hint: expect.stringMatching(/./), exitCode: 3 });
+  });
+}
+
+test('an engine of another version is named before anything fails', () => {
+  expect(told.at(-1)?.said).toEqual(['warning: this Dagger engine is v0.9.3, and the pipeline made for v0.21.8']);
+});
+
+test('one that never says a word is not waited for longer than was said', () => {
+  const path = join(folder, 'silent');
+  writeFileSync(path, '#!/bin/sh\nexec cat\n', { mode: 0o755 });
+  const [silent] = start([path], { START_WITHIN: '500' });
+  expect(silent?.message).toBe('the Dagger engine did not start: it has not answered for 0.5 s');
 });
 
 test('a session that is named without its token', () => {
-  const { status, stdout } = spawnSync(process.execPath, [DRYDOCK, 'lint', '--output', join(cache, 'out')], {
-    cwd: ROOT,
-    encoding: 'utf8',
-    env: { PATH: process.env.PATH, XDG_CACHE_HOME: cache, DAGGER_SESSION_PORT: '1' },
+  expect(start([''], { DAGGER_SESSION_PORT: '1' })[0]).toMatchObject({
+    message: expect.stringMatching(/^the Dagger engine did not start: DAGGER_SESSION_TOKEN must be set /),
+    hint: 'unset DAGGER_SESSION_PORT, unless this runs inside of `dagger run`',
   });
-  expect(stdout).toMatch(
-    /^error: the Dagger engine did not start: DAGGER_SESSION_TOKEN must be set .*\nhint: unset DAGGER_SESSION_PORT/m,
-  );
-  expect(status).toBe(3);
 });
-
-for (const [name, program, said, mode] of programs) {
-  test(`in place of Dagger’s CLI: ${name}`, () => {
-    const { status, stdout, stderr } = runWith(program, mode);
-    const [, sentence = stderr] = /^error: (.*)\nhint: .+$/m.exec(stdout) ?? [];
-    expect(sentence).toMatch(said);
-    expect(status).toBe(3);
-    expect(stderr).toBe('');
-  });
-}
