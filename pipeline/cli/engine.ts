@@ -105,7 +105,7 @@ export async function findProvisioning(env: NodeJS.ProcessEnv): Promise<Provisio
   );
   const runtime = answers.find((name) => name !== undefined);
   if (runtime === undefined) return { missing: 'no container runtime answers' };
-  if (existsSync(cachedCli(env)) || (await isReachable(CLI_HOST))) return { runtime };
+  if (cachedCli(env) !== undefined || (await isReachable(CLI_HOST))) return { runtime };
   const missing = `${runtime} answers, but the Dagger CLI is neither cached nor can it be downloaded`;
   return { missing, hint: BRING_CLI };
 }
@@ -125,14 +125,15 @@ async function isReachable(url: string): Promise<boolean> {
   }
 }
 
-/** Where the SDK keeps the CLI that it downloads. */
-function cachedCli(env: NodeJS.ProcessEnv): string {
+/** The CLI that the SDK downloaded once. By itself it would download it again each time. */
+export function cachedCli(env: NodeJS.ProcessEnv): string | undefined {
   const folders: Partial<Record<NodeJS.Platform, string>> = {
     darwin: join(homedir(), 'Library', 'Caches', 'dagger'),
     win32: join(env.LOCALAPPDATA ?? homedir(), 'dagger', 'Cache'),
   };
   const folder = folders[process.platform] ?? join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'dagger');
-  return join(folder, `dagger-${DAGGER_VERSION}${process.platform === 'win32' ? '.exe' : ''}`);
+  const path = join(folder, `dagger-${DAGGER_VERSION}${process.platform === 'win32' ? '.exe' : ''}`);
+  return existsSync(path) ? path : undefined;
 }
 
 // ------------------------------------------------------------------------------------------ the embedded engine

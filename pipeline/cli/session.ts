@@ -4,7 +4,14 @@ import { PipelineError } from '../src/core/errors.ts';
 import type { EngineFacts } from '../src/core/model.ts';
 import type { EngineOptions } from './arguments.ts';
 import { didNotStart, endOfCli, hasEnded } from './dagger-cli.ts';
-import { DAGGER_VERSION, type EngineSession, engineCandidates, findProvisioning, startEmbedded } from './engine.ts';
+import {
+  cachedCli,
+  DAGGER_VERSION,
+  type EngineSession,
+  engineCandidates,
+  findProvisioning,
+  startEmbedded,
+} from './engine.ts';
 
 export type SessionOptions = EngineOptions & {
   root: string;
@@ -97,6 +104,9 @@ async function onDagger<T>(
     options.say('warning: --step-timeout has no effect: a Dagger engine ends no step for the time that it takes');
   const { connection, dag } = await loadSdk();
   const cliEnded = endOfCli();
+  const given = { ...process.env };
+  const cli = given[CLI_BIN] || cachedCli(given);
+  if (cli !== undefined) process.env[CLI_BIN] = cli;
   let isStarted = false;
   const started = async () => {
     isStarted = true;
@@ -112,10 +122,14 @@ async function onDagger<T>(
   } catch (error) {
     if (error instanceof PipelineError) throw error;
     const end = await Promise.race([cliEnded.catch((reason: unknown) => reason), wait(ENDED_MS, undefined)]);
-    if (!isStarted) throw new DidNotStart(didNotStart(end ?? error, process.env));
+    if (!isStarted) throw new DidNotStart(didNotStart(end ?? error, given));
     throw end === undefined ? error : hasEnded(end);
+  } finally {
+    if (given[CLI_BIN] === undefined) delete process.env[CLI_BIN];
   }
 }
+
+const CLI_BIN = '_EXPERIMENTAL_DAGGER_CLI_BIN';
 
 /** How long it may take until it is known that a CLI which gave no address has ended. */
 const ENDED_MS = 200;

@@ -1,10 +1,11 @@
 // A Dagger engine that does not start, or ends: the real SDK and programs that stand where its CLI is expected. Each way out is one sentence.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { DAGGER_VERSION } from '../../cli/engine.ts';
 import type { Told } from './starts.ts';
 
 const STARTS = fileURLToPath(new URL('starts.ts', import.meta.url));
@@ -93,6 +94,22 @@ test('one that never says a word is not waited for longer than was said', () => 
   writeFileSync(path, '#!/bin/sh\nexec cat\n', { mode: 0o755 });
   const [silent] = start([path], { START_WITHIN: '500' });
   expect(silent?.message).toBe('the Dagger engine did not start: it has not answered for 0.5 s');
+});
+
+test('a CLI that was downloaded before is not downloaded again', () => {
+  const cached = join(folder, 'cache/dagger', `dagger-${DAGGER_VERSION}`);
+  mkdirSync(join(cached, '..'), { recursive: true });
+  // What it says where the engine's image cannot be pulled.
+  const program = '#!/bin/sh\necho >&2 "Error: x509: certificate signed by unknown authority"\nexit 1\n';
+  writeFileSync(cached, program, { mode: 0o755 });
+  const [first] = start([''], {
+    XDG_CACHE_HOME: join(folder, 'cache'),
+    _EXPERIMENTAL_DAGGER_RUNNER_HOST: 'tcp://127.0.0.1:1',
+  });
+  expect(first).toMatchObject({
+    message: 'the Dagger engine did not start: its CLI says Error: x509: certificate signed by unknown authority',
+    hint: expect.stringMatching(/^check what _EXPERIMENTAL_DAGGER_RUNNER_HOST names/),
+  });
 });
 
 test('a session that is named without its token', () => {

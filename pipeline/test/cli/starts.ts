@@ -7,7 +7,7 @@ import { asPipelineError } from '../../src/stages/engine.ts';
 export type Told = { message: string; hint: string; exitCode: number; said: string[] };
 
 async function tellOf(cli: string): Promise<Told> {
-  process.env._EXPERIMENTAL_DAGGER_CLI_BIN = cli;
+  if (cli !== '') process.env._EXPERIMENTAL_DAGGER_CLI_BIN = cli;
   const said: string[] = [];
   const options = {
     ...{
