@@ -4,11 +4,11 @@ import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { $ } from 'zx';
 import { Store } from '../engine/store/store.ts';
 import { makeBase } from '../test/system/conformance/base.ts';
 import { openSession } from '../test/system/engine-session.ts';
 import { commitAll, copyInto, copyPackages, environment } from '../test/system/repository.ts';
+import { costOfProcess, median } from './cost.ts';
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS || 5);
 const sizes = (name: string, usual: string) => (process.env[name] ?? usual).split(',').filter(Boolean).map(Number);
@@ -25,16 +25,7 @@ const env = environment({ XDG_CACHE_HOME: cache, DRYDOCK_STORE_BUDGET: '100GB' }
 
 /** `cpu` where a process of its own can be counted. */
 type Cost = { wall: number; cpu?: number };
-
-/** Seconds of a process and all that it started and waited for; bash counts them. */
-async function costOf(words: readonly string[]): Promise<Required<Cost>> {
-  const script = 'TIMEFORMAT="%R %U %S"; time "$@" >/dev/null 2>&1';
-  const { stderr } = await $({ cwd: repository, env, quiet: true })`bash -c ${script} bash ${words}`;
-  const [wall = Number.NaN, user = Number.NaN, system = Number.NaN] = stderr.trim().split(' ').map(Number);
-  return { wall, cpu: user + system };
-}
-
-const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+const costOf = (words: readonly string[]) => costOfProcess(words, { cwd: repository, env });
 
 /** Once unmeasured, so that bundles, compiled code and results are there; then the medians. */
 async function costInRounds(words: readonly string[]): Promise<Required<Cost>> {

@@ -19,17 +19,22 @@ export const withOurNode = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
   PATH: [dirname(process.execPath), env.PATH].join(delimiter),
 });
 
-const CLI_HOST = 'https://dl.dagger.io';
+export const CLI_HOST = 'https://dl.dagger.io';
 const PROBE_MS = 5000;
 /** How long an engine may take to put its things away before it is killed. */
 const CLOSE_MS = 15_000;
+
+export type Provisioning = { runtime: string } | { missing: string; hint?: string };
+
+/** A Dagger CLI can be had in no other way where it cannot be downloaded. */
+export const BRING_CLI = `name a Dagger CLI v${DAGGER_VERSION} in _EXPERIMENTAL_DAGGER_CLI_BIN, or use --engine embedded on Linux`;
 
 /** What is known of the surroundings; asked for only as far as needed. */
 export type Surroundings = {
   platform: NodeJS.Platform;
   env: NodeJS.ProcessEnv;
   /** The container runtime that answers, with its CLI to be had; or why there is none. */
-  provisioning: () => Promise<{ runtime: string } | { missing: string }>;
+  provisioning: () => Promise<Provisioning>;
 };
 
 /** Engines in the order in which they are tried. */
@@ -63,14 +68,14 @@ export async function engineCandidates(
     throw new PipelineError(
       'NO_ENGINE',
       `a Dagger engine cannot be started: ${provisioning.missing}`,
-      'start a container runtime, or use --engine embedded on Linux',
+      provisioning.hint ?? 'start a container runtime, or use --engine embedded on Linux',
     );
   }
   if (platform !== 'linux') {
     throw new PipelineError(
       'NO_ENGINE',
       `nothing here can run containers: ${provisioning.missing}`,
-      'install and start Docker Desktop, Podman or another container runtime',
+      provisioning.hint ?? 'install and start Docker Desktop, Podman or another container runtime',
     );
   }
   return [{ ...embedded, why: provisioning.missing }];
@@ -94,14 +99,15 @@ const RUNTIMES = [
 ] as const;
 
 /** Ask the machine: a runtime that answers, and the Dagger CLI on disk or within reach. */
-export async function findProvisioning(env: NodeJS.ProcessEnv): Promise<{ runtime: string } | { missing: string }> {
+export async function findProvisioning(env: NodeJS.ProcessEnv): Promise<Provisioning> {
   const answers = await Promise.all(
     RUNTIMES.map(async ({ name, command }) => ((await answersWell(command)) ? name : undefined)),
   );
   const runtime = answers.find((name) => name !== undefined);
   if (runtime === undefined) return { missing: 'no container runtime answers' };
-  if (existsSync(cachedCli(env)) || (await isReachable(CLI_HOST))) return { runtime };
-  return { missing: `${runtime} answers, but the Dagger CLI is neither cached nor can it be downloaded` };
+  if (cachedCli(env) !== undefined || (await isReachable(CLI_HOST))) return { runtime };
+  const missing = `${runtime} answers, but the Dagger CLI is neither cached nor can it be downloaded`;
+  return { missing, hint: BRING_CLI };
 }
 
 function answersWell([program, ...args]: readonly [string, ...string[]]): Promise<boolean> {
@@ -119,14 +125,15 @@ async function isReachable(url: string): Promise<boolean> {
   }
 }
 
-/** Where the SDK keeps the CLI that it downloads. */
-function cachedCli(env: NodeJS.ProcessEnv): string {
+/** The CLI that the SDK downloaded once. By itself it would download it again each time. */
+export function cachedCli(env: NodeJS.ProcessEnv): string | undefined {
   const folders: Partial<Record<NodeJS.Platform, string>> = {
     darwin: join(homedir(), 'Library', 'Caches', 'dagger'),
     win32: join(env.LOCALAPPDATA ?? homedir(), 'dagger', 'Cache'),
   };
   const folder = folders[process.platform] ?? join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'dagger');
-  return join(folder, `dagger-${DAGGER_VERSION}${process.platform === 'win32' ? '.exe' : ''}`);
+  const path = join(folder, `dagger-${DAGGER_VERSION}${process.platform === 'win32' ? '.exe' : ''}`);
+  return existsSync(path) ? path : undefined;
 }
 
 // ------------------------------------------------------------------------------------------ the embedded engine

@@ -34,6 +34,8 @@ type OptionInfo = {
   choices?: readonly string[];
   repeatable?: boolean;
   summary: string;
+  /** What the command line takes where nothing is given, and Dagger's door does not. */
+  taken?: string;
 };
 
 export const OPTIONS = {
@@ -75,10 +77,11 @@ export const OPTIONS = {
   username: { value: 'NAME', summary: 'who logs in at the registry' },
   token: {
     value: 'SECRET',
-    summary: 'its token: env://NAME, file://PATH (at ghcr.io default env://GITHUB_TOKEN)',
+    summary: 'its token: env://NAME, file://PATH',
+    taken: 'at ghcr.io env://GITHUB_TOKEN',
   },
-  'cosign-key': { value: 'SECRET', summary: 'sign with this key (default env://COSIGN_PRIVATE_KEY)' },
-  'cosign-password': { value: 'SECRET', summary: 'the key’s password (default env://COSIGN_PASSWORD)' },
+  'cosign-key': { value: 'SECRET', summary: 'sign with this key', taken: 'env://COSIGN_PRIVATE_KEY' },
+  'cosign-password': { value: 'SECRET', summary: 'the key’s password', taken: 'env://COSIGN_PASSWORD' },
   'oidc-url': { value: 'SECRET', summary: 'sign by identity, as GitHub Actions gives it to a job: where to ask' },
   'oidc-token': { value: 'SECRET', summary: 'and with which token' },
   'dry-run': { summary: 'push to a registry of the run’s own, which is gone afterwards' },
@@ -90,7 +93,7 @@ export const OPTIONS = {
   issuer: { value: 'URL', summary: 'and who has to vouch for that identity' },
   tag: { value: 'TAG', summary: 'the tag to put back (default main)' },
   to: { value: 'DIGEST', summary: 'go back to this image (default: what the release record says came before)' },
-  verdict: { value: 'FILE', summary: 'the verdict to explain (default out/verdict.json)' },
+  verdict: { value: 'FILE', summary: 'the verdict to explain', taken: 'out/verdict.json' },
   before: { value: 'FILE', summary: 'an earlier verdict: say what moved it since' },
   stage: {
     value: 'STAGE',

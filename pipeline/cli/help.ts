@@ -58,8 +58,9 @@ function forFunction(name: FunctionName): string {
 }
 
 function describeOption(name: OptionName): readonly [string, string] {
-  const { value, summary, repeatable } = optionInfo(name);
-  return [`--${name}${value === undefined ? '' : ` ${value}`}`, `${summary}${repeatable ? '; repeatable' : ''}`];
+  const { value, summary, taken, repeatable } = optionInfo(name);
+  const said = `${summary}${taken === undefined ? '' : ` (default ${taken})`}${repeatable ? '; repeatable' : ''}`;
+  return [`--${name}${value === undefined ? '' : ` ${value}`}`, said];
 }
 
 function columns(rows: readonly (readonly [string, string])[]): string[] {

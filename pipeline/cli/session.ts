@@ -1,9 +1,17 @@
 // Work inside an engine's session: tries the engines in turn, and leaves nothing running however it ends.
 import { setTimeout as wait } from 'node:timers/promises';
-import { PipelineError, reasonOf } from '../src/core/errors.ts';
+import { PipelineError } from '../src/core/errors.ts';
 import type { EngineFacts } from '../src/core/model.ts';
 import type { EngineOptions } from './arguments.ts';
-import { type EngineSession, engineCandidates, findProvisioning, startEmbedded } from './engine.ts';
+import { didNotStart, endOfCli, hasEnded } from './dagger-cli.ts';
+import {
+  cachedCli,
+  DAGGER_VERSION,
+  type EngineSession,
+  engineCandidates,
+  findProvisioning,
+  startEmbedded,
+} from './engine.ts';
 
 export type SessionOptions = EngineOptions & {
   root: string;
@@ -12,6 +20,8 @@ export type SessionOptions = EngineOptions & {
   say: (line: string) => void;
   /** Told which engine it is, before it starts, and once more when it has, with what is only known then. */
   onEngine: (engine: EngineFacts) => void;
+  /** In milliseconds, for a Dagger engine: by default as long as the SDK waits. */
+  startWithin?: number;
 };
 
 /** Run the work on the first engine that starts. */
@@ -92,28 +102,45 @@ async function onDagger<T>(
   options.onEngine(engine);
   if (options.stepTimeout !== null)
     options.say('warning: --step-timeout has no effect: a Dagger engine ends no step for the time that it takes');
-  const { connection } = await loadSdk();
+  const { connection, dag } = await loadSdk();
+  const cliEnded = endOfCli();
+  const given = { ...process.env };
+  const cli = given[CLI_BIN] || cachedCli(given);
+  if (cli !== undefined) process.env[CLI_BIN] = cli;
   let isStarted = false;
-  const started = () => {
+  const started = async () => {
     isStarted = true;
-    return work(engine);
+    // Why it does not answer, the work finds out.
+    const version = (await dag.version().catch(() => DAGGER_VERSION)).replace(/^v/, '');
+    if (version !== DAGGER_VERSION)
+      options.say(`warning: this Dagger engine is v${version}, and the pipeline made for v${DAGGER_VERSION}`);
+    return await work(engine);
   };
   try {
-    return await Promise.race([connected(connection, started, options.verbose), options.interrupted]);
+    const done = connected(connection, started, options.verbose);
+    return await Promise.race([done, cliEnded, tooLate(options, () => isStarted), options.interrupted]);
   } catch (error) {
-    if (isStarted || error instanceof PipelineError) throw error;
-    const reason = reasonOf(error).split('\n')[0]?.slice(0, 300);
-    throw new DidNotStart(
-      new PipelineError(
-        'NO_ENGINE',
-        `the Dagger engine did not start: ${reason}`,
-        'see what `docker info` says, or use --engine embedded on Linux',
-        {
-          cause: error,
-        },
-      ),
-    );
+    if (error instanceof PipelineError) throw error;
+    const end = await Promise.race([cliEnded.catch((reason: unknown) => reason), wait(ENDED_MS, undefined)]);
+    if (!isStarted) throw new DidNotStart(didNotStart(end ?? error, given));
+    throw end === undefined ? error : hasEnded(end);
+  } finally {
+    if (given[CLI_BIN] === undefined) delete process.env[CLI_BIN];
   }
+}
+
+const CLI_BIN = '_EXPERIMENTAL_DAGGER_CLI_BIN';
+
+/** How long it may take until it is known that a CLI which gave no address has ended. */
+const ENDED_MS = 200;
+
+/** Never for who did not say how long an engine may take: it may be downloading itself. */
+async function tooLate({ startWithin }: SessionOptions, isStarted: () => boolean): Promise<never> {
+  if (startWithin !== undefined) {
+    await wait(startWithin, undefined, { ref: false });
+    if (!isStarted()) throw new Error(`it has not answered for ${startWithin / 1000} s`);
+  }
+  return await new Promise<never>(() => {});
 }
 
 type Connection = typeof import('@dagger.io/dagger').connection;

@@ -215,7 +215,7 @@ export class Ci {
    * @param registryService a registry that runs as a service, in the place of --registry
    * @param ref what is delivered, e.g. refs/tags/v1.2.3 (default: the branch)
    * @param username who logs in at the registry
-   * @param token its token: env://NAME, file://PATH (at ghcr.io default env://GITHUB_TOKEN)
+   * @param token its token: env://NAME, file://PATH
    * @param dryRun push to a registry of the run’s own, which is gone afterwards
    * @param vulnDb the vulnerability database (default: the policy's)
    * @param vulnDbRef the same, always a reference
@@ -266,10 +266,10 @@ export class Ci {
    * @param registryService a registry that runs as a service, in the place of --registry
    * @param ref what is delivered, e.g. refs/tags/v1.2.3 (default: the branch)
    * @param username who logs in at the registry
-   * @param token its token: env://NAME, file://PATH (at ghcr.io default env://GITHUB_TOKEN)
+   * @param token its token: env://NAME, file://PATH
    * @param dryRun push to a registry of the run’s own, which is gone afterwards
-   * @param cosignKey sign with this key (default env://COSIGN_PRIVATE_KEY)
-   * @param cosignPassword the key’s password (default env://COSIGN_PASSWORD)
+   * @param cosignKey sign with this key
+   * @param cosignPassword the key’s password
    * @param oidcUrl sign by identity, as GitHub Actions gives it to a job: where to ask
    * @param oidcToken and with which token
    * @param skipRollback do not rehearse going back to the release before
@@ -318,9 +318,9 @@ export class Ci {
    *
    * @param reference the image to verify, e.g. ghcr.io/OWNER/NAME:main
    * @param files verify what this report of `cd` or `verify` holds; needs no network
-   * @param registryService a registry that runs as a service, in the place of --registry
+   * @param registryService a registry that runs as a service, in the place of the one that --reference names
    * @param username who logs in at the registry
-   * @param token its token: env://NAME, file://PATH (at ghcr.io default env://GITHUB_TOKEN)
+   * @param token its token: env://NAME, file://PATH
    * @param cosignPub the public key that has to have signed
    * @param identity or the identity that its certificate has to name
    * @param issuer and who has to vouch for that identity
@@ -350,7 +350,7 @@ export class Ci {
    * @param repository the repository there
    * @param registryService a registry that runs as a service, in the place of --registry
    * @param username who logs in at the registry
-   * @param token its token: env://NAME, file://PATH (at ghcr.io default env://GITHUB_TOKEN)
+   * @param token its token: env://NAME, file://PATH
    * @param tag the tag to put back (default main)
    * @param to go back to this image (default: what the release record says came before)
    */
@@ -373,7 +373,7 @@ export class Ci {
   /**
    * Say why each finding counts or not, and what moved a verdict.
    *
-   * @param verdict the verdict to explain (default out/verdict.json)
+   * @param verdict the verdict to explain
    * @param before an earlier verdict: say what moved it since
    */
   @func()

@@ -1,8 +1,9 @@
 // The module as Dagger sees it: its own introspection reads every public function, and what it finds is what the laptop's door takes.
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { preProcessFile } from 'typescript';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadParentState, loadResult } from '../../node_modules/@dagger.io/dagger/dist/src/module/entrypoint/load.js';
 import { Executor } from '../../node_modules/@dagger.io/dagger/dist/src/module/executor.js';
@@ -10,6 +11,8 @@ import { scan } from '../../node_modules/@dagger.io/dagger/dist/src/module/intro
 import { DAGGER_VERSION } from '../cli/engine.ts';
 import { FUNCTION_NAMES, FUNCTIONS, isFunction, type OptionName, optionInfo, optionsOf } from '../cli/functions.ts';
 import { Ci } from '../src/index.ts';
+import { renderFunctions, toOption } from './functions-page.ts';
+import { leftOut, makeModule } from './module-folder.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const json = (path: string) => JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
@@ -19,17 +22,10 @@ let module: Module;
 const folder = mkdtempSync(join(tmpdir(), 'drydock-module-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Dagger generates `client.gen.ts` beside a module, and looks for core types in files of that name; npm has its declarations. */
+let sources: string[];
 beforeAll(async () => {
-  cpSync(join(ROOT, 'pipeline/src'), join(folder, 'src'), { recursive: true });
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-  const generated = join(folder, 'sdk/src/api/client.gen.ts');
-  mkdirSync(join(generated, '..'), { recursive: true });
-  copyFileSync(join(ROOT, 'node_modules/@dagger.io/dagger/dist/src/api/client.gen.d.ts'), generated);
-  const sources = readdirSync(join(folder, 'src'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
-    .map((name) => join(folder, 'src', name));
-  module = await scan([...sources, generated], json('dagger.json').name, false);
+  sources = makeModule(folder);
+  module = await scan(sources, json('dagger.json').name, false);
 }, 120_000);
 
 const functionsOf = (name: string) => module.objects[name]?.methods ?? {};
@@ -108,8 +104,6 @@ const LAPTOP = [
   'runtime',
 ];
 
-const toOption = (argument: string) => argument.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
 test('both doors know the same functions', () => {
   const laptopOnly = [
     'images',
@@ -165,6 +159,19 @@ test('both doors say the same of a function and of each of its arguments', () =>
   }
 });
 
+test('a default that is said is the default that Dagger takes', () => {
+  for (const [name, { arguments: given }] of Object.entries(functionsOf('Ci'))) {
+    for (const { name: argument, description, defaultValue } of Object.values(given)) {
+      const said = /\(default ([^):]+)/.exec(description)?.[1];
+      if (said !== undefined) expect([defaultValue].flat(), `${name} ${argument}`).toEqual([said]);
+    }
+  }
+});
+
+test('docs/functions.md shows both doors as they are (-u writes it)', async () => {
+  await expect(renderFunctions(module)).toMatchFileSnapshot(join(ROOT, 'docs/functions.md'));
+});
+
 // --------------------------------------------------------------------------------------- what a call needs beside it
 
 test('the manifest is of the version that is pinned everywhere', () => {
@@ -173,8 +180,23 @@ test('the manifest is of the version that is pinned everywhere', () => {
     engineVersion: `v${DAGGER_VERSION}`,
     sdk: { source: 'typescript' },
     source: 'pipeline',
+    include: expect.any(Array),
   });
   expect(json('package.json').devDependencies['@dagger.io/dagger']).toBe(DAGGER_VERSION);
+});
+
+test('what Dagger does not upload is there, and no source that it imports needs it', () => {
+  expect(json('dagger.json').include.filter((pattern: string) => !pattern.startsWith('!pipeline/'))).toEqual([]);
+  expect(leftOut().filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  const missing = sources
+    .filter((source) => source.startsWith(join(folder, 'src')))
+    .flatMap((source) =>
+      preProcessFile(readFileSync(source, 'utf8'))
+        .importedFiles.filter(({ fileName }) => fileName.startsWith('.'))
+        .map(({ fileName }) => resolve(source, '..', fileName)),
+    )
+    .filter((imported) => !existsSync(imported));
+  expect(missing).toEqual([]);
 });
 
 test('the module’s compiler settings find the generated SDK where Dagger puts it', () => {

@@ -31,6 +31,10 @@ test('rules: a source opens with its purpose', () => {
   for (const source of sources) expect(read(source)).toMatch(/^\/\/ .+\.\n/);
 });
 
+test('rules: no folders in src, where coverage would not look', () => {
+  expect(sources.filter((source) => !/^src\/\w+\.ts$/.test(source))).toEqual([]);
+});
+
 test('rules: the environment is read by the programs only', () => {
   const readers = sources.filter((source) => read(source).includes('process.env'));
   expect(readers).toEqual(['src/healthcheck.ts', 'src/server.ts']);

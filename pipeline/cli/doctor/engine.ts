@@ -27,7 +27,8 @@ export function lookAtTrial({ engines, trial }: Facts): Finding {
   const full = isFull
     ? [`only ${Math.round(diskFree * 100)} % of its disk is free, so it may keep no cache: every run is cold`]
     : [];
-  const found = [...differs, ...full, `as expected: ${tried.join(', ')} (${seconds.toFixed(1)} s)`].join('; ');
+  const asExpected = tried.length === 0 ? [] : [`as expected: ${tried.join(', ')} (${seconds.toFixed(1)} s)`];
+  const found = [...differs, ...full, ...asExpected].join('; ');
   if (differs.length === 0 && !isFull) return { status: 'ok', found };
   return {
     status: canStep ? 'warning' : 'blocked',

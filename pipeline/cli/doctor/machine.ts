@@ -82,6 +82,9 @@ async function askOfEngine(question: Question, tell: (facts: Partial<Facts>) => 
   await trying;
 }
 
+/** An engine that has to be downloaded may take longer, and is there the next time. */
+const STARTS_MS = 120_000;
+
 /** Another engine than ours, where it is this one that was asked for: to start one by the way would take minutes. */
 async function tryNamed(question: Question, engines: EngineFacts[] | Fault): Promise<Trial | Fault | null> {
   const [first] = isFault(engines) ? [] : engines;
@@ -90,7 +93,7 @@ async function tryNamed(question: Question, engines: EngineFacts[] | Fault): Pro
   const { root, mirrors, images, env } = question;
   const options = {
     ...{ root, mirrors: [...mirrors], engine: 'dagger' as const, offline: false, stepTimeout: null, verbose: false },
-    ...{ interrupted: question.interrupted, say: () => {}, onEngine: () => {} },
+    ...{ interrupted: question.interrupted, say: () => {}, onEngine: () => {}, startWithin: STARTS_MS },
   };
   try {
     return await withEngine(options, async () => {

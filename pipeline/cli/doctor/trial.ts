@@ -4,8 +4,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { type Container, dag } from '@dagger.io/dagger';
 import { reasonOf } from '../../src/core/errors.ts';
+import { causeOf } from '../../src/stages/engine.ts';
 import { Images } from '../../src/stages/images.ts';
 import { nodeContainer } from '../../src/stages/install.ts';
 import { DAGGER_VERSION } from '../engine.ts';
@@ -24,6 +26,7 @@ export async function tryEngine(options: TrialOptions): Promise<Trial> {
   const begun = performance.now();
   const differs: string[] = [];
   const tried: string[] = [];
+  let answers = true;
   const attempt = async (what: string, work: () => Promise<string | null>): Promise<boolean> => {
     const fault = await work().catch((error: unknown) => firstLine(error));
     if (fault === null) tried.push(what);
@@ -31,9 +34,15 @@ export async function tryEngine(options: TrialOptions): Promise<Trial> {
     return fault === null;
   };
   let diskFree: number | null = null;
-  await attempt('version', versionOf);
+  await attempt('version', () =>
+    withinSeconds(ANSWER_SECONDS, versionOf()).catch((error: unknown) => {
+      answers = false;
+      throw error;
+    }),
+  );
   const images = imagesOf(options);
   const canStep =
+    answers &&
     (await attempt('image', () => images.obtain('node').then(() => null))) &&
     (await attempt('step', () => runsStep(images.container('node'))));
   if (canStep) {
@@ -65,11 +74,15 @@ const nodeIn = (images: Images): Container =>
 const said = (container: Container, script: string) =>
   container.withExec(['node', '--input-type=module', '--eval', script]).stdout();
 
-/** The SDK says of many a fault only that it does not know it; what happened stands in its cause. */
-const causeOf = (error: unknown): unknown =>
-  error instanceof Error && error.name === 'UnknownDaggerError' && error.cause !== undefined
-    ? causeOf(error.cause)
-    : error;
+/** Its version is what an engine knows without doing anything. */
+const ANSWER_SECONDS = 20;
+
+async function withinSeconds<T>(seconds: number, work: Promise<T>): Promise<T> {
+  const late = wait(seconds * 1000, undefined, { ref: false }).then(() => {
+    throw new Error(`no answer for ${seconds} s`);
+  });
+  return await Promise.race([work, late]);
+}
 
 const firstLine = (error: unknown) => reasonOf(causeOf(error)).split('\n')[0]?.slice(0, 300) ?? '';
 

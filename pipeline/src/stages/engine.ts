@@ -18,11 +18,16 @@ export async function contentsIfAny(place: Pick<Directory, 'exists' | 'file'>, p
   return (await place.exists(path)) ? await place.file(path).contents() : null;
 }
 
+/** The SDK says of many a fault only that it does not know it, or guesses; what happened stands in its cause. */
+const GUESSES = new Set(['UnknownDaggerError', 'NotAwaitedRequestError']);
+export const causeOf = (error: unknown): unknown =>
+  error instanceof Error && GUESSES.has(error.name) && error.cause !== undefined ? causeOf(error.cause) : error;
+
 /** An error of the engine as one of ours; one of ours as it is; undefined for anything else, which is a bug. */
 export function asPipelineError(error: unknown): PipelineError | undefined {
   if (error instanceof PipelineError) return error;
   if (error instanceof Error && ENGINE_ERRORS.has(error.name))
-    return readEngineError(reasonOf(error), saidBy(error), error);
+    return readEngineError(reasonOf(causeOf(error)), saidBy(error), error);
   return undefined;
 }
 

@@ -14,6 +14,7 @@ const rows: [name: string, text: string, shown: string][] = [
   ['a device control string', `${ESC}P+q544e${ESC}\\`, '␛P+q544e␛\\'],
   ['a line written over', 'FAIL\rok  ', 'FAIL␍ok  '],
   ['a word written over', 'FAIL\b\b\b\bok', 'FAIL␈␈␈␈ok'],
+  ['a character deleted', 'FAIL\u007fok', 'FAIL␡ok'],
   ['the cursor moved', `${ESC}[2A${ESC}[0J`, '␛[2A␛[0J'],
   ['sequences that begin with one byte', '\u009b31m \u009d0;x\u009c', '\ufffd31m \ufffd0;x\ufffd'],
   [

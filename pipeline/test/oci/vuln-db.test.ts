@@ -153,7 +153,10 @@ describe('resolve', () => {
     waits.length = 0;
     const { from, reason } = await resolve([NOBODY, 'nobody.invalid']);
     expect(from).toBe('nowhere');
-    expect(reason).toMatch(/127\.0\.0\.1:9 cannot be reached: ECONNREFUSED; .*nobody\.invalid cannot be reached: E/);
+    // A busy machine's resolver may take longer to say so than a connection may.
+    expect(reason).toMatch(
+      /127\.0\.0\.1:9 cannot be reached: ECONNREFUSED; .*nobody\.invalid cannot be reached: (E|no connection)/,
+    );
     expect(waits).toEqual([]);
   });
 

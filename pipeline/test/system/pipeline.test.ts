@@ -1,5 +1,5 @@
 // The main job: everything up to the gate, for this very repository on the embedded engine, and what a run leaves.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { $ } from 'zx';
@@ -9,6 +9,8 @@ import { ci, type Ran, resultOf, temporaryFolder, wholeCopyOfRepository } from '
 
 /** With the small database of the tests, too small to say that anything is well: the answer is the same wherever this runs. */
 const RUN = ['ci', '--vuln-db', 'pipeline/test/fixtures/vuln-db'];
+/** Of the service: in processes of their own, which its coverage does not see. */
+const RUN_AS_PROGRAMS = ['server.ts', 'healthcheck.ts'];
 
 describe('a run on this repository', () => {
   let repository: string;
@@ -51,6 +53,13 @@ describe('a run on this repository', () => {
     for (const { steps } of resultOf(first).stages) {
       for (const { log } of steps) expect(existsSync(join(first.output, log)), log).toBe(true);
     }
+  });
+
+  test('counts what ships as covered, and not the tests beside it', () => {
+    const log = readFileSync(join(first.output, 'logs/test-service.log'), 'utf8');
+    const covered = [...log.matchAll(/^ +(\w+\.ts) +\|/gm)].map(([, name]) => name ?? '');
+    const shipped = readdirSync(join(repository, 'service/src')).filter((name) => !RUN_AS_PROGRAMS.includes(name));
+    expect(covered.sort()).toEqual(shipped.sort());
   });
 
   test('leaves an image whose layer of app is small and whose chain is sound', async () => {

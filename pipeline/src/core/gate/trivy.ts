@@ -36,7 +36,7 @@ export function parseTrivy(
   const results = listOf(raw, 'Results').map(recordOf);
   const os = fieldOf(fieldOf(raw, 'Metadata'), 'OS');
   return {
-    raw: normalise(raw) as Json,
+    raw: normalise({ ...raw, Results: results.filter((result) => !isCountOnly(result)) }) as Json,
     os: isRecord(os) ? `${textIn(os, 'Family')} ${textIn(os, 'Name').split('.')[0]}` : null,
     findings: results.flatMap((result) => [
       ...listOf(result, 'Vulnerabilities').map((entry) => vulnerability(result, recordOf(entry), scope)),
@@ -46,6 +46,18 @@ export function parseTrivy(
     licences: results.flatMap((result) => listOf(result, 'Licenses').map((entry) => licence(recordOf(entry)))),
   };
 }
+
+/**
+ * A file that held up to checks of misconfigurations. Which of Trivy's analysers sees a lock file differs from scan to scan: sometimes the one
+ * for Kubernetes does as well, which finds nothing in it.
+ */
+function isCountOnly(result: Json): boolean {
+  return (
+    Object.keys(result).every((key) => COUNTS.has(key)) && fieldOf(fieldOf(result, 'MisconfSummary'), 'Failures') === 0
+  );
+}
+
+const COUNTS = new Set(['Target', 'Class', 'Type', 'MisconfSummary']);
 
 /** How Trivy calls what it looked at; of a folder with a git repository in it, the latter. */
 const ARTIFACTS: Record<ReportScope['of'], readonly string[]> = {
@@ -249,7 +261,7 @@ function oneLine(text: string): string {
   return line.length > 160 ? `${line.slice(0, 159)}…` : line;
 }
 
-/** Times and identities of one scan: two scans of the same thing differ in nothing else. */
+/** Times and identities of one scan. */
 const OF_ONE_SCAN = new Set(['CreatedAt', 'ReportID', 'ArtifactID', 'UID']);
 
 function normalise(value: unknown): unknown {

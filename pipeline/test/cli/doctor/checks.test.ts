@@ -111,6 +111,14 @@ const cases: Case[] = [
     /--engine embedded/,
   ],
   [
+    'what does not answer as an engine does',
+    { engines: docker, trial: tried({ tried: [], differs: ['version: no answer for 20 s'], canStep: false }) },
+    'trial',
+    'blocked',
+    /^version: no answer for 20 s$/,
+    /--engine embedded/,
+  ],
+  [
     'an engine without images',
     { engines: docker, trial: tried({ differs: ['image: no route to host'], canStep: false }) },
     'trial',

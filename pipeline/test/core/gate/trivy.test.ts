@@ -83,6 +83,14 @@ test('two reports of the same thing are the same, whatever the clock said', () =
   expect(parseTrivy(JSON.stringify(later), SOURCE).raw).toEqual(parseTrivy(JSON.stringify(raw), SOURCE).raw);
 });
 
+test('… and whichever analyser of Trivy 0.76.0 looked at a lock file and found nothing', () => {
+  const raw = JSON.parse(recorded('bait', '0.74.0'));
+  const seen = { Target: 'package-lock.json', Class: 'config', Type: 'kubernetes' };
+  const once = { ...seen, MisconfSummary: { Successes: 111, Failures: 0 } };
+  const more = { ...raw, Results: [...raw.Results, once] };
+  expect(parseTrivy(JSON.stringify(more), SOURCE).raw).toEqual(parseTrivy(JSON.stringify(raw), SOURCE).raw);
+});
+
 // ------------------------------------------------------------------------------------------------ by hand
 
 function report(result: Record<string, unknown> = {}, over: Record<string, unknown> = {}): string {
