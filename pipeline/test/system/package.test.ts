@@ -40,7 +40,7 @@ describe('the package', () => {
       path.replace(/[^/]+\.ts$/, '*.ts').replace(/^dist\/\w+\.cjs/, 'dist/*.cjs'),
     );
     expect([...new Set(kinds)].sort()).toEqual([
-      ...['LICENSE', 'bin/bundle.mjs', 'bin/drydock.mjs', 'bin/needs.mjs', 'dist/*.cjs', 'dist/*.cjs.map'],
+      ...['LICENSE', 'README.md', 'bin/bundle.mjs', 'bin/drydock.mjs', 'bin/needs.mjs', 'dist/*.cjs', 'dist/*.cjs.map'],
       ...['engine/bin/embedded-engine', 'engine/bin/tools.sh', 'engine/bin/without-network'],
       ...['engine/images/assembled/locks/engine-tools.json', 'engine/launch.mjs', 'engine/tools/*.ts', 'package.json'],
       ...['src/oci/*.ts', 'src/oci/package.json', 'src/probes/*.ts', 'src/probes/package.json'],
