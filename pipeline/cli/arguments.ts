@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { PipelineError, reasonOf } from '../src/core/errors.ts';
 import { CAPSULE_STAGES, type CapsuleStage, type StageFunction } from '../src/core/functions.ts';
 import { DEFAULT_PLATFORM, parsePlatforms } from '../src/core/platforms.ts';
+import type { Selection } from '../src/core/stages.ts';
 import { parseStepTimeout, STEP_TIMEOUT_RANGE } from '../src/duration.ts';
 import { parseMirrors } from '../src/oci/registry.ts';
 import { PIN_NAMES, type PinName } from '../src/pins.ts';
@@ -39,6 +40,7 @@ export type StageInvocation = {
     output: string;
     images: string | null;
     platforms: string[];
+    selection: Selection;
     strict: boolean;
     json: boolean;
     progress: 'auto' | 'tty' | 'plain';
@@ -207,6 +209,7 @@ function toStages(name: StageFunction, values: Values, reference?: string): Stag
       output: text(values, 'output') ?? 'out',
       images: text(values, 'images') ?? null,
       platforms: toPlatforms(values),
+      selection: { only: names(values, 'only'), skip: names(values, 'skip'), from: names(values, 'from') },
       strict: values.strict === true,
       json: values.json === true,
       progress: choice(values, 'progress', ['auto', 'tty', 'plain'] as const),
@@ -304,6 +307,12 @@ function toDelivery(values: Values, reference: string | undefined): DeliveryArgu
 
 function toPlatforms(values: Values): string[] {
   return parsePlatforms([text(values, 'platforms') ?? DEFAULT_PLATFORM]);
+}
+
+/** Names with commas between them. */
+function names(values: Values, option: 'only' | 'skip' | 'from'): string[] {
+  const given = (text(values, option) ?? '').split(',').map((name) => name.trim());
+  return given.filter((name) => name !== '');
 }
 
 function toVulnDb(values: Values): VulnDbChoice | null {

@@ -52,6 +52,9 @@ export const OPTIONS = {
   images: { value: 'DIR', summary: 'take images from a folder of OCI archives, not from a registry' },
   mirror: { value: 'REGISTRY=PLACE', repeatable: true, summary: 'ask this place first, e.g. docker.io=host/prefix' },
   'step-timeout': { value: 'DURATION', summary: 'end a step that runs longer: 90s, 10m, 2h (default 1h)' },
+  only: { value: 'A,B', summary: 'run nothing but these stages and what they need' },
+  skip: { value: 'A,B', summary: 'leave out these stages and what needs them' },
+  from: { value: 'A,B', summary: 'run from these stages on: they, and what needs them' },
   platforms: { value: 'A,B', summary: `build the image for these (default ${DEFAULT_PLATFORM})` },
   compare: { value: 'FILE', summary: "another run's result.json: fail unless the image is the same" },
   image: { value: 'FILE', summary: 'look at this OCI archive instead of building one' },
@@ -138,7 +141,7 @@ const SIGN = ['cosign-key', 'cosign-password', 'oidc-url', 'oidc-token'] as cons
 export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   ci: {
     summary: 'lint, test, build, sbom, scan and gate, side by side (the default)',
-    options: [...RUN, 'platforms', ...GATE, 'compare'],
+    options: [...RUN, 'only', 'skip', 'from', 'platforms', ...GATE, 'compare'],
     example: 'ci --output out',
   },
   lint: { summary: 'check format, lint rules and types', options: RUN, example: 'lint' },

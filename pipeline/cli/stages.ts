@@ -226,6 +226,7 @@ export function askedBy({ function: name, options }: StageInvocation): AskedStag
     replay: options.replay !== null,
     run: options.run !== null,
     stage: options.stage,
+    selection: options.selection,
   });
 }
 

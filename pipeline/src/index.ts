@@ -384,6 +384,9 @@ export class Ci {
   /**
    * Lint, test, build, sbom, scan and gate, side by side.
    *
+   * @param only run nothing but these stages and what they need
+   * @param skip leave out these stages and what needs them
+   * @param from run from these stages on: they, and what needs them
    * @param compare another run's result.json: fail unless the image is the same
    * @param vulnDb the vulnerability database (default: the policy's)
    * @param vulnDbRef the same, always a reference
@@ -395,6 +398,9 @@ export class Ci {
    */
   @func({ cache: 'never' })
   async ci(
+    only: string[] = [],
+    skip: string[] = [],
+    from: string[] = [],
     compare?: File,
     vulnDb?: Directory,
     vulnDbRef = '',
@@ -407,7 +413,7 @@ export class Ci {
     const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: this.mirror };
     const scanning = { ...NO_SCANNING, database, base, baseline, rehearsal };
     return toRun(
-      await runStages(stagesOf('ci'), {
+      await runStages(stagesOf('ci', { selection: { only, skip, from } }), {
         function: 'ci',
         ...shared(this),
         platforms,

@@ -1,6 +1,7 @@
 // docs/functions.md: every function that both doors have, and every argument, as Dagger's own introspection finds them.
 import type { scan } from '../../node_modules/@dagger.io/dagger/dist/src/module/introspector/index.js';
 import { isFunction, type OptionName, optionInfo, optionsOf } from '../cli/functions.ts';
+import { NEEDS } from '../src/core/stages.ts';
 
 type Module = Awaited<ReturnType<typeof scan>>;
 type Argument = Module['objects'][string]['methods'][string]['arguments'][string];
@@ -26,6 +27,13 @@ export function renderFunctions(module: Module): string {
     ),
     '',
     'Each of them, with what the command line calls a value, and of which type it is for Dagger. The command line fills in what it has no option for.',
+    '',
+    'A stage begins when what it needs has passed; `install` comes before whatever runs commands of packages. `ci` takes part of them: `--only build`, `--skip scan`, `--from sbom`.',
+    '',
+    ...table(
+      ['stage', 'needs'],
+      Object.entries(NEEDS).map(([stage, needs]) => [`\`${stage}\``, needs.map((need) => `\`${need}\``).join(', ')]),
+    ),
     '',
     '## all of them',
     '',

@@ -1,22 +1,25 @@
 // The functions that run stages, by the stages they run. Both doors read this table.
 import type { AskedStage } from './model.ts';
+import { type Selection, select, withNeeds } from './stages.ts';
+
+const CI = withNeeds(['lint', 'test', 'gate']);
 
 export const STAGE_FUNCTIONS = {
-  ci: ['lint', 'test', 'build', 'sbom', 'scan', 'gate'],
-  lint: ['lint'],
-  test: ['test'],
-  build: ['build'],
-  sbom: ['build', 'sbom'],
-  /** The SBOM says which ecosystems bait is put out for. */
-  scan: ['build', 'sbom', 'scan'],
-  gate: ['build', 'sbom', 'scan', 'gate'],
-  smoke: ['build', 'smoke'],
-  publish: ['lint', 'test', 'build', 'sbom', 'scan', 'gate', 'publish'],
-  cd: ['lint', 'test', 'build', 'sbom', 'scan', 'gate', 'publish', 'sign', 'smoke', 'promote'],
-  verify: ['verify'],
+  ci: CI,
+  lint: withNeeds(['lint']),
+  test: withNeeds(['test']),
+  build: withNeeds(['build']),
+  sbom: withNeeds(['sbom']),
+  scan: withNeeds(['scan']),
+  gate: withNeeds(['gate']),
+  smoke: withNeeds(['smoke']),
+  publish: withNeeds(['publish']),
+  cd: withNeeds(['promote']),
+  verify: withNeeds(['verify']),
+  /** The image is there: what is proved and moved again needs nothing else. */
   rollback: ['rollback', 'smoke', 'promote'],
-  capsule: ['lint', 'test', 'build', 'sbom', 'scan', 'gate'],
-} as const satisfies Record<string, readonly AskedStage[]>;
+  capsule: CI,
+} satisfies Record<string, readonly AskedStage[]>;
 
 export type StageFunction = keyof typeof STAGE_FUNCTIONS;
 
@@ -29,16 +32,17 @@ export type Given = {
   replay?: boolean;
   /** There are the results of a whole run: only its verdict is decided again. */
   run?: boolean;
+  /** Part of it is wanted. */
+  selection?: Selection;
 };
-
-const BEFORE_GATE: readonly AskedStage[] = ['lint', 'test', 'build', 'sbom', 'scan'];
 
 export function stagesOf(name: StageFunction, given: Given = {}): AskedStage[] {
   if (given.replay) return ['gate'];
   const stages: readonly AskedStage[] =
     STAGE_FUNCTIONS[name === 'capsule' && isCapsuleStage(given.stage) ? given.stage : name];
-  if (given.run) return stages.filter((stage) => !BEFORE_GATE.includes(stage));
-  return stages.filter((stage) => !(given.image && stage === 'build'));
+  if (given.run) return stages.filter((stage) => stage === 'gate' || !CI.includes(stage));
+  const wanted = stages.filter((stage) => !(given.image && stage === 'build'));
+  return given.selection === undefined ? wanted : select(wanted, given.selection);
 }
 
 /** What `capsule --stage` takes; `ci` is all of its stages. */

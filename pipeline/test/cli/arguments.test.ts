@@ -11,6 +11,7 @@ const stages: StageInvocation['options'] = {
   output: 'out',
   images: null,
   platforms: ['linux/amd64'],
+  selection: { only: [], skip: [], from: [] },
   strict: false,
   json: false,
   progress: 'auto',

@@ -127,7 +127,7 @@ const completions: [line: string, offered: string[]][] = [
   ['drydock c', ['ci', 'cd', 'capsule', 'completion']],
   ['drydock lint', ['lint']], // typed to its end: the space behind it is still to be had
   ['drydock x', []],
-  ['drydock --o', ['--offline', '--output']],
+  ['drydock --o', ['--offline', '--output', '--only']],
   ['drydock lint ', long('lint')],
   ['drydock lint --p', ['--progress']],
   ['drydock build --p', ['--progress', '--platforms']],

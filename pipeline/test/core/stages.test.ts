@@ -1,0 +1,50 @@
+// The table of stages: what needs what has no circle, and a selection leaves what can be run.
+import { describe, expect, test } from 'vitest';
+import { STAGE_FUNCTIONS, stagesOf } from '../../src/core/functions.ts';
+import type { AskedStage } from '../../src/core/model.ts';
+import { NEEDS, type Selection, select, WHOLE, withNeeds } from '../../src/core/stages.ts';
+
+test('no stage needs itself, by whatever way', () => {
+  const below = (stage: AskedStage, seen: readonly AskedStage[]): readonly AskedStage[][] =>
+    seen.includes(stage) ? [[...seen, stage]] : NEEDS[stage].flatMap((need) => [...below(need, [...seen, stage])]);
+  expect((Object.keys(NEEDS) as AskedStage[]).flatMap((stage) => below(stage, []))).toEqual([]);
+});
+
+test('every function runs all that its stages need, but one that begins with an image that is there', () => {
+  for (const [name, stages] of Object.entries(STAGE_FUNCTIONS))
+    if (name !== 'rollback') expect(withNeeds(stages), name).toEqual(stages);
+});
+
+describe('a selection', () => {
+  const rows: [selection: Partial<Selection>, stages: string][] = [
+    [{}, 'lint test build sbom scan gate'],
+    [{ only: ['lint'] }, 'lint'],
+    [{ only: ['lint', 'test'] }, 'lint test'],
+    [{ only: ['scan'] }, 'build sbom scan'],
+    [{ skip: ['test'] }, 'lint build sbom scan gate'],
+    [{ skip: ['build'] }, 'lint test'],
+    [{ skip: ['scan', 'lint'] }, 'test build sbom'],
+    [{ from: ['scan'] }, 'build sbom scan gate'],
+    [{ from: ['build'] }, 'build sbom scan gate'],
+    [{ from: ['gate', 'lint'] }, 'lint build sbom scan gate'],
+    [{ only: ['test', 'gate'], skip: ['gate'] }, 'test build sbom scan'],
+    [{ from: ['build'], skip: ['gate'] }, 'build sbom scan'],
+  ];
+  for (const [selection, stages] of rows)
+    test(`${JSON.stringify(selection)} of ci`, () =>
+      expect(stagesOf('ci', { selection: { ...WHOLE, ...selection } }).join(' ')).toBe(stages));
+
+  for (const [selection, message, hint] of [
+    [{ only: ['biuld'] }, '--only biuld is no stage of this function', 'did you mean build?'],
+    [{ skip: ['promote'] }, '--skip promote is no stage of this function', 'its stages are lint, test,'],
+    [{ skip: ['lint', 'test', 'build'] }, 'no stage is left to run', 'skip fewer of lint, test,'],
+    [{ from: ['__proto__'] }, '--from __proto__ is no stage', 'its stages are'],
+  ] as const)
+    test(`${JSON.stringify(selection)} is refused`, () => {
+      const refused = () => select(STAGE_FUNCTIONS.ci, { ...WHOLE, ...selection });
+      expect(refused).toThrow(
+        expect.objectContaining({ code: 'BAD_OPTION', message: expect.stringContaining(message) }),
+      );
+      expect(refused).toThrow(expect.objectContaining({ hint: expect.stringContaining(hint) }));
+    });
+});
