@@ -101,10 +101,10 @@ function filesHash(folder: string, most: number): Promise<string> {
 /** By the place of an entry in its folder, as Latin-1, so that any name has a text. */
 export type FolderState = Readonly<Record<string, string>>;
 
-const DEEP = 2;
+const DEEP = 3;
 
 /**
- * What the file system knows of each entry, told without reading any of them: one value for all below each entry two levels down, and one for each
+ * What the file system knows of each entry, told without reading any of them: one value for all below each entry three levels down, and one for each
  * above it. With names, of the way to that entry only, as far as it goes: a file is looked at without all others.
  */
 export async function stateOf(folder: string, names: readonly string[] = []): Promise<FolderState> {

@@ -153,8 +153,8 @@ export class Layers {
     return view;
   }
 
-  async #intact(layers: readonly string[]): Promise<void> {
-    for (const id of layers) await this.store.intact(id);
+  async #intact(layers: readonly string[], names: readonly string[] = []): Promise<void> {
+    for (const id of layers) await this.store.intact(id, names);
   }
 
   /** The layer that a path on the disk is in. */
@@ -289,9 +289,9 @@ export class Layers {
   }
 
   async #treeAt(stack: Stack, path: string, filter: Filter | undefined): Promise<DirNode> {
-    // Read from the one layer that holds it where that is so: files can then be linked from there.
-    await this.#intact(stack.layers);
+    // Read from the one layer that holds it where that is so: files can then be linked from there, and of the others only the way to it matters.
     const sole = this.soleFolder(stack, path);
+    await this.#intact(stack.layers, sole === undefined ? [] : segments(path));
     const folder = sole ?? (await this.locate(stack, path))?.path;
     if (folder === undefined) throw new Error(`no such directory: ${path}`);
     const tree = (await this.#read(folder, '', { filter: new PathFilter(filter ?? {}), files: 0 })) as DirNode;
@@ -347,9 +347,9 @@ export class Layers {
 
   /** Layers whose stack shows the folder at `path` of a stack as its root: to be mounted without copying. */
   async lowerFolders(stack: Stack, path: string): Promise<string[]> {
-    await this.#intact(stack.layers);
+    const sole = segments(path).length === 0 ? undefined : this.soleFolder(stack, path);
+    await this.#intact(stack.layers, sole === undefined ? [] : segments(path));
     if (segments(path).length === 0) return stack.layers.map((id) => this.store.layerPath(id));
-    const sole = this.soleFolder(stack, path);
     if (sole !== undefined) return [sole];
     return [this.store.layerPath(await this.layerOf(await this.treeAt(stack, path)))];
   }
