@@ -30,8 +30,15 @@ if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1
     'install a newer one: https://nodejs.org/en/download',
   );
 
+const isThere = (path) => existsSync(new URL(path, import.meta.url));
+
 // The package that npm installs brings all along (build.mjs).
-if (!existsSync(new URL('../dist/cli.cjs', import.meta.url))) {
+if (!isThere('../dist/cli.cjs')) {
+  if (!isThere('../cli'))
+    refuse(
+      'this package of drydock was packed without its programs: npm ran no scripts there',
+      'pack it once more: npm pack ./pipeline --ignore-scripts=false',
+    );
   try {
     createRequire(import.meta.url).resolve(SDK);
   } catch {

@@ -94,3 +94,14 @@ for (const [version, isEnough] of versions)
           );
       expect(await run(clone, under(version, command(clone)))).toEqual(wanted);
     });
+
+test('a package that was packed where npm runs no scripts says how it is packed', async () => {
+  const folder = join(scratch, 'packed');
+  cpSync(join(clone, 'pipeline/bin'), join(folder, 'bin'), { recursive: true });
+  expect(await run(scratch, [process.execPath, join(folder, 'bin/drydock.mjs'), 'build'])).toEqual(
+    refused(
+      'this package of drydock was packed without its programs: npm ran no scripts there',
+      'pack it once more: npm pack ./pipeline --ignore-scripts=false',
+    ),
+  );
+});
