@@ -51,9 +51,15 @@ async function zizmor(...paths: string[]): Promise<{ exitCode: number | null; fo
   return { exitCode: ran.exitCode, found: findings.map(({ ident }) => ident) };
 }
 
+/** GitHub documents them (https://docs.github.com/en/actions/reference/workflows-and-actions/contexts#job-context); actionlint does not know them: rhysd/actionlint#647. */
+const DOCUMENTED = /property "workflow_(repository|sha)" is not defined in object type/;
+
 test('actionlint has nothing to say of the workflows, and much of a careless one', async () => {
   const found = await actionlint(careless, ...files);
-  expect(found.filter((line) => !line.startsWith(careless))).toEqual([]);
+  const ours = found.filter((line) => !line.startsWith(careless));
+  expect(ours.filter((line) => !DOCUMENTED.test(line))).toEqual([]);
+  // Once actionlint knows them, the exception has to go.
+  expect(ours).not.toEqual([]);
   expect(found.join('\n')).toContain('potentially untrusted');
   expect(found.join('\n')).toContain('"evnt" is not defined');
 });
