@@ -20,10 +20,11 @@ const PLACES = {
     'docker-compose.yml',
     'pipeline/src/pins.ts',
     'pipeline/engine/images/assembled',
+    'pipeline/templates',
     '.github/workflows',
     'deploy',
   ],
-  actions: ['.github/workflows'],
+  actions: ['.github/workflows', 'pipeline/templates'],
   packages: ['package.json', 'pipeline/package.json', 'service/package.json'],
 } as const;
 

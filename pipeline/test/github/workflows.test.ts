@@ -5,20 +5,24 @@ import { join } from 'node:path';
 import ignore from 'ignore';
 import { expect, test } from 'vitest';
 import { DAGGER_VERSION } from '../../cli/engine.ts';
-import { isFunction, OPTIONS, optionsOf } from '../../cli/functions.ts';
 import { PINS, pinned } from '../../src/pins.ts';
+import { readCall, unknownIn } from '../calls.ts';
 import { CALLS, FILES, GITHUB, JOBS, SCRIPTS, STEPS, textOf, workflowOf } from './workflows.ts';
 
 test('there are three workflows', () => expect(FILES).toEqual(['cd.yml', 'ci.yml', 'scheduled.yml']));
 
 // ---------------------------------------------------------------------------------------------------- thinness
 
-/** All that a step may say. The first four are what somebody at a laptop would type; the rest is paper for GitHub. */
+/**
+ * All that a step may say. The first five are what a person at a laptop would type; the rest is paper for GitHub. A workflow that other
+ * repositories call has the tool beside the source, and writes beside both: nothing of it may be taken for a part of the source.
+ */
 const COMMANDS = [
-  /^\.github\/install-dagger "\$RUNNER_TEMP\/dagger"$/,
+  /^(drydock\/)?\.github\/install-dagger "\$RUNNER_TEMP\/dagger"$/,
   /^npm ci$/,
   /^npx tsx pipeline\/ci\.ts [^;&|<>`]+$/,
-  /^dagger call [^;&|<>`]+ report export --path \w+$/,
+  /^node \.\.\/drydock\/pipeline\/bin\/drydock\.mjs [^;&|<>`]+$/,
+  /^dagger call [^;&|<>`]+ report export --path (\.\.\/)?\w+$/,
   /^cat \w+\/summary\.md >> "\$GITHUB_STEP_SUMMARY"$/,
   /^cat \w+\/annotations\.txt$/,
   /^echo '::notice::[^']+'$/,
@@ -46,12 +50,8 @@ test('what is called are these functions', () => {
   ]);
 });
 
-for (const { id, name, options } of CALLS) {
-  const isKnown = isFunction(name) && options.every((option) => Object.hasOwn(OPTIONS, option));
-  test.runIf(isKnown)(`${id} calls ${name} with options that it takes`, () =>
-    expect(isFunction(name) ? optionsOf(name) : []).toEqual(expect.arrayContaining(options)),
-  );
-}
+for (const call of CALLS)
+  test(`${call.id} calls ${call.name} with options that it takes`, () => expect(unknownIn(call)).toEqual([]));
 
 for (const { id, step, name, run } of CALLS.filter((call) => call.run.includes('env://'))) {
   test(`${id} hands ${name} no variable that may be unset`, () => {
@@ -78,7 +78,7 @@ for (const { id, steps } of JOBS.filter(({ job }) => job.steps?.some(({ run }) =
 
   test(`${id} ends with the exit code of each folder that a call wrote`, () => {
     const folders = (pattern: RegExp) => steps.flatMap(({ run = '' }) => pattern.exec(run)?.[1] ?? []).sort();
-    expect(folders(/^exit "\$\(cat (\w+)\/exit-code\)"$/)).toEqual(folders(/report export --path (\w+)$/));
+    expect(folders(/^exit "\$\(cat (\w+)\/exit-code\)"$/)).toEqual(folders(/report export --path (?:\.\.\/)?(\w+)$/));
   });
 }
 
@@ -124,12 +124,16 @@ test('no workflow runs a stranger’s code with rights', () => {
   for (const file of FILES) for (const event of risky) expect(workflowOf(file).on, file).not.toHaveProperty(event);
 });
 
-test('every checkout takes the head commit, and keeps no credentials', () => {
-  const checkouts = STEPS.filter(({ step }) => step.uses?.startsWith('actions/checkout@'));
-  expect(checkouts).toHaveLength(JOBS.filter(({ job }) => job.steps !== undefined).length);
-  for (const { id, step } of checkouts) {
-    expect(step.with?.['persist-credentials'], id).toBe(false);
+/** A job's checkouts, of the source and of the tool. */
+const CHECKOUTS = STEPS.filter(({ step }) => step.uses?.startsWith('actions/checkout@'));
+
+test('every checkout of the source takes the head commit, and none keeps credentials', () => {
+  for (const { id, step } of CHECKOUTS) expect(step.with?.['persist-credentials'], id).toBe(false);
+  const sources = CHECKOUTS.filter(({ step }) => step.with?.path !== 'drydock');
+  expect(sources).toHaveLength(JOBS.filter(({ job }) => job.steps !== undefined).length);
+  for (const { id, step } of sources) {
     expect(step.with?.ref, id).toMatch(/^\$\{\{ (github\.event\.pull_request\.head\.sha \|\| )?github\.sha \}\}$/);
+    expect(step.with?.repository, id).toBeUndefined();
   }
 });
 
@@ -137,6 +141,67 @@ test('a job that ships restores nothing that another run wrote', () => {
   for (const file of FILES) expect(textOf(file)).not.toContain('actions/cache');
   for (const { step } of STEPS.filter(({ step: { uses } }) => uses?.startsWith('actions/setup-node@')))
     expect(step.with?.['package-manager-cache']).toBe(false);
+});
+
+// ------------------------------------------------------------------------------------------- other repositories
+
+/** What another repository may call. */
+const REUSABLE = FILES.filter((file) => 'workflow_call' in workflowOf(file).on);
+const REUSABLE_JOBS = JOBS.filter(({ id, steps }) => REUSABLE.includes(id.split(':')[0] ?? '') && steps.length > 0);
+
+test('what another repository calls asks for nothing but which environment, and for no secret', () => {
+  expect(REUSABLE).toEqual(['cd.yml', 'ci.yml']);
+  const [cd, ci] = REUSABLE.map((file) => workflowOf(file).on.workflow_call ?? {});
+  expect(ci).not.toHaveProperty('inputs');
+  expect(ci).not.toHaveProperty('secrets');
+  expect(Object.entries(cd?.inputs ?? {}).map(([name, input]) => [name, input.default])).toEqual([
+    ['environment', 'production'],
+  ]);
+  expect(Object.entries(cd?.secrets ?? {}).map(([name, { required }]) => [name, required])).toEqual([
+    ['COSIGN_PRIVATE_KEY', false],
+    ['COSIGN_PASSWORD', false],
+  ]);
+  expect(workflowOf('cd.yml').jobs.cd?.environment).toBe("${{ inputs.environment || 'production' }}");
+});
+
+for (const { id, steps } of REUSABLE_JOBS) {
+  test(`${id} takes the tool at the commit of its own file, and never from the repository that calls it`, () => {
+    const [source, tool] = CHECKOUTS.filter((checkout) => checkout.id === id).map(({ step }) => step.with ?? {});
+    expect([source?.path, tool?.path]).toEqual(['source', 'drydock']);
+    // No name at all would mean the caller's repository: one that is no name makes the checkout fail.
+    const [, whereUnknown = ''] =
+      /^\$\{\{ job\.workflow_repository \|\| '(.+)' \}\}$/.exec(`${tool?.repository}`) ?? [];
+    expect(whereUnknown).not.toMatch(/^[^/]+\/[^/]+$|^$/);
+    const head = /^\$\{\{ (.+) \}\}$/.exec(`${source?.ref}`)?.[1] ?? '';
+    const ofBoth = head.includes('||') ? `(${head})` : head;
+    expect(tool?.ref).toBe(`\${{ job.workflow_repository == github.repository && ${ofBoth} || job.workflow_sha }}`);
+  });
+
+  test(`${id} runs the tool on the source, and writes beside both`, () => {
+    const calls = steps.filter(({ run = '' }) => readCall(run.trim()) !== null);
+    for (const { run = '', 'working-directory': folder } of calls) {
+      expect(folder).toBe('source');
+      expect(run).toMatch(/^dagger call -m \.\.\/drydock --source \. --repo \. --strict |^node \.\.\/drydock\//);
+      for (const [, path] of run.matchAll(/--(?:path|run|image|output) (\S+)/g)) expect(path).toMatch(/^\.\.\/\w/);
+    }
+    const install = steps.find(({ run }) => run === 'npm ci');
+    if (install !== undefined) expect(install['working-directory']).toBe('drydock');
+  });
+}
+
+test('cd ships what its own ci made, by the id of the report: a name is free for any job of a run', () => {
+  const { ci, cd } = { ci: workflowOf('ci.yml'), cd: workflowOf('cd.yml') };
+  expect(ci.on.workflow_call?.outputs?.report?.value).toBe('${{ jobs.ci.outputs.report }}');
+  expect(ci.jobs.ci?.outputs).toEqual({ report: '${{ steps.report.outputs.artifact-id }}' });
+  const { steps = [] } = cd.jobs.cd ?? {};
+  const download = steps.find(({ uses }) => uses?.startsWith('actions/download-artifact@'));
+  expect(download?.with).toEqual({ 'artifact-ids': '${{ needs.ci.outputs.report }}', path: 'out' });
+});
+
+test('findings count for the verdict of the upload wherever code scanning is there for sure', () => {
+  const [upload] = STEPS.filter(({ id, step }) => id === 'ci.yml: ci' && step.uses?.includes('upload-sarif'));
+  expect(upload?.step['continue-on-error']).toBe('${{ github.event.repository.private == true }}');
+  expect(upload?.step.with?.checkout_path).toBe('${{ github.workspace }}/source');
 });
 
 test('a fork is told why its findings go nowhere', () => {

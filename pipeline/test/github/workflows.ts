@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
+import { readCall } from '../calls.ts';
 
 export const GITHUB = fileURLToPath(new URL('../../../.github', import.meta.url));
 
@@ -11,6 +12,8 @@ export type Step = {
   if?: string;
   uses?: string;
   run?: string;
+  'working-directory'?: string;
+  'continue-on-error'?: string;
   with?: Record<string, string | number | boolean>;
   env?: Record<string, string>;
 };
@@ -21,10 +24,17 @@ export type Job = {
   environment?: string;
   permissions: Record<string, string>;
   env?: Record<string, string>;
+  outputs?: Record<string, string>;
   steps?: Step[];
 };
+/** What a workflow asks of another one that calls it. */
+export type Reusable = {
+  inputs?: Record<string, { default?: unknown; required?: boolean }>;
+  secrets?: Record<string, { required?: boolean }>;
+  outputs?: Record<string, { value: string }>;
+};
 export type Workflow = {
-  on: Record<string, unknown>;
+  on: Record<string, unknown> & { workflow_call?: Reusable };
   permissions: Record<string, string>;
   concurrency: { group: string };
   env?: Record<string, string>;
@@ -46,13 +56,8 @@ export const SCRIPTS = STEPS.flatMap(({ id, step }) =>
   step.run === undefined ? [] : [{ id, step, run: step.run.trim() }],
 );
 
-/** What goes through either of the pipeline's doors: the function, and the names of the options. */
+/** What goes through either of the tool's doors. */
 export const CALLS = SCRIPTS.flatMap(({ id, step, run }) => {
-  const called = /^dagger call (.+) report export --path \w+$/.exec(run) ?? /^npx tsx pipeline\/ci\.ts (.+)$/.exec(run);
-  const words = called?.[1]?.split(/\s+/);
-  if (words === undefined) return [];
-  const options = words.filter((word) => word.startsWith('--')).map((word) => word.slice(2));
-  // What all functions of the module share is said before the function.
-  const name = words.find((word) => !word.startsWith('--')) ?? '';
-  return [{ id, step, run, words, name, options }];
+  const call = readCall(run);
+  return call === null ? [] : [{ id, step, run, ...call }];
 });

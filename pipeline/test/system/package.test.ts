@@ -44,6 +44,7 @@ describe('the package', () => {
       ...['engine/bin/embedded-engine', 'engine/bin/tools.sh', 'engine/bin/without-network'],
       ...['engine/images/assembled/locks/engine-tools.json', 'engine/launch.mjs', 'engine/tools/*.ts', 'package.json'],
       ...['src/oci/*.ts', 'src/oci/package.json', 'src/probes/*.ts', 'src/probes/package.json'],
+      ...['templates/forgejo.yml', 'templates/github.yml', 'templates/gitlab.yml', 'templates/woodpecker.yml'],
     ]);
   });
 

@@ -101,6 +101,14 @@ export const PYPI = {
   },
 } as const satisfies Record<string, Record<'x64' | 'arm64', PypiPin>>;
 
+/** The schemas that GitLab and Woodpecker publish for their files, as check-jsonschema brings them. */
+export const SCHEMAS: PypiPin = {
+  name: 'check-jsonschema',
+  version: '0.39.0',
+  file: 'check_jsonschema-0.39.0-py3-none-any.whl',
+  sha256: '14ce5c94871c551268ea948ffe21e9f1464dc48fb20bf9a4c13deeaaf756cf9b',
+};
+
 /**
  * A program that a lock's Debian packages bring: a script that starts it with the loader and the libraries that came along, whatever this
  * machine has. Unpacked once, and kept.
