@@ -26,6 +26,7 @@ import { type Output, takeOutput } from './output.ts';
 import { programsOn } from './programs.ts';
 import { renderPlain, renderTty } from './render.ts';
 import { withEngine } from './session.ts';
+import { checkSubjectFile } from './subject.ts';
 import type { Terminal } from './terminal.ts';
 import { checkOutput, trackedIn } from './tracked.ts';
 
@@ -43,6 +44,7 @@ export async function runStages(
   const startedMs = Date.now();
   const output = resolve(options.output);
   checkRepository(root);
+  checkSubjectFile(root);
   checkOutput(root, output);
   const inputs = checkInputs(options);
   const secrets = readSecrets(options.delivery);

@@ -1,6 +1,7 @@
 // The repository that a command line is about: where it is, and what its drydock.yaml says.
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { PipelineError } from '../src/core/errors.ts';
 import { describeSubject, fileOf, SUBJECT_FILE, type Subject } from '../src/core/subject.ts';
 
 /** The first folder from here up that holds drydock.yaml or is the top of a git repository; this one where none does. */
@@ -11,10 +12,25 @@ export function findRoot(from: string): string {
   }
 }
 
+/** Of a plain file: a link may lead anywhere, and the folder may be a stranger's. */
+const textOf = (file: string) =>
+  lstatSync(file, { throwIfNoEntry: false })?.isFile() ? readFileSync(file, 'utf8') : null;
+
+/** A file that would be passed over in silence: throws `BAD_SUBJECT`. */
+export function checkSubjectFile(root: string): void {
+  const other = ['drydock.yml', 'drydock.json'].find((name) => existsSync(join(root, name)));
+  const stats = lstatSync(join(root, SUBJECT_FILE), { throwIfNoEntry: false });
+  if (stats === undefined && other === undefined) return;
+  if (stats?.isFile()) return;
+  const [problem, hint] =
+    stats === undefined
+      ? [`${other} is not read: the file is called ${SUBJECT_FILE}`, `mv ${other} ${SUBJECT_FILE}`]
+      : [`${SUBJECT_FILE} is not a plain file`, 'put the text itself there, not a link or a folder'];
+  throw new PipelineError('BAD_SUBJECT', problem, hint);
+}
+
 /** As the files on this machine say it. Throws `BAD_SUBJECT`. */
 export async function subjectIn(root: string): Promise<Subject> {
   const file = join(root, SUBJECT_FILE);
-  // A link may lead anywhere, and the folder may be a stranger's.
-  const text = lstatSync(file, { throwIfNoEntry: false })?.isFile() ? readFileSync(file, 'utf8') : null;
-  return await describeSubject(text, async (path) => existsSync(join(root, fileOf({ path }, 'package.json'))));
+  return await describeSubject(textOf(file), async (path) => textOf(join(root, fileOf({ path }, 'package.json'))));
 }

@@ -1,6 +1,6 @@
 // Fetches all that the stages of `ci`, and smoke, need, once, so that they run without a network from then on.
 import { resolve } from 'node:path';
-import { CAPTURED, needsOf } from '../src/core/capsule/needs.ts';
+import { CAPTURED } from '../src/core/capsule/needs.ts';
 import { EXIT } from '../src/core/errors.ts';
 import type { Listener } from '../src/core/events.ts';
 import { phraseStep } from '../src/core/phrases.ts';
@@ -37,13 +37,9 @@ export async function warm({ run: invocation }: WarmInvocation, root: string, te
         secrets: readSecrets(options.delivery),
         runtime: undefined,
       };
-      const fetched = await fetchAll(
-        needsOf(CAPTURED).images,
-        optionsOn(dag, engine, invocation, places),
-        ({ name, missing }) => {
-          terminal.out.write(missing === null ? `ok       ${name}\n` : `MISSING  ${name}: ${missing.split('\n')[0]}\n`);
-        },
-      );
+      const fetched = await fetchAll(CAPTURED, optionsOn(dag, engine, invocation, places), ({ name, missing }) => {
+        terminal.out.write(missing === null ? `ok       ${name}\n` : `MISSING  ${name}: ${missing.split('\n')[0]}\n`);
+      });
       return fetched.some(({ missing }) => missing !== null) ? EXIT.environment : EXIT.ok;
     } finally {
       stop();

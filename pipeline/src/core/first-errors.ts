@@ -23,10 +23,11 @@ export function firstErrors(log: string): string[] {
   return shorten(diagnosticsOf(log).map(({ text }) => text));
 }
 
-/** As the log has them; or, where the name of a failed test has line breaks, which no log can be read by, as the report does. */
+/** As the log has them; or as the report does, where the log names none of the failed tests, or a name has line breaks, which no log can be read by. */
 export function testErrors(ofLog: string[], cases: readonly TestCase[]): string[] {
   const failed = cases.filter(({ outcome }) => outcome === 'failed');
-  if (!failed.some(({ className, name }) => /[\r\n]/.test(className + name))) return ofLog;
+  const isNamed = failed.length === 0 || failed.some(({ name }) => ofLog.some((line) => line.includes(name)));
+  if (isNamed && !failed.some(({ className, name }) => /[\r\n]/.test(className + name))) return ofLog;
   return shorten(
     failed.map(({ className, name, message, detail }) => {
       const [reason = ''] = stripColours(message || detail).split('\n');

@@ -95,7 +95,7 @@ function parse(text: string | null, where: string, hint: string): Record<string,
   if (text === null) throw new PipelineError('BAD_MANIFEST', `${where} is missing`, hint);
   let raw: unknown;
   try {
-    raw = JSON.parse(text);
+    raw = JSON.parse(text.replace(/^\uFEFF/, '')); // npm takes a byte order mark, too
   } catch (cause) {
     throw new PipelineError(
       'BAD_MANIFEST',

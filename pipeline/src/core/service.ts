@@ -120,7 +120,7 @@ function repositoryOf(name: string): string {
 
 function parseObject(text: string, where: string): Record<string, unknown> {
   try {
-    const raw: unknown = JSON.parse(text);
+    const raw: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
     if (typeof raw === 'object' && raw !== null && !Array.isArray(raw)) return raw as Record<string, unknown>;
   } catch (cause) {
     throw new PipelineError('BAD_MANIFEST', `${where} is not JSON: ${reasonOf(cause)}`, 'mend the file', { cause });

@@ -1,4 +1,5 @@
 // What a run is about: the repository as its drydock.yaml describes it. No file at all means one service, found by its package.json.
+import { isScalar } from 'yaml';
 import { PipelineError } from './errors.ts';
 import { SOURCE } from './ignore.ts';
 import type { StageName } from './model.ts';
@@ -26,35 +27,74 @@ export type Subject = {
   packages: Package[];
 };
 
-/** What stands where: whether there is a package.json in the folder. */
-export type HasPackage = (path: string) => Promise<boolean>;
+/** The text of the package.json in a folder; null where there is none. */
+export type ManifestOf = (path: string) => Promise<string | null>;
 
-/** Throws one `BAD_SUBJECT` that names every fault with its line. Without a text, looks for the one service. */
-export async function describeSubject(text: string | null, hasPackage: HasPackage): Promise<Subject> {
-  if (text !== null) return parseSubject(text);
-  for (const path of ['service', '']) if (await hasPackage(path)) return { service: serviceAt(path), packages: [] };
+/** Throws one `BAD_SUBJECT` that names every fault with its line. Without a text, looks for the one service. What is not said are the scripts that there are. */
+export async function describeSubject(text: string | null, manifestOf: ManifestOf): Promise<Subject> {
+  const { service, packages } = text === null ? await findService(manifestOf) : parseSubject(text);
+  const withScripts = async <T extends DeclaredPackage>(declared: T) => {
+    const scripts = scriptsOf(await manifestOf(declared.path));
+    const command = (key: 'lint' | 'types' | 'test') =>
+      declared[key] === undefined ? (scripts?.includes(key) === false ? null : SCRIPTS[key]) : declared[key];
+    return {
+      scripts,
+      described: { ...declared, lint: command('lint'), types: command('types'), test: command('test') },
+    };
+  };
+  const { scripts, described } = await withScripts(service);
+  if (service.build === undefined && scripts?.includes('build') === false)
+    throw new PipelineError(
+      'BAD_SERVICE',
+      `${fileOf(service, 'package.json')} has no script build, and nothing else is said to build the service`,
+      `add one that writes dist/, or name a command in ${SUBJECT_FILE}: build: …`,
+    );
+  const others = await Promise.all(packages.map(async (each) => (await withScripts(each)).described));
+  return { service: { ...described, build: service.build ?? SCRIPTS.build }, packages: others };
+}
+
+/** As a file says it: undefined is a command of which it says nothing. */
+type DeclaredPackage = Omit<Package, 'lint' | 'types' | 'test'> &
+  Record<'lint' | 'types' | 'test', string | null | undefined>;
+type DeclaredService = DeclaredPackage & Pick<ServicePackage, 'port' | 'health'> & { build: string | undefined };
+type Declared = { service: DeclaredService; packages: DeclaredPackage[] };
+
+async function findService(manifestOf: ManifestOf): Promise<Declared> {
+  const nothing = { lint: undefined, types: undefined, test: undefined, build: undefined };
+  for (const path of ['service', ''])
+    if ((await manifestOf(path)) !== null)
+      return { service: { name: nameOf(path), path, ignore: [], ...nothing, ...USUAL }, packages: [] };
   throw new PipelineError(
     'BAD_SUBJECT',
-    `there is no package.json here, neither in the root nor in service/, and no ${SUBJECT_FILE} that names a service`,
+    `the repository has no package.json, neither in its root nor in its folder service/, and no ${SUBJECT_FILE} that names a service`,
     `say where it is: printf 'services:\\n  - path: apps/api\\n' >${SUBJECT_FILE}`,
   );
 }
 
-export function parseSubject(text: string): Subject {
+/** Undefined where the manifest cannot be read: what is wrong with it is said elsewhere. */
+function scriptsOf(manifest: string | null): string[] | undefined {
+  try {
+    const { scripts } = JSON.parse(manifest ?? '') as { scripts?: object };
+    return Object.keys(scripts ?? {});
+  } catch {
+    return undefined;
+  }
+}
+
+export function parseSubject(text: string): Declared {
   const yaml = new YamlFile(SUBJECT_FILE, text);
   const fields = yaml.fields();
   const services = fields?.list('services').map(readService) ?? [];
   const packages = fields?.list('packages').map((entry) => readPackage(entry)) ?? [];
   fields?.end();
   const [service] = services;
-  if (fields !== undefined && services.length !== 1)
+  if (yaml.faults.length === 0 && fields !== undefined && services.length !== 1)
     fields.fault('services', `must name one service, and names ${services.length}`);
   for (const name of repeated([...services, ...packages].map(({ name }) => name)))
     yaml.fault(yaml.root, `two packages have the name ${name}: give one of them another by \`name\``);
   if (yaml.faults.length === 0 && service !== undefined) {
-    const subject = { service, packages };
-    const [same] = repeated(packageSets(subject).map(({ name }) => name));
-    if (same === undefined) return subject;
+    const [same] = repeated(packageSets({ service, packages }).map(({ name }) => name));
+    if (same === undefined) return { service, packages };
     yaml.fault(yaml.root, `the packages of two folders would have the name ${same}: rename one of the folders`);
   }
   throw new PipelineError('BAD_SUBJECT', phraseFaults(yaml.faults), `mend ${SUBJECT_FILE}; nothing was run meanwhile`);
@@ -64,16 +104,36 @@ const repeated = (names: readonly string[]) => names.filter((name, index) => nam
 
 /** Where a service listens, and answers whether it is well, unless it is said otherwise. */
 export const USUAL = { port: 8000, health: '/health' };
-const SCRIPTS = { types: 'npm run --silent types', test: 'npm test --silent', build: 'npm run --silent build' };
+const SCRIPTS = {
+  lint: 'npm run --silent lint',
+  types: 'npm run --silent types',
+  test: 'npm test --silent',
+  build: 'npm run --silent build',
+};
 
-function serviceAt(path: string): ServicePackage {
-  return { name: nameOf(path), path, lint: null, ignore: [], ...SCRIPTS, ...USUAL };
+function readService(fields: Fields): DeclaredService {
+  const own = { build: fields.text('build'), port: readPort(fields), health: readHealth(fields) };
+  return { ...readPackage(fields), ...own };
 }
 
-function readService(fields: Fields): ServicePackage {
-  const { types, test, build } = SCRIPTS;
-  const own = { build: fields.text('build', build), port: readPort(fields), health: readHealth(fields) };
-  return { ...readPackage(fields, { types, test }), ...own };
+function readPackage(fields: Fields): DeclaredPackage {
+  const path = readPath(fields);
+  const found = {
+    name: readName(fields, path),
+    path,
+    lint: readCommand(fields, 'lint'),
+    types: readCommand(fields, 'types'),
+    test: readCommand(fields, 'test'),
+    ignore: fields.texts('ignore'),
+  };
+  fields.end();
+  return found;
+}
+
+/** `false` is none. */
+function readCommand(fields: Fields, key: string): string | null | undefined {
+  const node = fields.nodeOf(key);
+  return isScalar(node) && node.value === false ? null : fields.text(key);
 }
 
 function readPort(fields: Fields): number {
@@ -86,21 +146,6 @@ function readHealth(fields: Fields): string {
   const path = fields.text('health', USUAL.health);
   if (!/^\/[\w./~%-]*$/.test(path)) fields.fault('health', 'must be a path of the service, such as /healthz');
   return path;
-}
-
-function readPackage(fields: Fields, usual: Partial<Package> = {}): Package {
-  const path = readPath(fields);
-  const command = (key: 'lint' | 'types' | 'test') => fields.text(key) ?? usual[key] ?? null;
-  const found = {
-    name: readName(fields, path),
-    path,
-    lint: command('lint'),
-    types: command('types'),
-    test: command('test'),
-    ignore: fields.texts('ignore'),
-  };
-  fields.end();
-  return found;
 }
 
 function readPath(fields: Fields): string {
@@ -129,12 +174,14 @@ const ROOT = 'root';
 /** In the order in which they are shown. */
 export const allPackages = ({ service, packages }: Subject): Package[] => [...packages, service];
 
+type PlacesOf = { service: Pick<Package, 'path'>; packages: readonly Pick<Package, 'path'>[] };
+
 /** What npm installs in one folder, in one way. `production` is what the service ships with alone. */
 export type PackageSet = { name: string; path: string; isProduction: boolean };
 
 /** Once for each folder, and once more for what ships. */
-export function packageSets({ service, packages }: Subject): PackageSet[] {
-  const paths = [...new Set(allPackages({ service, packages }).map(({ path }) => path))];
+export function packageSets({ service, packages }: PlacesOf): PackageSet[] {
+  const paths = [...new Set([...packages, service].map(({ path }) => path))];
   const sets = paths.map((path) => ({ name: nameOf(path), path, isProduction: false }));
   return [...sets, { name: PRODUCTION, path: service.path, isProduction: true }];
 }
@@ -142,7 +189,7 @@ export function packageSets({ service, packages }: Subject): PackageSet[] {
 export const PRODUCTION = 'production';
 
 /** Which sets a stage needs: the commands of all packages run with theirs, and build makes of the service what ships. */
-export function setsFor(subject: Subject, stage: StageName): string[] {
+export function setsFor(subject: PlacesOf, stage: StageName): string[] {
   const sets = packageSets(subject);
   if (stage === 'install') return sets.map(({ name }) => name);
   if (stage === 'build') return [setOf(subject.service), PRODUCTION];

@@ -41,7 +41,7 @@ export async function build(context: PackageContext, inputs: BuildInputs): Promi
     const [hasMain, hasHealthcheck] = await Promise.all([app.exists(manifest.main), app.exists(SERVICE.healthcheck)]);
     if (!hasMain) {
       const place = fileOf(context.subject.service, 'package.json');
-      const fault = `${place} says that main is ${manifest.main}, but the build did not write it`;
+      const fault = `${place} says that main is ${manifest.main}, but the build wrote no such file: it has to lie in dist/`;
       return { steps: [compiled.result], fault };
     }
     const assembled = await assemble(context, { app, manifest, hasHealthcheck, platforms: inputs.platforms });

@@ -1,4 +1,7 @@
 // Fetches what stages need from elsewhere: images, packages, the vulnerability database. Nothing is checked or built with it.
+import { needsOf } from '../core/capsule/needs.ts';
+import { COMPOSE_FILE } from '../core/compose/read.ts';
+import type { StageName } from '../core/model.ts';
 import { packageSets } from '../core/subject.ts';
 import { PINS, type PinName } from '../pins.ts';
 import type { PackageContext } from './context.ts';
@@ -15,7 +18,7 @@ import { sourceOf, subjectOf } from './source.ts';
 export type Fetched = { name: string; missing: string | null };
 
 export async function fetchAll(
-  images: readonly PinName[],
+  stages: readonly StageName[],
   options: RunOptions,
   onFetched: (fetched: Fetched) => void,
 ): Promise<Fetched[]> {
@@ -36,6 +39,9 @@ export async function fetchAll(
     fetched.push(found);
     onFetched(found);
   };
+  // Without a platform there is nothing to deploy.
+  const isDeployable = await source.exists(COMPOSE_FILE);
+  const { images } = needsOf(stages.filter((name) => name !== 'smoke' || isDeployable));
   await keep(`image node: ${PINS.node.image}`, async () => await obtain(context, 'node', options));
   await Promise.all([
     ...images

@@ -2,7 +2,7 @@
 import type { StageResult } from '../core/model.ts';
 import { allPackages } from '../core/subject.ts';
 import type { PackageContext } from './context.ts';
-import { commandOf, type Installed, withSource } from './package.ts';
+import { commandOf, type Installed, NOTHING_TO_RUN, withSource } from './package.ts';
 import { runStep } from './step.ts';
 import { timedStage } from './timed.ts';
 
@@ -19,6 +19,7 @@ export async function lint(context: PackageContext, installed: Installed): Promi
         return [(await runStep(context, { stage: 'lint', step, ...asked })).result];
       }),
     );
-    return { steps: ran.flat() };
+    const steps = ran.flat();
+    return steps.length > 0 ? { steps } : { steps, remark: NOTHING_TO_RUN };
   });
 }

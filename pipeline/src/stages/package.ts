@@ -4,6 +4,9 @@ import { type Package, placeOf } from '../core/subject.ts';
 import type { RunContext } from './context.ts';
 import { folderOf } from './install.ts';
 
+/** Said of a stage for which no package has a command or a script. */
+export const NOTHING_TO_RUN = 'nothing was asked for: no package has a script or a command for it';
+
 /** The packages that were installed for a package. */
 export type Installed = (of: Package) => Container;
 
@@ -20,7 +23,10 @@ export function commandOf(
   command: string,
 ): { container: Container; args: string[]; shown: string } {
   return {
-    container: container.withEnvVariable('PATH', `${placeOf(path)}/node_modules/.bin:$PATH`, { expand: true }),
+    container: container
+      .withEnvVariable('PATH', `${placeOf(path)}/node_modules/.bin:$PATH`, { expand: true })
+      // What npm runs before and after a script of the package's own is a part of it. Packages were installed without any.
+      .withEnvVariable('npm_config_ignore_scripts', 'false'),
     args: ['sh', '-c', command],
     shown: path === '' ? command : `(cd ${/^[\w./-]+$/.test(path) ? path : `'${path}'`} && ${command})`,
   };

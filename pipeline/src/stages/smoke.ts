@@ -118,7 +118,7 @@ function pinOf({ name, image, place }: ComposeService): PinName {
   throw new PipelineError(
     'BAD_COMPOSE',
     `${place}: services.${name}.image is ${image}, which is not pinned`,
-    'add tag and digest to pipeline/src/pins.ts',
+    'smoke deploys images that drydock has pinned: add tag and digest to its pipeline/src/pins.ts',
   );
 }
 

@@ -45,7 +45,7 @@ async function trackedThoughIgnored(repo: GitRepository): Promise<Directory | nu
 /** What the repository's drydock.yaml says, or what is to be seen without one. Throws `BAD_SUBJECT`. */
 export async function subjectOf(source: Directory): Promise<Subject> {
   return await describeSubject(await contentsIfAny(source, SUBJECT_FILE), (path) =>
-    source.exists(fileOf({ path }, 'package.json')),
+    contentsIfAny(source, fileOf({ path }, 'package.json')),
   );
 }
 

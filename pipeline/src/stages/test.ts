@@ -7,7 +7,7 @@ import { countTests, parseJunit, type SuiteCases, type TestCase } from '../core/
 import type { Coverage, StageResult, SuiteResult } from '../core/model.ts';
 import type { PackageContext } from './context.ts';
 import { contentsIfAny } from './engine.ts';
-import { commandOf, type Installed, withSource } from './package.ts';
+import { commandOf, type Installed, NOTHING_TO_RUN, withSource } from './package.ts';
 import { runStep, stepFolder } from './step.ts';
 import { timedStage } from './timed.ts';
 
@@ -35,6 +35,8 @@ export async function test(context: PackageContext, installed: Installed): Promi
       steps: outcomes.map(({ step }) => step),
       suites: outcomes.flatMap(({ suite }) => suite ?? []),
       fault: faults.length > 0 ? faults.join('; ') : null,
+      ...(suites.length > 0 ? {} : { remark: NOTHING_TO_RUN }),
+      details: outcomes.some(({ fault }) => fault?.endsWith(NO_REPORT)) ? REPORTERS : [],
     };
   });
   return { stage, cases };
@@ -61,10 +63,18 @@ async function runSuite(context: PackageContext, suite: Suite): Promise<SuiteOut
   return { step: { ...result, firstErrors: testErrors(result.firstErrors, read.cases) }, ...read };
 }
 
+const NO_REPORT = 'the tests wrote no JUnit report to $JUNIT_FILE';
+const REPORTERS = [
+  'vitest run --reporter=default --reporter=junit --outputFile.junit="$JUNIT_FILE"',
+  'node --test --test-reporter=spec --test-reporter-destination=stdout --test-reporter=junit --test-reporter-destination="$JUNIT_FILE"',
+  'JEST_JUNIT_OUTPUT_FILE="$JUNIT_FILE" jest --reporters=default --reporters=jest-junit',
+  'mocha --reporter=xunit --reporter-option=output="$JUNIT_FILE"',
+].map((command) => `a runner writes one so: ${command}`);
+
 /** A suite that says it passed but shows no test has not passed: a runner that finds nothing must not look green. */
 function readReports(name: string, isGreen: boolean, junit: string | null, coverage: string | null) {
   const none = (fault: string) => ({ suite: null, cases: [], fault: isGreen ? fault : null });
-  if (junit === null) return none(`${name}: the tests wrote no JUnit report to $JUNIT_FILE`);
+  if (junit === null) return none(`${name}: ${NO_REPORT}`);
   try {
     const cases = parseJunit(junit);
     const tests = countTests(cases);

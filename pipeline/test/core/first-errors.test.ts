@@ -122,5 +122,13 @@ describe('a failed test whose name has line breaks', () => {
     expect(testErrors([], cases('x&#13;&#10;y'))[0]).toBe('test/a.test.ts > x ⏎ y: expected 1 to be 2');
   });
   test('where there is none, the log is read', () =>
-    expect(testErrors(['as it was'], cases('x'))).toEqual(['as it was']));
+    expect(testErrors(['FAIL plain'], cases('x'))).toEqual(['FAIL plain']));
+});
+
+test('a log that names none of the failed tests, as of a reporter that writes to a file alone: the report does', () => {
+  // mocha --reporter xunit: no message, the whole as text.
+  const report =
+    '<testsuite name="Mocha Tests" tests="1"><testcase classname="adds" name="two numbers" time="0"><failure>expected 3 to equal 2\nAssertionError</failure></testcase></testsuite>';
+  expect(testErrors([], parseJunit(report))).toEqual(['adds > two numbers: expected 3 to equal 2']);
+  expect(testErrors(['npm error code 1'], parseJunit(report))).toEqual(['adds > two numbers: expected 3 to equal 2']);
 });

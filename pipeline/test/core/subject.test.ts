@@ -2,10 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { describeSubject, packageSets, parseSubject, setsFor } from '../../src/core/subject.ts';
 
+/** A repository with a package.json in these folders, each with these scripts. */
 const within =
-  (...folders: string[]) =>
+  (folders: readonly string[], scripts: readonly string[] = ['types', 'test', 'build']) =>
   async (path: string) =>
-    folders.includes(path);
+    folders.includes(path) ? JSON.stringify({ scripts: Object.fromEntries(scripts.map((name) => [name, 'x'])) }) : null;
 
 describe('without a file', () => {
   for (const [name, folders, path] of [
@@ -14,13 +15,13 @@ describe('without a file', () => {
     ['both: the root only holds what develops it', ['', 'service'], 'service'],
   ] as const)
     test(name, async () => {
-      const { service, packages } = await describeSubject(null, within(...folders));
+      const { service, packages } = await describeSubject(null, within(folders));
       expect([service.path, packages]).toEqual([path, []]);
       expect(service).toMatchObject({ lint: null, test: 'npm test --silent', build: 'npm run --silent build' });
     });
 
   test('none is refused, with what would help', async () => {
-    const refused = describeSubject(null, within());
+    const refused = describeSubject(null, within([]));
     await expect(refused).rejects.toMatchObject({ code: 'BAD_SUBJECT', hint: expect.stringContaining('drydock.yaml') });
   });
 });
@@ -28,7 +29,8 @@ describe('without a file', () => {
 describe('what a file says', () => {
   test('a service by its folder alone', () => {
     expect(parseSubject('services:\n  - path: ./apps/api/\n').service).toMatchObject({
-      ...{ name: 'apps-api', path: 'apps/api', types: 'npm run --silent types', test: 'npm test --silent' },
+      name: 'apps-api',
+      path: 'apps/api',
     });
   });
 
@@ -37,11 +39,32 @@ describe('what a file says', () => {
     expect(service).toMatchObject({ name: 'shop', path: '', lint: 'eslint .', build: 'make dist' });
   });
 
-  test('a package has the commands that it names, and no others', () => {
-    const { packages } = parseSubject('services: [{ path: api }]\npackages: [{ path: docs, lint: markdownlint . }]');
+  test('what is not said are the scripts that there are; false is none', async () => {
+    const text = 'services: [{ path: api, types: false }]\npackages: [{ path: docs, lint: markdownlint . }]';
+    const { service, packages } = await describeSubject(
+      text,
+      within(['api', 'docs'], ['lint', 'types', 'test', 'build']),
+    );
+    expect(service).toMatchObject({ lint: 'npm run --silent lint', types: null, test: 'npm test --silent' });
     expect(packages).toEqual([
-      { name: 'docs', path: 'docs', lint: 'markdownlint .', types: null, test: null, ignore: [] },
+      {
+        ...{ name: 'docs', path: 'docs', lint: 'markdownlint .', ignore: [] },
+        ...{ types: 'npm run --silent types', test: 'npm test --silent' },
+      },
     ]);
+  });
+
+  test('a service without a script that builds it is refused before anything runs', async () => {
+    const refused = describeSubject('services: [{ path: api }]', within(['api'], ['test']));
+    await expect(refused).rejects.toMatchObject({
+      code: 'BAD_SERVICE',
+      message: expect.stringMatching(/api\/package\.json/),
+    });
+  });
+
+  test('a manifest that cannot be read is nothing that is decided here', async () => {
+    const { service } = await describeSubject('services: [{ path: api }]', async () => '{');
+    expect(service).toMatchObject({ lint: 'npm run --silent lint', build: 'npm run --silent build' });
   });
 });
 

@@ -72,7 +72,7 @@ export function parsePolicy(text: string, file = POLICY_FILE): Policy {
   throw new PipelineError(
     'BAD_POLICY',
     phraseFaults(yaml.faults),
-    'mend it; policy/README.md describes every field, and nothing was scanned meanwhile',
+    'mend it; drydock’s policy/README.md describes every field, and nothing was scanned meanwhile',
   );
 }
 

@@ -25,7 +25,7 @@ export function parseBudgets(text: string, file = BUDGETS_FILE): Budgets {
   throw new PipelineError(
     'BAD_POLICY',
     phraseFaults(yaml.faults),
-    'mend it; policy/README.md describes every field, and nothing was run meanwhile',
+    'mend it; drydock’s policy/README.md describes every field, and nothing was run meanwhile',
   );
 }
 

@@ -2,15 +2,18 @@
 import { expect, test } from 'vitest';
 import { phraseChanges, reasonsToRun } from '../../../cli/watch/reasons.ts';
 import type { StageResult } from '../../../src/core/model.ts';
-import { parseSubject } from '../../../src/core/subject.ts';
+import { describeSubject } from '../../../src/core/subject.ts';
 import { stage, step } from '../../core/make.ts';
 
-const SUBJECT = parseSubject(`
+const SUBJECT = await describeSubject(
+  `
 services: [{ path: service }]
 packages:
   - { name: repository, path: ., lint: eslint . }
   - { name: pipeline, path: ., types: tsc, ignore: [service/**] }
-`);
+`,
+  async () => null,
+);
 
 test('changes: three are named', () => {
   expect(phraseChanges(['a.ts'])).toBe('a.ts changed');
