@@ -104,7 +104,8 @@ describe('in a repository that has nothing of ours', () => {
   test('a package that only this machine has is refused before anything is installed', async () => {
     const other = await temporaryFolder('outside');
     await add(other, {
-      'package.json': '{ "name": "shop", "version": "1.0.0", "main": "dist/server.js", "private": true }',
+      'package.json':
+        '{ "name": "shop", "version": "1.0.0", "main": "dist/server.js", "scripts": { "build": "true" }, "private": true }',
     });
     await commitAll(other, 'One');
     await $({ cwd: other, quiet: true })`npm install --save-dev ${join(repository, 'node_modules/drydock-ci')}`;
