@@ -53,7 +53,7 @@ export async function runStages(
   const deploying = options.runtime === 'compose' ? await composeDeployment() : undefined;
   const screen = options.json ? terminal.err : terminal.out;
   const isLive = options.progress === 'tty' || (options.progress === 'auto' && screen.isTerminal);
-  const shown = relative(process.cwd(), output) || '.';
+  const shown = shownPath(output);
   const renderer = (isLive ? renderTty : renderPlain)({ screen, isVerbose: options.verbose, output: shown });
   let engine: EngineFacts | null = null;
   const finish = async (run: RunResult): Promise<number> => {
@@ -241,6 +241,12 @@ function inside(root: string, folder: string): string[] {
   return path === '' || path.startsWith('..') ? [] : [path.split('\\').join('/')];
 }
 
+/** A folder as a person would name it from here. */
+export function shownPath(folder: string): string {
+  const path = relative(process.cwd(), folder);
+  return path.startsWith('..') ? folder : path || '.';
+}
+
 export function checkRepository(root: string): void {
   for (let folder = root; ; folder = dirname(folder)) {
     if (existsSync(join(folder, '.git'))) return;
@@ -249,7 +255,7 @@ export function checkRepository(root: string): void {
   throw new PipelineError(
     'NOT_A_REPOSITORY',
     `${root} is not in a git repository`,
-    'clone it with git, or run `git init` and commit',
+    'go to a repository, or make one of it: git init, and commit',
   );
 }
 

@@ -1,6 +1,6 @@
 // Replays a capsule: its stages, from its content alone, without a network, and says whether they end as they did.
 
-import { basename, relative, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { COMMAND } from '../../src/command.ts';
 import { compareEndings, type Ending, phraseEndings } from '../../src/core/capsule/compare.ts';
 import { phraseCapsule } from '../../src/core/capsule/phrases.ts';
@@ -10,6 +10,7 @@ import type { LeftStep } from '../../src/stages/context.ts';
 import type { ReplayInvocation } from '../arguments.ts';
 import { renderPlain, renderTty } from '../render.ts';
 import { offerTerminal, openShell } from '../shell.ts';
+import { shownPath } from '../stages.ts';
 import type { Terminal } from '../terminal.ts';
 import { inFolder } from './folder.ts';
 import { isWithoutNetwork, runWithoutNetwork } from './no-network.ts';
@@ -51,7 +52,7 @@ async function replayStages(
   const stages = options.all ? await stagesHeld(capsule, options.images) : recorded;
   const isLive = options.progress === 'tty' || (options.progress === 'auto' && screen.isTerminal);
   const output = resolve(options.output);
-  const shown = relative(process.cwd(), output) || '.';
+  const shown = shownPath(output);
   const renderer = (isLive ? renderTty : renderPlain)({ screen, isVerbose: options.verbose, output: shown });
   try {
     return await withReplayEngine({ folder, terminal, options, listener: renderer.listener }, async (run) => {

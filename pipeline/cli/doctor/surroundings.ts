@@ -93,7 +93,10 @@ export async function askGit(root: string): Promise<Facts['git']> {
   if (inside.exitCode === NOT_FOUND) return null;
   if (/detected dubious ownership/.test(inside.stderr)) return OTHERS;
   if (inside.exitCode !== 0)
-    return { message: `${root} is not in a git repository`, hint: 'clone it with git, or run `git init` and commit' };
+    return {
+      message: `${root} is not in a git repository`,
+      hint: 'go to a repository, or make one of it: git init, and commit',
+    };
   const [last, status] = await Promise.all([git('log', '-1', '--format=%H %ct'), git('status', '--porcelain')]);
   const [commit = '', seconds = ''] = last.stdout.trim().split(' ');
   return {

@@ -115,7 +115,7 @@ describe('a run cannot begin', () => {
     await cp(repository, copy, { recursive: true, filter: (path) => !path.endsWith('.git') });
     const run = await ci(copy, []);
     expect(run.stderr).toBe(
-      `error: ${copy} is not in a git repository\nhint: clone it with git, or run \`git init\` and commit\n`,
+      `error: ${copy} is not in a git repository\nhint: go to a repository, or make one of it: git init, and commit\n`,
     );
     expect(run.exitCode).toBe(2);
   });

@@ -12,8 +12,11 @@ export function phraseCapsuleFile(capsule: CapsuleResult, output: string): strin
 
 /** By its name in the output folder, for what lies beside it. */
 export function phraseReplay({ file, bytes }: CapsuleResult): string {
-  return `${file} (${phraseBytes(bytes)}); the same, offline, anywhere: ${COMMAND} replay ${file}`;
+  return `${file} (${phraseBytes(bytes)}); the same, offline, anywhere: ${COMMAND} replay ${quoted(file)}`;
 }
+
+/** As a shell takes it. */
+const quoted = (path: string) => (/^[\w./@%+=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
 
 export function phraseCapsule(file: string, manifest: CapsuleManifest): string[] {
   const { clock, source, stages, tool, images, packages, files, environment, secrets } = manifest;
