@@ -48,12 +48,19 @@ const running = new Map();
 export function load(name) {
   const there = running.get(name);
   if (there !== undefined) return there.module.exports;
-  const { entryFile, file, text, map } = readBuilt(name) ?? bundleOf(name);
+  const { entryFile, source, file, text, map } = readBuilt(name) ?? bundleOf(name);
   const parameters = ['require', 'module', 'exports', '__dirname', 'entryUrl'];
   const cachedData = readChecked(`${file}.code`);
   const script = new Script(`(function (${parameters}) {${text}\n})`, { filename: file, cachedData });
   const module = { exports: {} };
-  running.set(name, { file, map, module, script, isCompiled: cachedData !== undefined && !script.cachedDataRejected });
+  running.set(name, {
+    source,
+    file,
+    map,
+    module,
+    script,
+    isCompiled: cachedData !== undefined && !script.cachedDataRejected,
+  });
   const requireFrom = createRequire(entryFile);
   const requireIn = (id) => (id === SDK ? load('sdk') : requireFrom(id));
   script.runInThisContext()(requireIn, module, module.exports, dirname(entryFile), pathToFileURL(entryFile).href);
@@ -64,8 +71,8 @@ export function load(name) {
 export function keepCompiled(name) {
   if (!running.has(name)) return;
   // Where the bundle is not, it could not be kept, or the cache was emptied meanwhile.
-  for (const { file, script, isCompiled } of running.values())
-    if (!isCompiled && existsSync(file)) keepChecked(`${file}.code`, script.createCachedData());
+  for (const { source, file, script, isCompiled } of running.values())
+    if (!isCompiled && existsSync(source)) keepChecked(`${file}.code`, script.createCachedData());
 }
 
 const entryOf = (name) => {
@@ -82,14 +89,14 @@ function readBuilt(name) {
   const map = () => (existsSync(`${built}.map`) ? readFileSync(`${built}.map`, 'utf8') : undefined);
   const { entry } = PROGRAMS[name];
   const entryFile = entry === SDK ? built : join(pipeline, entry);
-  return { entryFile, file: join(cache, `${name}-${key}.cjs`), text, map };
+  return { entryFile, source: built, file: join(cache, `${name}-${key}.cjs`), text, map };
 }
 
 function bundleOf(name) {
   const { sources } = PROGRAMS[name];
   const entryFile = entryOf(name);
   const file = join(cache, `${name}-${keyOf(name, sources)}.cjs`);
-  return { entryFile, file, ...(readBundle(file) ?? keepBundle(name, entryFile, file)) };
+  return { entryFile, source: file, file, ...(readBundle(file) ?? keepBundle(name, entryFile, file)) };
 }
 
 // ------------------------------------------------------------------------------------------------- what it is made of

@@ -1,5 +1,4 @@
 // Reads the command line into one value, with every default in it. Throws in one sentence what cannot be meant.
-
 import { parseArgs } from 'node:util';
 import { PipelineError, reasonOf } from '../src/core/errors.ts';
 import { CAPSULE_STAGES, type CapsuleStage, type StageFunction } from '../src/core/functions.ts';

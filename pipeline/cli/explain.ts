@@ -1,5 +1,4 @@
 // Explains recorded verdicts. Files in, text out: no engine is needed to read them.
-
 import { readFileSync } from 'node:fs';
 import { COMMAND } from '../src/command.ts';
 import { PipelineError, reasonOf } from '../src/core/errors.ts';

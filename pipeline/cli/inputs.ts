@@ -1,5 +1,4 @@
 // The files and folders that a command line names: checked before anything starts, then handed to the engine.
-
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Directory, File, Host } from '@dagger.io/dagger';

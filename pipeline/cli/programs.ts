@@ -2,6 +2,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Directory, Host } from '@dagger.io/dagger';
 
-export const PROGRAMS = fileURLToPath(new URL('../src', import.meta.url));
+const PROGRAMS = fileURLToPath(new URL('../src', import.meta.url));
 
 export const programsOn = (host: Host): Directory => host.directory(PROGRAMS, { include: ['oci', 'probes'] });

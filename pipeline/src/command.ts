@@ -7,3 +7,7 @@ const isPackaged = typeof PACKAGED !== 'undefined';
 /** `<function>` after it runs just that. */
 export const COMMAND = isPackaged ? 'npx drydock' : 'npx tsx pipeline/ci.ts';
 export const ENGINE_COMMAND = isPackaged ? 'npx drydock-engine' : 'pipeline/engine/bin/embedded-engine';
+
+/** A path as a shell takes it. */
+export const quoted = (path: string): string =>
+  /^[\w./@%+=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;

@@ -1,5 +1,4 @@
 // Replays a capsule: its stages, from its content alone, without a network, and says whether they end as they did.
-
 import { basename, resolve } from 'node:path';
 import { COMMAND } from '../../src/command.ts';
 import { compareEndings, type Ending, phraseEndings } from '../../src/core/capsule/compare.ts';

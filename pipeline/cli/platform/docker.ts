@@ -1,5 +1,4 @@
 // The Docker Engine and Docker Compose of this machine, through their own programs. What is missing is said in one sentence.
-
 import { $ } from 'zx';
 import { COMMAND } from '../../src/command.ts';
 import { PipelineError } from '../../src/core/errors.ts';

@@ -1,5 +1,4 @@
 // Finds the image that a reference means: in the store, in a folder of archives, at a mirror or registry, or assembled from packages.
-
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { COMMAND } from '../../src/command.ts';

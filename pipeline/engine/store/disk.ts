@@ -1,5 +1,4 @@
 // A full disk: told from other faults, and said in one sentence.
-
 import { statfsSync } from 'node:fs';
 import { ENGINE_COMMAND } from '../../src/command.ts';
 import { EngineError, EnvironmentError } from '../errors.ts';

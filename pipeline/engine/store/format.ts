@@ -1,5 +1,4 @@
 // The version of what is on disk: a store that another version wrote is left alone.
-
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ENGINE_COMMAND } from '../../src/command.ts';

@@ -35,8 +35,10 @@ export async function describeSubject(text: string | null, manifestOf: ManifestO
   const { service, packages } = text === null ? await findService(manifestOf) : parseSubject(text);
   const withScripts = async <T extends DeclaredPackage>(declared: T) => {
     const scripts = scriptsOf(await manifestOf(declared.path));
-    const command = (key: 'lint' | 'types' | 'test') =>
-      declared[key] === undefined ? (scripts?.includes(key) === false ? null : SCRIPTS[key]) : declared[key];
+    const command = (key: 'lint' | 'types' | 'test') => {
+      if (declared[key] !== undefined) return declared[key];
+      return scripts?.includes(key) === false ? null : SCRIPTS[key];
+    };
     return {
       scripts,
       described: { ...declared, lint: command('lint'), types: command('types'), test: command('test') },
@@ -74,7 +76,7 @@ async function findService(manifestOf: ManifestOf): Promise<Declared> {
 /** Undefined where the manifest cannot be read: what is wrong with it is said elsewhere. */
 function scriptsOf(manifest: string | null): string[] | undefined {
   try {
-    const { scripts } = JSON.parse(manifest ?? '') as { scripts?: object };
+    const { scripts } = JSON.parse((manifest ?? '').replace(/^\uFEFF/, '')) as { scripts?: object };
     return Object.keys(scripts ?? {});
   } catch {
     return undefined;

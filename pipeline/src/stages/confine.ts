@@ -1,5 +1,4 @@
 // Runs a command without network and without any capability, its inputs read-only, on every engine: Dagger has no switch for it.
-
 import type { Container } from '@dagger.io/dagger';
 
 const PROGRAM = '/usr/local/bin/confine';

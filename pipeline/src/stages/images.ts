@@ -1,5 +1,4 @@
 // Where images come from: a folder of archives, if one is given, else whatever the engine pulls them from. Always by the pin.
-
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

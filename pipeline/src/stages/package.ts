@@ -1,5 +1,6 @@
 // A package's own commands, in a container that holds its packages and its folder.
 import type { Container } from '@dagger.io/dagger';
+import { quoted } from '../command.ts';
 import { type Package, placeOf } from '../core/subject.ts';
 import type { RunContext } from './context.ts';
 import { folderOf } from './install.ts';
@@ -28,6 +29,6 @@ export function commandOf(
       // What npm runs before and after a script of the package's own is a part of it. Packages were installed without any.
       .withEnvVariable('npm_config_ignore_scripts', 'false'),
     args: ['sh', '-c', command],
-    shown: path === '' ? command : `(cd ${/^[\w./-]+$/.test(path) ? path : `'${path}'`} && ${command})`,
+    shown: path === '' ? command : `(cd ${quoted(path)} && ${command})`,
   };
 }

@@ -1,5 +1,4 @@
 // Starts each stage as soon as what it needs is there, once, and keeps what it found.
-
 import type { Container, File } from '@dagger.io/dagger';
 import { COMMAND } from '../command.ts';
 import { REQUIRED } from '../core/delivery/evidence.ts';

@@ -1,8 +1,10 @@
 // The tool as npm has it: packed here, installed into a repository that has nothing of ours, and run there.
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { $ } from 'zx';
+import { cacheFolder } from '../../engine/store/store.ts';
 import { openLayout, readBase } from '../../src/oci/layout.ts';
 import { greeterIn } from './greeter.ts';
 import { add, commitAll, environment, ROOT, resultOf, temporaryFolder } from './support.ts';
@@ -70,6 +72,10 @@ describe('in a repository that has nothing of ours', () => {
       ...['logs/install-apps-greeter.log', 'logs/install-production.log', 'logs/lint-types-apps-greeter.log'],
       ...['logs/test-apps-greeter.log', 'logs/build-compile.log', 'logs/build-assemble.log'],
     ]);
+    const program = readFileSync(join(repository, 'node_modules/drydock-ci/dist/cli.cjs'));
+    const key = createHash('sha256').update(process.version).update(program).digest('hex').slice(0, 24);
+    // What V8 made of it is kept for the next start.
+    expect(existsSync(join(cacheFolder(), 'bundles', `cli-${key}.cjs.code`))).toBe(true);
     const again = await drydock('ci', '--offline');
     expect(again.exitCode, `${again.stdout}${again.stderr}`).toBe(0);
   });

@@ -1,5 +1,5 @@
 // What a capsule is, in a few lines: shown before it is replayed, and at the end of the run that wrote it.
-import { COMMAND } from '../../command.ts';
+import { COMMAND, quoted } from '../../command.ts';
 import type { CapsuleResult } from '../model.ts';
 import { phraseBytes } from '../phrases.ts';
 import { phraseFingerprint } from './fingerprint.ts';
@@ -14,9 +14,6 @@ export function phraseCapsuleFile(capsule: CapsuleResult, output: string): strin
 export function phraseReplay({ file, bytes }: CapsuleResult): string {
   return `${file} (${phraseBytes(bytes)}); the same, offline, anywhere: ${COMMAND} replay ${quoted(file)}`;
 }
-
-/** As a shell takes it. */
-const quoted = (path: string) => (/^[\w./@%+=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
 
 export function phraseCapsule(file: string, manifest: CapsuleManifest): string[] {
   const { clock, source, stages, tool, images, packages, files, environment, secrets } = manifest;
