@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import type { Client, Host, Secret, Service } from '@dagger.io/dagger';
 import { PipelineError, reasonOf } from '../src/core/errors.ts';
-import type { StageFunction } from '../src/core/functions.ts';
 import { isLoopback, parseReference } from '../src/oci/registry.ts';
-import type { RunOptions } from '../src/stages/run.ts';
+import type { DeliveryOptions } from '../src/stages/delivery.ts';
+import type { RollbackOptions } from '../src/stages/rollback.ts';
+import type { VerifyOptions } from '../src/stages/verify.ts';
 import type { DeliveryArguments, SecretName } from './arguments.ts';
 import type { CheckedInputs } from './inputs.ts';
 
@@ -56,48 +57,51 @@ function secretAt(name: SecretName, address: string, env: NodeJS.ProcessEnv): st
 }
 
 type Dag = Pick<Client, 'setSecret'> & { host(): Host };
-type Options = Pick<RunOptions, 'delivery' | 'verification' | 'rollback'>;
+type Values = Record<SecretName, string>;
 
-/** What the function takes of all that; nothing for the functions that deliver nothing. */
+const secretOf = (dag: Dag, values: Values, which: SecretName): Secret | undefined =>
+  values[which] === '' ? undefined : dag.setSecret(`drydock-${which}`, values[which]);
+
+const folderOf = (dag: Dag, path: string | null) => (path === null ? undefined : dag.host().directory(path));
+
+function targetOf(dag: Dag, { registry, repository, username }: DeliveryArguments, values: Values) {
+  const service = loopback(dag.host(), registry);
+  return { registry, repository, username, token: secretOf(dag, values, 'token'), service };
+}
+
+export function rollbackOptions(dag: Dag, given: DeliveryArguments, values: Values): RollbackOptions {
+  return { ...targetOf(dag, given, values), tag: given.tag, to: given.to };
+}
+
+export function verifyOptions(
+  dag: Dag,
+  { reference, identity, issuer, username }: DeliveryArguments,
+  values: Values,
+  { files, cosignPub }: CheckedInputs,
+): VerifyOptions {
+  return {
+    ...{ reference, identity, issuer, username, token: secretOf(dag, values, 'token') },
+    service: loopback(dag.host(), reference === '' ? '' : registryOf(reference)),
+    files: folderOf(dag, files),
+    key: cosignPub === null ? undefined : dag.host().file(cosignPub),
+  };
+}
+
 export function deliveryOptions(
   dag: Dag,
-  name: StageFunction,
-  { registry, repository, username, ...given }: DeliveryArguments,
-  values: Record<SecretName, string>,
-  inputs: CheckedInputs,
-): Options {
-  const host = dag.host();
-  const secret = (which: SecretName): Secret | undefined =>
-    values[which] === '' ? undefined : dag.setSecret(`drydock-${which}`, values[which]);
-  const folder = (path: string | null) => (path === null ? undefined : host.directory(path));
-  const access = { registry, repository, username, token: secret('token'), service: loopback(host, registry) };
-  if (name === 'rollback') return { rollback: { ...access, tag: given.tag, to: given.to } };
-  if (name === 'verify') {
-    const { reference, identity, issuer } = given;
-    const place = reference === '' ? '' : registryOf(reference);
-    return {
-      verification: {
-        ...{ reference, identity, issuer, username, token: access.token },
-        service: loopback(host, place),
-        files: folder(inputs.files),
-        key: inputs.cosignPub === null ? undefined : host.file(inputs.cosignPub),
-      },
-    };
-  }
-  if (name !== 'cd' && name !== 'publish') return {};
+  given: DeliveryArguments,
+  values: Values,
+  { run }: CheckedInputs,
+): DeliveryOptions {
+  const { ref, dryRun, skipRollback } = given;
   return {
-    delivery: {
-      ...access,
-      ref: given.ref,
-      signing: {
-        key: secret('cosign-key'),
-        password: secret('cosign-password'),
-        oidcUrl: secret('oidc-url'),
-        oidcToken: secret('oidc-token'),
-      },
-      dryRun: given.dryRun,
-      skipRollback: given.skipRollback,
-      run: folder(inputs.run),
+    ...targetOf(dag, given, values),
+    ...{ ref, dryRun, skipRollback, run: folderOf(dag, run) },
+    signing: {
+      key: secretOf(dag, values, 'cosign-key'),
+      password: secretOf(dag, values, 'cosign-password'),
+      oidcUrl: secretOf(dag, values, 'oidc-url'),
+      oidcToken: secretOf(dag, values, 'oidc-token'),
     },
   };
 }

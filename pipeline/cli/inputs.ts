@@ -122,9 +122,9 @@ function record(option: string, given: string | null, hint: string): string | nu
 export function scanningInputs(
   host: Host,
   inputs: CheckedInputs,
-): { image: File | undefined; baseline: File | undefined; replay: File | undefined } {
+): { image: File | undefined; baseline: File | undefined } {
   const take = (path: string | null) => (path === null ? undefined : host.file(path));
-  return { image: take(inputs.image), baseline: take(inputs.baseline), replay: take(inputs.replay) };
+  return { image: take(inputs.image), baseline: take(inputs.baseline) };
 }
 
 /** A registry on this machine's loopback address is no place that a step can reach: it goes in as a service. */

@@ -10,8 +10,9 @@ import type { ShellInvocation } from './arguments.ts';
 import { readSecrets } from './delivery.ts';
 import { checkInputs } from './inputs.ts';
 import { renderPlain } from './render.ts';
+import { stagesRequestOf } from './request.ts';
 import { withEngine } from './session.ts';
-import { askedBy, checkRepository, optionsOn } from './stages.ts';
+import { checkRepository } from './subject.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Run the stage, from the cache where it ran before, and look into its first step that failed, or else into its last. */
@@ -36,9 +37,8 @@ export async function shell({ stage }: ShellInvocation, root: string, terminal: 
     const stop = listen(listener);
     try {
       const steps: LeftStep[] = [];
-      const places = { root, output: resolve(options.output), inputs, secrets, runtime: undefined };
-      const asked = optionsOn(dag, engine, stage, places);
-      const { result } = await run(askedBy(stage), { ...asked, capsule: null, left: (step) => void steps.push(step) });
+      const request = stagesRequestOf(dag, engine, stage, { root, output: resolve(options.output), inputs, secrets });
+      const { result } = await run({ ...request, capsule: null, left: (step) => void steps.push(step) });
       if (result.error !== null) throw new PipelineError(result.error.code, result.error.message, result.error.hint);
       await openShell(steps, terminal);
       return EXIT.ok;

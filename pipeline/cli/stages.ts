@@ -1,34 +1,28 @@
 // Runs stages from the laptop's door: checks what is at hand, runs them on an engine, writes the report, shows it.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
-import type { Client } from '@dagger.io/dagger';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { type ErrorCode, PipelineError, reasonOf } from '../src/core/errors.ts';
 import type { Listener } from '../src/core/events.ts';
-import { stagesInCapsule, stagesOf } from '../src/core/functions.ts';
-import { SOURCE_IGNORE } from '../src/core/ignore.ts';
-import type { AskedStage, EngineFacts, RunResult } from '../src/core/model.ts';
+import type { EngineFacts, RunResult } from '../src/core/model.ts';
 import { renderReport } from '../src/core/report.ts';
 import { runResult } from '../src/core/result.ts';
 import { safeJson } from '../src/core/safe-text.ts';
 import type { Timing } from '../src/core/times/budgets.ts';
 import { timedRun } from '../src/core/times/ledger.ts';
 import { asPipelineError } from '../src/stages/engine.ts';
-import { nothingKnown } from '../src/stages/known.ts';
-import type { RunOptions } from '../src/stages/run.ts';
-import type { Runtime } from '../src/stages/runtime.ts';
+import { together } from '../src/stages/found.ts';
 import type { StageInvocation } from './arguments.ts';
-import { toolPackages } from './capsule/tools.ts';
-import { deliveryOptions, readSecrets } from './delivery.ts';
+import { readSecrets } from './delivery.ts';
 import { asFault } from './faults.ts';
-import { type CheckedInputs, checkInputs, databaseInput, filesOf, scanningInputs } from './inputs.ts';
+import { checkInputs, filesOf } from './inputs.ts';
 import { keepTimes, readBudgets, readTimes } from './ledger.ts';
 import { type Output, takeOutput } from './output.ts';
-import { programsOn } from './programs.ts';
 import { renderPlain, renderTty } from './render.ts';
+import { askedBy, type Places, requestOf } from './request.ts';
 import { withEngine } from './session.ts';
-import { checkSubjectFile } from './subject.ts';
+import { checkRepository, checkSubjectFile, shownPath } from './subject.ts';
 import type { Terminal } from './terminal.ts';
-import { checkOutput, trackedIn } from './tracked.ts';
+import { checkOutput } from './tracked.ts';
 
 /** How many damaged things of the cache a run makes again, one after another, before it gives up. */
 const MOST_DAMAGED = 20;
@@ -117,7 +111,7 @@ export async function runStages(
       engine,
       finishedMs: Date.now(),
       error,
-      ...nothingKnown(),
+      ...together([]),
     });
     writeTexts(place.aside, run);
     place.settle(run.exitCode);
@@ -142,21 +136,11 @@ async function composeDeployment() {
   return await composeRuntime(process.env);
 }
 
-export type Places = {
-  root: string;
-  output: string;
-  inputs: CheckedInputs;
-  secrets: ReturnType<typeof readSecrets>;
-  timing: Timing;
-  listener: Listener;
-  runtime: Runtime | undefined;
-};
-
 /** Everything that talks to the engine. Loaded late, because the SDK comes with it. */
 async function runOn(
   engine: EngineFacts,
   invocation: StageInvocation,
-  { root, output, inputs, secrets, timing, listener, runtime, place }: Places & { place: Output },
+  { timing, listener, place, ...places }: Places & { timing: Timing; listener: Listener; place: Output },
 ): Promise<RunResult> {
   const [{ dag }, { run }, { listen }] = await Promise.all([
     import('@dagger.io/dagger'),
@@ -165,12 +149,11 @@ async function runOn(
   ]);
   const stop = listen(listener);
   try {
-    const options = optionsOn(dag, engine, invocation, { root, output, inputs, secrets, runtime });
-    const { report, result } = await run(askedBy(invocation), { ...options, timing });
+    const { report, result } = await run({ ...requestOf(dag, engine, invocation, places), timing });
     const { error } = result;
     if (error !== null && WRONG_USE.has(error.code)) throw new PipelineError(error.code, error.message, error.hint);
     await report.export(place.aside);
-    remember(result, output, listener);
+    remember(result, places.output, listener);
     return result;
   } finally {
     stop();
@@ -186,77 +169,6 @@ function remember(run: RunResult, output: string, listener: Listener): void {
   } catch (error) {
     listener({ kind: 'note', text: `how long this run took is not kept: ${reasonOf(error)}` });
   }
-}
-
-/** What the stages take, from the command line and this machine. */
-export function optionsOn(
-  dag: Client,
-  engine: EngineFacts,
-  { function: name, options }: StageInvocation,
-  { root, output, inputs, secrets, runtime }: Omit<Places, 'listener' | 'timing'>,
-): RunOptions {
-  const host = dag.host();
-  return {
-    function: name,
-    programs: programsOn(host),
-    source: host.directory(root, { exclude: [...SOURCE_IGNORE, ...inside(root, output)], gitignore: true }),
-    tracked: trackedIn(host, root, inside(root, output)),
-    repo: host.directory(root, engine.kind === 'embedded' ? {} : UPLOADED_FOR_GIT).asGit(),
-    images: inputs.images === null ? undefined : host.directory(inputs.images, { include: ['*.tar'] }),
-    platforms: options.platforms,
-    // The embedded engine asks mirrors itself, and what they lack it finds elsewhere.
-    mirrors: engine.kind === 'embedded' ? [] : options.mirrors,
-    strict: options.strict,
-    compare: inputs.compare === null ? undefined : host.file(inputs.compare),
-    engine,
-    ...(engine.kind === 'embedded' ? { tools: () => toolPackages(host) } : {}),
-    ...(name === 'capsule' ? { capsule: { stages: stagesInCapsule(options.stage), thin: options.thin } } : {}),
-    ...deliveryOptions(dag, name, options.delivery, secrets, inputs),
-    ...(runtime === undefined ? {} : { runtime }),
-    scanning: {
-      ...scanningInputs(host, inputs),
-      base: options.base,
-      rehearsal: options.rehearsal,
-      database: databaseInput(host, inputs, options.mirrors),
-    },
-  };
-}
-
-export function askedBy({ function: name, options }: StageInvocation): AskedStage[] {
-  return stagesOf(name, {
-    image: options.image !== null,
-    replay: options.replay !== null,
-    run: options.run !== null,
-    stage: options.stage,
-    selection: options.selection,
-  });
-}
-
-/** All that git tracks: whatever were left out here would look deleted. The embedded engine asks git where the folder is. */
-const UPLOADED_FOR_GIT = { exclude: ['**/node_modules'], gitignore: true };
-
-/** The output folder as a pattern, when it is a part of the source: what a run wrote is not what the next one reads. */
-function inside(root: string, folder: string): string[] {
-  const path = relative(root, folder);
-  return path === '' || path.startsWith('..') ? [] : [path.split('\\').join('/')];
-}
-
-/** A folder as a person would name it from here. */
-export function shownPath(folder: string): string {
-  const path = relative(process.cwd(), folder);
-  return path.startsWith('..') ? folder : path || '.';
-}
-
-export function checkRepository(root: string): void {
-  for (let folder = root; ; folder = dirname(folder)) {
-    if (existsSync(join(folder, '.git'))) return;
-    if (folder === dirname(folder)) break;
-  }
-  throw new PipelineError(
-    'NOT_A_REPOSITORY',
-    `${root} is not in a git repository`,
-    'go to a repository, or make one of it: git init, and commit',
-  );
 }
 
 /** The report of a run that no engine can write. */

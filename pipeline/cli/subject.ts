@@ -1,6 +1,6 @@
 // The repository that a command line is about: where it is, and what its drydock.yaml says.
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { PipelineError } from '../src/core/errors.ts';
 import { describeSubject, fileOf, SUBJECT_FILE, type Subject } from '../src/core/subject.ts';
 
@@ -33,4 +33,22 @@ export function checkSubjectFile(root: string): void {
 export async function subjectIn(root: string): Promise<Subject> {
   const file = join(root, SUBJECT_FILE);
   return await describeSubject(textOf(file), async (path) => textOf(join(root, fileOf({ path }, 'package.json'))));
+}
+
+/** A folder as a person would name it from here. */
+export function shownPath(folder: string): string {
+  const path = relative(process.cwd(), folder);
+  return path.startsWith('..') ? folder : path || '.';
+}
+
+export function checkRepository(root: string): void {
+  for (let folder = root; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, '.git'))) return;
+    if (folder === dirname(folder)) break;
+  }
+  throw new PipelineError(
+    'NOT_A_REPOSITORY',
+    `${root} is not in a git repository`,
+    'go to a repository, or make one of it: git init, and commit',
+  );
 }

@@ -8,8 +8,9 @@ import { asLines } from '../src/core/safe-text.ts';
 import type { WarmInvocation } from './arguments.ts';
 import { readSecrets } from './delivery.ts';
 import { checkInputs } from './inputs.ts';
+import { stagesRequestOf } from './request.ts';
 import { withEngine } from './session.ts';
-import { checkRepository, optionsOn } from './stages.ts';
+import { checkRepository } from './subject.ts';
 import type { Terminal } from './terminal.ts';
 
 /** 0 if all of it is here now, 3 if something could not be had; each is named. */
@@ -30,14 +31,9 @@ export async function warm({ run: invocation }: WarmInvocation, root: string, te
     ]);
     const stop = listen(shown(terminal, options.verbose));
     try {
-      const places = {
-        root,
-        output: resolve(options.output),
-        inputs,
-        secrets: readSecrets(options.delivery),
-        runtime: undefined,
-      };
-      const fetched = await fetchAll(CAPTURED, optionsOn(dag, engine, invocation, places), ({ name, missing }) => {
+      const places = { root, output: resolve(options.output), inputs, secrets: readSecrets(options.delivery) };
+      const request = stagesRequestOf(dag, engine, invocation, places);
+      const fetched = await fetchAll(CAPTURED, request, ({ name, missing }) => {
         terminal.out.write(missing === null ? `ok       ${name}\n` : `MISSING  ${name}: ${missing.split('\n')[0]}\n`);
       });
       return fetched.some(({ missing }) => missing !== null) ? EXIT.environment : EXIT.ok;

@@ -12,12 +12,21 @@ import {
   type Service,
 } from '@dagger.io/dagger';
 import { PipelineError } from './core/errors.ts';
-import { CAPSULE_STAGES, type CapsuleStage, isCapsuleStage, stagesInCapsule, stagesOf } from './core/functions.ts';
+import {
+  CAPSULE_STAGES,
+  type CapsuleStage,
+  type Given,
+  isCapsuleStage,
+  type StageFunction,
+  stagesInCapsule,
+  stagesOf,
+} from './core/functions.ts';
 import { phraseVerdict } from './core/phrases.ts';
 import { DEFAULT_PLATFORM } from './core/platforms.ts';
 import { IMAGE_FILE } from './stages/build.ts';
 import { explainRecords } from './stages/gate.ts';
-import { NO_SCANNING, type Outcome, run as runStages } from './stages/run.ts';
+import { NO_SCANNING, type StagesRequest } from './stages/request.ts';
+import { type Outcome, run as runRequest } from './stages/run.ts';
 import { NO_SIGNING } from './stages/sign.ts';
 
 /** What came of a run: its report and the exit code that it means. A red verdict is a result, not an error. */
@@ -78,13 +87,7 @@ export class Ci {
    */
   @func()
   async lint(): Promise<Run> {
-    return toRun(
-      await runStages(stagesOf('lint'), {
-        function: 'lint',
-        ...shared(this),
-        platforms: [DEFAULT_PLATFORM],
-      }),
-    );
+    return toRun(await runStages(this, 'lint'));
   }
 
   /**
@@ -92,13 +95,7 @@ export class Ci {
    */
   @func()
   async test(): Promise<Run> {
-    return toRun(
-      await runStages(stagesOf('test'), {
-        function: 'test',
-        ...shared(this),
-        platforms: [DEFAULT_PLATFORM],
-      }),
-    );
+    return toRun(await runStages(this, 'test'));
   }
 
   /**
@@ -108,13 +105,7 @@ export class Ci {
    */
   @func()
   async build(platforms: string[] = ['linux/amd64']): Promise<File> {
-    return toImage(
-      await runStages(stagesOf('build'), {
-        function: 'build',
-        ...shared(this),
-        platforms,
-      }),
-    );
+    return toImage(await runStages(this, 'build', { platforms }));
   }
 
   /**
@@ -126,8 +117,7 @@ export class Ci {
   @func()
   async sbom(image?: File, platforms: string[] = ['linux/amd64']): Promise<Run> {
     const scanning = { ...NO_SCANNING, image };
-    const stages = stagesOf('sbom', { image: image !== undefined });
-    return toRun(await runStages(stages, { function: 'sbom', ...shared(this), platforms, scanning }));
+    return toRun(await runStages(this, 'sbom', { platforms, scanning }, { image: image !== undefined }));
   }
 
   /**
@@ -151,8 +141,7 @@ export class Ci {
   ): Promise<Run> {
     const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: this.mirror };
     const scanning = { ...NO_SCANNING, image, database, base };
-    const stages = stagesOf('scan', { image: image !== undefined });
-    return toRun(await runStages(stages, { function: 'scan', ...shared(this), platforms, scanning }));
+    return toRun(await runStages(this, 'scan', { platforms, scanning }, { image: image !== undefined }));
   }
 
   /**
@@ -180,10 +169,13 @@ export class Ci {
     rehearsal = false,
     platforms: string[] = ['linux/amd64'],
   ): Promise<Run> {
+    if (replay) {
+      const decided = { kind: 'decide', function: 'gate', verdict: replay, byOwnPolicy: false } as const;
+      return toRun(await runRequest({ ...decided, ...shared(this) }));
+    }
     const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: this.mirror };
-    const scanning = { image, database, base, baseline, replay, rehearsal };
-    const stages = stagesOf('gate', { image: image !== undefined, replay: replay !== undefined });
-    return toRun(await runStages(stages, { function: 'gate', ...shared(this), platforms, scanning }));
+    const scanning = { image, database, base, baseline, rehearsal };
+    return toRun(await runStages(this, 'gate', { platforms, scanning }, { image: image !== undefined }));
   }
 
   /**
@@ -195,15 +187,7 @@ export class Ci {
   @func({ cache: 'never' })
   async smoke(image?: File, platforms: string[] = ['linux/amd64']): Promise<Run> {
     const scanning = { ...NO_SCANNING, image };
-    const stages = stagesOf('smoke', { image: image !== undefined });
-    return toRun(
-      await runStages(stages, {
-        function: 'smoke',
-        ...shared(this),
-        platforms,
-        scanning,
-      }),
-    );
+    return toRun(await runStages(this, 'smoke', { platforms, scanning }, { image: image !== undefined }));
   }
 
   /**
@@ -247,14 +231,7 @@ export class Ci {
     const scanning = { ...NO_SCANNING, database, base, baseline, rehearsal };
     const target = { registry, repository, service: registryService, username, token };
     const delivery = { ...target, ref, signing: NO_SIGNING, dryRun, skipRollback: true, run };
-    const options = {
-      function: 'publish',
-      ...shared(this),
-      platforms,
-      scanning,
-      delivery,
-    };
-    return toRun(await runStages(stagesOf('publish', { run: run !== undefined }), options));
+    return toRun(await runStages(this, 'publish', { platforms, scanning, delivery }, { run: run !== undefined }));
   }
 
   /**
@@ -309,8 +286,7 @@ export class Ci {
     const target = { registry, repository, service: registryService, username, token };
     const signing = { key: cosignKey, password: cosignPassword, oidcUrl, oidcToken };
     const delivery = { ...target, ref, signing, dryRun, skipRollback, run };
-    const options = { function: 'cd', ...shared(this), platforms, scanning, delivery };
-    return toRun(await runStages(stagesOf('cd', { run: run !== undefined }), options));
+    return toRun(await runStages(this, 'cd', { platforms, scanning, delivery }, { run: run !== undefined }));
   }
 
   /**
@@ -338,9 +314,7 @@ export class Ci {
   ): Promise<Run> {
     const access = { service: registryService, username, token };
     const verification = { ...access, reference, files, key: cosignPub, identity, issuer };
-    const platforms = [DEFAULT_PLATFORM];
-    const options = { function: 'verify', ...shared(this), platforms, verification };
-    return toRun(await runStages(stagesOf('verify'), options));
+    return toRun(await runRequest({ kind: 'verify', function: 'verify', ...shared(this), verification }));
   }
 
   /**
@@ -365,9 +339,7 @@ export class Ci {
     to = '',
   ): Promise<Run> {
     const rollback = { registry, repository, service: registryService, username, token, tag, to };
-    const platforms = [DEFAULT_PLATFORM];
-    const options = { function: 'rollback', ...shared(this), platforms, rollback };
-    return toRun(await runStages(stagesOf('rollback'), options));
+    return toRun(await runRequest({ kind: 'rollback', function: 'rollback', ...shared(this), rollback }));
   }
 
   /**
@@ -412,15 +384,7 @@ export class Ci {
   ): Promise<Run> {
     const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: this.mirror };
     const scanning = { ...NO_SCANNING, database, base, baseline, rehearsal };
-    return toRun(
-      await runStages(stagesOf('ci', { selection: { only, skip, from } }), {
-        function: 'ci',
-        ...shared(this),
-        platforms,
-        compare,
-        scanning,
-      }),
-    );
+    return toRun(await runStages(this, 'ci', { platforms, compare, scanning }, { selection: { only, skip, from } }));
   }
 
   /**
@@ -452,29 +416,24 @@ export class Ci {
   ): Promise<File> {
     const name = toCapsuleStage(stage);
     const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: this.mirror };
-    return toCapsule(
-      await runStages(stagesOf('capsule', { stage: name, image: image !== undefined }), {
-        function: 'capsule',
-        ...shared(this),
-        platforms,
-        scanning: { ...NO_SCANNING, image, database, base, baseline, rehearsal },
-        capsule: { stages: stagesInCapsule(name), thin },
-      }),
-    );
+    const scanning = { image, database, base, baseline, rehearsal };
+    const capsule = { stages: stagesInCapsule(name), thin };
+    const given = { stage: name, image: image !== undefined };
+    return toCapsule(await runStages(this, 'capsule', { platforms, scanning, capsule }, given));
   }
 
   /** `dagger check`: format, lint rules and types hold. */
   @func()
   @check()
   async checkLint(): Promise<void> {
-    toCheck(await runStages(stagesOf('lint'), { function: 'lint', ...shared(this), platforms: [DEFAULT_PLATFORM] }));
+    toCheck(await runStages(this, 'lint'));
   }
 
   /** `dagger check`: the tests pass. */
   @func()
   @check()
   async checkTest(): Promise<void> {
-    toCheck(await runStages(stagesOf('test'), { function: 'test', ...shared(this), platforms: [DEFAULT_PLATFORM] }));
+    toCheck(await runStages(this, 'test'));
   }
 
   /** `dagger check`: what was found may ship. */
@@ -482,16 +441,26 @@ export class Ci {
   @check()
   async checkGate(): Promise<void> {
     const database = { ...NO_SCANNING.database, mirrors: this.mirror };
-    const scanning = { ...NO_SCANNING, database };
-    toCheck(
-      await runStages(stagesOf('gate'), {
-        function: 'gate',
-        ...shared(this),
-        platforms: [DEFAULT_PLATFORM],
-        scanning,
-      }),
-    );
+    toCheck(await runStages(this, 'gate', { scanning: { ...NO_SCANNING, database } }));
   }
+}
+
+/** The stages of a function. */
+async function runStages(
+  ci: Ci,
+  name: StageFunction,
+  options: Partial<StagesRequest> = {},
+  given: Given = {},
+): Promise<Outcome> {
+  const usual = { platforms: [DEFAULT_PLATFORM], scanning: NO_SCANNING };
+  return await runRequest({
+    kind: 'stages',
+    function: name,
+    asked: stagesOf(name, given),
+    ...usual,
+    ...shared(ci),
+    ...options,
+  });
 }
 
 /** What all functions take. Programs are the module's own, whatever the repository holds. */

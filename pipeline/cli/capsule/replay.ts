@@ -9,7 +9,7 @@ import type { LeftStep } from '../../src/stages/context.ts';
 import type { ReplayInvocation } from '../arguments.ts';
 import { renderPlain, renderTty } from '../render.ts';
 import { offerTerminal, openShell } from '../shell.ts';
-import { shownPath } from '../stages.ts';
+import { shownPath } from '../subject.ts';
 import type { Terminal } from '../terminal.ts';
 import { inFolder } from './folder.ts';
 import { isWithoutNetwork, runWithoutNetwork } from './no-network.ts';

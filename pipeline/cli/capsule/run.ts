@@ -9,7 +9,7 @@ import { SOURCE_IGNORE } from '../../src/core/ignore.ts';
 import type { AskedStage, EngineFacts, RunResult, StageName } from '../../src/core/model.ts';
 import { PRODUCTION, setOf, setsFor } from '../../src/core/subject.ts';
 import { archiveOf, type PinName } from '../../src/pins.ts';
-import type { RunOptions } from '../../src/stages/run.ts';
+import { NO_SCANNING, type SharedRequest, type StagesRequest } from '../../src/stages/request.ts';
 import type { EngineOptions } from '../arguments.ts';
 import { programsOn } from '../programs.ts';
 import { withEngine } from '../session.ts';
@@ -27,7 +27,7 @@ export type ReplayRequest = {
   /** Archives that a thin capsule does not hold. */
   images: string | null;
   /** Told each step as it was left. */
-  left?: RunOptions['left'];
+  left?: SharedRequest['left'];
 };
 
 export type Replayed = { report: Directory; result: RunResult };
@@ -76,20 +76,7 @@ async function runRequest(engine: EngineFacts, capsule: OpenCapsule, request: Re
   const [{ dag }, { run }] = await Promise.all([import('@dagger.io/dagger'), import('../../src/stages/run.ts')]);
   const host = dag.host();
   const { arguments: given, images } = capsule.manifest;
-  const scanning = {
-    image: capsule.image === null || request.stages.includes('build') ? undefined : host.file(capsule.image),
-    database: {
-      folder: capsule.database === null ? undefined : host.directory(capsule.database),
-      reference: '',
-      service: undefined,
-      mirrors: [],
-    },
-    base: '',
-    baseline: undefined,
-    rehearsal: given.rehearsal,
-  };
-  const isInstalling = request.stages.includes('install');
-  const options: RunOptions = {
+  const shared: SharedRequest = {
     function: 'replay',
     programs: programsOn(host),
     source: host.directory(request.source, { exclude: SOURCE_IGNORE, gitignore: true }),
@@ -101,28 +88,36 @@ async function runRequest(engine: EngineFacts, capsule: OpenCapsule, request: Re
     images: host.directory(request.images ?? capsule.images, { include: ['*.tar'] }),
     pins: new Map(images.map(({ name, pin }) => [name, pin])),
     packages: capsule.packages === null ? undefined : host.directory(capsule.packages),
-    platforms: given.platforms,
     mirrors: [],
     strict: given.strict,
     engine,
-    isInstalling,
-    capsule: null,
     left: request.left,
   };
+  const folder = capsule.database === null ? undefined : host.directory(capsule.database);
+  const isGiven = capsule.image !== null && !request.stages.includes('build');
+  const isInstalling = request.stages.includes('install');
   const asked = request.stages.filter((name): name is AskedStage => name !== 'install' && name !== 'gate');
-  const inContainers =
-    asked.length === 0 && !isInstalling
-      ? null
-      : await run(asked, { ...options, scanning: { ...scanning, replay: undefined } });
+  const stages: StagesRequest = {
+    kind: 'stages',
+    ...shared,
+    asked,
+    platforms: given.platforms,
+    isInstalling,
+    capsule: null,
+    scanning: {
+      ...NO_SCANNING,
+      image: isGiven ? host.file(capsule.image as string) : undefined,
+      database: { ...NO_SCANNING.database, folder },
+      rehearsal: given.rehearsal,
+    },
+  };
+  const inContainers = asked.length === 0 && !isInstalling ? null : await run(stages);
   if (!request.stages.includes('gate') || capsule.verdict === null) {
     if (inContainers === null) throw badCapsule(`${basename(capsule.file)} holds nothing that could be run`);
     return inContainers;
   }
-  const replay = host.file(capsule.verdict);
-  const decided = await run(['gate'], {
-    ...options,
-    scanning: { ...scanning, replay, redecide: request.isOther },
-  });
+  const verdict = host.file(capsule.verdict);
+  const decided = await run({ kind: 'decide', ...shared, verdict, byOwnPolicy: request.isOther });
   return inContainers === null ? decided : withGate(inContainers, decided);
 }
 

@@ -135,7 +135,7 @@ export class ComposePlatform implements Platform {
   async #image(pin: PinName): Promise<string> {
     const reference = pinned(pin);
     if (await hasImage(this.#docker, reference)) return reference;
-    const isStandIn = (await this.#context.images.standIn(pin)) !== null;
+    const isStandIn = (await this.#context.images.standIns(pin)).length > 0;
     if (!isStandIn && (await this.#docker.run(['pull', '--quiet', reference])).exitCode === 0) return reference;
     const path = join(this.#folder ?? '', `${pin}.tar`);
     await this.#context.images.archive(pin, this.#docker.platform).export(path);

@@ -21,7 +21,14 @@ const SPEC = '/assembly/spec.json';
 const PROGRAMS = '/assembly/oci';
 const OUT = `${stepFolder('assemble')}/image`;
 
-export type Built = { stage: StageResult; archive: File | null; image: ImageResult | null; standIns: StandIn[] };
+export type Built = {
+  stage: StageResult;
+  archive: File | null;
+  image: ImageResult | null;
+  standIns: StandIn[];
+  /** The archive, for the report. */
+  files: Map<string, File>;
+};
 export type BuildInputs = {
   service: Container;
   production: Container;
@@ -32,7 +39,7 @@ export type BuildInputs = {
 };
 
 export async function build(context: PackageContext, inputs: BuildInputs): Promise<Built> {
-  const output: Omit<Built, 'stage'> = { archive: null, image: null, standIns: [] };
+  const output: Omit<Built, 'stage'> = { archive: null, image: null, standIns: [], files: new Map() };
   const stage = await timedStage(context, 'build', async () => {
     const manifest = parseServiceManifest(inputs.manifest, context.subject.service);
     const compiled = await compile(context, inputs.service);
@@ -47,7 +54,8 @@ export async function build(context: PackageContext, inputs: BuildInputs): Promi
     const assembled = await assemble(context, { app, manifest, hasHealthcheck, platforms: inputs.platforms });
     if (assembled.result.exitCode === 0) {
       const text = await assembled.container.file(`${OUT}/image.json`).contents();
-      Object.assign(output, describe(text), { archive: assembled.container.file(`${OUT}/${IMAGE_FILE}`) });
+      const archive = assembled.container.file(`${OUT}/${IMAGE_FILE}`);
+      Object.assign(output, describe(text), { archive, files: new Map([[IMAGE_FILE, archive]]) });
     }
     const steps = [compiled.result, assembled.result];
     if (output.image === null || inputs.other === null) return { steps };

@@ -23,8 +23,8 @@ import type { PackSpec } from '../oci/capsule.ts';
 import { type PinName, pinned } from '../pins.ts';
 import type { PackageContext } from './context.ts';
 import { contentsIfAny, notToBeHad } from './engine.ts';
+import type { Known } from './found.ts';
 import { ENVIRONMENT, NPM_CACHE, nodeContainer } from './install.ts';
-import type { Known } from './known.ts';
 import { settled } from './settled.ts';
 
 export type CapsuleOptions = {
@@ -79,7 +79,7 @@ export async function writeCapsule(
     packages: locked,
     standIns: result.standIns,
     tools: Object.fromEntries(result.scanners.map(({ name, version }) => [name, version])),
-    database: needs.database ? (known.materials.database?.facts.sha256 ?? null) : null,
+    database: needs.database ? (known.used?.facts.sha256 ?? null) : null,
     environment: Object.keys(ENVIRONMENT),
     secrets: [...options.secrets],
     stages: stages.map((stage) => ({
@@ -126,7 +126,7 @@ type Held = { facts: CapsuleImage; file: File | null };
 async function holdImage(context: PackageContext, name: PinName): Promise<Held> {
   const facts = { name, pin: pinned(name), standIn: null, held: false };
   try {
-    const standIn = (await context.images.standIn(name))?.recipe ?? null;
+    const [{ recipe: standIn } = { recipe: null }] = await context.images.standIns(name);
     const platform = await dag.defaultPlatform();
     // An engine may make an image's layers anew: what is not the pin's own is fetched from where the pin says.
     const file = packer(context)
@@ -159,13 +159,9 @@ function setsOf({ subject }: PackageContext, { packages }: Needs): PackageSet[] 
 }
 
 /** What npm fetched for the sets that the stages need; null where they need none, or nothing was installed. */
-async function holdPackages(
-  context: PackageContext,
-  { materials }: Known,
-  sets: readonly PackageSet[],
-): Promise<File | null> {
+async function holdPackages(context: PackageContext, known: Known, sets: readonly PackageSet[]): Promise<File | null> {
   const installed = sets.flatMap(({ name }) => {
-    const container = materials.packages.get(name);
+    const container = known.packages.get(name);
     return container === undefined ? [] : [{ name, container }];
   });
   const folders: { name: string; cache: Directory }[] = [];
@@ -196,7 +192,7 @@ async function lockedIn(context: PackageContext, sets: readonly PackageSet[]): P
 }
 
 function inputFiles(context: PackageContext, known: Known, needs: Needs): [string, File][] {
-  const { archive, database } = known.materials;
+  const { archive, used } = known;
   const verdict = known.texts.get('verdict.json');
   const compressed = (to: Container, args: readonly string[]) =>
     to.withExec(['node', PROGRAM, ...args, '--out', `${WORK}/out`]).file(`${WORK}/out`);
@@ -205,8 +201,8 @@ function inputFiles(context: PackageContext, known: Known, needs: Needs): [strin
     const mounted = packer(context).withMountedFile('/image.tar', archive);
     inputs.push([IMAGE_INPUT, compressed(mounted, ['compress', '--file', '/image.tar'])]);
   }
-  if (needs.database && database !== null) {
-    const mounted = packer(context).withMountedDirectory('/database', database.folder);
+  if (needs.database && used !== null) {
+    const mounted = packer(context).withMountedDirectory('/database', used.folder);
     inputs.push([DATABASE_INPUT, compressed(mounted, ['folder', '--folder', '/database'])]);
   }
   if (needs.verdict && verdict !== undefined)

@@ -8,12 +8,12 @@ import { nameOf, type Target, tagsOf } from '../core/delivery/target.ts';
 import { PipelineError } from '../core/errors.ts';
 import { parseRecord } from '../core/gate/verdict.ts';
 import { isShared } from '../core/isolation.ts';
-import type { GateResult, RunResult, SmokeResult, StageResult } from '../core/model.ts';
+import type { RunResult, StageName, StageResult } from '../core/model.ts';
 import { parseRun } from '../core/run-record.ts';
 import { IMAGE_FILE } from './build.ts';
 import type { RunContext } from './context.ts';
 import { contentsIfAny } from './engine.ts';
-import type { Known } from './known.ts';
+import type { Found, Known } from './found.ts';
 import { type Published, promote, publish } from './publish.ts';
 import { DRY_REGISTRY, Registry, startDryRegistry } from './registry.ts';
 import { modeOf, type Signed, type SigningOptions, sign } from './sign.ts';
@@ -48,25 +48,18 @@ export type Recorded = {
   files: Map<string, File>;
 };
 
-/** What is known when something is to be delivered. */
-export type Ready = {
+/** What is known when something is to be delivered. Of this run; what an earlier one knew is in its record. */
+export type Ready = Omit<Known, 'archive'> & {
   archive: File;
   digest: string;
   /** Of the stand-ins that the archive was built on, as its labels have them. */
   labels: readonly string[];
-  gate: GateResult | null;
-  /** Of this run; those of an earlier one are in its record. */
-  stages: readonly StageResult[];
 };
-
-/** What came of the stages before the tags move. */
-export type Seen = { signed: StageResult; smoked: StageResult; smoke: SmokeResult | null };
 
 export class Delivery {
   readonly recorded: Recorded | null;
   readonly skipRollback: boolean;
   readonly #context: RunContext;
-  readonly #known: Known;
   readonly #options: DeliveryOptions;
   readonly #target: Target;
   readonly #mode: SigningMode;
@@ -75,12 +68,10 @@ export class Delivery {
 
   private constructor(
     context: RunContext,
-    known: Known,
     options: DeliveryOptions,
     checked: { target: Target; mode: SigningMode; recorded: Recorded | null },
   ) {
     this.#context = context;
-    this.#known = known;
     this.#options = options;
     this.#target = checked.target;
     this.#mode = checked.mode;
@@ -89,13 +80,17 @@ export class Delivery {
   }
 
   /** Checks all that can be checked before anything runs. Throws `BAD_OPTION` or `BAD_RELEASE`. */
-  static async prepare(context: RunContext, known: Known, options: DeliveryOptions): Promise<Delivery> {
+  static async prepare(context: RunContext, options: DeliveryOptions): Promise<Delivery> {
     const target = parseTarget(options.dryRun ? DRY_REGISTRY : options.registry, options.repository);
     tagsOf({ commit: null, branch: null, dirty: null, reason: null }, options.ref);
     const mode = await modeOf(options.signing);
     const recorded = options.run === undefined ? null : await readRun(options.run);
-    for (const [path, file] of recorded?.files ?? []) known.files.set(path, file);
-    return new Delivery(context, known, options, { target, mode, recorded });
+    return new Delivery(context, options, { target, mode, recorded });
+  }
+
+  /** What the earlier run wrote is a part of this report. */
+  get found(): Found {
+    return { files: this.recorded?.files ?? new Map() };
   }
 
   /** The registry is this machine's own: a verdict that nobody vouches for is good enough there. */
@@ -103,72 +98,65 @@ export class Delivery {
     return this.#target.isLoopback;
   }
 
-  /** When the image was built, and from what, as the service will say it. */
-  deployed(digest: string): { commit: string; built: string; digest: string } {
-    const { source, startedAt } = this.#facts;
+  /** When the image of an earlier run was built, and from what, as the service will say it; null for one of this run. */
+  recordedAs(digest: string): { commit: string; built: string; digest: string } | null {
+    if (this.recorded === null) return null;
+    const { source, startedAt } = this.recorded.run.result;
     return { commit: source.commit ?? '', built: startedAt, digest };
   }
 
-  async publish(ready: Ready): Promise<Published> {
+  async publish(ready: Ready): Promise<Published & Found> {
     const { archive, digest } = ready;
     const evidence = this.#evidence(ready);
-    const published = await publish(this.#context, {
-      registry: await this.#open(),
-      archive,
-      evidence,
-      tags: this.#tags,
-    });
+    const registry = await this.#open();
+    const published = await publish(this.#context, { registry, archive, evidence, tags: this.#tagsOf(ready) });
     const { pushed, previous } = published;
     if (pushed === null) return published;
-    this.#known.delivery = {
-      image: nameOf(this.#target),
-      digest,
-      rehearsal: this.#target.isLoopback,
-      pushed: { sent: pushed.sent, there: pushed.there },
-      previous: previous?.digest ?? null,
-      tags: [],
-      statements: [],
+    return {
+      ...published,
+      delivery: {
+        image: nameOf(this.#target),
+        digest,
+        rehearsal: this.#target.isLoopback,
+        pushed: { sent: pushed.sent, there: pushed.there },
+        previous: previous?.digest ?? null,
+      },
     };
-    return published;
   }
 
-  async sign({ archive, digest }: Ready): Promise<Signed> {
-    const signed = await sign(this.#context, {
+  async sign(ready: Ready): Promise<Signed> {
+    const { archive, digest } = ready;
+    return await sign(this.#context, {
       registry: await this.#open(),
       archive,
       digest,
       mode: this.#mode,
       secrets: this.#options.signing,
-      predicates: this.#predicates(),
+      predicates: this.#predicates(ready),
     });
-    if (signed.standIn !== null) this.#known.standIns.push(signed.standIn);
-    for (const name of signed.statements) {
-      const file = `${name}.sigstore.json`;
-      if (signed.bundles !== null) this.#known.files.set(`attestations/${file}`, signed.bundles.file(file));
-    }
-    if (this.#known.delivery !== null) this.#known.delivery.statements = signed.statements;
-    return signed;
   }
 
   /** Writes the record, and moves the tags; unless something of it was not seen to work, and the registry is not our own. */
-  async promote({ digest, gate }: Ready, { signed, smoked, smoke }: Seen): Promise<StageResult> {
-    const unseen = [signed, smoked].find(({ status }) => status === 'not evaluated');
+  async promote(ready: Ready, { stages, smoke, delivery }: Known): Promise<Found & { stage: StageResult }> {
+    const { digest, gate } = ready;
+    const seen = (['sign', 'smoke'] as const).map((name: StageName) => stages.get(name));
+    const unseen = seen.find((stage) => stage?.status === 'not evaluated');
     if (unseen !== undefined && !this.#target.isLoopback) {
       const fault = `no tag was moved: ${unseen.name} was not evaluated: ${unseen.reason}`;
-      return await timedStage(this.#context, 'promote', async () => ({ steps: [], fault }));
+      return { stage: await timedStage(this.#context, 'promote', async () => ({ steps: [], fault })) };
     }
     const rows = smoke?.rows ?? [];
-    const { source, startedAt } = this.#facts;
-    const { statements = [], previous = null } = this.#known.delivery ?? {};
+    const { source, startedAt } = this.#factsOf(ready);
+    const { statements = [], previous = null } = delivery ?? {};
     const release: Release = {
       schemaVersion: RELEASE_SCHEMA,
-      image: { name: nameOf(this.#target), digest, tags: this.#tags },
+      image: { name: nameOf(this.#target), digest, tags: this.#tagsOf(ready) },
       source,
       built: startedAt,
       released: new Date(this.#context.startedMs).toISOString(),
       gate: { status: gate?.status ?? 'not evaluated', policyFrom: gate?.policyFrom ?? '' },
       smoke: {
-        status: smoked.status,
+        status: stages.get('smoke')?.status ?? 'skipped',
         passed: rows.filter(({ status }) => status === 'passed').length,
         rows: rows.length,
       },
@@ -177,11 +165,9 @@ export class Delivery {
       rehearsal: this.#target.isLoopback,
     };
     const stage = await promote(this.#context, { registry: await this.#open(), release });
-    if (stage.status === 'passed') {
-      this.#known.texts.set(RELEASE_FILE, renderRelease(release));
-      if (this.#known.delivery !== null) this.#known.delivery.tags = release.image.tags;
-    }
-    return stage;
+    if (stage.status !== 'passed') return { stage };
+    const texts = new Map([[RELEASE_FILE, renderRelease(release)]]);
+    return { stage, texts, delivery: { tags: release.image.tags } };
   }
 
   /** Ends what was started for a dry run. */
@@ -198,23 +184,20 @@ export class Delivery {
     return this.#registry;
   }
 
-  get #facts(): { source: RunResult['source']; startedAt: string } {
-    const { source } = this.recorded?.run.result ?? this.#known;
-    return {
-      source,
-      startedAt: this.recorded?.run.result.startedAt ?? new Date(this.#context.startedMs).toISOString(),
-    };
+  /** Of the run that made what is delivered. */
+  #factsOf({ source }: Ready): Pick<RunResult, 'source' | 'startedAt'> {
+    return this.recorded?.run.result ?? { source, startedAt: new Date(this.#context.startedMs).toISOString() };
   }
 
-  get #tags(): string[] {
-    return tagsOf(this.#facts.source, this.#options.ref);
+  #tagsOf(ready: Ready): string[] {
+    return tagsOf(this.#factsOf(ready).source, this.#options.ref);
   }
 
-  #evidence({ digest, labels, gate, stages }: Ready): Evidence {
+  #evidence({ digest, labels, gate, image, source: here, standIns, ...ready }: Ready): Evidence {
     const { recorded } = this;
-    const here = this.#known.source;
+    const stages = [...ready.stages.values()];
     if (recorded === null) {
-      const built = this.#known.image?.digest ?? null;
+      const built = image?.digest ?? null;
       return {
         digest,
         recorded: { built, judged: digest },
@@ -223,7 +206,7 @@ export class Delivery {
         gate,
         source: here,
         here,
-        standIns: this.#known.standIns.map(({ image }) => image),
+        standIns: standIns.map((standIn) => standIn.image),
         isShared: isShared(this.#context.engine),
       };
     }
@@ -243,12 +226,12 @@ export class Delivery {
     };
   }
 
-  #predicates(): Map<StatementName, File | string> {
-    const { source, startedAt } = this.#facts;
+  #predicates(ready: Ready): Map<StatementName, File | string> {
+    const { source, startedAt } = this.#factsOf(ready);
     const result = this.recorded?.run.result;
-    const image = result?.image ?? this.#known.image;
-    const verdict = this.recorded?.verdict ?? this.#known.texts.get('verdict.json');
-    const described = this.#known.files.get('sbom.spdx.json');
+    const image = result?.image ?? ready.image;
+    const verdict = this.recorded?.verdict ?? ready.texts.get('verdict.json');
+    const described = (this.recorded ?? ready).files.get('sbom.spdx.json');
     const stated: [StatementName, File | string | undefined][] = [
       ['signature', '{}'],
       ['sbom', described],

@@ -11,7 +11,7 @@ import { Images } from './images.ts';
 import { install, nodeContainer } from './install.ts';
 import { readDeciding } from './policy.ts';
 import { emit } from './progress.ts';
-import { NO_SCANNING, type RunOptions } from './run.ts';
+import type { StagesRequest } from './request.ts';
 import { sourceOf, subjectOf } from './source.ts';
 
 /** A thing by name; why it is not here, or null. */
@@ -19,15 +19,15 @@ export type Fetched = { name: string; missing: string | null };
 
 export async function fetchAll(
   stages: readonly StageName[],
-  options: RunOptions,
+  request: StagesRequest,
   onFetched: (fetched: Fetched) => void,
 ): Promise<Fetched[]> {
-  const source = await sourceOf(options);
+  const source = await sourceOf(request);
   const context: PackageContext = {
     source,
     subject: await subjectOf(source),
-    programs: options.programs,
-    images: new Images({ archives: options.images, mirrors: options.mirrors }),
+    programs: request.programs,
+    images: new Images({ archives: request.images, mirrors: request.mirrors }),
     startedMs: Date.now(),
     emit,
     engine: null,
@@ -42,13 +42,13 @@ export async function fetchAll(
   // Without a platform there is nothing to deploy.
   const isDeployable = await source.exists(COMPOSE_FILE);
   const { images } = needsOf(stages.filter((name) => name !== 'smoke' || isDeployable));
-  await keep(`image node: ${PINS.node.image}`, async () => await obtain(context, 'node', options));
+  await keep(`image node: ${PINS.node.image}`, async () => await obtain(context, 'node', request));
   await Promise.all([
     ...images
       .filter((name) => name !== 'node')
       .map(
         async (name) =>
-          await keep(`image ${name}: ${PINS[name].image}`, async () => await obtain(context, name, options)),
+          await keep(`image ${name}: ${PINS[name].image}`, async () => await obtain(context, name, request)),
       ),
     ...packageSets(context.subject).map(async (set) =>
       keep(`packages: ${set.name}`, async () => {
@@ -57,12 +57,8 @@ export async function fetchAll(
       }),
     ),
     keep('vulnerability database', async () => {
-      const { parsed } = await readDeciding(context.source, options.repo, '');
-      const { database, missing } = await obtainDatabase(
-        context,
-        (options.scanning ?? NO_SCANNING).database,
-        parsed.database,
-      );
+      const { parsed } = await readDeciding(context.source, request.repo, '');
+      const { database, missing } = await obtainDatabase(context, request.scanning.database, parsed.database);
       return database === null ? (missing ?? 'it cannot be used') : null;
     }),
   ]);
@@ -70,7 +66,7 @@ export async function fetchAll(
 }
 
 /** The runtime is the base of what is built, for each platform; the others are run here. */
-async function obtain({ images }: PackageContext, name: PinName, { platforms }: RunOptions): Promise<null> {
+async function obtain({ images }: PackageContext, name: PinName, { platforms }: StagesRequest): Promise<null> {
   if (name !== 'runtime') await images.obtain(name);
   else for (const platform of platforms) await images.archive(name, platform).size();
   return null;

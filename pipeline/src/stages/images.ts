@@ -53,10 +53,10 @@ export class Images {
     return this.#source.archives?.file(archiveOf(name)) ?? this.container(name, platform).asTarball();
   }
 
-  /** Whether an image is only assembled in its place; it says so itself, by its label. */
-  async standIn(name: PinName): Promise<StandIn | null> {
+  /** What is only assembled in an image's place, one or none; it says so itself, by its label. */
+  async standIns(name: PinName): Promise<StandIn[]> {
     const recipe = await this.container(name).label(STAND_IN_LABEL);
-    return recipe ? { image: PINS[name].image, pin: pinned(name), recipe } : null;
+    return recipe ? [{ image: PINS[name].image, pin: pinned(name), recipe }] : [];
   }
 
   /** Make sure that an image can be had, and is what its pin says. Throws a `PipelineError`, or the engine's own error. */

@@ -1,19 +1,19 @@
-// Starts each stage as soon as what it needs is there, once, and keeps what it found.
+// Starts each stage as soon as what it needs is there, once, and hands on what it found.
 import type { Container, File } from '@dagger.io/dagger';
 import { COMMAND } from '../command.ts';
 import { REQUIRED } from '../core/delivery/evidence.ts';
-import type { AskedStage, ImageResult, StageResult } from '../core/model.ts';
+import type { AskedStage, ImageResult, SourceFacts, StageResult } from '../core/model.ts';
 import { parseServiceManifest } from '../core/service.ts';
 import { type PackageSet, PRODUCTION, packageSets, setOf, setsFor } from '../core/subject.ts';
 import { skippedStage } from '../core/verdict.ts';
 import type { Given } from './archive.ts';
-import { type Built, build, IMAGE_FILE } from './build.ts';
+import { type Built, build } from './build.ts';
 import type { PackageContext } from './context.ts';
 import { type DatabaseOptions, lookUp } from './database.ts';
 import type { Delivery, Ready } from './delivery.ts';
+import { type Found, type Keep, together } from './found.ts';
 import { type Gated, gate, replayGate } from './gate.ts';
 import { install, nodeContainer } from './install.ts';
-import { type Known, keepGate } from './known.ts';
 import { lint } from './lint.ts';
 import type { Installed } from './package.ts';
 import type { Deciding } from './policy.ts';
@@ -30,9 +30,11 @@ import { timedStage } from './timed.ts';
 
 /** All that stages take, checked before the first of them starts. */
 export type PlanInputs = {
+  asked: readonly AskedStage[];
   platforms: readonly string[];
   /** The service's package.json. */
   manifest: string;
+  facts: Promise<SourceFacts>;
   strict: boolean;
   deciding: Deciding | null;
   database: DatabaseOptions;
@@ -55,100 +57,96 @@ export type Shipped = Given & { archive: File };
 export class Plan {
   readonly #context: PackageContext;
   readonly #inputs: PlanInputs;
-  readonly #known: Known;
-  readonly #asked: readonly AskedStage[];
+  readonly #keep: Keep;
   readonly #sets: readonly PackageSet[];
   readonly #installed = new Map<string, Promise<Ran>>();
   readonly #begun = new Map<string, Promise<unknown>>();
 
-  constructor(context: PackageContext, inputs: PlanInputs, known: Known, asked: readonly AskedStage[]) {
+  constructor(context: PackageContext, inputs: PlanInputs, keep: Keep) {
     this.#context = context;
     this.#inputs = inputs;
-    this.#known = known;
-    this.#asked = asked;
+    this.#keep = keep;
     const { subject } = context;
     const needed = new Set(
-      (inputs.isInstalling ? (['install'] as const) : asked).flatMap((name) => setsFor(subject, name)),
+      (inputs.isInstalling ? (['install'] as const) : inputs.asked).flatMap((name) => setsFor(subject, name)),
     );
     this.#sets = packageSets(subject).filter(({ name }) => needed.has(name));
   }
 
   /** The packages of all stages that were asked for; undefined where none needs any. */
-  install(): Promise<StageResult> | undefined {
+  install(): Promise<unknown> | undefined {
     if (this.#sets.length === 0) return undefined;
     const node = nodeContainer(this.#context);
     for (const set of this.#sets) this.#installed.set(set.name, install(this.#context, node, set));
-    return timedStage(this.#context, 'install', async () => {
-      const ran = await settled([...this.#installed.values()]);
-      for (const [index, { container }] of ran.entries()) {
-        const set = this.#sets[index];
-        if (set !== undefined) this.#known.materials.packages.set(set.name, container);
-      }
-      return { steps: ran.map(({ result }) => result), details: unreachable(ran) };
+    return this.#stage('install', async () => {
+      const packages = new Map<string, Container>();
+      const stage = await timedStage(this.#context, 'install', async () => {
+        const ran = await settled([...this.#installed.values()]);
+        for (const [index, { name }] of this.#sets.entries()) packages.set(name, (ran[index] as Ran).container);
+        return { steps: ran.map(({ result }) => result), details: unreachable(ran) };
+      });
+      return { stage, packages };
     });
   }
 
-  /** Begin a stage, or join it; its result when it has ended. */
-  async stage(name: AskedStage): Promise<StageResult> {
+  /** That all steps of ours run in an image that only stands in for Node's, where it does. */
+  standIn(): Promise<Found> {
+    return this.#stage('node', async () => {
+      return { standIns: await this.#context.images.standIns('node') };
+    });
+  }
+
+  /** Begin a stage, or join it; what it found when it has ended. */
+  async begin(name: AskedStage): Promise<Found & { stage: StageResult }> {
     // Those that have no method here are runs of their own.
     if (name === 'verify' || name === 'rollback') throw new Error(`${name} is no part of a plan`);
-    return (await this[name]()).stage;
+    return await this[name]();
   }
 
   lint(): Promise<{ stage: StageResult }> {
-    return this.#once('lint', async () => {
+    return this.#stage('lint', async () => {
       const installed = await this.#allReady('lint');
       return installed === null ? lacking('lint', 'install') : { stage: await lint(this.#context, installed) };
     });
   }
 
-  test(): Promise<{ stage: StageResult }> {
-    return this.#once('test', async () => {
+  test(): Promise<Found & { stage: StageResult }> {
+    return this.#stage('test', async () => {
       const installed = await this.#allReady('test');
-      if (installed === null) return lacking('test', 'install');
-      const { stage, cases } = await test(this.#context, installed);
-      this.#known.cases = cases;
-      return { stage };
+      return installed === null ? lacking('test', 'install') : await test(this.#context, installed);
     });
   }
 
   build(): Promise<Pick<Built, 'stage'> & Partial<Built>> {
-    return this.#once('build', async () => {
+    return this.#stage('build', async () => {
       const [service, production] = await Promise.all([
         this.#ready(setOf(this.#context.subject.service)),
         this.#ready(PRODUCTION),
       ]);
       if (!service || !production) return lacking('build', 'install');
       const { platforms, manifest, other } = this.#inputs;
-      const built = await build(this.#context, { service, production, platforms, manifest, other });
-      this.#known.image = built.image;
-      this.#known.standIns.push(...built.standIns);
-      if (built.archive !== null) this.#known.files.set(IMAGE_FILE, built.archive);
-      return built;
+      return await build(this.#context, { service, production, platforms, manifest, other });
     });
   }
 
   sbom(): Promise<Pick<Sboms, 'stage'> & Partial<Sboms>> {
-    return this.#once('sbom', async () => {
+    return this.#stage('sbom', async () => {
       const shipped = await this.#shipped();
       if (shipped === null) return lacking('sbom', 'build');
       const { name } = parseServiceManifest(this.#inputs.manifest, this.#context.subject.service);
-      const found = await sbom(this.#context, { ...shipped, name });
-      for (const [path, file] of found.files) this.#known.files.set(path, file);
-      this.#keepScanner(found);
-      return found;
+      return await sbom(this.#context, { ...shipped, name });
     });
   }
 
   scan(): Promise<Pick<Scanned, 'stage'> & Partial<Scanned>> {
-    return this.#once('scan', async () => {
+    return this.#stage('scan', async () => {
       const { deciding, database, strict } = this.#inputs;
       // Asked while the image is built: an answer takes as long as the network does.
       const isAsked = deciding !== null && database.folder === undefined;
       const lookedUp = isAsked ? lookUp(this.#context, database, deciding.parsed.database) : null;
       const [shipped] = await settled([this.#shipped(), lookedUp]);
       if (shipped === null || deciding === null) return lacking('scan', 'build');
-      const found = await scan(this.#context, {
+      return await scan(this.#context, {
         ...shipped,
         deciding,
         database,
@@ -156,27 +154,19 @@ export class Plan {
         strict,
         ecosystems: async () => (await this.sbom()).ecosystems ?? [],
       });
-      this.#known.materials.database = found.used;
-      if (found.report !== null) this.#known.texts.set('scan.json', found.report);
-      this.#keepScanner(found);
-      return found;
     });
   }
 
   gate(): Promise<Pick<Gated, 'stage'> & Partial<Gated>> {
-    return this.#once('gate', async () => {
+    return this.#stage('gate', async () => {
       const { deciding, baseline, rehearsal, delivery } = this.#inputs;
-      if (delivery?.recorded) {
-        const gated = await replayGate(this.#context, delivery.recorded.verdict, { day: 'today' });
-        keepGate(this.#known, gated);
-        return gated;
-      }
+      if (delivery?.recorded) return await replayGate(this.#context, delivery.recorded.verdict, { day: 'today' });
       const [shipped, described, scanned] = await settled([this.#shipped(), this.sbom(), this.scan()]);
       if (shipped === null || deciding === null) return lacking('gate', 'build');
       if (!isWhole(scanned) || scanned.stage.status === 'failed') return lacking('gate', 'scan');
       if (!isWhole(described) || described.stage.status === 'failed') return lacking('gate', 'sbom');
       const scanners = [described.scanner, scanned.scanner].filter((scanner) => scanner !== null);
-      const gated = await gate(this.#context, {
+      return await gate(this.#context, {
         image: shipped.image,
         scanned,
         scanners,
@@ -186,54 +176,46 @@ export class Plan {
         baseline,
         rehearsal,
       });
-      keepGate(this.#known, gated);
-      return gated;
     });
   }
 
-  publish(): Promise<Pick<Published, 'stage'> & Partial<Published>> {
-    return this.#once('publish', async () => {
+  publish(): Promise<Found & Pick<Published, 'stage'> & Partial<Published>> {
+    return this.#stage('publish', async () => {
       const ready = await this.#toDeliver();
       return ready === null ? lacking('publish', 'build') : await this.#delivery.publish(ready);
     });
   }
 
-  sign(): Promise<Pick<Signed, 'stage'> & Partial<Signed>> {
-    return this.#once('sign', async () => {
+  sign(): Promise<Found & Pick<Signed, 'stage'> & Partial<Signed>> {
+    return this.#stage('sign', async () => {
       const [ready, published] = [await this.#toDeliver(), await this.publish()];
       if (ready === null || published.stage.status !== 'passed') return lacking('sign', 'publish');
       return await this.#delivery.sign(ready);
     });
   }
 
-  promote(): Promise<{ stage: StageResult }> {
-    return this.#once('promote', async () => {
-      const [ready, signed, smoked] = [await this.#toDeliver(), await this.sign(), await this.smoke()];
+  promote(): Promise<Found & { stage: StageResult }> {
+    return this.#stage('promote', async () => {
+      const [ready, published] = [await this.#toDeliver(), await this.publish()];
+      const [signed, smoked] = [await this.sign(), await this.smoke()];
       if (ready === null || isRed(signed.stage)) return lacking('promote', 'sign');
       if (isRed(smoked.stage)) return lacking('promote', 'smoke');
-      const seen = { signed: signed.stage, smoked: smoked.stage, smoke: smoked.smoke ?? null };
-      return { stage: await this.#delivery.promote(ready, seen) };
+      return await this.#delivery.promote(ready, together([published, signed, smoked]));
     });
   }
 
   smoke(): Promise<Pick<Smoked, 'stage'> & Partial<Smoked>> {
-    return this.#once('smoke', async () => {
+    return this.#stage('smoke', async () => {
       const shipped = await this.#shipped();
       if (shipped === null) return lacking('smoke', 'build');
-      const { delivery } = this.#inputs;
+      const { delivery, facts, runtime } = this.#inputs;
       const { digest } = shipped.image;
       if (delivery !== null && isRed((await this.sign()).stage)) return lacking('smoke', 'publish');
-      const deployed = delivery?.deployed(digest) ?? {
-        commit: this.#known.source.commit ?? '',
-        built: new Date(this.#context.startedMs).toISOString(),
-        digest,
-      };
+      const { commit } = await facts;
+      const built = new Date(this.#context.startedMs).toISOString();
+      const deployed = delivery?.recordedAs(digest) ?? { commit: commit ?? '', built, digest };
       const previous = delivery === null || delivery.skipRollback ? null : ((await this.publish()).previous ?? null);
-      const { runtime } = this.#inputs;
-      const smoked = await smoke(this.#context, { archive: shipped.archive, deployed, previous, runtime });
-      this.#known.smoke = smoked.smoke;
-      this.#known.standIns.push(...smoked.standIns);
-      return smoked;
+      return await smoke(this.#context, { archive: shipped.archive, deployed, previous, runtime });
     });
   }
 
@@ -244,18 +226,28 @@ export class Plan {
   }
 
   /** Everything that has to be known of an image before it leaves; null where there is none. */
-  async #toDeliver(): Promise<Ready | null> {
-    const asked = this.#asked.filter((name) => (REQUIRED as readonly string[]).includes(name));
-    const [shipped, ...stages] = await settled([this.#shipped(), ...asked.map((name) => this.stage(name))]);
-    if (shipped === null) return null;
-    const { archive, image, labels } = shipped;
-    return { archive, digest: image.digest, labels, gate: this.#known.gate, stages };
+  #toDeliver(): Promise<Ready | null> {
+    return this.#once('ready', async () => {
+      const { asked, facts } = this.#inputs;
+      const required = asked.filter((name) => (REQUIRED as readonly string[]).includes(name));
+      const [shipped, source, ...found] = await settled([
+        this.#shipped(),
+        facts,
+        this.standIn(),
+        ...required.map((name) => this.begin(name)),
+      ]);
+      if (shipped === null) return null;
+      const { archive, image, labels } = shipped;
+      return { ...together([...found, { source }]), archive, digest: image.digest, labels };
+    });
   }
 
-  async #shipped(): Promise<Shipped | null> {
-    const shipped = this.#inputs.given ?? (await this.#built());
-    this.#known.materials.archive = shipped?.archive ?? null;
-    return shipped;
+  #shipped(): Promise<Shipped | null> {
+    return this.#once('shipped', async () => {
+      const shipped = this.#inputs.given ?? (await this.#built());
+      if (shipped !== null) this.#keep({ archive: shipped.archive });
+      return shipped;
+    });
   }
 
   async #built(): Promise<Shipped | null> {
@@ -267,11 +259,6 @@ export class Plan {
     const platforms = image.platforms.map(({ platform, digest }) => ({ platform, digest }));
     const labels = standIns.map(({ recipe }) => recipe);
     return { archive, image: { digest: image.digest, base, appLayers, platforms }, labels };
-  }
-
-  #keepScanner({ scanner, standIn }: Pick<Scanned, 'scanner' | 'standIn'>): void {
-    if (scanner !== null) this.#known.scanners.push(scanner);
-    if (standIn !== null) this.#known.standIns.push(standIn);
   }
 
   /** The packages that a stage's commands run with; null where one set could not be installed. */
@@ -288,6 +275,14 @@ export class Plan {
   async #ready(name: string) {
     const ran = await this.#installed.get(name);
     return ran !== undefined && ran.result.exitCode === 0 ? ran.container : null;
+  }
+
+  #stage<T extends Found>(key: string, begin: () => Promise<T>): Promise<T> {
+    return this.#once(key, async () => {
+      const found = await begin();
+      this.#keep(found);
+      return found;
+    });
   }
 
   #once<T>(key: string, begin: () => Promise<T>): Promise<T> {

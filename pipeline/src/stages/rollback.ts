@@ -4,7 +4,7 @@ import { PipelineError } from '../core/errors.ts';
 import { isDigest } from '../oci/digest.ts';
 import type { RunContext } from './context.ts';
 import type { TargetOptions } from './delivery.ts';
-import type { Known } from './known.ts';
+import type { Keep } from './found.ts';
 import { Registry } from './registry.ts';
 import { type Asking, hasFailed, type Previous, recordOf, releaseOf, resolve } from './releases.ts';
 import { checkDeployment, smoke } from './smoke.ts';
@@ -18,7 +18,7 @@ export type RollbackOptions = TargetOptions & {
   to: string;
 };
 
-export async function runRollback(context: RunContext, options: RollbackOptions, known: Known): Promise<void> {
+export async function runRollback(context: RunContext, options: RollbackOptions, keep: Keep): Promise<void> {
   const target = parseTarget(options.registry, options.repository);
   if (options.to !== '' && !isDigest(options.to))
     throw new PipelineError('BAD_OPTION', `--to ${options.to} is no digest`, 'write sha256: and 64 hexadecimal digits');
@@ -26,7 +26,7 @@ export async function runRollback(context: RunContext, options: RollbackOptions,
   const registry = new Registry(context, { ...options, target });
   const asking: Asking = { registry, stage: 'rollback', steps: [] };
   let back: Previous | null = null;
-  const found = await timedStage(context, 'rollback', async () => {
+  const stage = await timedStage(context, 'rollback', async () => {
     const digest = options.to === '' ? await recordedBefore(asking, options.tag) : options.to;
     back = digest === null ? null : await releaseOf(asking, digest);
     return {
@@ -34,9 +34,9 @@ export async function runRollback(context: RunContext, options: RollbackOptions,
       remark: back === null ? null : `${options.tag}: back to ${back.digest.slice(0, 19)}…`,
     };
   });
-  known.stages.set('rollback', found);
-  if (back === null || found.status !== 'passed') return;
-  await proveAndMove(context, { target, registry, tag: options.tag, back }, known);
+  keep({ stage });
+  if (back === null || stage.status !== 'passed') return;
+  await proveAndMove(context, { target, registry, tag: options.tag, back }, keep);
 }
 
 /** Null when a step failed, as its result says. Throws `BAD_RELEASE` where nothing came before. */
@@ -56,15 +56,13 @@ function nothingBefore(message: string): PipelineError {
 
 type Move = { target: Target; registry: Registry; tag: string; back: Previous };
 
-async function proveAndMove(context: RunContext, { target, registry, tag, back }: Move, known: Known): Promise<void> {
+async function proveAndMove(context: RunContext, { target, registry, tag, back }: Move, keep: Keep): Promise<void> {
   const { digest, archive, release } = back;
   const deployed = { commit: release?.source.commit ?? '', built: release?.built ?? '', digest };
   const smoked = await smoke(context, { archive, deployed });
-  known.stages.set('smoke', smoked.stage);
-  known.smoke = smoked.smoke;
-  known.standIns.push(...smoked.standIns);
+  keep(smoked);
   if (smoked.stage.status === 'failed') return;
-  const moved = await timedStage(context, 'promote', async () => {
+  const stage = await timedStage(context, 'promote', async () => {
     const { result } = await registry.do({
       stage: 'promote',
       step: 'tag',
@@ -73,14 +71,6 @@ async function proveAndMove(context: RunContext, { target, registry, tag, back }
     });
     return { steps: [result], remark: `${tag} → ${digest.slice(0, 19)}…` };
   });
-  known.stages.set('promote', moved);
-  known.delivery = {
-    image: nameOf(target),
-    digest,
-    rehearsal: target.isLoopback,
-    pushed: null,
-    previous: null,
-    tags: moved.status === 'passed' ? [tag] : [],
-    statements: [],
-  };
+  const tags = stage.status === 'passed' ? [tag] : [];
+  keep({ stage, delivery: { image: nameOf(target), digest, rehearsal: target.isLoopback, tags } });
 }

@@ -20,7 +20,7 @@ export type Sboms = {
   /** Of the image, as vulnerability databases name them: `npm`, `debian 13`. */
   ecosystems: string[];
   scanner: ScannerFacts | null;
-  standIn: StandIn | null;
+  standIns: StandIn[];
 };
 
 /** What a pair of documents is about. */
@@ -36,11 +36,11 @@ type Subject = {
 };
 
 export async function sbom(context: RunContext, inputs: SbomInputs): Promise<Sboms> {
-  const output: Omit<Sboms, 'stage'> = { files: new Map(), ecosystems: [], scanner: null, standIn: null };
+  const output: Omit<Sboms, 'stage'> = { files: new Map(), ecosystems: [], scanner: null, standIns: [] };
   const stage = await timedStage(context, 'sbom', async () => {
     const scanner = await obtainScanner(context, 'syft');
     if ('missing' in scanner) return { steps: [], notEvaluated: scanner.missing };
-    Object.assign(output, { scanner: scanner.facts, standIn: scanner.standIn });
+    Object.assign(output, { scanner: scanner.facts, standIns: scanner.standIns });
     const subjects = subjectsOf(context, inputs);
     const described = await Promise.all(subjects.map((subject) => describe(context, scanner, subject)));
     const documents = described.flatMap(({ documents: of }, index) =>

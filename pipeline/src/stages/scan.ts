@@ -33,8 +33,8 @@ export type ScanInputs = {
 
 export type Scanned = {
   stage: StageResult;
-  /** out/scan.json */
-  report: string | null;
+  /** scan.json */
+  texts: Map<string, string>;
   findings: Finding[];
   licences: Licence[];
   database: DatabaseFacts | null;
@@ -43,12 +43,12 @@ export type Scanned = {
   missing: GateFacts['missing'];
   bait: BaitFacts | null;
   scanner: ScannerFacts | null;
-  standIn: StandIn | null;
+  standIns: StandIn[];
 };
 
 export async function scan(context: PackageContext, inputs: ScanInputs): Promise<Scanned> {
   const output: Omit<Scanned, 'stage'> = {
-    report: null,
+    texts: new Map(),
     findings: [],
     licences: [],
     database: null,
@@ -56,7 +56,7 @@ export async function scan(context: PackageContext, inputs: ScanInputs): Promise
     missing: [],
     bait: null,
     scanner: null,
-    standIn: null,
+    standIns: [],
   };
   const stage = await timedStage(context, 'scan', async () => {
     const [scanner, found] = await Promise.all([
@@ -72,7 +72,7 @@ export async function scan(context: PackageContext, inputs: ScanInputs): Promise
     }
     if (found.database === null && found.missing === null)
       return { steps, fault: 'the vulnerability database cannot be used' };
-    Object.assign(output, { scanner: scanner.facts, standIn: scanner.standIn });
+    Object.assign(output, { scanner: scanner.facts, standIns: scanner.standIns });
     if (found.missing !== null) output.missing = [{ kind: 'vulnerability', reason: found.missing }];
     const trivy = await withChecks({ scanner, database: found.database, checks: null }, inputs.deciding.tree);
     const source = await scannableSource(context);
@@ -151,7 +151,7 @@ async function read(
     real.flatMap(({ findings }) => findings.map((finding) => locate(finding, locks, shipped))),
   );
   output.licences = real.flatMap(({ licences }) => licences);
-  output.report = renderScan(output, real, inputs);
+  output.texts.set('scan.json', renderScan(output, real, inputs));
 }
 
 function scopeOf(of: Target['of'], image: ScannedImage): ReportScope {

@@ -15,7 +15,7 @@ export type Scanner = {
   /** With the program in its path and the means to confine it; no variable of ours, no home, no settings. */
   container: Container;
   facts: ScannerFacts;
-  standIn: StandIn | null;
+  standIns: StandIn[];
 };
 
 /** The scanner, or why it cannot be had here. */
@@ -27,12 +27,13 @@ export async function obtainScanner(context: RunContext, name: ScannerName): Pro
     if (reason === undefined) throw error;
     return { missing: `${name} cannot be had here: ${reason}` };
   }
-  const standIn = await context.images.standIn(name);
-  const version = scannerVersion(PINS[name].image, standIn?.recipe ?? null);
+  const standIns = await context.images.standIns(name);
+  const recipe = standIns[0]?.recipe ?? null;
   const container = withConfine(context.images.container('node'))
     .withMountedFile(`/usr/local/bin/${name}`, context.images.container(name).file(PROGRAMS[name]))
     // Neither the settings of the image's own user nor those in the folder that is scanned are read.
     .withEnvVariable('HOME', '/nonexistent')
     .withWorkdir('/');
-  return { container, standIn, facts: { name, version, image: pinned(name), standIn: standIn?.recipe ?? null } };
+  const version = scannerVersion(PINS[name].image, recipe);
+  return { container, standIns, facts: { name, version, image: pinned(name), standIn: recipe } };
 }

@@ -1,5 +1,5 @@
 // Sign: cosign states, without a network where it has a key, what is true of the image; the bundles are put beside it in the registry.
-import { type Container, type Directory, dag, type File, type Secret } from '@dagger.io/dagger';
+import { type Container, dag, type File, type Secret } from '@dagger.io/dagger';
 import { EMPTY_ROOT, SIGNING, type SigningMode, signArguments, signingMode } from '../core/delivery/signing.ts';
 import { STATEMENTS, type StatementName } from '../core/delivery/statements.ts';
 import { PipelineError } from '../core/errors.ts';
@@ -35,7 +35,7 @@ export async function modeOf({ key, password, oidcUrl, oidcToken }: SigningOptio
   return signingMode({ key: !!hasKey, password: !!hasPassword, oidcUrl: !!hasUrl, oidcToken: !!hasToken });
 }
 
-export type Cosign = { container: Container; version: string; standIn: StandIn | null };
+export type Cosign = { container: Container; version: string; standIns: StandIn[] };
 
 /** cosign's program, out of its image by digest, in our own container: the image has no shell. */
 export async function obtainCosign(context: RunContext): Promise<Cosign | { missing: string }> {
@@ -46,12 +46,12 @@ export async function obtainCosign(context: RunContext): Promise<Cosign | { miss
     if (reason === undefined) throw error;
     return { missing: `cosign cannot be had here: ${reason}` };
   }
-  const standIn = await context.images.standIn('cosign');
+  const standIns = await context.images.standIns('cosign');
   const program = context.images.container('cosign').file('/ko-app/cosign');
   const container = nodeContainer(context)
     .withMountedFile('/usr/local/bin/cosign', program)
     .withNewFile(SIGNING.trustedRoot, EMPTY_ROOT);
-  return { container, standIn, version: scannerVersion(PINS.cosign.image, standIn?.recipe ?? null) };
+  return { container, standIns, version: scannerVersion(PINS.cosign.image, standIns[0]?.recipe ?? null) };
 }
 
 export type SignInputs = {
@@ -66,19 +66,22 @@ export type SignInputs = {
 
 export type Signed = {
   stage: StageResult;
-  bundles: Directory | null;
-  statements: StatementName[];
-  standIn: StandIn | null;
+  /** The bundles, for the report, in the folder of this name. */
+  files: Map<string, File>;
+  delivery: { statements: StatementName[] };
+  standIns: StandIn[];
 };
+
+export const ATTESTATIONS = 'attestations';
 
 export async function sign(context: RunContext, inputs: SignInputs): Promise<Signed> {
   const { registry, archive, digest, mode, secrets, predicates } = inputs;
-  const output: Omit<Signed, 'stage'> = { bundles: null, statements: [], standIn: null };
+  const output: Omit<Signed, 'stage'> = { files: new Map(), delivery: { statements: [] }, standIns: [] };
   const stage = await timedStage(context, 'sign', async () => {
     if (mode === null) return { steps: [], remark: 'not asked for: there is no key, and no identity' };
     const cosign = await obtainCosign(context);
     if ('missing' in cosign) return { steps: [], notEvaluated: cosign.missing };
-    output.standIn = cosign.standIn;
+    output.standIns = cosign.standIns;
     const steps: StepResult[] = [];
     const signer = withSigner(await withManifest(context, cosign.container, archive, steps), mode, secrets);
     let bundles = dag.directory();
@@ -109,7 +112,9 @@ export async function sign(context: RunContext, inputs: SignInputs): Promise<Sig
       files: new Map([[SIGNING.bundles, bundles]]),
     });
     steps.push(attached.result);
-    Object.assign(output, { bundles, statements: [...predicates.keys()] });
+    output.delivery.statements = [...predicates.keys()];
+    for (const name of predicates.keys())
+      output.files.set(`${ATTESTATIONS}/${name}.sigstore.json`, bundles.file(`${name}.sigstore.json`));
     return { steps, remark: `${mode === 'key' ? 'with a key' : 'by identity'}: ${[...predicates.keys()].join(', ')}` };
   });
   return { stage, ...output };

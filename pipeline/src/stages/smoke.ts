@@ -106,8 +106,7 @@ async function obtainImages(context: RunContext, compose: ComposeFile, archive: 
     }
     found.checked.set(service.name, { service, image: context.images.container(pin) });
     found.pins.set(service.name, pin);
-    const standIn = await context.images.standIn(pin);
-    if (standIn !== null) found.standIns.push(standIn);
+    found.standIns.push(...(await context.images.standIns(pin)));
   }
   return found;
 }

@@ -11,10 +11,10 @@ import { describeGiven } from './archive.ts';
 import { IMAGE_FILE } from './build.ts';
 import type { RunContext } from './context.ts';
 import type { TargetOptions } from './delivery.ts';
-import type { Known } from './known.ts';
+import type { Keep } from './found.ts';
 import { Registry } from './registry.ts';
 import { type Asking, fetchImage, hasFailed, referrersOf, resolve } from './releases.ts';
-import { type Cosign, obtainCosign, withManifest } from './sign.ts';
+import { ATTESTATIONS, type Cosign, obtainCosign, withManifest } from './sign.ts';
 import { runStep } from './step.ts';
 import { parseTarget } from './target.ts';
 import { timedStage } from './timed.ts';
@@ -33,42 +33,35 @@ export type VerifyOptions = Pick<TargetOptions, 'service' | 'username' | 'token'
 /** The image, and every bundle beside it. */
 type Found = { image: string; archive: File; digest: string; bundles: File[] };
 
-const ATTESTATIONS = 'attestations';
-
-export async function runVerify(context: RunContext, options: VerifyOptions, known: Known): Promise<void> {
+export async function runVerify(context: RunContext, options: VerifyOptions, keep: Keep): Promise<void> {
   const signer = signerOf(options);
   const steps: StepResult[] = [];
   const stage = await timedStage(context, 'verify', async () => {
     const found =
       options.files === undefined ? await fromRegistry(context, options, steps) : await fromFiles(options.files);
     if (found === null) return { steps };
-    known.files.set(IMAGE_FILE, found.archive);
-    known.delivery = {
-      image: found.image,
-      digest: found.digest,
-      rehearsal: false,
-      pushed: null,
-      previous: null,
-      tags: [],
-      statements: [],
-    };
+    const { image, digest } = found;
+    keep({ files: new Map([[IMAGE_FILE, found.archive]]), delivery: { image, digest } });
     if (signer === null)
-      return { steps, notEvaluated: `${found.digest} is whole, but nobody said whose signature it should have` };
+      return { steps, notEvaluated: `${digest} is whole, but nobody said whose signature it should have` };
     const cosign = await obtainCosign(context);
     if ('missing' in cosign) return { steps, notEvaluated: cosign.missing };
-    if (cosign.standIn !== null) known.standIns.push(cosign.standIn);
+    keep({ standIns: cosign.standIns });
     const { verified, faults } = await verifyAll(context, cosign, { found, signer, key: options.key }, steps);
-    for (const [name, file] of verified) known.files.set(`${ATTESTATIONS}/${name}.sigstore.json`, file);
-    known.delivery.statements = [...verified.keys()];
+    const statements = [...verified.keys()];
+    const bundles = statements.map(
+      (name) => [`${ATTESTATIONS}/${name}.sigstore.json`, verified.get(name) as File] as const,
+    );
+    keep({ files: new Map(bundles), delivery: { statements } });
     const [first = null, ...more] = faults;
     return {
       steps,
       fault: first,
       details: more,
-      remark: `${found.digest}: ${[...verified.keys()].join(', ')} verified`,
+      remark: `${digest}: ${statements.join(', ')} verified`,
     };
   });
-  known.stages.set('verify', stage);
+  keep({ stage });
 }
 
 /** Throws `BAD_OPTION`. Null where nobody is named. */
