@@ -21,6 +21,9 @@ export const NEEDS: Readonly<Record<AskedStage, readonly AskedStage[]>> = {
   rollback: [],
 };
 
+/** What a stage waits for only where that is asked for as well: what is deployed then is what was pushed. */
+const AFTER: Partial<Record<AskedStage, readonly AskedStage[]>> = { smoke: ['sign'] };
+
 const inOrder = (stages: Iterable<AskedStage>): AskedStage[] => {
   const wanted = new Set<string>(stages);
   return STAGES.filter((stage): stage is AskedStage => wanted.has(stage));
@@ -31,6 +34,11 @@ export function withNeeds(stages: readonly AskedStage[]): AskedStage[] {
   const all = new Set(stages);
   for (const stage of all) for (const need of NEEDS[stage]) all.add(need);
   return inOrder(all);
+}
+
+/** Whether a stage begins when another has ended. */
+export function waitsFor(stage: AskedStage, other: AskedStage): boolean {
+  return withNeeds([stage, ...(AFTER[stage] ?? [])]).includes(other);
 }
 
 /** These stages and all of `among` that need one of them. */

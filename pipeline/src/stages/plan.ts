@@ -4,6 +4,7 @@ import { COMMAND } from '../command.ts';
 import { REQUIRED } from '../core/delivery/evidence.ts';
 import type { AskedStage, ImageResult, SourceFacts, StageResult } from '../core/model.ts';
 import { parseServiceManifest } from '../core/service.ts';
+import { waitsFor } from '../core/stages.ts';
 import { type PackageSet, PRODUCTION, packageSets, setOf, setsFor } from '../core/subject.ts';
 import { skippedStage } from '../core/verdict.ts';
 import type { Given } from './archive.ts';
@@ -25,7 +26,7 @@ import { settled } from './settled.ts';
 import type { Signed } from './sign.ts';
 import { type Smoked, smoke } from './smoke.ts';
 import type { Ran } from './step.ts';
-import { test } from './test.ts';
+import { type Tested, test } from './test.ts';
 import { timedStage } from './timed.ts';
 
 /** All that stages take, checked before the first of them starts. */
@@ -54,6 +55,27 @@ export type PlanInputs = {
 /** The image that is described and scanned. */
 export type Shipped = Given & { archive: File };
 
+/** What each stage leaves beside its result. */
+type Left = {
+  lint: object;
+  test: Tested;
+  build: Built;
+  sbom: Sboms;
+  scan: Scanned;
+  gate: Gated;
+  publish: Published;
+  sign: Signed;
+  smoke: Smoked;
+  promote: object;
+};
+type Planned = keyof Left;
+
+/** A stage that was not reached leaves nothing but its result. */
+type Outcome<Name extends Planned> = Found & { stage: StageResult } & Partial<Left[Name]>;
+
+/** Another stage, begun or joined; what it left when it has ended. */
+type Need = <Name extends Planned>(name: Name) => Promise<Outcome<Name>>;
+
 export class Plan {
   readonly #context: PackageContext;
   readonly #inputs: PlanInputs;
@@ -61,6 +83,98 @@ export class Plan {
   readonly #sets: readonly PackageSet[];
   readonly #installed = new Map<string, Promise<Ran>>();
   readonly #begun = new Map<string, Promise<unknown>>();
+
+  /** What each stage does with what it needs. */
+  readonly #stages: { readonly [Name in Planned]: (need: Need) => Promise<Outcome<Name>> } = {
+    lint: async () => {
+      const installed = await this.#allReady('lint');
+      return installed === null ? lacking('lint', 'install') : { stage: await lint(this.#context, installed) };
+    },
+
+    test: async () => {
+      const installed = await this.#allReady('test');
+      return installed === null ? lacking('test', 'install') : await test(this.#context, installed);
+    },
+
+    build: async () => {
+      const [service, production] = await Promise.all([
+        this.#ready(setOf(this.#context.subject.service)),
+        this.#ready(PRODUCTION),
+      ]);
+      if (!service || !production) return lacking('build', 'install');
+      const { platforms, manifest, other } = this.#inputs;
+      return await build(this.#context, { service, production, platforms, manifest, other });
+    },
+
+    sbom: async (need) => {
+      const shipped = await this.#shipped(need);
+      if (shipped === null) return lacking('sbom', 'build');
+      const { name } = parseServiceManifest(this.#inputs.manifest, this.#context.subject.service);
+      return await sbom(this.#context, { ...shipped, name });
+    },
+
+    scan: async (need) => {
+      const { deciding, database, strict } = this.#inputs;
+      // Asked while the image is built: an answer takes as long as the network does.
+      const isAsked = deciding !== null && database.folder === undefined;
+      const lookedUp = isAsked ? lookUp(this.#context, database, deciding.parsed.database) : null;
+      const [shipped] = await settled([this.#shipped(need), lookedUp]);
+      if (shipped === null || deciding === null) return lacking('scan', 'build');
+      const ecosystems = async () => (await need('sbom')).ecosystems ?? [];
+      return await scan(this.#context, { ...shipped, deciding, database, lookedUp, strict, ecosystems });
+    },
+
+    gate: async (need) => {
+      const { deciding, baseline, rehearsal, delivery } = this.#inputs;
+      if (delivery?.recorded) return await replayGate(this.#context, delivery.recorded.verdict, { day: 'today' });
+      const [shipped, described, scanned] = await settled([this.#shipped(need), need('sbom'), need('scan')]);
+      if (shipped === null || deciding === null) return lacking('gate', 'build');
+      if (!isWhole(scanned) || scanned.stage.status === 'failed') return lacking('gate', 'scan');
+      if (!isWhole(described) || described.stage.status === 'failed') return lacking('gate', 'sbom');
+      return await gate(this.#context, {
+        image: shipped.image,
+        scanned,
+        scanners: [described.scanner, scanned.scanner].filter((scanner) => scanner !== null),
+        ecosystems: described.ecosystems,
+        sbomMissing: described.files.size > 0 ? null : described.stage.reason,
+        deciding,
+        baseline,
+        rehearsal,
+      });
+    },
+
+    smoke: async (need) => {
+      const shipped = await this.#shipped(need);
+      if (shipped === null) return lacking('smoke', 'build');
+      const { delivery, facts, runtime } = this.#inputs;
+      const { digest } = shipped.image;
+      if (delivery !== null && isRed((await need('sign')).stage)) return lacking('smoke', 'publish');
+      const { commit } = await facts;
+      const built = new Date(this.#context.startedMs).toISOString();
+      const deployed = delivery?.recordedAs(digest) ?? { commit: commit ?? '', built, digest };
+      const previous = delivery === null || delivery.skipRollback ? null : ((await need('publish')).previous ?? null);
+      return await smoke(this.#context, { archive: shipped.archive, deployed, previous, runtime });
+    },
+
+    publish: async (need) => {
+      const ready = await this.#toDeliver(need);
+      return ready === null ? lacking('publish', 'build') : await this.#delivery.publish(ready);
+    },
+
+    sign: async (need) => {
+      const [ready, published] = [await this.#toDeliver(need), await need('publish')];
+      if (ready === null || published.stage.status !== 'passed') return lacking('sign', 'publish');
+      return await this.#delivery.sign(ready);
+    },
+
+    promote: async (need) => {
+      const ready = await this.#toDeliver(need);
+      const [published, signed, smoked] = [await need('publish'), await need('sign'), await need('smoke')];
+      if (ready === null || isRed(signed.stage)) return lacking('promote', 'sign');
+      if (isRed(smoked.stage)) return lacking('promote', 'smoke');
+      return await this.#delivery.promote(ready, together([published, signed, smoked]));
+    },
+  };
 
   constructor(context: PackageContext, inputs: PlanInputs, keep: Keep) {
     this.#context = context;
@@ -74,11 +188,11 @@ export class Plan {
   }
 
   /** The packages of all stages that were asked for; undefined where none needs any. */
-  install(): Promise<unknown> | undefined {
+  install(): Promise<Found> | undefined {
     if (this.#sets.length === 0) return undefined;
     const node = nodeContainer(this.#context);
     for (const set of this.#sets) this.#installed.set(set.name, install(this.#context, node, set));
-    return this.#stage('install', async () => {
+    return this.#kept('install', async () => {
       const packages = new Map<string, Container>();
       const stage = await timedStage(this.#context, 'install', async () => {
         const ran = await settled([...this.#installed.values()]);
@@ -91,132 +205,22 @@ export class Plan {
 
   /** That all steps of ours run in an image that only stands in for Node's, where it does. */
   standIn(): Promise<Found> {
-    return this.#stage('node', async () => {
-      return { standIns: await this.#context.images.standIns('node') };
-    });
+    return this.#kept('node', async () => ({ standIns: await this.#context.images.standIns('node') }));
   }
 
-  /** Begin a stage, or join it; what it found when it has ended. */
+  /** Begin a stage, or join it; what it left when it has ended. */
   async begin(name: AskedStage): Promise<Found & { stage: StageResult }> {
-    // Those that have no method here are runs of their own.
-    if (name === 'verify' || name === 'rollback') throw new Error(`${name} is no part of a plan`);
-    return await this[name]();
+    if (name === 'verify' || name === 'rollback') throw new Error(`${name} is a run of its own`);
+    return await this.#begin(name);
   }
 
-  lint(): Promise<{ stage: StageResult }> {
-    return this.#stage('lint', async () => {
-      const installed = await this.#allReady('lint');
-      return installed === null ? lacking('lint', 'install') : { stage: await lint(this.#context, installed) };
-    });
-  }
-
-  test(): Promise<Found & { stage: StageResult }> {
-    return this.#stage('test', async () => {
-      const installed = await this.#allReady('test');
-      return installed === null ? lacking('test', 'install') : await test(this.#context, installed);
-    });
-  }
-
-  build(): Promise<Pick<Built, 'stage'> & Partial<Built>> {
-    return this.#stage('build', async () => {
-      const [service, production] = await Promise.all([
-        this.#ready(setOf(this.#context.subject.service)),
-        this.#ready(PRODUCTION),
-      ]);
-      if (!service || !production) return lacking('build', 'install');
-      const { platforms, manifest, other } = this.#inputs;
-      return await build(this.#context, { service, production, platforms, manifest, other });
-    });
-  }
-
-  sbom(): Promise<Pick<Sboms, 'stage'> & Partial<Sboms>> {
-    return this.#stage('sbom', async () => {
-      const shipped = await this.#shipped();
-      if (shipped === null) return lacking('sbom', 'build');
-      const { name } = parseServiceManifest(this.#inputs.manifest, this.#context.subject.service);
-      return await sbom(this.#context, { ...shipped, name });
-    });
-  }
-
-  scan(): Promise<Pick<Scanned, 'stage'> & Partial<Scanned>> {
-    return this.#stage('scan', async () => {
-      const { deciding, database, strict } = this.#inputs;
-      // Asked while the image is built: an answer takes as long as the network does.
-      const isAsked = deciding !== null && database.folder === undefined;
-      const lookedUp = isAsked ? lookUp(this.#context, database, deciding.parsed.database) : null;
-      const [shipped] = await settled([this.#shipped(), lookedUp]);
-      if (shipped === null || deciding === null) return lacking('scan', 'build');
-      return await scan(this.#context, {
-        ...shipped,
-        deciding,
-        database,
-        lookedUp,
-        strict,
-        ecosystems: async () => (await this.sbom()).ecosystems ?? [],
-      });
-    });
-  }
-
-  gate(): Promise<Pick<Gated, 'stage'> & Partial<Gated>> {
-    return this.#stage('gate', async () => {
-      const { deciding, baseline, rehearsal, delivery } = this.#inputs;
-      if (delivery?.recorded) return await replayGate(this.#context, delivery.recorded.verdict, { day: 'today' });
-      const [shipped, described, scanned] = await settled([this.#shipped(), this.sbom(), this.scan()]);
-      if (shipped === null || deciding === null) return lacking('gate', 'build');
-      if (!isWhole(scanned) || scanned.stage.status === 'failed') return lacking('gate', 'scan');
-      if (!isWhole(described) || described.stage.status === 'failed') return lacking('gate', 'sbom');
-      const scanners = [described.scanner, scanned.scanner].filter((scanner) => scanner !== null);
-      return await gate(this.#context, {
-        image: shipped.image,
-        scanned,
-        scanners,
-        ecosystems: described.ecosystems,
-        sbomMissing: described.files.size > 0 ? null : described.stage.reason,
-        deciding,
-        baseline,
-        rehearsal,
-      });
-    });
-  }
-
-  publish(): Promise<Found & Pick<Published, 'stage'> & Partial<Published>> {
-    return this.#stage('publish', async () => {
-      const ready = await this.#toDeliver();
-      return ready === null ? lacking('publish', 'build') : await this.#delivery.publish(ready);
-    });
-  }
-
-  sign(): Promise<Found & Pick<Signed, 'stage'> & Partial<Signed>> {
-    return this.#stage('sign', async () => {
-      const [ready, published] = [await this.#toDeliver(), await this.publish()];
-      if (ready === null || published.stage.status !== 'passed') return lacking('sign', 'publish');
-      return await this.#delivery.sign(ready);
-    });
-  }
-
-  promote(): Promise<Found & { stage: StageResult }> {
-    return this.#stage('promote', async () => {
-      const [ready, published] = [await this.#toDeliver(), await this.publish()];
-      const [signed, smoked] = [await this.sign(), await this.smoke()];
-      if (ready === null || isRed(signed.stage)) return lacking('promote', 'sign');
-      if (isRed(smoked.stage)) return lacking('promote', 'smoke');
-      return await this.#delivery.promote(ready, together([published, signed, smoked]));
-    });
-  }
-
-  smoke(): Promise<Pick<Smoked, 'stage'> & Partial<Smoked>> {
-    return this.#stage('smoke', async () => {
-      const shipped = await this.#shipped();
-      if (shipped === null) return lacking('smoke', 'build');
-      const { delivery, facts, runtime } = this.#inputs;
-      const { digest } = shipped.image;
-      if (delivery !== null && isRed((await this.sign()).stage)) return lacking('smoke', 'publish');
-      const { commit } = await facts;
-      const built = new Date(this.#context.startedMs).toISOString();
-      const deployed = delivery?.recordedAs(digest) ?? { commit: commit ?? '', built, digest };
-      const previous = delivery === null || delivery.skipRollback ? null : ((await this.publish()).previous ?? null);
-      return await smoke(this.#context, { archive: shipped.archive, deployed, previous, runtime });
-    });
+  #begin<Name extends Planned>(name: Name): Promise<Outcome<Name>> {
+    return this.#kept(name, () =>
+      this.#stages[name](async (other) => {
+        if (!waitsFor(name, other)) throw new Error(`${name} does not say that it needs ${other}`);
+        return await this.#begin(other);
+      }),
+    );
   }
 
   get #delivery(): Delivery {
@@ -226,15 +230,14 @@ export class Plan {
   }
 
   /** Everything that has to be known of an image before it leaves; null where there is none. */
-  #toDeliver(): Promise<Ready | null> {
+  #toDeliver(need: Need): Promise<Ready | null> {
     return this.#once('ready', async () => {
       const { asked, facts } = this.#inputs;
-      const required = asked.filter((name) => (REQUIRED as readonly string[]).includes(name));
       const [shipped, source, ...found] = await settled([
-        this.#shipped(),
+        this.#shipped(need),
         facts,
         this.standIn(),
-        ...required.map((name) => this.begin(name)),
+        ...REQUIRED.filter((name) => asked.includes(name)).map((name) => need(name)),
       ]);
       if (shipped === null) return null;
       const { archive, image, labels } = shipped;
@@ -242,23 +245,12 @@ export class Plan {
     });
   }
 
-  #shipped(): Promise<Shipped | null> {
+  #shipped(need: Need): Promise<Shipped | null> {
     return this.#once('shipped', async () => {
-      const shipped = this.#inputs.given ?? (await this.#built());
+      const shipped = this.#inputs.given ?? toShipped(await need('build'));
       if (shipped !== null) this.#keep({ archive: shipped.archive });
       return shipped;
     });
-  }
-
-  async #built(): Promise<Shipped | null> {
-    const { archive = null, image = null, standIns = [] } = await this.build();
-    if (archive === null || image === null) return null;
-    // What it says it was built on is the stand-in, not the image that the stand-in stands for.
-    const base = standIns[0]?.recipe ?? image.base;
-    const appLayers = [...new Set(image.platforms.map(({ appLayer }) => appLayer.digest))];
-    const platforms = image.platforms.map(({ platform, digest }) => ({ platform, digest }));
-    const labels = standIns.map(({ recipe }) => recipe);
-    return { archive, image: { digest: image.digest, base, appLayers, platforms }, labels };
   }
 
   /** The packages that a stage's commands run with; null where one set could not be installed. */
@@ -277,7 +269,7 @@ export class Plan {
     return ran !== undefined && ran.result.exitCode === 0 ? ran.container : null;
   }
 
-  #stage<T extends Found>(key: string, begin: () => Promise<T>): Promise<T> {
+  #kept<T extends Found>(key: string, begin: () => Promise<T>): Promise<T> {
     return this.#once(key, async () => {
       const found = await begin();
       this.#keep(found);
@@ -290,6 +282,19 @@ export class Plan {
     this.#begun.set(key, begun);
     return begun as Promise<T>;
   }
+}
+
+function toShipped({ archive = null, image = null, standIns = [] }: Partial<Built>): Shipped | null {
+  if (archive === null || image === null) return null;
+  // What it says it was built on is the stand-in, not the image that the stand-in stands for.
+  const base = standIns[0]?.recipe ?? image.base;
+  const appLayers = [...new Set(image.platforms.map(({ appLayer }) => appLayer.digest))];
+  const platforms = image.platforms.map(({ platform, digest }) => ({ platform, digest }));
+  return {
+    archive,
+    image: { digest: image.digest, base, appLayers, platforms },
+    labels: standIns.map(({ recipe }) => recipe),
+  };
 }
 
 /** npm's words for a registry that it cannot reach, or for a cache that lacks something. */

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { STAGE_FUNCTIONS, stagesOf } from '../../src/core/functions.ts';
 import type { AskedStage } from '../../src/core/model.ts';
-import { NEEDS, type Selection, select, WHOLE, withNeeds } from '../../src/core/stages.ts';
+import { NEEDS, type Selection, select, WHOLE, waitsFor, withNeeds } from '../../src/core/stages.ts';
 
 test('no stage needs itself, by whatever way', () => {
   const below = (stage: AskedStage, seen: readonly AskedStage[]): readonly AskedStage[][] =>
@@ -48,3 +48,14 @@ describe('a selection', () => {
       expect(refused).toThrow(expect.objectContaining({ hint: expect.stringContaining(hint) }));
     });
 });
+
+test.each([
+  ['gate', 'build', true],
+  ['publish', 'test', true],
+  ['smoke', 'build', true],
+  ['smoke', 'sign', true],
+  ['smoke', 'publish', true],
+  ['sign', 'smoke', false],
+  ['lint', 'test', false],
+  ['smoke', 'promote', false],
+] as const)('%s waits for %s: %s', (stage, other, expected) => expect(waitsFor(stage, other)).toBe(expected));
