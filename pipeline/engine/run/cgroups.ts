@@ -2,7 +2,14 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isRunning, PROCESS_NAME, processName } from '../process-name.ts';
-import type { Controller, Limits } from './limits.ts';
+
+export interface Limits {
+  readonly processes?: number;
+  /** In bytes. */
+  readonly memory?: number;
+}
+
+export type Controller = 'pids' | 'memory';
 
 const PARENT = 'drydock';
 /** Of a step, or of a try (`canLimit`) that the engine was killed in. */
