@@ -1,7 +1,7 @@
 // The control groups of steps: made before a step starts, removed after its end, or by a later session when the engine was killed.
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isRunning, PROCESS_NAME, processName } from '../process-name.ts';
+import { isRunning, PROCESS_NAME, processName } from '../../src/process-name.ts';
 
 export interface Limits {
   readonly processes?: number;
