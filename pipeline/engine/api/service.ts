@@ -26,7 +26,7 @@ import { healthTest } from './healthcheck.ts';
 import type { Resolvers } from './resolvers.ts';
 import { rootfsToRun, stepKey, stepRequest } from './step.ts';
 
-export interface PortForward {
+interface PortForward {
   readonly backend: number;
   readonly frontend?: number;
   readonly protocol?: Port['protocol'];

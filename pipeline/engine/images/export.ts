@@ -20,7 +20,7 @@ import { intactBlob } from './blobs.ts';
 import { decompressed } from './import.ts';
 import type { ImageRecord } from './record.ts';
 
-export type Compression = 'gzip' | 'none';
+type Compression = 'gzip' | 'none';
 
 export interface ExportOptions {
   /** What each layer is to be; without it, layers stay as they came, and new ones are compressed. */

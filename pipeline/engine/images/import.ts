@@ -66,10 +66,10 @@ export async function isComplete({ store }: Session, { top, manifest, blobs }: I
 }
 
 /** The number is of the way in which layers are unpacked: those that another version unpacked are not taken. */
-export const chainId = (diffIds: readonly string[]) => sha256(`chain 2 ${diffIds.join(' ')}`).slice(0, 40);
+const chainId = (diffIds: readonly string[]) => sha256(`chain 2 ${diffIds.join(' ')}`).slice(0, 40);
 
 /** The image's file system; its layers are unpacked where they aren't yet. */
-export async function imageStack(session: Session, image: ImageRecord): Promise<Stack> {
+async function imageStack(session: Session, image: ImageRecord): Promise<Stack> {
   const diffIds = image.config.rootfs.diff_ids;
   const layers: string[] = [];
   for (const [index, diffId] of diffIds.entries()) {

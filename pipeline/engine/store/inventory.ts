@@ -9,7 +9,7 @@ export const KINDS = ['images', 'layers', 'execs', 'volumes', 'records'] as cons
 export type Kind = (typeof KINDS)[number];
 
 /** A file or folder of the store; `name` is its path from the root. */
-export interface Part {
+interface Part {
   readonly kind: Kind;
   readonly name: string;
   readonly bytes: number;
