@@ -5,7 +5,7 @@ import { alertmanager, type Inhibition, type PagerDuty, type Route, ruleGroups, 
 /** About Prometheus and Alertmanager themselves, which kube-prometheus-stack watches with rules of its own. */
 export const NOT_OURS: readonly string[] = ['TargetDown', 'AlertmanagerUnreachable', 'NotificationsFail'];
 /** Addresses and credentials, none of which is in any file. deploy/README.md says how it is made. */
-export const SECRET = 'alerting';
+const SECRET = 'alerting';
 
 const labels = { 'app.kubernetes.io/part-of': 'drydock' };
 

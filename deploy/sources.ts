@@ -47,7 +47,7 @@ export function probesOf({ healthcheck }: Source, path: string, port: string): R
   };
 }
 
-export type Rule = { alert?: string; record?: string; expr: string; [field: string]: unknown };
+type Rule = { alert?: string; record?: string; expr: string; [field: string]: unknown };
 export type RuleGroup = { name: string; rules: Rule[]; [field: string]: unknown };
 
 /** The rule groups that Prometheus evaluates on one machine. */

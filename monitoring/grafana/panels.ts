@@ -3,7 +3,7 @@
 const DATA_SOURCE = { type: 'prometheus', uid: 'prometheus' } as const;
 const COLUMNS = 24;
 
-export type Query = { expr: string; legend?: string };
+type Query = { expr: string; legend?: string };
 
 /** Units by Grafana's names for them. */
 type Unit = 'reqps' | 's' | 'bytes' | 'percentunit' | 'short' | 'none';

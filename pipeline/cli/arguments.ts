@@ -95,7 +95,7 @@ export type DeliveryArguments = {
   tag: string;
   to: string;
 };
-export const SECRETS = ['token', 'cosign-key', 'cosign-password', 'oidc-url', 'oidc-token'] as const;
+const SECRETS = ['token', 'cosign-key', 'cosign-password', 'oidc-url', 'oidc-token'] as const;
 export type SecretName = (typeof SECRETS)[number];
 /** A path, a reference, or whichever of them it turns out to be. */
 export type VulnDbChoice = { given: string; isReference: boolean };

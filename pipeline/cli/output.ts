@@ -19,10 +19,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isOutOfSight, isRunning, PROCESS_NAME, processName, showLife } from '../engine/process-name.ts';
 import { PipelineError } from '../src/core/errors.ts';
 import type { StageName } from '../src/core/model.ts';
 import { makeFolders } from '../src/oci/folders.ts';
+import { isOutOfSight, isRunning, PROCESS_NAME, processName, showLife } from '../src/process-name.ts';
 
 /** The account of a run: each run has its own. */
 const ACCOUNT = ['result.json', 'junit.xml', 'summary.md', 'report.html', 'annotations.txt'];

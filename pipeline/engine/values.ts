@@ -1,6 +1,6 @@
 // The objects that clients hold: immutable, and only recipes until a leaf is asked for.
-import type { ImageRecord } from './images/import.ts';
-import type { Instance } from './run/services.ts';
+import type { ImageRecord } from './images/record.ts';
+import type { Instance, Port } from './run/services.ts';
 import type { Stack } from './store/layers.ts';
 import type { DirNode, FileNode } from './store/tree.ts';
 import type { Sharing } from './store/volumes.ts';
@@ -91,15 +91,6 @@ export class CacheVolumeValue extends Value {
     this.owner = owner;
     this.source = source;
   }
-}
-
-export interface Port {
-  readonly port: number;
-  readonly protocol: 'TCP' | 'UDP';
-  readonly description: string | null;
-  readonly experimentalSkipHealthcheck: boolean;
-  /** Only declared by the image: no service waits for it, or has it for its own. */
-  readonly isDeclared?: boolean;
 }
 
 /** What an image says about how it is to be run, in Docker's words where they are the field's. */

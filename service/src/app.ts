@@ -10,7 +10,7 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { observe, requestId } from './observe.ts';
 import { sendProblem } from './problem.ts';
 
-export type Checks = Readonly<Record<string, () => boolean>>;
+type Checks = Readonly<Record<string, () => boolean>>;
 
 export interface AppOptions {
   readonly about: About;

@@ -4,7 +4,7 @@ import { writeSync } from 'node:fs';
 export const LEVELS = ['info', 'warn', 'error'] as const;
 export type Level = (typeof LEVELS)[number];
 
-export type Fields = Readonly<Record<string, string | number | boolean | null>>;
+type Fields = Readonly<Record<string, string | number | boolean | null>>;
 
 export interface Log {
   info(event: string, fields?: Fields): void;

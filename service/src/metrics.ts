@@ -23,7 +23,7 @@ export const BUILD_INFO = {
 
 /** The one value of a label for everything that is not ours to name: an unknown path, an odd method. */
 export const UNMATCHED = 'unmatched';
-export const OTHER_METHOD = 'other';
+const OTHER_METHOD = 'other';
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 export interface Metrics {

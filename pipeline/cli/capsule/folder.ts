@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { isRunning, processName, showLife } from '../../engine/process-name.ts';
+import { isRunning, processName, showLife } from '../../src/process-name.ts';
 import { makeFolder } from '../output.ts';
 
 /** Gone when the work is done. */

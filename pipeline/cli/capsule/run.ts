@@ -18,7 +18,7 @@ import type { Terminal } from '../terminal.ts';
 import { trackedIn } from '../tracked.ts';
 import type { OpenCapsule } from './open.ts';
 
-export type ReplayRequest = {
+type ReplayRequest = {
   stages: readonly StageName[];
   /** The folder of the source: the capsule's own, or one to try. */
   source: string;
@@ -30,7 +30,7 @@ export type ReplayRequest = {
   left?: SharedRequest['left'];
 };
 
-export type Replayed = { report: Directory; result: RunResult };
+type Replayed = { report: Directory; result: RunResult };
 export type ReplayRun = (capsule: OpenCapsule, request: ReplayRequest) => Promise<Replayed>;
 
 type Around = {

@@ -11,13 +11,9 @@ import {
   lookAtTrial,
 } from './engine.ts';
 import type { Facts } from './facts.ts';
+import type { Finding, Status } from './finding.ts';
 import { lookAtClock, lookAtDisk, lookAtGit, lookAtNode } from './place.ts';
 import { lookAtCertificates, lookAtCredentials, lookAtImages, lookAtPackages, lookAtProxy } from './sources.ts';
-
-/** `blocked` ends a run before it begins; a `warning` is a wall that not every run meets; `unasked` does not matter here. */
-export type Status = 'ok' | 'warning' | 'blocked' | 'unasked';
-
-export type Finding = { status: Status; found: string; mend?: string };
 
 export type Row = { check: CheckName; status: Status; found: string; means: string; mend: string | null };
 

@@ -1,11 +1,10 @@
 // Decides on what runs the containers: which engine, and whether the embedded one finds here what it needs.
 import { ENGINE_COMMAND } from '../../src/command.ts';
-import type { Finding } from './checks.ts';
+
 import { type Facts, isFault, type Probe, type Setting } from './facts.ts';
+import { type Finding, NOT_YET } from './finding.ts';
 
 const IDS = 65_536;
-export const NOT_YET: Finding = { status: 'unasked', found: 'not tried before what is above is mended' };
-
 export function lookAtEngine({ engines }: Facts): Finding {
   if (isFault(engines)) return { status: 'blocked', found: engines.message, ...mended(engines.hint) };
   const [first, ...others] = engines;

@@ -101,7 +101,7 @@ export type Folder = { path: string; freeBytes: number; totalBytes: number; isWr
 /** A working copy that belongs to another user, which git refuses to read. */
 export const OTHERS = 'another user’s';
 
-export type Git = { commit: string | null; committedMs: number | null; changes: number; isShallow: boolean };
+type Git = { commit: string | null; committedMs: number | null; changes: number; isShallow: boolean };
 
 export const isFault = (value: object | string | null): value is Fault =>
   typeof value === 'object' && value !== null && 'message' in value;

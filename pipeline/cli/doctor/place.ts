@@ -1,7 +1,7 @@
 // Decides on where it runs: Node, the working copy, the disk and the clock.
 import { ENGINE_COMMAND } from '../../src/command.ts';
-import type { Finding } from './checks.ts';
 import { type Facts, isFault, OTHERS } from './facts.ts';
+import type { Finding } from './finding.ts';
 
 /** What a first run takes, with what it downloads (README.md). */
 const FIRST_RUN_BYTES = 2.6e9;

@@ -2,7 +2,8 @@
 import { asLines } from '../../src/core/safe-text.ts';
 import type { Screen } from '../render.ts';
 import { painter } from '../render.ts';
-import { CHECKS, canRun, type Row, type Status } from './checks.ts';
+import { CHECKS, canRun, type Row } from './checks.ts';
+import type { Status } from './finding.ts';
 
 const LABELS: Record<Status, string> = { ok: 'ok', warning: 'warn', blocked: 'WALL', unasked: '-' };
 const COLOURS = { ok: 'green', warning: 'yellow', blocked: 'red', unasked: 'dim' } as const;

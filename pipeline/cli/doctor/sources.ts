@@ -1,8 +1,7 @@
 // Decides on what a run fetches: images, packages, and what stands in between: proxies, certificates and credentials.
 import { withoutLogins } from '../../src/oci/errors.ts';
-import type { Finding } from './checks.ts';
-import { NOT_YET } from './engine.ts';
 import { type Credential, type Facts, type Fault, isFault, type Place, type Probe } from './facts.ts';
+import { type Finding, NOT_YET } from './finding.ts';
 
 const FILL_CACHE = 'run once with a network, or bring images with --images DIR';
 

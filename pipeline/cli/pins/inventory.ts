@@ -4,8 +4,8 @@ import { join, relative } from 'node:path';
 import { type ActionPin, actionsIn, packagesIn } from '../../src/core/pins/rewrite.ts';
 import { PIN_NAMES, PINS, type PinName } from '../../src/pins.ts';
 
-export type ImagePin = { name: PinName; image: string; digest: string };
-export type PackagePin = { name: string; version: string };
+type ImagePin = { name: PinName; image: string; digest: string };
+type PackagePin = { name: string; version: string };
 
 export type Inventory = {
   images: ImagePin[];

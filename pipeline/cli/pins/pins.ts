@@ -112,7 +112,7 @@ function dueOf({ pin, answer }: Asked<object>): Decision['due'] {
 }
 
 /** One line for a pin, and one for each thing that a person should know besides. */
-export function describe({ pin, title, answer }: Asked<object>): string[] {
+function describe({ pin, title, answer }: Asked<object>): string[] {
   if ('notEvaluated' in answer) return [`NOT EVALUATED  ${title}: ${answer.notEvaluated}`];
   const { due, waiting, undated, major, moved } = answer;
   const held = heldOf(pin);

@@ -46,7 +46,7 @@ const LODGER = 'lodger';
 const PORTS = { HTTP_PORT: '0', GRAFANA_PORT: '0', PROMETHEUS_PORT: '0', ALERTMANAGER_PORT: '0' };
 const RESTART_MS = 30_000;
 
-export class ComposePlatform implements Platform {
+class ComposePlatform implements Platform {
   readonly missing: ReadonlyMap<string, string>;
   readonly steps: StepResult[] = [];
   readonly #docker: Docker;

@@ -88,7 +88,7 @@ export class Changes {
 }
 
 /** Every folder with a file in it, and those above. */
-export function foldersOf(paths: Iterable<string>): Set<string> {
+function foldersOf(paths: Iterable<string>): Set<string> {
   const folders = new Set(['.']);
   for (const path of paths) {
     for (let folder = dirname(path); !folders.has(folder); folder = dirname(folder)) folders.add(folder);

@@ -4,6 +4,7 @@ import { EngineError, notSupported } from '../errors.ts';
 import { exportImage } from '../images/export.ts';
 import { importArchive } from '../images/import.ts';
 import { resolveImage } from '../images/resolve.ts';
+import type { Port } from '../run/services.ts';
 import type { Session } from '../session.ts';
 import { readWhole } from '../store/bytes.ts';
 import { writeHostFile } from '../store/host.ts';
@@ -24,7 +25,6 @@ import {
   lazy,
   type Mount,
   NO_SETTINGS,
-  type Port,
   ready,
   SecretValue,
   ServiceValue,

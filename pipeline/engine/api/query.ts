@@ -61,7 +61,7 @@ import { foundSecret, secretFields, setSecret } from './secret.ts';
 import { hostService, serviceFields, type TunnelArgs, tunnel } from './service.ts';
 
 /** The version of the API, as the SDK asks for it. */
-export const API_VERSION = 'v0.21.8';
+const API_VERSION = 'v0.21.8';
 
 class QueryRoot extends Value {
   override id = 'query';

@@ -3,5 +3,5 @@ import type { Session } from '../session.ts';
 import type { Value } from '../values.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: the schema has checked the arguments; each resolver names their types
-export type Resolver<Self extends Value> = (self: Self, args: any, session: Session) => unknown;
+type Resolver<Self extends Value> = (self: Self, args: any, session: Session) => unknown;
 export type Resolvers<Self extends Value> = Readonly<Record<string, Resolver<Self>>>;

@@ -8,7 +8,7 @@ import { whenReady } from '../run/container-service.ts';
 import { forwardConnections, forwardDatagrams } from '../run/forward.ts';
 import { TailOutputs } from '../run/outputs.ts';
 import type { StepRequest } from '../run/runner.ts';
-import type { Instance, ServiceEnd } from '../run/services.ts';
+import type { Instance, Port, ServiceEnd } from '../run/services.ts';
 import type { Session } from '../session.ts';
 import { keyOf } from '../store/store.ts';
 import {
@@ -17,7 +17,6 @@ import {
   type ContainerValue,
   FactValue,
   lazy,
-  type Port,
   ready,
   type ServiceRecipe,
   ServiceValue,
@@ -27,7 +26,7 @@ import { healthTest } from './healthcheck.ts';
 import type { Resolvers } from './resolvers.ts';
 import { rootfsToRun, stepKey, stepRequest } from './step.ts';
 
-export interface PortForward {
+interface PortForward {
   readonly backend: number;
   readonly frontend?: number;
   readonly protocol?: Port['protocol'];

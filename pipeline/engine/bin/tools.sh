@@ -65,7 +65,7 @@ need_chroot() {
   need_boot_id
 }
 
-# By it a session tells what a machine that was switched off has left (process-name.ts).
+# By it a session tells what a machine that was switched off has left (src/process-name.ts).
 has_boot_id() { { read -r _ </proc/sys/kernel/random/boot_id; } 2>/dev/null; }
 need_boot_id() {
   has_boot_id || refuse '/proc/sys is hidden here, where the engine reads since when the machine runs' \

@@ -1,7 +1,7 @@
 // What lies beside the store in the cache folder: packages, bundles, the engine's tools, and stores of other versions.
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { startOf } from '../process-name.ts';
+import { startOf } from '../../src/process-name.ts';
 import { FORMAT, formatOf } from '../store/format.ts';
 import { readLeases } from '../store/leases.ts';
 import { storeFolder } from '../store/store.ts';

@@ -6,7 +6,7 @@ import { readLeases } from '../store/leases.ts';
 import { formatSize } from '../store/sizes.ts';
 import { BESIDE, filesBeside, otherStores } from './cache.ts';
 
-export interface Amount {
+interface Amount {
   readonly count: number;
   readonly bytes: number;
 }

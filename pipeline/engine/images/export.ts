@@ -17,9 +17,10 @@ import { type BlobName, keyOf, sha256 } from '../store/store.ts';
 import type { FileNode } from '../store/tree.ts';
 import type { ContainerState, ImageSettings } from '../values.ts';
 import { intactBlob } from './blobs.ts';
-import { decompressed, type ImageRecord } from './import.ts';
+import { decompressed } from './import.ts';
+import type { ImageRecord } from './record.ts';
 
-export type Compression = 'gzip' | 'none';
+type Compression = 'gzip' | 'none';
 
 export interface ExportOptions {
   /** What each layer is to be; without it, layers stay as they came, and new ones are compressed. */

@@ -15,6 +15,7 @@ import {
 } from '../../src/oci/layout.ts';
 import { readTar } from '../../src/oci/tar.ts';
 import { EngineError } from '../errors.ts';
+import type { Port } from '../run/services.ts';
 import type { Session } from '../session.ts';
 import { ensureIntact, hashOf, prepareHash } from '../store/bytes.ts';
 import { diskFullError } from '../store/disk.ts';
@@ -22,22 +23,9 @@ import type { Stack } from '../store/layers.ts';
 import { formatSize } from '../store/sizes.ts';
 import { sha256 } from '../store/store.ts';
 import type { FileNode } from '../store/tree.ts';
-import { type ContainerState, type ImageSettings, lazy, type Port } from '../values.ts';
+import { type ContainerState, type ImageSettings, lazy } from '../values.ts';
 import { intactBlob } from './blobs.ts';
-
-/** What the store remembers of an image: enough to run it and to write it out again byte for byte. */
-export interface ImageRecord {
-  /** What a pin names: an index or a manifest. */
-  readonly top: Descriptor;
-  readonly manifest: Descriptor;
-  /** Config first, then layers. */
-  readonly blobs: readonly Descriptor[];
-  readonly config: ImageConfig;
-  readonly platform: string;
-  /** How the image was assembled, when it is not the pinned one. */
-  readonly standIn?: string;
-  readonly importedAt: number;
-}
+import type { ImageRecord } from './record.ts';
 
 /** Copies the documents and blobs of a checked image into the store. */
 export async function keepImage(
@@ -78,10 +66,10 @@ export async function isComplete({ store }: Session, { top, manifest, blobs }: I
 }
 
 /** The number is of the way in which layers are unpacked: those that another version unpacked are not taken. */
-export const chainId = (diffIds: readonly string[]) => sha256(`chain 2 ${diffIds.join(' ')}`).slice(0, 40);
+const chainId = (diffIds: readonly string[]) => sha256(`chain 2 ${diffIds.join(' ')}`).slice(0, 40);
 
 /** The image's file system; its layers are unpacked where they aren't yet. */
-export async function imageStack(session: Session, image: ImageRecord): Promise<Stack> {
+async function imageStack(session: Session, image: ImageRecord): Promise<Stack> {
   const diffIds = image.config.rootfs.diff_ids;
   const layers: string[] = [];
   for (const [index, diffId] of diffIds.entries()) {

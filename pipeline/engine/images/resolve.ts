@@ -12,7 +12,8 @@ import { diskFullError } from '../store/disk.ts';
 import { packageFolder } from '../store/store.ts';
 import type { ContainerState } from '../values.ts';
 import { assembleImage, hasRecipe, isCurrent } from './assembled/index.ts';
-import { type ImageRecord, imageState, isComplete, keepImage } from './import.ts';
+import { imageState, isComplete, keepImage } from './import.ts';
+import type { ImageRecord } from './record.ts';
 
 /** How long a stand-in serves before a registry is asked again for the image itself. */
 const STAND_IN_MS = 24 * 60 * 60 * 1000;

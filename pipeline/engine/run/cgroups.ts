@@ -1,8 +1,15 @@
 // The control groups of steps: made before a step starts, removed after its end, or by a later session when the engine was killed.
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isRunning, PROCESS_NAME, processName } from '../process-name.ts';
-import type { Controller, Limits } from './limits.ts';
+import { isRunning, PROCESS_NAME, processName } from '../../src/process-name.ts';
+
+export interface Limits {
+  readonly processes?: number;
+  /** In bytes. */
+  readonly memory?: number;
+}
+
+export type Controller = 'pids' | 'memory';
 
 const PARENT = 'drydock';
 /** Of a step, or of a try (`canLimit`) that the engine was killed in. */

@@ -22,8 +22,8 @@ import {
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
+import { isRunning, PROCESS_NAME, showLife, startOf } from '../../src/process-name.ts';
 import { EngineError } from '../errors.ts';
-import { isRunning, PROCESS_NAME, showLife, startOf } from '../process-name.ts';
 import { resolveInside } from '../store/inside.ts';
 import { withFolder } from '../tools/elf.ts';
 import { KEEPER } from './keeper.ts';

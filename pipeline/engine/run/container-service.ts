@@ -1,11 +1,10 @@
 // A container that runs as a service: started, waited for until it is ready, and stopped.
 import { asErrorOutput, EngineError, ExecError } from '../errors.ts';
-import type { Port } from '../values.ts';
 import { type HealthTest, portsOpen, testPasses } from './health.ts';
 import type { StepOutcome } from './outcome.ts';
 import { TailOutputs } from './outputs.ts';
 import type { RunningStep } from './runner.ts';
-import type { Instance, ServiceEnd } from './services.ts';
+import type { Instance, Port, ServiceEnd } from './services.ts';
 import type { Sockets } from './sockets.ts';
 
 export interface ServiceRun {

@@ -1,6 +1,6 @@
 // Finds out when a service is ready: when its health check passes or, where it has none, when every port that it exposes accepts connections.
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Port } from '../values.ts';
+import type { Port } from './services.ts';
 import type { Sockets } from './sockets.ts';
 
 /** No event tells that a port was opened in a container; between two attempts passes this long, growing. */

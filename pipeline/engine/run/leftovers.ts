@@ -2,8 +2,8 @@
 // any folder of its tree may become a link at any time, and nobody may clear up, compare or remove there.
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
+import { startOf } from '../../src/process-name.ts';
 import { EngineError } from '../errors.ts';
-import { startOf } from '../process-name.ts';
 
 /** One that starts others and ends may be missed by a look, but not by each. */
 const LOOKS_WITHOUT = 2;

@@ -2,15 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { UsageError } from '../errors.ts';
 import { parseSize } from '../store/sizes.ts';
-import { canLimit } from './cgroups.ts';
-
-export interface Limits {
-  readonly processes?: number;
-  /** In bytes. */
-  readonly memory?: number;
-}
-
-export type Controller = 'pids' | 'memory';
+import { type Controller, canLimit, type Limits } from './cgroups.ts';
 
 const PROCESSES = 8192;
 /** What is left for the engine and whoever else works on this machine, so that the kernel ends the hog and not them. */

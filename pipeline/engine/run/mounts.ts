@@ -4,7 +4,7 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { processName } from '../process-name.ts';
+import { processName } from '../../src/process-name.ts';
 import { TOOLS_FOLDER } from '../tools/elf.ts';
 import { commandOf } from '../tools/install.ts';
 import { REFUSAL } from './isolation.ts';

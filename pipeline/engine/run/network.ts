@@ -22,7 +22,7 @@ export interface Attachment extends NetworkNamespace {
   readonly release: () => Promise<void>;
 }
 
-export const BRIDGE = '10.87.0.1';
+const BRIDGE = '10.87.0.1';
 /** An address that nobody has (RFC 5737): queries to it are handed to the host's own resolver by pasta. */
 const FORWARDER = '192.0.2.53';
 /** Whether or not there are services yet. */
@@ -264,7 +264,7 @@ async function shell(script: string): Promise<void> {
 }
 
 /** The host's name servers, whom queries for anything but the session's own names are handed to. */
-export const hostNameServers = (): string[] =>
+const hostNameServers = (): string[] =>
   [...readFileSync('/etc/resolv.conf', 'utf8').matchAll(/^nameserver\s+(\S+)/gm)].map(
     ([, address]) => address as string,
   );

@@ -13,7 +13,7 @@ export function findProgram(name: string): string | undefined {
 }
 
 /** The same for one that there is no doing without; `source` is the package of Debian's that has it. */
-export function needProgram(name: string, source: string): string {
+function needProgram(name: string, source: string): string {
   const path = findProgram(name);
   if (path === undefined)
     throw new EnvironmentError(`the program ${name} is missing`, `on Debian and Ubuntu: apt-get install ${source}`);

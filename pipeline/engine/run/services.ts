@@ -1,5 +1,13 @@
 // The services that run in a session: started when first needed, kept while they are, one for all who mean the same.
-import type { Port } from '../values.ts';
+
+export interface Port {
+  readonly port: number;
+  readonly protocol: 'TCP' | 'UDP';
+  readonly description: string | null;
+  readonly experimentalSkipHealthcheck: boolean;
+  /** Only declared by the image: no service waits for it, or has it for its own. */
+  readonly isDeclared?: boolean;
+}
 
 /** How a service came to its end. */
 export interface ServiceEnd {

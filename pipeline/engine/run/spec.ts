@@ -1,8 +1,8 @@
 // The OCI runtime specification of a step: what Docker gives an unprivileged container, and a user namespace besides.
 import { hasOneId, ID_COUNT } from '../store/ids.ts';
+import type { Limits } from './cgroups.ts';
 import { LACKING } from './isolation.ts';
 import { KEPT_CALLS } from './keeper.ts';
-import type { Limits } from './limits.ts';
 import { notifying, SECCOMP, SECCOMP_ALL_CAPABILITIES } from './seccomp.ts';
 
 const CAPABILITIES = [

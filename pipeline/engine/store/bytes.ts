@@ -11,7 +11,7 @@ export type Bytes = { readonly data: Buffer } | { readonly path: string };
 const hashes = new WeakMap<Bytes, string>();
 
 /** What is handled at once; more is done piecemeal, so that nobody else has to wait. */
-export const SMALL_BYTES = 1 << 20;
+const SMALL_BYTES = 1 << 20;
 
 const repairs = new WeakMap<Bytes, () => Promise<void>>();
 

@@ -3,10 +3,9 @@ import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type Made, madeNow } from './flushes.ts';
+import { execRecord } from './inventory.ts';
 import { readSealed, seal } from './sealed.ts';
 import type { Store } from './store.ts';
-
-export const execRecord = (key: string) => `execs/${key}/result.json`;
 
 const OUTPUTS = ['stdout', 'stderr', 'combined'] as const;
 

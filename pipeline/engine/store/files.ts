@@ -18,10 +18,8 @@ import {
   realpathSync as realpath,
   renameSync as rename,
   rmSync as rm,
-  rmdirSync as rmdir,
   statSync as stat,
   symlinkSync as symlink,
-  unlinkSync as unlink,
   utimesSync as utimes,
   createWriteStream as write,
   writeFileSync as writeFile,
@@ -55,12 +53,10 @@ export const mkdirSync = byName(mkdir);
 export const openSync = byName(open);
 export const readFileSync = byName(readFile);
 export const renameSync = byName(rename, BOTH);
-export const rmdirSync = byName(rmdir);
 export const rmSync = byName(rm);
 export const statSync = byName(stat) as typeof stat;
 /** What a link leads to is a name, too. */
 export const symlinkSync = byName(symlink, BOTH);
-export const unlinkSync = byName(unlink);
 export const utimesSync = byName(utimes);
 export const writeFileSync = byName(writeFile);
 

@@ -11,7 +11,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { BOOT_ID } from '../process-name.ts';
+import { BOOT_ID } from '../../src/process-name.ts';
 import { writeDurably } from './durable.ts';
 import { readSealed, seal } from './sealed.ts';
 

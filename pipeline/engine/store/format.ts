@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ENGINE_COMMAND } from '../../src/command.ts';
+import { processName } from '../../src/process-name.ts';
 import { EnvironmentError } from '../errors.ts';
-import { processName } from '../process-name.ts';
 
 /** Changes whenever what is on disk would be read wrongly by another version. */
 export const FORMAT = 2;

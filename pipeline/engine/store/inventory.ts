@@ -2,7 +2,6 @@
 import { existsSync, type Stats } from 'node:fs';
 import { lstat, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execRecord } from './execs.ts';
 import { Flushes, type Made } from './flushes.ts';
 import { readSealed, seal } from './sealed.ts';
 
@@ -10,7 +9,7 @@ export const KINDS = ['images', 'layers', 'execs', 'volumes', 'records'] as cons
 export type Kind = (typeof KINDS)[number];
 
 /** A file or folder of the store; `name` is its path from the root. */
-export interface Part {
+interface Part {
   readonly kind: Kind;
   readonly name: string;
   readonly bytes: number;
@@ -26,6 +25,8 @@ export interface Item {
   /** Nothing leads to it any more, or it is damaged. */
   readonly isGarbage: boolean;
 }
+
+export const execRecord = (key: string) => `execs/${key}/result.json`;
 
 /** What an inventory reads of the records that others write. */
 interface ExecFacts {

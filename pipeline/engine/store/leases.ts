@@ -18,7 +18,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { isRunning, PROCESS_NAME, processName, showLife, startOf } from '../process-name.ts';
+import { isRunning, PROCESS_NAME, processName, showLife, startOf } from '../../src/process-name.ts';
 import { withLock } from './lock.ts';
 
 /** The file that is there while an eviction chooses. */

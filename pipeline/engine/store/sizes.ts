@@ -14,7 +14,7 @@ const UNITS: Readonly<Record<string, number>> = {
   TIB: 2 ** 40,
 };
 
-export const DEFAULT_BUDGET = 20e9;
+const DEFAULT_BUDGET = 20e9;
 /** A run of the pipeline leaves half of it: on a small disk that fits, or the disk is full, which is told as that. */
 const LEAST_BUDGET = 5e9;
 

@@ -1,7 +1,7 @@
 // Removes what sessions that are dead have left in the store: their leases and their work in progress.
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { isRunning, processName } from '../process-name.ts';
+import { isRunning, processName } from '../../src/process-name.ts';
 import { readLeases } from './leases.ts';
 import { removeFromInside } from './remove.ts';
 

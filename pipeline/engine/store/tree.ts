@@ -21,7 +21,7 @@ export interface FileNode extends Attributes {
   readonly size: number;
   readonly bytes: Bytes;
 }
-export interface LinkNode extends Attributes {
+interface LinkNode extends Attributes {
   readonly kind: 'link';
   readonly target: string;
 }

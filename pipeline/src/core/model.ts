@@ -5,9 +5,9 @@
 import type { Noted } from './compose/model.ts';
 import type { Confinement } from './confinement.ts';
 import type { ErrorCode } from './errors.ts';
-import type { DatabaseFacts, Outcome } from './gate/decide.ts';
+import type { DatabaseFacts, GateVerdict, Outcome } from './gate/decide.ts';
 import type { FindingKind, Severity } from './gate/finding.ts';
-import type { ScannerFacts } from './gate/verdict.ts';
+import type { ScannerFacts } from './gate/record.ts';
 
 export const SCHEMA_VERSION = 1;
 
@@ -103,7 +103,7 @@ export type BlockingRow = {
 
 /** What the gate decided; the whole of it is out/verdict.json. */
 export type GateResult = {
-  status: Exclude<Status, 'skipped'>;
+  status: GateVerdict['status'];
   reasons: string[];
   warnings: string[];
   blocking: BlockingRow[];

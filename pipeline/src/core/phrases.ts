@@ -37,7 +37,7 @@ export function phraseStage(stage: StageResult): string {
   return `${LABELS[stage.status].padEnd(5)} ${stage.name.padEnd(8)} ${facts.join(' · ')}`.trimEnd();
 }
 
-export function phraseSuite({ name, tests, coverage }: SuiteResult): string {
+function phraseSuite({ name, tests, coverage }: SuiteResult): string {
   const passed = tests.total - tests.failed - tests.skipped;
   const parts = [
     `${name} ${passed} passed`,

@@ -1,7 +1,7 @@
 // A run as spans of a trace: the run, each stage that ran, each step. What they are called follows OpenTelemetry's conventions for CI/CD.
 import type { RunResult, StageResult, StepResult } from './model.ts';
 
-export type Attributes = Record<string, string | number | boolean>;
+type Attributes = Record<string, string | number | boolean>;
 
 /** Times in milliseconds since the epoch. Children lie within their parent, and are in the order of their start. */
 export type Span = {

@@ -56,8 +56,6 @@ export type Selection = {
   from: readonly string[];
 };
 
-export const WHOLE: Selection = { only: [], skip: [], from: [] };
-
 /** Throws `BAD_OPTION` for a stage that is not one of these, and where none is left. */
 export function select(stages: readonly AskedStage[], { only, skip, from }: Selection): AskedStage[] {
   const named = (option: string, names: readonly string[]) => names.map((name) => toStage(option, name, stages));

@@ -5,7 +5,7 @@ const MASK = '***';
 export const SHORTEST = 6;
 
 /** A secret as it is, and as it stands in headers, addresses and dumps. */
-export function formsOf(secret: string): string[] {
+function formsOf(secret: string): string[] {
   const bytes = Buffer.from(secret);
   const base64 = bytes.toString('base64');
   const forms = [secret, secret.trim(), base64, base64.replace(/=+$/, ''), bytes.toString('base64url')];

@@ -362,7 +362,7 @@ export type ArchiveDescription = {
   images: ImageDescription[];
 };
 
-export type ImageDescription = {
+type ImageDescription = {
   platform: string;
   digest: string;
   configDigest: string;

@@ -17,7 +17,7 @@ export { type Credentials, dockerCredentials } from './credentials.ts';
 export { formatReference, parsePin, parseReference, type Reference } from './reference.ts';
 
 /** Where to look before the registry itself: `docker.io` → [`mirror.example/hub`]. A scheme may be given. */
-export type Mirrors = Readonly<Record<string, readonly string[]>>;
+type Mirrors = Readonly<Record<string, readonly string[]>>;
 
 export type RegistryOptions = Patience & {
   mirrors?: Mirrors;

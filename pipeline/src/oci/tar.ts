@@ -4,10 +4,10 @@ import { OciError } from './errors.ts';
 import { decodeName, encodeName } from './names.ts';
 
 /** What an entry is. `link` is a hard link to an earlier entry. */
-export type TarType = 'file' | 'directory' | 'symlink' | 'link' | 'character' | 'block' | 'fifo';
+type TarType = 'file' | 'directory' | 'symlink' | 'link' | 'character' | 'block' | 'fifo';
 
 /** Where the bytes of a file to be written come from. */
-export type TarContent = Uint8Array | string | AsyncIterable<Uint8Array>;
+type TarContent = Uint8Array | string | AsyncIterable<Uint8Array>;
 
 /** An entry to be written. What is absent is 0 or empty, so that an archive says nothing about where it was made. */
 export type TarInput = {
@@ -104,7 +104,7 @@ export async function* writeTar(entries: Iterable<TarInput> | AsyncIterable<TarI
 }
 
 /** The header blocks of an entry, PAX records included; useful to know an archive's size without writing it. */
-export function encodeHeader(entry: TarInput, size: number): Buffer {
+function encodeHeader(entry: TarInput, size: number): Buffer {
   const stored = entry.type === 'directory' ? `${stripSlashes(entry.path)}/` : entry.path;
   if (stored === '' || stored.includes('\0')) throw badInput(entry.path, 'has a path that cannot be stored');
   const records: [string, Uint8Array][] = [];
@@ -146,7 +146,7 @@ export function encodeHeader(entry: TarInput, size: number): Buffer {
 }
 
 /** How many zero bytes follow content of this size. */
-export function paddingOf(size: number): number {
+function paddingOf(size: number): number {
   return (BLOCK - (size % BLOCK)) % BLOCK;
 }
 

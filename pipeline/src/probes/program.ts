@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 
 /** One thing that was to be proved, and how that went. */
-export type Row = { name: string; status: 'passed' | 'failed'; seconds: number; detail: string };
+type Row = { name: string; status: 'passed' | 'failed'; seconds: number; detail: string };
 
 /** Does the work, and writes a row: what it returns is the detail, what it throws is the reason why it failed. */
 export type Check = (name: string, work: () => string | Promise<string>) => Promise<boolean>;

@@ -115,7 +115,7 @@ async function verifyArchive(archives: Directory, name: PinName, { pin, platform
 }
 
 /** The reference at its mirror: `docker.io=host/prefix` turns docker.io/library/node into host/prefix/library/node. */
-export function mirrored(reference: string, mirrors: readonly string[]): string {
+function mirrored(reference: string, mirrors: readonly string[]): string {
   for (const mirror of mirrors) {
     const [registry, place] = mirror.split('=', 2);
     if (registry && place && reference.startsWith(`${registry}/`)) return `${place}${reference.slice(registry.length)}`;

@@ -65,9 +65,9 @@ export type DecideRequest = SharedRequest & {
   byOwnPolicy: boolean;
 };
 
-export type VerifyRequest = SharedRequest & { kind: 'verify'; verification: VerifyOptions };
+type VerifyRequest = SharedRequest & { kind: 'verify'; verification: VerifyOptions };
 
-export type RollbackRequest = SharedRequest & { kind: 'rollback'; rollback: RollbackOptions };
+type RollbackRequest = SharedRequest & { kind: 'rollback'; rollback: RollbackOptions };
 
 export type RunRequest = StagesRequest | DecideRequest | VerifyRequest | RollbackRequest;
 

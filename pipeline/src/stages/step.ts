@@ -148,7 +148,7 @@ function nothingOf(error: unknown): string {
 type Told = { record: StepRecord; bytes: number; log: string };
 
 /** What the step's files say, where that is what the engine says; undefined where they say something else. */
-export function readRecord(text: string, exitCode: number): Told | undefined {
+function readRecord(text: string, exitCode: number): Told | undefined {
   const end = text.indexOf('\n');
   const [, head = '', bytes = ''] = /^(\d+ \d+ \d+) (\d+)$/.exec(text.slice(0, end)) ?? [];
   const record = parseRecord(head);

@@ -8,10 +8,10 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { takeOutput } from '../../cli/output.ts';
-import { processName } from '../../engine/process-name.ts';
 import { stagesOf } from '../../src/core/functions.ts';
 import type { StageName } from '../../src/core/model.ts';
 import { renderReport } from '../../src/core/report.ts';
+import { processName } from '../../src/process-name.ts';
 import { run } from '../core/make.ts';
 import { refusalOf, temporaryFolder } from './make.ts';
 

@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { STAGE_FUNCTIONS, stagesOf } from '../../src/core/functions.ts';
 import type { AskedStage } from '../../src/core/model.ts';
-import { NEEDS, type Selection, select, WHOLE, waitsFor, withNeeds } from '../../src/core/stages.ts';
+import { NEEDS, type Selection, select, waitsFor, withNeeds } from '../../src/core/stages.ts';
+
+const WHOLE: Selection = { only: [], skip: [], from: [] };
 
 test('no stage needs itself, by whatever way', () => {
   const below = (stage: AskedStage, seen: readonly AskedStage[]): readonly AskedStage[][] =>

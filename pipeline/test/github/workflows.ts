@@ -7,7 +7,7 @@ import { readCall } from '../calls.ts';
 
 export const GITHUB = fileURLToPath(new URL('../../../.github', import.meta.url));
 
-export type Step = {
+type Step = {
   name?: string;
   if?: string;
   uses?: string;
@@ -17,7 +17,7 @@ export type Step = {
   with?: Record<string, string | number | boolean>;
   env?: Record<string, string>;
 };
-export type Job = {
+type Job = {
   name?: string;
   uses?: string;
   needs?: string;
@@ -28,7 +28,7 @@ export type Job = {
   steps?: Step[];
 };
 /** What a workflow asks of another one that calls it. */
-export type Reusable = {
+type Reusable = {
   inputs?: Record<string, { default?: unknown; required?: boolean }>;
   secrets?: Record<string, { required?: boolean }>;
   outputs?: Record<string, { value: string }>;

@@ -60,7 +60,7 @@ export async function writeFiles(folder: string, files: Record<string, string | 
   }
 }
 
-export type Flavour = 'oci' | 'docker';
+type Flavour = 'oci' | 'docker';
 export type ImageOptions = {
   flavour?: Flavour;
   platforms?: string[];

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, expect } from 'vitest';
 import { OciError } from '../../src/oci/errors.ts';
 
-export type Seen = { method: string; url: string; authorization: string | undefined; accept: string | undefined };
+type Seen = { method: string; url: string; authorization: string | undefined; accept: string | undefined };
 export type Handler = (request: IncomingMessage, response: ServerResponse) => boolean | undefined;
 export type Registry = { host: string; seen: Seen[]; stop: () => Promise<void> };
 export type Content = { repository: string; tags: Record<string, string>; blobs: ReadonlyMap<string, Buffer> };

@@ -10,7 +10,7 @@ import type { Content } from './registry-server.ts';
 export const DATABASE = fileURLToPath(new URL('../fixtures/vuln-db', import.meta.url));
 export const databasePath = (name: 'trivy.db' | 'metadata.json') => `${DATABASE}/${name}`;
 
-export const LAYER_TYPE = 'application/vnd.aquasec.trivy.db.layer.v1.tar+gzip';
+const LAYER_TYPE = 'application/vnd.aquasec.trivy.db.layer.v1.tar+gzip';
 
 export const databaseFiles = (): TarInput[] =>
   (['trivy.db', 'metadata.json'] as const).map((path) => ({

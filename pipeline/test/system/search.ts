@@ -10,7 +10,7 @@ const BASE64_BITS = 6;
 const BYTE_BITS = 8;
 
 /** The forms in which a secret could have been written down. */
-export function formsOf(secret: string): ReadonlyMap<string, Buffer> {
+function formsOf(secret: string): ReadonlyMap<string, Buffer> {
   const bytes = Buffer.from(secret);
   const hex = bytes.toString('hex');
   const digest = createHash('sha256').update(bytes);

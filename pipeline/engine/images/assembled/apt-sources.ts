@@ -2,7 +2,7 @@
 import { fieldOf, parseStanzas } from './deb822.ts';
 import type { DebianArchive } from './lock-file.ts';
 
-export type AptSource = { uri: string; suites: string[]; components: string[]; signedBy: string };
+type AptSource = { uri: string; suites: string[]; components: string[]; signedBy: string };
 
 const SUITES = /^(bookworm|trixie|forky|duke|sid|oldoldstable|oldstable|stable|testing|unstable)([-/].+)?$/;
 
@@ -33,7 +33,7 @@ function siblingArchive(uri: string): string[] {
 }
 
 /** `deb [signed-by=…] uri suite component…` */
-export function parseOneLineSources(text: string): AptSource[] {
+function parseOneLineSources(text: string): AptSource[] {
   return text.split('\n').flatMap((line) => {
     const match = /^\s*deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)([^#]*)/.exec(line);
     if (match === null) return [];
@@ -44,7 +44,7 @@ export function parseOneLineSources(text: string): AptSource[] {
 }
 
 /** Stanzas of `Types`, `URIs`, `Suites`, `Components`; disabled ones are left out. */
-export function parseDeb822Sources(text: string): AptSource[] {
+function parseDeb822Sources(text: string): AptSource[] {
   return parseStanzas(text).flatMap((stanza) => {
     const field = (name: string) => fieldOf(stanza, name);
     if (!words(field('Types')).includes('deb') || /^(no|false|0|off)$/i.test(field('Enabled'))) return [];

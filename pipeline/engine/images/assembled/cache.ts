@@ -253,11 +253,7 @@ async function keep(bytes: Buffer, path: string): Promise<void> {
 }
 
 /** Run over a list, a few at a time; the first fault stops the rest from starting, and is told once nothing runs any more. */
-export async function inParallel<T>(
-  items: readonly T[],
-  work: (item: T) => Promise<void>,
-  atOnce = AT_ONCE,
-): Promise<void> {
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>, atOnce = AT_ONCE): Promise<void> {
   const queue = [...items];
   const workers = Array.from({ length: Math.min(atOnce, queue.length) }, async () => {
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) {

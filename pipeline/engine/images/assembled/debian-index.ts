@@ -14,7 +14,7 @@ import type { Registries, Source } from './registries.ts';
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
-export type IndexedPackage = { pin: DebianPin; stanza: Stanza };
+type IndexedPackage = { pin: DebianPin; stanza: Stanza };
 
 export type SuiteIndex = {
   /** By name, the newest version of all archives. */

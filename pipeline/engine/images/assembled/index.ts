@@ -3,10 +3,7 @@ import { type AssembleOptions, assembleStandIn, type StandIn } from './assemble.
 import { AssembleError } from './errors.ts';
 import { RECIPES } from './recipes.ts';
 
-export { type AssembleOptions, assembleStandIn, type StandIn } from './assemble.ts';
-export { AssembleError } from './errors.ts';
-export type { Recipe } from './recipe.ts';
-export { findRecipe, RECIPES } from './recipes.ts';
+export type { AssembleOptions, StandIn } from './assemble.ts';
 
 /** Whether there is a recipe for the image of this digest, the one it is pinned by. */
 export function hasRecipe(digest: string): boolean {

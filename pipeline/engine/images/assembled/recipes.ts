@@ -186,16 +186,3 @@ export const RECIPES: readonly Recipe[] = [
   },
   ...PLATFORM_RECIPES,
 ];
-
-/** The recipe for `name[:tag][@digest]`. A digest, where given, decides alone about the version. */
-export function findRecipe(reference: string): Recipe | undefined {
-  const [tagged = '', digest] = reference
-    .replace(/^(index\.)?docker\.io\//, '')
-    .replace(/^library\//, '')
-    .split('@');
-  const nameOf = (text: string) => text.replace(/:[^:/]*$/, '');
-  return RECIPES.find((recipe) => {
-    if (digest === undefined) return recipe.reference === tagged;
-    return recipe.digest === digest && nameOf(recipe.reference) === nameOf(tagged);
-  });
-}

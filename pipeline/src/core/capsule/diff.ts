@@ -2,7 +2,7 @@
 import { type Fingerprint, phraseFingerprint } from './fingerprint.ts';
 import { type CapsuleManifest, type CapsulePackage, SOURCE_FOLDER } from './manifest.ts';
 
-export const DIFFERENCE_KINDS = [
+const DIFFERENCE_KINDS = [
   'files',
   'packages',
   'images',
@@ -13,7 +13,7 @@ export const DIFFERENCE_KINDS = [
   'engine',
   'result',
 ] as const;
-export type DifferenceKind = (typeof DIFFERENCE_KINDS)[number];
+type DifferenceKind = (typeof DIFFERENCE_KINDS)[number];
 
 /** One thing; null on the side that does not have it. */
 export type Difference = { kind: DifferenceKind; name: string; a: string | null; b: string | null };

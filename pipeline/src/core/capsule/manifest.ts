@@ -23,7 +23,7 @@ import { CAPTURED } from './needs.ts';
 
 export const CAPSULE_VERSION = 1;
 /** The first entry of a capsule. */
-export const MANIFEST_FILE = 'capsule.json';
+const MANIFEST_FILE = 'capsule.json';
 
 export const SOURCE_FOLDER = 'source';
 export const LOGS_FOLDER = 'logs';
@@ -37,7 +37,7 @@ export const VERDICT_INPUT = 'inputs/verdict.json';
 export const imageFile = (name: string) => `images/${name}.tar.br`;
 
 /** An entry of the archive. Paths are relative, with forward slashes. */
-export type CapsuleFile = {
+type CapsuleFile = {
   path: string;
   bytes: number;
   /** Of the bytes as they are in the archive, in hex; of a link, of its target. */
@@ -59,7 +59,7 @@ export type CapsuleImage = {
 /** A package of a lock file: `node_modules/lodash` at 4.17.21. */
 export type CapsulePackage = { set: string; path: string; version: string; integrity: string };
 
-export type CapturedStep = { name: string; command: string; exitCode: number; seconds: number; log: string };
+type CapturedStep = { name: string; command: string; exitCode: number; seconds: number; log: string };
 export type CapturedStage = {
   name: StageName;
   status: Status;

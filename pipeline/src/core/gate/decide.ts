@@ -1,5 +1,4 @@
 // Decides whether what was scanned may ship. Findings, policy and today's date come in, a verdict goes out; nothing is started.
-import type { Status } from '../model.ts';
 import { compareFindings, type Finding, type FindingKind, fileOf, KINDS, keyOf, phraseThing, rank } from './finding.ts';
 import type { DatabasePolicy, Exception, Policy } from './policy.ts';
 import { acquits, type ImageNames, type Statement, statementFor, strangersIn } from './vex.ts';
@@ -50,7 +49,7 @@ export type GateFacts = {
 };
 
 export type GateVerdict = {
-  status: Extract<Status, 'passed' | 'failed' | 'not evaluated'>;
+  status: 'passed' | 'failed' | 'not evaluated';
   /** Why it is not `passed`; one sentence each. */
   reasons: string[];
   /** What changes nothing today, but should be looked at. */

@@ -53,7 +53,7 @@ function describe(finding: Finding, blocks: boolean, why: string): string[] {
 }
 
 /** What may have moved a verdict, in the words of the issue at hand: whose turn it is to act. */
-export const MOVERS = ['code', 'base image', 'scanner', 'database', 'policy', 'VEX', 'baseline', 'date'] as const;
+const MOVERS = ['code', 'base image', 'scanner', 'database', 'policy', 'VEX', 'baseline', 'date'] as const;
 export type Mover = (typeof MOVERS)[number];
 
 export type Comparison = {

@@ -9,7 +9,7 @@ const DAY_MS = 86_400_000;
 export type Release = { identity: string; published: Date | null };
 
 export type Pin = { version: string; identity: string };
-export type Update = { version: string; identity: string; ageDays: number };
+type Update = { version: string; identity: string; ageDays: number };
 
 export type Decision = {
   /** Takes the pin's place. The same version again is a rebuilt image. */

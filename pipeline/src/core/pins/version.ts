@@ -1,6 +1,6 @@
 // Versions as tags write them, and which of many may follow one: the same form, the same variant, newer.
 
-export type Version = {
+type Version = {
   /** `v`, or nothing. */
   prefix: string;
   /** `1.30.5` as numbers; as many as the tag has. */
@@ -10,7 +10,7 @@ export type Version = {
 };
 
 /** Null for a tag that is a name, such as `nonroot` or `latest`. */
-export function parseVersion(tag: string): Version | null {
+function parseVersion(tag: string): Version | null {
   const [, prefix, numbers, variant] = /^(v?)(\d+(?:\.\d+)*)(-[\w.-]+)?$/.exec(tag) ?? [];
   if (prefix === undefined || numbers === undefined) return null;
   return { prefix, numbers: numbers.split('.').map(Number), variant: variant ?? '' };

@@ -5,7 +5,7 @@ import { DEFAULT_POLICY, type Exception, type Policy } from '../../../src/core/g
 import { freeze, type VerdictInputs, type VerdictRecord } from '../../../src/core/gate/verdict.ts';
 import type { Statement } from '../../../src/core/gate/vex.ts';
 
-export const TODAY = '2026-06-01';
+const TODAY = '2026-06-01';
 export const IMAGE_DIGEST = `sha256:${'1'.repeat(64)}`;
 
 /** A vulnerability in the image that counts. */

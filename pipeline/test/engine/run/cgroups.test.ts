@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { processName } from '../../../engine/process-name.ts';
 import { canLimit, makeCgroup, removeAbandonedCgroups } from '../../../engine/run/cgroups.ts';
+import { processName } from '../../../src/process-name.ts';
 
 /** Where groups with the controller `pids` are, in the older layout or the newer. */
 const parents = readFileSync('/proc/self/mounts', 'utf8')

@@ -1,6 +1,7 @@
 // What a step may use: by the control groups of the machine, and by what is asked for.
 import { expect, test } from 'vitest';
-import { type Controller, controllersIn, type Limits, limitsOf, unlimited } from '../../../engine/run/limits.ts';
+import type { Controller, Limits } from '../../../engine/run/cgroups.ts';
+import { controllersIn, limitsOf, unlimited } from '../../../engine/run/limits.ts';
 import { timeLimitOf } from '../../../engine/run/time-limit.ts';
 
 const GB = 1e9;

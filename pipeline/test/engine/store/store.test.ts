@@ -16,13 +16,13 @@ import {
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { verify } from '../../../engine/commands/verify.ts';
-import { BOOT_ID, processName } from '../../../engine/process-name.ts';
 import { readExecRecord } from '../../../engine/store/execs.ts';
 import { Flushes, monotonic } from '../../../engine/store/flushes.ts';
 import { evictionSign, Lease, readLeases } from '../../../engine/store/leases.ts';
 import { withLock } from '../../../engine/store/lock.ts';
 import { seal } from '../../../engine/store/sealed.ts';
 import { markOf, markPlace, sha256 } from '../../../engine/store/store.ts';
+import { BOOT_ID, processName } from '../../../src/process-name.ts';
 import { addExec, addLayer, openStore, temporaryRoot } from './stores.ts';
 
 const blobOf = (content: string) => ({ digest: `sha256:${sha256(content)}`, size: content.length });

@@ -60,7 +60,7 @@ export async function startDocker(): Promise<DockerEngine> {
   };
 }
 
-export function controlGroups(name: string): string[] {
+function controlGroups(name: string): string[] {
   return ['', ...readdirSync('/sys/fs/cgroup')].map((kind) => join('/sys/fs/cgroup', kind, name)).filter(isFolder);
 }
 

@@ -28,7 +28,7 @@ const nginx = () => debianProgram(parseLock(nginxLock), 'nginx');
 export const address = () => `127.${randomInt(1, 255)}.${randomInt(256)}.${randomInt(1, 255)}`;
 
 /** Replaces what must be there. */
-export function change(text: string, ...changes: readonly (readonly [from: string, to: string])[]): string {
+function change(text: string, ...changes: readonly (readonly [from: string, to: string])[]): string {
   return changes.reduce((before, [from, to]) => {
     if (!before.includes(from)) throw new Error(`there is no ${JSON.stringify(from)} to change`);
     return before.replaceAll(from, to);
@@ -83,7 +83,7 @@ async function start(command: string, args: readonly string[], { cwd, env = {} }
 let built: Promise<string> | undefined;
 
 /** A copy of the service, compiled by its own build. */
-export function builtService(): Promise<string> {
+function builtService(): Promise<string> {
   built ??= (async () => {
     const folder = await temporaryFolder('service');
     const source = join(ROOT, 'service');

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { isOutOfSight, isRunning, processName, showLife } from '../../engine/process-name.ts';
+import { isOutOfSight, isRunning, processName, showLife } from '../src/process-name.ts';
 
-const MODULE = fileURLToPath(new URL('../../engine/process-name.ts', import.meta.url));
+const MODULE = fileURLToPath(new URL('../src/process-name.ts', import.meta.url));
 const MINUTE_MS = 60_000;
 
 const started: ReturnType<typeof spawn>[] = [];
