@@ -17,6 +17,7 @@ import {
   type OptionName,
   optionInfo,
   optionsOf,
+  takesServices,
 } from './functions.ts';
 
 export type EngineChoice = 'auto' | 'dagger' | 'embedded';
@@ -36,6 +37,8 @@ export type StageInvocation = {
   kind: 'stages';
   function: StageFunction;
   options: EngineOptions & {
+    /** Of drydock.yaml; none for all of them. */
+    services: string[];
     output: string;
     images: string | null;
     platforms: string[];
@@ -169,9 +172,13 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
   if (name === 'up') return { kind: 'up', services: [...operands], build: toStages('build', values) };
   if (name === 'replay') return toReplay(operands, values);
   if (name === 'diff') return { kind: 'diff', files: toCapsules(name, operands, 2), json: values.json === true };
-  if (name === 'watch') return { kind: 'watch', run: toStages(toWatched(operands), values) };
+  if (name === 'watch') {
+    const [of, ...services] = operands;
+    return { kind: 'watch', run: toStages(toWatched(of), values, { services }) };
+  }
   if (name === 'shell') {
-    const stage = toStages(toShellStage(operands), values);
+    const [of, ...services] = operands;
+    const stage = toStages(toShellStage(of), values, { services });
     if (stage.options.engine === 'dagger')
       throw new PipelineError(
         'BAD_OPTION',
@@ -188,6 +195,7 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
     };
   // The image to verify may stand by itself.
   const [reference] = name === 'verify' ? operands.splice(0, 1) : [];
+  if (takesServices(name)) return toStages(name, values, { services: operands });
   if (operands.length > 0) throw unexpected(name, operands);
   if (name === 'warm') return { kind: 'warm', run: toStages('ci', values) };
   if (name === 'times') return { kind: 'times', output: text(values, 'output') ?? 'out' };
@@ -196,15 +204,20 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
     const images = text(values, 'images') ?? null;
     return { kind: 'doctor', options: { ...engineOptions, json: values.json === true, images } };
   }
-  return toStages(name, values, reference);
+  return toStages(name, values, { reference });
 }
 
-function toStages(name: StageFunction, values: Values, reference?: string): StageInvocation {
+function toStages(
+  name: StageFunction,
+  values: Values,
+  { services = [], reference }: { services?: string[]; reference?: string | undefined } = {},
+): StageInvocation {
   return {
     kind: 'stages',
     function: name,
     options: {
       ...toEngineOptions(values),
+      services,
       output: text(values, 'output') ?? 'out',
       images: text(values, 'images') ?? null,
       platforms: toPlatforms(values),
@@ -248,9 +261,7 @@ function toReplay(operands: readonly string[], values: Values): ReplayInvocation
 }
 
 /** What is run again. Nothing that has an effect elsewhere. */
-function toWatched(operands: readonly string[]): StageFunction {
-  const [name = 'ci', ...more] = operands;
-  if (more.length > 0) throw unexpected('watch', more);
+function toWatched(name = 'ci'): StageFunction {
   const found = CAPSULE_STAGES.find((stage) => stage === name);
   if (found !== undefined) return found;
   throw new PipelineError(
@@ -260,9 +271,7 @@ function toWatched(operands: readonly string[]): StageFunction {
   );
 }
 
-function toShellStage(operands: readonly string[]): StageFunction {
-  const [name, ...more] = operands;
-  if (more.length > 0) throw unexpected('shell', more);
+function toShellStage(name: string | undefined): StageFunction {
   const stages = CAPSULE_STAGES.filter((stage) => stage !== 'ci' && stage !== 'gate');
   const found = stages.find((stage) => stage === name);
   if (found !== undefined) return found;

@@ -138,42 +138,51 @@ const ACCESS = ['registry', 'repository', 'username', 'token'] as const;
 const TARGET = [...ACCESS, 'ref'] as const;
 const SIGN = ['cosign-key', 'cosign-password', 'oidc-url', 'oidc-token'] as const;
 
+/** Of drydock.yaml; all of them, if none is named. */
+const SERVICES = '[SERVICE…]';
+
 export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   ci: {
     summary: 'lint, test, build, sbom, scan and gate, side by side (the default)',
+    operands: SERVICES,
     options: [...RUN, 'only', 'skip', 'from', 'platforms', ...GATE, 'compare'],
     example: 'ci --output out',
   },
-  lint: { summary: 'check format, lint rules and types', options: RUN, example: 'lint' },
-  test: { summary: 'run the tests', options: RUN, example: 'test --verbose' },
+  lint: { summary: 'check format, lint rules and types', operands: SERVICES, options: RUN, example: 'lint' },
+  test: { summary: 'run the tests', operands: SERVICES, options: RUN, example: 'test --verbose' },
   build: {
     summary: "build the service's image, as an OCI archive",
+    operands: SERVICES,
     options: [...RUN, 'platforms'],
     example: 'build --platforms linux/amd64,linux/arm64',
   },
   sbom: {
     summary: 'describe image and source: SPDX and CycloneDX',
+    operands: SERVICES,
     options: [...RUN, 'platforms', 'image'],
     example: 'sbom --image out/image.tar',
   },
   scan: {
     summary: 'look for vulnerabilities, secrets and misconfigurations',
+    operands: SERVICES,
     options: [...RUN, 'platforms', 'image', ...SCAN],
     example: 'scan --vuln-db ghcr.io/aquasecurity/trivy-db:2',
   },
   gate: {
     summary: 'decide by policy/gate.yaml whether what was found may ship',
+    operands: SERVICES,
     options: [...RUN, 'platforms', 'image', ...GATE, 'replay'],
     example: 'gate --replay out/verdict.json',
   },
   smoke: {
     summary: 'deploy docker-compose.yml with the image, and prove that it works',
+    operands: SERVICES,
     options: [...RUN, 'platforms', 'image', 'runtime'],
     example: 'smoke --image out/image.tar --runtime compose',
   },
   up: {
     summary: 'start the platform by Docker Compose, with the image',
-    operands: '[SERVICE…]',
+    operands: '[NAME…]',
     options: [...GENERAL, 'images', 'output', 'progress', 'platforms', 'image'],
     example: 'up app nginx',
   },
@@ -184,11 +193,13 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   },
   publish: {
     summary: 'push what passed, by digest; no tag is moved',
+    operands: SERVICES,
     options: [...RUN, 'platforms', ...GATE, 'run', ...TARGET, 'dry-run'],
     example: 'publish --registry 127.0.0.1:5000',
   },
   cd: {
     summary: 'deliver: push, sign, deploy to prove it, then move the tags',
+    operands: SERVICES,
     options: [...RUN, 'platforms', ...GATE, 'run', ...TARGET, 'dry-run', ...SIGN, 'skip-rollback'],
     example: 'cd --run out --output shipped --repository acme/app --ref refs/heads/main',
   },
@@ -215,6 +226,7 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   },
   capsule: {
     summary: 'write a file that runs a stage again, anywhere and without a network',
+    operands: SERVICES,
     options: [...RUN, 'platforms', ...GATE, 'image', 'stage', 'thin'],
     example: 'capsule --stage test',
   },
@@ -238,13 +250,13 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   },
   watch: {
     summary: 'run a function again whenever a file is saved',
-    operands: '[FUNCTION]',
+    operands: '[FUNCTION [SERVICE…]]',
     options: [...GENERAL, 'images', 'output', 'progress', 'platforms', ...GATE],
     example: 'watch test',
   },
   shell: {
     summary: 'look around in the failed step of a stage, as it was left',
-    operands: 'STAGE',
+    operands: 'STAGE [SERVICE]',
     options: [...GENERAL, 'images', 'platforms', 'image'],
     example: 'shell test',
   },
@@ -282,6 +294,11 @@ export const FUNCTION_NAMES = Object.keys(FUNCTIONS) as FunctionName[];
 
 export function isFunction(name: string): name is FunctionName {
   return Object.hasOwn(FUNCTIONS, name);
+}
+
+/** Whether the words after its name are services of drydock.yaml. */
+export function takesServices(name: FunctionName): name is StageFunction {
+  return FUNCTIONS[name].operands === SERVICES;
 }
 
 /** The options of a function, help and version among them. */

@@ -3,6 +3,7 @@
 import { phraseCapsuleFile } from '../src/core/capsule/phrases.ts';
 import type { Listener, RunEvent } from '../src/core/events.ts';
 import type { RunResult, StageResult } from '../src/core/model.ts';
+import { partsOf } from '../src/core/parts.ts';
 import {
   phraseDelivery,
   phraseDetails,
@@ -70,9 +71,10 @@ export function renderTty({ screen, isVerbose, output, now = Date.now }: RenderO
     listener: (event) => {
       erase();
       if (event.kind === 'step-started') {
-        running.set(`${event.stage} ${event.step}`, { label: `${event.stage}: ${event.command}`, sinceMs: event.atMs });
+        const label = `${stageOf(event)}: ${event.command}`;
+        running.set(`${stageOf(event)} ${event.step}`, { label, sinceMs: event.atMs });
       }
-      if (event.kind === 'step-finished') running.delete(`${event.stage} ${event.step.name}`);
+      if (event.kind === 'step-finished') running.delete(`${stageOf(event)} ${event.step.name}`);
       if (event.kind === 'run-finished') running.clear();
       printLines(screen, phrase(table, event));
       draw();
@@ -92,9 +94,10 @@ function lines(isVerbose: boolean, output: string, paint: Paint): Table {
   return {
     engine: ({ engine }) => [paint('dim', `engine: ${engine.kind} (${engine.why})`)],
     note: ({ text }) => [paint('dim', text)],
-    'step-started': ({ stage, command }) => (isVerbose ? [paint('dim', `run   ${stage}: ${command}`)] : []),
-    'step-finished': ({ stage, step, log }) => {
+    'step-started': (event) => (isVerbose ? [paint('dim', `run   ${stageOf(event)}: ${event.command}`)] : []),
+    'step-finished': (event) => {
       if (!isVerbose) return [];
+      const { step, log } = event;
       const rows =
         log === ''
           ? []
@@ -102,19 +105,24 @@ function lines(isVerbose: boolean, output: string, paint: Paint): Table {
               .trimEnd()
               .split('\n')
               .map((line) => `      ${line}`);
-      return [`${step.exitCode === 0 ? 'done' : 'FAIL'}  ${stage}: ${phraseStep(step)}`, ...rows];
+      return [`${step.exitCode === 0 ? 'done' : 'FAIL'}  ${stageOf(event)}: ${phraseStep(step)}`, ...rows];
     },
     // Told at length, the whole log stands above.
-    'stage-finished': ({ stage }) => [paintStage(stage, paint), ...(isVerbose ? [] : phraseReasons(stage))],
+    'stage-finished': ({ stage, part }) => [paintStage(stage, paint, part), ...(isVerbose ? [] : phraseReasons(stage))],
     'run-finished': ({ run }) => [
-      ...(isVerbose ? (run.smoke?.rows.flatMap(phraseRow) ?? []) : []),
+      ...(isVerbose ? partsOf(run).flatMap(({ smoke }) => smoke?.rows.flatMap(phraseRow) ?? []) : []),
       ...closing(run, output, paint),
     ],
   };
 }
 
-function paintStage(stage: StageResult, paint: Paint): string {
-  return paint(stage.status === 'passed' ? 'green' : stage.status === 'failed' ? 'red' : 'yellow', phraseStage(stage));
+/** The stage, and of several services which one's it is. */
+const stageOf = ({ stage, part }: { stage: string; part?: string }) =>
+  part === undefined ? stage : `${part} ${stage}`;
+
+function paintStage(stage: StageResult, paint: Paint, part?: string): string {
+  const colour = stage.status === 'passed' ? 'green' : stage.status === 'failed' ? 'red' : 'yellow';
+  return paint(colour, phraseStage(stage, part));
 }
 
 /** What is left to say: skipped stages, failures, the image, stand-ins, where everything is, and the verdict. */
@@ -123,7 +131,9 @@ function closing(run: RunResult, output: string, paint: Paint): string[] {
     ({ status, reason }) => status === 'skipped' && reason !== NOT_ASKED && run.error === null,
   );
   const failed = run.stages.filter(({ status }) => status === 'failed');
-  const [image, delivered] = [phraseImage(run), phraseDelivery(run)];
+  const images = partsOf(run).flatMap((part) => phraseImage(part) ?? []);
+  const deliveries = partsOf(run).flatMap((part) => phraseDelivery(part) ?? []);
+  const capsules = partsOf(run).flatMap(({ capsule }) => capsule ?? []);
   return [
     ...skipped.map((stage) => paintStage(stage, paint)),
     ...failed.flatMap((stage) => {
@@ -131,13 +141,13 @@ function closing(run: RunResult, output: string, paint: Paint): string[] {
       return ['', paint('red', head), ...rest];
     }),
     ...(failed.length > 0 ? [''] : []),
-    ...(image === null ? [] : [`image: ${image.replace(run.image?.file ?? '', (file) => `${output}/${file}`)}`]),
-    ...(delivered === null ? [] : [`delivery: ${delivered}`]),
+    ...images.map((image) => `image: ${image.replace(/\S+$/, (file) => `${output}/${file}`)}`),
+    ...deliveries.map((delivered) => `delivery: ${delivered}`),
     ...phraseDetails(run.stages.filter(({ status }) => status !== 'failed')).map((line) => paint('yellow', line)),
     ...[...phraseIsolation(run.engine), ...phraseStandIns(run)].map((line) => paint('yellow', line)),
     ...(run.error === null ? [] : [paint('red', `error: ${run.error.message}`), `hint: ${run.error.hint}`]),
     `${run.error === null ? paint(run.verdict === 'passed' ? 'green' : 'red', phraseVerdict(run)) : ''}`,
-    ...(run.capsule === null ? [] : [phraseCapsuleFile(run.capsule, output)]),
+    ...capsules.map((capsule) => phraseCapsuleFile(capsule, output)),
     paint('dim', `report: ${output}/report.html, ${output}/summary.md, ${output}/result.json`),
   ].filter((line, index, all) => line !== '' || all[index - 1] !== '');
 }

@@ -49,6 +49,7 @@ export function stagesRequestOf(
     kind: 'stages',
     ...sharedBy(dag, engine, invocation, places),
     asked: askedBy(invocation),
+    services: options.services,
     platforms: options.platforms,
     compare: inputs.compare === null ? undefined : host.file(inputs.compare),
     ...(engine.kind === 'embedded' ? { tools: () => toolPackages(host) } : {}),

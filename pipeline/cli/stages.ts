@@ -7,6 +7,7 @@ import type { EngineFacts, RunResult } from '../src/core/model.ts';
 import { renderReport } from '../src/core/report.ts';
 import { runResult } from '../src/core/result.ts';
 import { safeJson } from '../src/core/safe-text.ts';
+import { subjectsIn } from '../src/core/subject.ts';
 import type { Timing } from '../src/core/times/budgets.ts';
 import { timedRun } from '../src/core/times/ledger.ts';
 import { asPipelineError } from '../src/stages/engine.ts';
@@ -20,7 +21,7 @@ import { type Output, takeOutput } from './output.ts';
 import { renderPlain, renderTty } from './render.ts';
 import { askedBy, type Places, requestOf } from './request.ts';
 import { withEngine } from './session.ts';
-import { checkRepository, checkSubjectFile, shownPath } from './subject.ts';
+import { checkRepository, checkSubjectFile, repositoryAt, shownPath } from './subject.ts';
 import type { Terminal } from './terminal.ts';
 import { checkOutput } from './tracked.ts';
 
@@ -39,6 +40,8 @@ export async function runStages(
   const output = resolve(options.output);
   checkRepository(root);
   checkSubjectFile(root);
+  // A name that is none is told before an engine starts.
+  if (options.services.length > 0) subjectsIn(await repositoryAt(root), options.services);
   checkOutput(root, output);
   const inputs = checkInputs(options);
   const secrets = readSecrets(options.delivery);

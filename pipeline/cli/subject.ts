@@ -2,7 +2,7 @@
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { PipelineError } from '../src/core/errors.ts';
-import { describeSubject, fileOf, SUBJECT_FILE, type Subject } from '../src/core/subject.ts';
+import { describeSubject, fileOf, type Repository, SUBJECT_FILE } from '../src/core/subject.ts';
 
 /** The first folder from here up that holds drydock.yaml or is the top of a git repository; this one where none does. */
 export function findRoot(from: string): string {
@@ -30,7 +30,7 @@ export function checkSubjectFile(root: string): void {
 }
 
 /** As the files on this machine say it. Throws `BAD_SUBJECT`. */
-export async function subjectIn(root: string): Promise<Subject> {
+export async function repositoryAt(root: string): Promise<Repository> {
   const file = join(root, SUBJECT_FILE);
   return await describeSubject(textOf(file), async (path) => textOf(join(root, fileOf({ path }, 'package.json'))));
 }

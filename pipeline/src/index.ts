@@ -55,6 +55,7 @@ export class Ci {
   images?: Directory;
   mirror: string[];
   strict: boolean;
+  services: string[];
 
   /**
    * @param source the repository, without what is never read
@@ -62,6 +63,7 @@ export class Ci {
    * @param images take images from a folder of OCI archives, not from a registry
    * @param mirror ask this place first, e.g. docker.io=host/prefix
    * @param strict fail also when something could not be evaluated
+   * @param services only these of drydock.yaml (default: all of them)
    */
   constructor(
     @argument({
@@ -73,6 +75,7 @@ export class Ci {
     images?: Directory,
     mirror: string[] = [],
     strict = false,
+    services: string[] = [],
   ) {
     this.source = source;
     this.repo = repo;
@@ -80,6 +83,7 @@ export class Ci {
     if (images) this.images = images;
     this.mirror = mirror;
     this.strict = strict;
+    this.services = services;
   }
 
   /**
@@ -452,7 +456,7 @@ async function runStages(
   options: Partial<StagesRequest> = {},
   given: Given = {},
 ): Promise<Outcome> {
-  const usual = { platforms: [DEFAULT_PLATFORM], scanning: NO_SCANNING };
+  const usual = { services: ci.services, platforms: [DEFAULT_PLATFORM], scanning: NO_SCANNING };
   return await runRequest({
     kind: 'stages',
     function: name,
@@ -484,7 +488,14 @@ function toRun({ report, result }: Outcome): Run {
 
 /** A file can't be red: who asks for the image alone gets it, or the reason why there is none. */
 function toImage({ report, result }: Outcome): File {
-  if (result.verdict === 'passed') return report.file(IMAGE_FILE);
+  if (result.image !== null && result.verdict === 'passed') return report.file(IMAGE_FILE);
+  const names = result.parts?.map(({ name }) => name);
+  if (result.verdict === 'passed' && names !== undefined)
+    throw new PipelineError(
+      'BAD_OPTION',
+      `there is an image of each service: ${names.join(', ')}`,
+      `name one: dagger call --services ${names[0]} build`,
+    );
   const failed = result.stages.find(({ status }) => status === 'failed');
   const step = failed?.steps.find(({ exitCode }) => exitCode !== 0);
   const reason = result.error?.message ?? [failed?.reason, ...(step?.firstErrors ?? [])].join('\n');

@@ -47,10 +47,14 @@ export function renderFunctions(module: Module): string {
   ].join('\n');
 }
 
+const FILLED_IN: { value: string; taken?: string } = { value: 'filled in' };
+/** What the command line takes otherwise than by an option. */
+const WITHOUT: Record<string, typeof FILLED_IN> = { services: { value: 'words after the function' } };
+
 function argumentRow(name: string, argument: Argument): string[] {
   const option = toOption(argument.name);
   const isOption = isFunction(name) && optionsOf(name).some((known) => known === option);
-  const { value = 'switch', taken } = isOption ? optionInfo(option as OptionName) : { value: 'filled in' };
+  const { value = 'switch', taken } = isOption ? optionInfo(option as OptionName) : (WITHOUT[option] ?? FILLED_IN);
   const { description, type, defaultValue, defaultPath } = argument;
   const ofBoth = defaultPath ?? (hasContent(defaultValue) ? [defaultValue].flat().join(', ') : '');
   const byDefault = taken === undefined ? ofBoth : `command line: ${taken}`;

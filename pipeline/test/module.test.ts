@@ -44,6 +44,7 @@ test('Dagger finds the module’s objects, and no more', () => {
     ['images', false, 'OBJECT_KIND'],
     ['mirror', false, 'LIST_KIND'],
     ['strict', false, 'BOOLEAN_KIND'],
+    ['services', false, 'LIST_KIND'],
   ]);
   expect(Object.keys(module.objects.Run?.properties ?? {})).toEqual(['report', 'exitCode']);
 });
@@ -54,7 +55,7 @@ test('what was not given to the constructor is not there in a function either', 
   const given = { source: 'the source', repo: 'the repository' };
   const built = new Ci(handle('the source') as never, handle('the repository') as never, undefined);
   const kept = await loadResult(built, module, module.objects.Ci as never);
-  expect(JSON.parse(JSON.stringify(kept))).toEqual({ ...given, mirror: [], strict: false });
+  expect(JSON.parse(JSON.stringify(kept))).toEqual({ ...given, mirror: [], strict: false, services: [] });
   const state = await loadParentState(
     executor,
     module.objects.Ci as never,
@@ -130,7 +131,7 @@ test('both doors know the same functions', () => {
 
 test('both doors take the same arguments', () => {
   const ofAll = shared().map(({ name }) => toOption(name));
-  expect(ofAll).toEqual(['source', 'repo', 'images', 'mirror', 'strict']);
+  expect(ofAll).toEqual(['source', 'repo', 'images', 'mirror', 'strict', 'services']);
   for (const [name, { arguments: given }] of callable()) {
     const ofModule = Object.keys(given)
       .map(toOption)

@@ -7,13 +7,13 @@ import { CAPTURED, needsOf } from '../../src/core/capsule/needs.ts';
 import type { Listener } from '../../src/core/events.ts';
 import { SOURCE_IGNORE } from '../../src/core/ignore.ts';
 import type { AskedStage, EngineFacts, RunResult, StageName } from '../../src/core/model.ts';
-import { PRODUCTION, setOf, setsFor } from '../../src/core/subject.ts';
+import { PRODUCTION, type Subject, setOf, setsFor, subjectsIn } from '../../src/core/subject.ts';
 import { archiveOf, type PinName } from '../../src/pins.ts';
 import { NO_SCANNING, type SharedRequest, type StagesRequest } from '../../src/stages/request.ts';
 import type { EngineOptions } from '../arguments.ts';
 import { programsOn } from '../programs.ts';
 import { withEngine } from '../session.ts';
-import { subjectIn } from '../subject.ts';
+import { repositoryAt } from '../subject.ts';
 import type { Terminal } from '../terminal.ts';
 import { trackedIn } from '../tracked.ts';
 import type { OpenCapsule } from './open.ts';
@@ -101,6 +101,7 @@ async function runRequest(engine: EngineFacts, capsule: OpenCapsule, request: Re
     kind: 'stages',
     ...shared,
     asked,
+    services: given.service === undefined ? [] : [given.service],
     platforms: given.platforms,
     isInstalling,
     capsule: null,
@@ -130,7 +131,8 @@ function withGate(ran: Replayed, { result: decided }: Replayed): Replayed {
 /** The stages that can be run from what the capsule holds, and the images that were given. */
 export async function stagesHeld(capsule: OpenCapsule, given: string | null): Promise<StageName[]> {
   const { manifest, packages, image, verdict } = capsule;
-  const subject = await subjectIn(capsule.source);
+  const { service } = manifest.arguments;
+  const [subject] = subjectsIn(await repositoryAt(capsule.source), service === undefined ? [] : [service]) as [Subject];
   const recorded = manifest.stages.map(({ name }) => name);
   return CAPTURED.filter((name) => {
     if (recorded.includes(name)) return true;

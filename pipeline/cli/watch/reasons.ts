@@ -1,7 +1,8 @@
 // Why a stage ran again after files changed: which of its steps did, and because of what.
 import patterns from 'ignore';
 import type { StageResult, StepResult } from '../../src/core/model.ts';
-import { allPackages, packageSets, type Subject } from '../../src/core/subject.ts';
+import { inPart } from '../../src/core/parts.ts';
+import { allPackages, packageSets, type Repository, type Subject, subjectsIn } from '../../src/core/subject.ts';
 
 const SHOWN = 3;
 
@@ -20,10 +21,16 @@ export function reasonsToRun(
   stages: readonly StageResult[],
   before: readonly StageResult[],
   changed: readonly string[],
-  subject: Subject,
+  repository: Repository,
 ): string[] {
   if (changed.length === 0) return [];
-  const reads = readsOf(subject);
+  const subjects = subjectsIn(repository);
+  const reads = new Map(
+    subjects.flatMap((subject) => {
+      const own = [...readsOf(subject)];
+      return subjects.length === 1 ? own : own.map(([step, of]) => [inPart(subject.service.name, step), of] as const);
+    }),
+  );
   return stages.flatMap((stage) => {
     const ran = stage.steps.filter(({ cached, always }) => !cached && !always);
     if (ran.length === 0) return [];

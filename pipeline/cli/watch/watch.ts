@@ -4,7 +4,7 @@ import type { RunResult } from '../../src/core/model.ts';
 import { asLines } from '../../src/core/safe-text.ts';
 import type { WatchInvocation } from '../arguments.ts';
 import { runStages } from '../stages.ts';
-import { checkRepository, subjectIn } from '../subject.ts';
+import { checkRepository, repositoryAt } from '../subject.ts';
 import type { Terminal } from '../terminal.ts';
 import { Changes } from './changes.ts';
 import { phraseChanges, reasonsToRun } from './reasons.ts';
@@ -21,7 +21,7 @@ export async function watchSource({ run }: WatchInvocation, root: string, termin
       const next = changes.next();
       const last = await runUntil(next, run, root, terminal);
       if (last !== null) {
-        for (const reason of reasonsToRun(last.stages, before?.stages ?? [], changed, await subjectIn(root)))
+        for (const reason of reasonsToRun(last.stages, before?.stages ?? [], changed, await repositoryAt(root)))
           say(reason);
         before = last;
         say('waiting for a change; Ctrl-C ends');

@@ -5,6 +5,7 @@ import { type DiagnosticPlace, diagnosticsOf, parsePlace, stackPlace, stripColou
 import { SOURCE } from './ignore.ts';
 import type { SuiteCases, TestCase } from './junit.ts';
 import type { BlockingRow, ReportTexts, RunResult, StageResult, StepResult } from './model.ts';
+import { partsOf } from './parts.ts';
 import { safeText } from './safe-text.ts';
 import { phraseExit } from './verdict.ts';
 
@@ -60,8 +61,8 @@ function stageAnnotations(stage: StageResult, run: RunResult, suites: SuiteCases
   if (!isRed) return [];
   const failed = stage.steps.filter(({ exitCode }) => exitCode !== 0);
   if (failed.length > 0) return failed.map((step) => stepAnnotations(stage, step, suites, logs));
-  if (stage.name === 'gate' && run.gate !== null && run.gate.blocking.length > 0)
-    return [run.gate.blocking.map(findingAnnotation)];
+  const blocking = stage.name === 'gate' ? partsOf(run).flatMap(({ gate }) => gate?.blocking ?? []) : [];
+  if (blocking.length > 0) return [blocking.map(findingAnnotation)];
   return [[{ title: `${stage.name}: ${stage.status}`, message: stage.reason ?? stage.status, place: null }]];
 }
 

@@ -1,5 +1,6 @@
 // Test reports: reads JUnit as vitest, Node and jest write it, counts it, and writes one for the whole run.
 import type { RunResult, SmokeRow, StageResult, TestCounts } from './model.ts';
+import { partsOf, phrasePart } from './parts.ts';
 import { escapeXml, parseXml, type XmlElement } from './xml.ts';
 
 export type TestCase = {
@@ -59,7 +60,9 @@ export function renderJunit(run: RunResult, suites: SuiteCases): string {
     .filter(({ status }) => status !== 'skipped')
     .flatMap((stage) => stageCases(stage, suites));
   const error: TestCase[] = run.error === null ? [] : [errorCase(run.error.message, run.error.hint)];
-  const smoke = run.smoke === null ? [] : [['smoke', run.smoke.rows.map(rowCase)] as const];
+  const smoke = partsOf(run).flatMap((part) =>
+    part.smoke === null ? [] : [[`smoke${phrasePart(part)}`, part.smoke.rows.map(rowCase)] as const],
+  );
   const all = [...tested, ...smoke, ['stages', [...pipeline, ...error]] as const];
   const total = countTests(all.flatMap(([, cases]) => cases));
   const body = all.map(([name, cases]) => renderSuite(name, cases)).join('');

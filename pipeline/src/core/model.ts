@@ -168,6 +168,14 @@ export type EngineFacts = {
   notIsolated?: { reason: string; hint: string };
 };
 
+/** What came of one service, where a run is of several: the whole of it is the report in the folder of its name. */
+export type PartResult = Pick<
+  RunResult,
+  'verdict' | 'exitCode' | 'image' | 'gate' | 'smoke' | 'delivery' | 'capsule'
+> & {
+  name: string;
+};
+
 export type RunError = { code: ErrorCode; message: string; hint: string };
 
 export type RunResult = {
@@ -194,6 +202,8 @@ export type RunResult = {
   capsule: CapsuleResult | null;
   scanners: ScannerFacts[];
   standIns: StandIn[];
+  /** Of a run of several services: each by itself. Stages, scanners and stand-ins are those of all of them then; image, gate, smoke, delivery and capsule are theirs alone. */
+  parts?: PartResult[];
 };
 
 /** What the stages hand to the report beside the model: texts by their path in the output folder. */

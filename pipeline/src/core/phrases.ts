@@ -11,6 +11,7 @@ import type {
   StepResult,
   SuiteResult,
 } from './model.ts';
+import { partsOf } from './parts.ts';
 
 const LABELS: Record<StageResult['status'], string> = {
   passed: 'ok',
@@ -31,10 +32,11 @@ export function phraseBytes(bytes: number): string {
 }
 
 /** One line: how it ended, what it was, how long it took, what came out. */
-export function phraseStage(stage: StageResult): string {
+export function phraseStage(stage: StageResult, part?: string): string {
   const time = stage.cached ? 'cached' : stage.steps.length > 0 ? phraseSeconds(stage.seconds) : '';
   const facts = [time, ...stage.suites.map(phraseSuite), stage.reason ?? ''].filter((fact) => fact !== '');
-  return `${LABELS[stage.status].padEnd(5)} ${stage.name.padEnd(8)} ${facts.join(' · ')}`.trimEnd();
+  const name = part === undefined ? stage.name : `${part} ${stage.name}`;
+  return `${LABELS[stage.status].padEnd(5)} ${name.padEnd(8)} ${facts.join(' · ')}`.trimEnd();
 }
 
 function phraseSuite({ name, tests, coverage }: SuiteResult): string {
@@ -67,7 +69,7 @@ const indented = (line: string) => `      ${line}`;
 /** About ten lines: which stage, which command, the first real errors, where the log is, how to run just this again. */
 export function phraseFailure(
   stage: StageResult,
-  run: Pick<RunResult, 'function' | 'gate' | 'smoke'>,
+  run: Pick<RunResult, 'function' | 'gate' | 'smoke' | 'parts'>,
   output: string,
 ): string[] {
   const failed = stage.steps.filter((step) => step.exitCode !== 0);
@@ -82,8 +84,10 @@ export function phraseFailure(
     ...reason,
     ...steps,
     ...stage.details.map((line) => `  ${line}`),
-    ...(stage.name === 'gate' && run.gate !== null ? phraseBlocking(run.gate) : []),
-    ...(stage.name === 'smoke' && run.smoke !== null ? phraseFailedRows(run.smoke) : []),
+    ...partsOf(run).flatMap(({ gate, smoke }) => [
+      ...(stage.name === 'gate' && gate !== null ? phraseBlocking(gate) : []),
+      ...(stage.name === 'smoke' && smoke !== null ? phraseFailedRows(smoke) : []),
+    ]),
     `  again:     ${COMMAND} ${rerunOf(stage, run)}`,
   ];
 }
@@ -171,7 +175,7 @@ export function phraseDelivery({ delivery }: Pick<RunResult, 'delivery'>): strin
   return `${image}@${digest}${pointed}${signed}`;
 }
 
-export function phraseImage(run: RunResult): string | null {
+export function phraseImage(run: Pick<RunResult, 'image'>): string | null {
   if (run.image === null) return null;
   const platforms = run.image.platforms.map(({ platform }) => platform).join(', ');
   return `${run.image.digest} for ${platforms} in ${run.image.file}`;

@@ -13,6 +13,7 @@ import {
   type EngineFacts,
   type GateResult,
   type ImageResult,
+  type PartResult,
   type RunError,
   type RunResult,
   SCHEMA_VERSION,
@@ -175,6 +176,9 @@ export const engineShape = objectOf<EngineFacts>({
 });
 export const standInShape = objectOf<StandIn>({ image: text, pin: text, recipe: text });
 
+const verdict = oneOf<RunResult['verdict']>(['passed', 'failed', 'error']);
+const capsule = objectOf<CapsuleResult>({ file: text, bytes: count, stages: listOf(stageName), thin: flag });
+
 const run = objectOf<RunResult>({
   schemaVersion: oneOf([SCHEMA_VERSION]),
   tool: objectOf<RunResult['tool']>({ name: oneOf(['drydock']), version: text }),
@@ -185,7 +189,7 @@ const run = objectOf<RunResult>({
   engine: orNull(engineShape),
   source: sourceShape,
   strict: flag,
-  verdict: oneOf<RunResult['verdict']>(['passed', 'failed', 'error']),
+  verdict,
   exitCode: count,
   error: orNull(objectOf<RunError>({ code: oneOf(Object.keys(ERRORS) as ErrorCode[]), message: text, hint: text })),
   stages: listOf(stage),
@@ -193,7 +197,21 @@ const run = objectOf<RunResult>({
   gate: orNull(gate),
   smoke: orNull(smoke),
   delivery: orNull(delivery),
-  capsule: orNull(objectOf<CapsuleResult>({ file: text, bytes: count, stages: listOf(stageName), thin: flag })),
+  capsule: orNull(capsule),
   scanners: listOf(scannerShape),
   standIns: listOf(standInShape),
+  parts: optional(
+    listOf(
+      objectOf<PartResult>({
+        name: text,
+        verdict,
+        exitCode: count,
+        image: orNull(image),
+        gate: orNull(gate),
+        smoke: orNull(smoke),
+        delivery: orNull(delivery),
+        capsule: orNull(capsule),
+      }),
+    ),
+  ),
 });

@@ -21,18 +21,35 @@ export type Package = {
 /** A package whose build becomes an image. `port` is what it listens to, as its PORT tells it; `health` the path that answers 200 where it is well. */
 export type ServicePackage = Package & { build: string; port: number; health: string };
 
-export type Subject = {
-  service: ServicePackage;
-  /** Linted and tested beside the service, and never shipped. */
+export type Repository = {
+  services: ServicePackage[];
+  /** Linted and tested beside the services, and never shipped. */
   packages: Package[];
 };
+
+/** What one run is about: a service, and the packages that are looked at with it. */
+export type Subject = { service: ServicePackage; packages: Package[] };
+
+/** One for each service that was asked for, or for all if none was; the packages beside them go with the first of the file. Throws `BAD_OPTION` for a name that no service has. */
+export function subjectsIn({ services, packages }: Repository, asked: readonly string[] = []): Subject[] {
+  const names = services.map(({ name }) => name);
+  const wrong = asked.find((name) => !names.includes(name));
+  if (wrong !== undefined)
+    throw new PipelineError(
+      'BAD_OPTION',
+      `there is no service ${JSON.stringify(wrong)}`,
+      `${names.length === 1 ? 'the only one is' : 'there are'} ${names.join(', ')}`,
+    );
+  const subjects = services.map((service, index) => ({ service, packages: index === 0 ? packages : [] }));
+  return subjects.filter(({ service }) => asked.length === 0 || asked.includes(service.name));
+}
 
 /** The text of the package.json in a folder; null where there is none. */
 export type ManifestOf = (path: string) => Promise<string | null>;
 
 /** Throws one `BAD_SUBJECT` that names every fault with its line. Without a text, looks for the one service. What is not said are the scripts that there are. */
-export async function describeSubject(text: string | null, manifestOf: ManifestOf): Promise<Subject> {
-  const { service, packages } = text === null ? await findService(manifestOf) : parseSubject(text);
+export async function describeSubject(text: string | null, manifestOf: ManifestOf): Promise<Repository> {
+  const { services, packages } = text === null ? await findService(manifestOf) : parseSubject(text);
   const withScripts = async <T extends DeclaredPackage>(declared: T) => {
     const scripts = scriptsOf(await manifestOf(declared.path));
     const command = (key: 'lint' | 'types' | 'test') => {
@@ -44,28 +61,33 @@ export async function describeSubject(text: string | null, manifestOf: ManifestO
       described: { ...declared, lint: command('lint'), types: command('types'), test: command('test') },
     };
   };
-  const { scripts, described } = await withScripts(service);
-  if (service.build === undefined && scripts?.includes('build') === false)
-    throw new PipelineError(
-      'BAD_SERVICE',
-      `${fileOf(service, 'package.json')} has no script build, and nothing else is said to build the service`,
-      `add one that writes dist/, or name a command in ${SUBJECT_FILE}: build: …`,
-    );
-  const others = await Promise.all(packages.map(async (each) => (await withScripts(each)).described));
-  return { service: { ...described, build: service.build ?? SCRIPTS.build }, packages: others };
+  const withBuild = async (service: DeclaredService): Promise<ServicePackage> => {
+    const { scripts, described } = await withScripts(service);
+    if (service.build === undefined && scripts?.includes('build') === false)
+      throw new PipelineError(
+        'BAD_SERVICE',
+        `${fileOf(service, 'package.json')} has no script build, and nothing else is said to build the service`,
+        `add one that writes dist/, or name a command in ${SUBJECT_FILE}: build: …`,
+      );
+    return { ...described, build: service.build ?? SCRIPTS.build };
+  };
+  return {
+    services: await Promise.all(services.map(withBuild)),
+    packages: await Promise.all(packages.map(async (each) => (await withScripts(each)).described)),
+  };
 }
 
 /** As a file says it: undefined is a command of which it says nothing. */
 type DeclaredPackage = Omit<Package, 'lint' | 'types' | 'test'> &
   Record<'lint' | 'types' | 'test', string | null | undefined>;
 type DeclaredService = DeclaredPackage & Pick<ServicePackage, 'port' | 'health'> & { build: string | undefined };
-type Declared = { service: DeclaredService; packages: DeclaredPackage[] };
+type Declared = { services: DeclaredService[]; packages: DeclaredPackage[] };
 
 async function findService(manifestOf: ManifestOf): Promise<Declared> {
   const nothing = { lint: undefined, types: undefined, test: undefined, build: undefined };
   for (const path of ['service', ''])
     if ((await manifestOf(path)) !== null)
-      return { service: { name: nameOf(path), path, ignore: [], ...nothing, ...USUAL }, packages: [] };
+      return { services: [{ name: nameOf(path), path, ignore: [], ...nothing, ...USUAL }], packages: [] };
   throw new PipelineError(
     'BAD_SUBJECT',
     `the repository has no package.json, neither in its root nor in its folder service/, and no ${SUBJECT_FILE} that names a service`,
@@ -89,14 +111,14 @@ export function parseSubject(text: string): Declared {
   const services = fields?.list('services').map(readService) ?? [];
   const packages = fields?.list('packages').map((entry) => readPackage(entry)) ?? [];
   fields?.end();
-  const [service] = services;
-  if (yaml.faults.length === 0 && fields !== undefined && services.length !== 1)
-    fields.fault('services', `must name one service, and names ${services.length}`);
+  if (yaml.faults.length === 0 && fields !== undefined && services.length === 0)
+    fields.fault('services', 'must name a service');
   for (const name of repeated([...services, ...packages].map(({ name }) => name)))
     yaml.fault(yaml.root, `two packages have the name ${name}: give one of them another by \`name\``);
-  if (yaml.faults.length === 0 && service !== undefined) {
-    const [same] = repeated(packageSets({ service, packages }).map(({ name }) => name));
-    if (same === undefined) return { service, packages };
+  if (yaml.faults.length === 0) {
+    const folders = new Set([...packages, ...services].map(({ path }) => path));
+    const [same] = repeated([...[...folders].map(nameOf), PRODUCTION]);
+    if (same === undefined) return { services, packages };
     yaml.fault(yaml.root, `the packages of two folders would have the name ${same}: rename one of the folders`);
   }
   throw new PipelineError('BAD_SUBJECT', phraseFaults(yaml.faults), `mend ${SUBJECT_FILE}; nothing was run meanwhile`);

@@ -2,6 +2,7 @@
 import { phraseReplay } from './capsule/phrases.ts';
 import { phraseCounts } from './gate/result.ts';
 import type { BlockingRow, GateResult, RunResult, SmokeResult, StageResult } from './model.ts';
+import { partsOf, phrasePart } from './parts.ts';
 import {
   phraseCoverage,
   phraseDelivery,
@@ -24,6 +25,7 @@ const MARKS: Record<StageResult['status'], string> = {
 
 export function renderSummary(run: RunResult): string {
   const shown = run.stages.filter(({ status, reason }) => status !== 'skipped' || reason !== NOT_ASKED);
+  const parts = partsOf(run);
   const paragraphs = [
     `## ${run.verdict === 'passed' ? '✅' : '❌'} ${run.function}: ${escapeMarkdown(phraseVerdict(run))}`,
     shown.map(({ name, status }) => `${MARKS[status]} ${name}`).join(' · '),
@@ -33,11 +35,17 @@ export function renderSummary(run: RunResult): string {
   const details = [
     ...fold('What failed', [
       ...shown.filter(({ status }) => status === 'failed').flatMap(failure),
-      ...(run.capsule === null ? [] : [`Capsule: ${escapeMarkdown(phraseReplay(run.capsule))}`]),
+      ...parts.flatMap(({ capsule }) =>
+        capsule === null ? [] : [`Capsule: ${escapeMarkdown(phraseReplay(capsule))}`],
+      ),
     ]),
     ...fold('Stages', stagesSection(shown)),
-    ...(run.gate === null ? [] : fold(`Findings: ${phraseCounts(run.gate.outcomes) || 'none'}`, gateSection(run.gate))),
-    ...(run.smoke === null ? [] : smokeSection(run.smoke)),
+    ...parts.flatMap((part) =>
+      part.gate === null
+        ? []
+        : fold(`Findings${phrasePart(part)}: ${phraseCounts(part.gate.outcomes) || 'none'}`, gateSection(part.gate)),
+    ),
+    ...parts.flatMap(({ smoke }) => (smoke === null ? [] : smokeSection(smoke))),
     ...fold(
       'Stand-ins',
       phraseStandIns(run).map((line) => `- ${escapeMarkdown(line)}`),
@@ -53,17 +61,20 @@ const MOST_REASONS = 4;
 const LONGEST_REASON = 240;
 
 /** Why it could not be carried out, what failed, what was not evaluated, what a reviewer has to know: a line each, the worst first. */
-function reasonLines({ error, gate }: RunResult, shown: readonly StageResult[]): string[] {
+function reasonLines(run: RunResult, shown: readonly StageResult[]): string[] {
+  const { error } = run;
   const of = (wanted: StageResult['status']) => shown.filter(({ status }) => status === wanted);
   const reasons = [
     ...(error === null ? [] : [`**${clip(error.message)}**`, `hint: ${clip(error.hint)}`]),
     ...of('failed').map((stage) => `${MARKS.failed} **${stage.name}**: ${clip(whyFailed(stage))}`),
     ...of('not evaluated').map((stage) => `${MARKS['not evaluated']} **${stage.name}**: ${clip(stage.reason ?? '')}`),
-    ...(gate === null || gate.policyChanges.length === 0
-      ? []
-      : [
-          `${MARKS['not evaluated']} this change decides otherwise than ${clip(gate.policyFrom)} in ${clip(gate.policyChanges.join(', '))}`,
-        ]),
+    ...partsOf(run).flatMap(({ gate }) =>
+      gate === null || gate.policyChanges.length === 0
+        ? []
+        : [
+            `${MARKS['not evaluated']} this change decides otherwise than ${clip(gate.policyFrom)} in ${clip(gate.policyChanges.join(', '))}`,
+          ],
+    ),
   ];
   const left = reasons.length - MOST_REASONS;
   const kept = left > 0 ? [...reasons.slice(0, MOST_REASONS - 1), `… and ${left + 1} more, below`] : reasons;
@@ -82,10 +93,15 @@ function clip(text: string): string {
 }
 
 function factLines(run: RunResult): string[] {
-  const [image, delivered, standIns] = [phraseImage(run), phraseDelivery(run), run.standIns.length];
+  const standIns = run.standIns.length;
+  const lines = (what: string, phrase: (part: Pick<RunResult, 'image' | 'delivery'>) => string | null) =>
+    partsOf(run).flatMap((part) => {
+      const phrased = phrase(part);
+      return phrased === null ? [] : [`${what}${phrasePart(part)}: ${code(phrased)}`];
+    });
   return [
-    image === null ? '' : `Image: ${code(image)}`,
-    delivered === null ? '' : `Delivery: ${code(delivered)}`,
+    ...lines('Image', phraseImage),
+    ...lines('Delivery', phraseDelivery),
     standIns === 0
       ? ''
       : `⚠️ ${standIns === 1 ? '1 image was' : `${standIns} images were`} stood in for: what was built with one is never published`,

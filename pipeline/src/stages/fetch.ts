@@ -2,9 +2,9 @@
 import { needsOf } from '../core/capsule/needs.ts';
 import { COMPOSE_FILE } from '../core/compose/read.ts';
 import type { StageName } from '../core/model.ts';
-import { packageSets } from '../core/subject.ts';
+import { packageSets, subjectsIn } from '../core/subject.ts';
 import { PINS, type PinName } from '../pins.ts';
-import type { PackageContext } from './context.ts';
+import type { RunContext } from './context.ts';
 import { obtainDatabase } from './database.ts';
 import { notToBeHad } from './engine.ts';
 import { Images } from './images.ts';
@@ -12,7 +12,7 @@ import { install, nodeContainer } from './install.ts';
 import { readDeciding } from './policy.ts';
 import { emit } from './progress.ts';
 import type { StagesRequest } from './request.ts';
-import { sourceOf, subjectOf } from './source.ts';
+import { repositoryIn, sourceOf } from './source.ts';
 
 /** A thing by name; why it is not here, or null. */
 export type Fetched = { name: string; missing: string | null };
@@ -23,9 +23,9 @@ export async function fetchAll(
   onFetched: (fetched: Fetched) => void,
 ): Promise<Fetched[]> {
   const source = await sourceOf(request);
-  const context: PackageContext = {
+  const subjects = subjectsIn(await repositoryIn(source), request.services);
+  const context: RunContext = {
     source,
-    subject: await subjectOf(source),
     programs: request.programs,
     images: new Images({ archives: request.images, mirrors: request.mirrors }),
     startedMs: Date.now(),
@@ -50,10 +50,13 @@ export async function fetchAll(
         async (name) =>
           await keep(`image ${name}: ${PINS[name].image}`, async () => await obtain(context, name, request)),
       ),
-    ...packageSets(context.subject).map(async (set) =>
-      keep(`packages: ${set.name}`, async () => {
-        const { result } = await install(context, nodeContainer(context), set);
-        return result.exitCode === 0 ? null : (result.firstErrors[0] ?? 'npm failed');
+    ...subjects.flatMap((subject) =>
+      packageSets(subject).map(async (set) => {
+        const name = set.isProduction && subjects.length > 1 ? `${set.name} of ${subject.service.name}` : set.name;
+        await keep(`packages: ${name}`, async () => {
+          const { result } = await install(context, nodeContainer(context), set);
+          return result.exitCode === 0 ? null : (result.firstErrors[0] ?? 'npm failed');
+        });
       }),
     ),
     keep('vulnerability database', async () => {
@@ -66,7 +69,7 @@ export async function fetchAll(
 }
 
 /** The runtime is the base of what is built, for each platform; the others are run here. */
-async function obtain({ images }: PackageContext, name: PinName, { platforms }: StagesRequest): Promise<null> {
+async function obtain({ images }: RunContext, name: PinName, { platforms }: StagesRequest): Promise<null> {
   if (name !== 'runtime') await images.obtain(name);
   else for (const platform of platforms) await images.archive(name, platform).size();
   return null;

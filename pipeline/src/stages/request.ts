@@ -42,6 +42,8 @@ export type StagesRequest = SharedRequest & {
   kind: 'stages';
   asked: readonly AskedStage[];
   platforms: readonly string[];
+  /** Of drydock.yaml; all of them, if none is named. */
+  services?: readonly string[];
   /** What the stages behind build take. */
   scanning: ScanningOptions;
   /** The result.json of another run: its image has to be the one that is built. */

@@ -1,12 +1,18 @@
 // One run: what was asked for, done, and its report. Both doors and all functions come through here.
 import { type Directory, dag, type File } from '@dagger.io/dagger';
+import { COMMAND } from '../command.ts';
 import { imageOf } from '../core/delivery/compare.ts';
-import type { PipelineError } from '../core/errors.ts';
+import { PipelineError } from '../core/errors.ts';
+import type { RunEvent } from '../core/events.ts';
 import { isolationFault } from '../core/isolation.ts';
-import type { AskedStage, RunResult } from '../core/model.ts';
+import { joinRuns } from '../core/join.ts';
+import type { SuiteCases } from '../core/junit.ts';
+import type { AskedStage, ReportTexts, RunResult } from '../core/model.ts';
+import { inPart } from '../core/parts.ts';
 import { parsePlatforms } from '../core/platforms.ts';
 import { renderReport } from '../core/report.ts';
 import { runResult } from '../core/result.ts';
+import { type Subject, subjectsIn } from '../core/subject.ts';
 import { withOverruns } from '../core/times/budgets.ts';
 import { describeGiven } from './archive.ts';
 import { capturedStages, writeCapsule } from './capsule.ts';
@@ -23,7 +29,7 @@ import { askedIn, type DecideRequest, type RunRequest, type SharedRequest, type 
 import { runRollback } from './rollback.ts';
 import { settled } from './settled.ts';
 import { checkDeployment, SESSION } from './smoke.ts';
-import { checkManifests, gitFacts, sourceOf, subjectOf } from './source.ts';
+import { checkManifests, gitFacts, repositoryIn, sourceOf } from './source.ts';
 import { runVerify } from './verify.ts';
 
 export type Outcome = { report: Directory; result: RunResult };
@@ -31,32 +37,115 @@ export type Outcome = { report: Directory; result: RunResult };
 /** Do what was asked for. A red verdict, wrong configuration and an engine that fails are results, not exceptions. */
 export async function run(request: RunRequest): Promise<Outcome> {
   const context = await contextOf(request);
+  if (request.kind !== 'stages')
+    return await ended(context, request, async (keep) => await runOther(context, request, keep));
+  let subjects: Subject[] = [];
+  const described = await attempt(async () => {
+    subjects = subjectsIn(await repositoryIn(context.source), request.services);
+    if (subjects.length > 1) checkForSeveral(request, subjects);
+  });
+  if (described !== undefined) return await ended(context, request, () => Promise.reject(described));
+  const [first, ...more] = subjects as [Subject, ...Subject[]];
+  if (more.length === 0) return await runOne(context, request, first);
+  const { timing, ...untimed } = request;
+  const parts = await settled(
+    subjects.map(async (subject) => {
+      const { name } = subject.service;
+      const own = {
+        ...context,
+        logs: new Map(),
+        emit: (event: RunEvent) => emit('stage' in event ? { ...event, part: name } : event),
+      };
+      return { name, ...(await runOne(own, partOf(untimed, name), subject)) };
+    }),
+  );
+  const joined = joinRuns(parts);
+  return joinReports(timing === undefined ? joined : withOverruns(joined, timing), parts);
+}
+
+async function runOther(context: RunContext, request: Exclude<RunRequest, StagesRequest>, keep: Keep): Promise<void> {
+  if (request.kind === 'verify') await runVerify(context, request.verification, keep);
+  else if (request.kind === 'rollback') await runRollback(context, request.rollback, keep);
+  else keep(await decideAgain(context, request));
+}
+
+async function runOne(context: RunContext, request: StagesRequest, subject: Subject): Promise<Ended> {
+  const packages = { ...context, subject };
+  return await ended(
+    packages,
+    request,
+    async (keep) => await runStages(packages, request, keep),
+    async (result, known) => await addCapsule(packages, result, known, request),
+  );
+}
+
+/** A run with what its report is made of, to be joined with others. */
+type Ended = Outcome & { cases: SuiteCases; texts: ReportTexts };
+
+/** Some work to its end, whichever that is, and the account of it. */
+async function ended(
+  context: RunContext,
+  request: RunRequest,
+  work: (keep: Keep) => Promise<void>,
+  finish: (result: RunResult, known: Known) => Promise<void> = async () => {},
+): Promise<Ended> {
   const asked = askedIn(request);
   const found: Found[] = [];
-  let packages: PackageContext | undefined;
-  let error: PipelineError | undefined;
-  try {
+  const error = await attempt(async () => {
     const shared = isolationFault(context.engine, asked);
     if (shared !== undefined) throw shared;
-    const keep: Keep = (part) => void found.push(part);
-    if (request.kind === 'verify') await runVerify(context, request.verification, keep);
-    else if (request.kind === 'rollback') await runRollback(context, request.rollback, keep);
-    else if (request.kind === 'decide') keep(await decideAgain(context, request));
-    else {
-      packages = { ...context, subject: await subjectOf(context.source) };
-      await runStages(packages, request, keep);
-    }
-  } catch (thrown) {
-    error = asPipelineError(thrown);
-    if (error === undefined) throw thrown;
-  }
+    await work((part) => void found.push(part));
+  });
   const known = together(found);
   const { startedMs } = context;
   const facts = { function: request.function, asked, engine: context.engine, strict: request.strict };
   const plain = runResult({ ...facts, startedMs, finishedMs: Date.now(), error: error ?? null, ...known });
   const result = request.timing === undefined ? plain : withOverruns(plain, request.timing);
-  if (request.kind === 'stages' && packages !== undefined) await addCapsule(packages, result, known, request);
-  return { report: writeReport(result, known, context.logs), result };
+  await finish(result, known);
+  const texts = textsOf(context.logs);
+  return { report: writeReport(result, known, context.logs), result, cases: known.cases, texts };
+}
+
+/** What stopped some work, where that is a fault that is told; others are thrown on. */
+async function attempt(work: () => Promise<void>): Promise<PipelineError | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (thrown) {
+    const error = asPipelineError(thrown);
+    if (error === undefined) throw thrown;
+    return error;
+  }
+}
+
+/** Throws `BAD_OPTION` for what can be said of one service only. */
+function checkForSeveral(
+  { function: name, scanning, compare, asked }: StagesRequest,
+  subjects: readonly Subject[],
+): void {
+  const names = subjects.map(({ service }) => service.name);
+  const of =
+    scanning.image !== undefined
+      ? '--image'
+      : compare !== undefined
+        ? '--compare'
+        : asked.includes('smoke')
+          ? name
+          : undefined;
+  if (of === undefined) return;
+  throw new PipelineError(
+    'BAD_OPTION',
+    `${of} is about one service, and there are ${names.length}: ${names.join(', ')}`,
+    `name one: ${COMMAND} ${name} ${names[0]}`,
+  );
+}
+
+/** The request, as it is made of one service among others: delivered under its own name. */
+function partOf(request: StagesRequest, name: string): StagesRequest {
+  const { delivery } = request;
+  if (delivery === undefined) return { ...request, services: [name] };
+  const own = { repository: `${delivery.repository}/${name}`, run: delivery.run?.directory(name) };
+  return { ...request, services: [name], delivery: { ...delivery, ...own } };
 }
 
 async function contextOf(request: SharedRequest): Promise<RunContext> {
@@ -90,7 +179,10 @@ async function addCapsule(
       stages,
       thin,
       tools: (await request.tools?.()) ?? null,
-      arguments: { platforms: [...platforms], strict, rehearsal: scanning.rehearsal, base: scanning.base },
+      arguments: {
+        ...{ platforms: [...platforms], strict, rehearsal: scanning.rehearsal, base: scanning.base },
+        service: context.subject.service.name,
+      },
       secrets: secretNames(request),
     });
     known.files.set(capsule.file, file);
@@ -175,11 +267,26 @@ async function verifyImages(
 
 /** The report as a folder: texts, the logs that are too large for one, and the files that containers wrote. */
 function writeReport(result: RunResult, known: Known, logs: RunContext['logs']): Directory {
-  const texts = new Map([...logs].filter((log): log is [string, string] => typeof log[1] === 'string'));
   const files = [...logs].filter((log): log is [string, File] => typeof log[1] !== 'string');
   let report = dag.directory();
-  for (const [path, text] of [...renderReport(result, known.cases, texts), ...known.texts])
+  for (const [path, text] of [...renderReport(result, known.cases, textsOf(logs)), ...known.texts])
     report = report.withNewFile(path, text);
   for (const [path, file] of [...files, ...known.files]) report = report.withFile(path, file);
   return report;
+}
+
+const textsOf = (logs: RunContext['logs']): ReportTexts =>
+  new Map([...logs].filter((log): log is [string, string] => typeof log[1] === 'string'));
+
+/** The report of all, with that of each in the folder of its name. */
+function joinReports(result: RunResult, parts: readonly (Ended & { name: string })[]): Outcome {
+  const cases = new Map(
+    parts.flatMap((part) => [...part.cases].map(([suite, of]) => [inPart(part.name, suite), of] as const)),
+  );
+  const logs = new Map(
+    parts.flatMap((part) => [...part.texts].map(([path, text]) => [`${part.name}/${path}`, text] as const)),
+  );
+  let report = parts.reduce((to, part) => to.withDirectory(part.name, part.report), dag.directory());
+  for (const [path, text] of renderReport(result, cases, logs)) report = report.withNewFile(path, text);
+  return { report, result };
 }

@@ -5,7 +5,7 @@ import { branchOf, noFacts } from '../core/git.ts';
 import { SOURCE_IGNORE } from '../core/ignore.ts';
 import { checkPackages } from '../core/manifests.ts';
 import type { SourceFacts } from '../core/model.ts';
-import { allPackages, describeSubject, fileOf, SUBJECT_FILE, type Subject } from '../core/subject.ts';
+import { allPackages, describeSubject, fileOf, type Repository, SUBJECT_FILE, type Subject } from '../core/subject.ts';
 import { contentsIfAny } from './engine.ts';
 
 /** Commit, branch, and whether anything differs from it. A working copy that git can't read (no commit yet) has none. */
@@ -43,7 +43,7 @@ async function trackedThoughIgnored(repo: GitRepository): Promise<Directory | nu
 }
 
 /** What the repository's drydock.yaml says, or what is to be seen without one. Throws `BAD_SUBJECT`. */
-export async function subjectOf(source: Directory): Promise<Subject> {
+export async function repositoryIn(source: Directory): Promise<Repository> {
   return await describeSubject(await contentsIfAny(source, SUBJECT_FILE), (path) =>
     contentsIfAny(source, fileOf({ path }, 'package.json')),
   );

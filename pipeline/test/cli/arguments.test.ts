@@ -8,6 +8,7 @@ const general: EngineOptions = { engine: 'auto', offline: false, mirrors: [], st
 const images = { ...general, output: 'images', platforms: ['linux/amd64'] };
 const stages: StageInvocation['options'] = {
   ...general,
+  services: [],
   output: 'out',
   images: null,
   platforms: ['linux/amd64'],
@@ -143,6 +144,11 @@ const lines: [line: string, meant: Invocation][] = [
   ],
   ['diff a.tar b.tar --json', { kind: 'diff', files: ['a.tar', 'b.tar'], json: true }],
   ['bisect a.tar b.tar', { kind: 'bisect', files: ['a.tar', 'b.tar'], options: { stepTimeout: null, verbose: false } }],
+  ['test api web', { kind: 'stages', function: 'test', options: { ...stages, services: ['api', 'web'] } }],
+  [
+    'shell test api',
+    { kind: 'shell', stage: { kind: 'stages', function: 'test', options: { ...stages, services: ['api'] } } },
+  ],
   ['shell test', { kind: 'shell', stage: { kind: 'stages', function: 'test', options: stages } }],
   ['watch', { kind: 'watch', run: { kind: 'stages', function: 'ci', options: stages } }],
   ['watch test', { kind: 'watch', run: { kind: 'stages', function: 'test', options: stages } }],
@@ -301,15 +307,15 @@ const refusals: [line: string, code: string, message: string, hint: string][] = 
   ],
 
   [
-    'lint test',
+    'warm test',
     'BAD_OPTION',
-    'lint does not know what to do with "test"',
+    'warm does not know what to do with "test"',
     'one function at a time; options begin with --',
   ],
   [
-    'ci offline strict',
+    'rollback offline strict',
     'BAD_OPTION',
-    'ci does not know what to do with "offline", "strict"',
+    'rollback does not know what to do with "offline", "strict"',
     'one function at a time; options begin with --',
   ],
 

@@ -1,6 +1,13 @@
 // drydock.yaml as people write it: what it means, what is refused with its line, and what is meant where there is none.
 import { describe, expect, test } from 'vitest';
-import { describeSubject, packageSets, parseSubject, setsFor } from '../../src/core/subject.ts';
+import {
+  describeSubject,
+  packageSets,
+  parseSubject,
+  type Subject,
+  setsFor,
+  subjectsIn,
+} from '../../src/core/subject.ts';
 
 /** A repository with a package.json in these folders, each with these scripts. */
 const within =
@@ -15,8 +22,11 @@ describe('without a file', () => {
     ['both: the root only holds what develops it', ['', 'service'], 'service'],
   ] as const)
     test(name, async () => {
-      const { service, packages } = await describeSubject(null, within(folders));
-      expect([service.path, packages]).toEqual([path, []]);
+      const {
+        services: [service],
+        packages,
+      } = await describeSubject(null, within(folders));
+      expect([service?.path, packages]).toEqual([path, []]);
       expect(service).toMatchObject({ lint: null, test: 'npm test --silent', build: 'npm run --silent build' });
     });
 
@@ -28,23 +38,25 @@ describe('without a file', () => {
 
 describe('what a file says', () => {
   test('a service by its folder alone', () => {
-    expect(parseSubject('services:\n  - path: ./apps/api/\n').service).toMatchObject({
+    expect(parseSubject('services:\n  - path: ./apps/api/\n').services[0]).toMatchObject({
       name: 'apps-api',
       path: 'apps/api',
     });
   });
 
   test('commands of its own', () => {
-    const { service } = parseSubject('services: [{ path: ., name: shop, lint: eslint ., build: make dist }]');
+    const {
+      services: [service],
+    } = parseSubject('services: [{ path: ., name: shop, lint: eslint ., build: make dist }]');
     expect(service).toMatchObject({ name: 'shop', path: '', lint: 'eslint .', build: 'make dist' });
   });
 
   test('what is not said are the scripts that there are; false is none', async () => {
     const text = 'services: [{ path: api, types: false }]\npackages: [{ path: docs, lint: markdownlint . }]';
-    const { service, packages } = await describeSubject(
-      text,
-      within(['api', 'docs'], ['lint', 'types', 'test', 'build']),
-    );
+    const {
+      services: [service],
+      packages,
+    } = await describeSubject(text, within(['api', 'docs'], ['lint', 'types', 'test', 'build']));
     expect(service).toMatchObject({ lint: 'npm run --silent lint', types: null, test: 'npm test --silent' });
     expect(packages).toEqual([
       {
@@ -63,22 +75,23 @@ describe('what a file says', () => {
   });
 
   test('a manifest that cannot be read is nothing that is decided here', async () => {
-    const { service } = await describeSubject('services: [{ path: api }]', async () => '{');
+    const {
+      services: [service],
+    } = await describeSubject('services: [{ path: api }]', async () => '{');
     expect(service).toMatchObject({ lint: 'npm run --silent lint', build: 'npm run --silent build' });
   });
 });
 
 test('a port and a path of its own; 8000 and /health without', () => {
-  expect(parseSubject('services: [{ path: a, port: 3000, health: /healthz }]').service).toMatchObject({
+  expect(parseSubject('services: [{ path: a, port: 3000, health: /healthz }]').services[0]).toMatchObject({
     ...{ port: 3000, health: '/healthz' },
   });
-  expect(parseSubject('services: [{ path: a }]').service).toMatchObject({ port: 8000, health: '/health' });
+  expect(parseSubject('services: [{ path: a }]').services[0]).toMatchObject({ port: 8000, health: '/health' });
 });
 
-describe('what is installed', () => {
-  const subject = parseSubject(
-    'services: [{ path: api }]\npackages: [{ path: ., name: a, lint: x }, { path: ., name: b, test: y }]',
-  );
+describe('what is installed', async () => {
+  const text = 'services: [{ path: api }]\npackages: [{ path: ., name: a, lint: x }, { path: ., name: b, test: y }]';
+  const [subject] = subjectsIn(await describeSubject(text, within(['api', '']))) as [Subject];
   test('each folder once, and once more what ships', () => {
     expect(packageSets(subject)).toEqual([
       { name: 'root', path: '', isProduction: false },
@@ -96,12 +109,36 @@ describe('what is installed', () => {
     test(`${stage} needs ${sets.join(', ') || 'nothing'}`, () => expect(setsFor(subject, stage)).toEqual(sets));
 });
 
+describe('several services', async () => {
+  const text = 'services: [{ path: apps/api, name: api }, { path: apps/web, name: web }]\npackages: [{ path: . }]';
+  const repository = await describeSubject(text, within(['apps/api', 'apps/web', '']));
+  for (const [asked, subjects] of [
+    [[], ['api with root', 'web with']],
+    [['web'], ['web with']],
+    [
+      ['web', 'api'],
+      ['api with root', 'web with'],
+    ],
+  ] as const)
+    test(`asked for ${asked.join(' and ') || 'none in particular'}: ${subjects.join(', ')}`, () =>
+      expect(
+        subjectsIn(repository, asked).map(({ service, packages }) =>
+          [service.name, 'with', ...packages.map(({ name }) => name)].join(' '),
+        ),
+      ).toEqual(subjects));
+
+  test('one that is none is refused with those that are', () =>
+    expect(() => subjectsIn(repository, ['wep'])).toThrow(
+      expect.objectContaining({ code: 'BAD_OPTION', hint: 'there are api, web' }),
+    ));
+});
+
 describe('what is refused', () => {
   for (const [name, text, message] of [
     ['an empty file', '', 'drydock.yaml:1: the file must be a mapping'],
     ['a list', '- path: api', 'drydock.yaml:1: the file must be a mapping'],
-    ['no service', 'packages: []', 'services must name one service, and names 0'],
-    ['two services', 'services: [{ path: a }, { path: b }]', 'services must name one service, and names 2'],
+    ['no service', 'packages: []', 'services must name a service'],
+    ['two services of one name', 'services: [{ path: a/b }, { path: a-b }]', 'two packages have the name a-b'],
     ['a service without a folder', 'services:\n  - name: api\n', 'drydock.yaml:2: services[0].path is missing'],
     ['a folder elsewhere', 'services: [{ path: ../other }]', 'must be a folder of this repository'],
     ['a folder of the machine', 'services: [{ path: /srv/api }]', 'must be a folder of this repository'],

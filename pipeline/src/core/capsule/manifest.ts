@@ -12,6 +12,7 @@ import {
   listOf,
   objectOf,
   oneOf,
+  optional,
   orNull,
   readJson,
   recordOf,
@@ -75,7 +76,7 @@ export type CapsuleManifest = {
   tool: { name: 'drydock'; version: string };
   /** The function that ran, and what it was asked for. */
   function: string;
-  arguments: { platforms: string[]; strict: boolean; rehearsal: boolean; base: string };
+  arguments: { platforms: string[]; strict: boolean; rehearsal: boolean; base: string; service?: string };
   /** When the run began, in UTC. Shown, and the date of what a gate decides; no clock is set to it. */
   clock: string;
   engine: Pick<EngineFacts, 'kind' | 'why'> | null;
@@ -115,7 +116,13 @@ const manifest: Shape<CapsuleManifest> = objectOf<CapsuleManifest>({
   version: oneOf([CAPSULE_VERSION]),
   tool: objectOf<CapsuleManifest['tool']>({ name: oneOf(['drydock']), version: text }),
   function: text,
-  arguments: objectOf({ platforms: listOf(text), strict: flag, rehearsal: flag, base: text }),
+  arguments: objectOf<CapsuleManifest['arguments']>({
+    platforms: listOf(text),
+    strict: flag,
+    rehearsal: flag,
+    base: text,
+    service: optional(text),
+  }),
   clock: text,
   engine: orNull(engineShape),
   source: sourceShape,

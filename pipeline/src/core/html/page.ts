@@ -3,6 +3,7 @@ import { phraseReplay } from '../capsule/phrases.ts';
 import { phraseCounts } from '../gate/result.ts';
 import type { SuiteCases } from '../junit.ts';
 import type { GateResult, ReportTexts, RunResult, SmokeResult, StageResult, Status, StepResult } from '../model.ts';
+import { partsOf, phrasePart } from '../parts.ts';
 import {
   phraseCoverage,
   phraseDelivery,
@@ -41,9 +42,9 @@ export function renderHtml(run: RunResult, suites: SuiteCases, logs: ReportTexts
 ${run.error === null ? null : html`<section><h2>It could not be carried out</h2><p>${run.error.message}<br>hint: ${run.error.hint}</p></section>`}
 ${shown.filter(({ status }) => status === 'failed').map(failure)}
 <section id="stages"><h2>Stages</h2>${stages(shown)}${remarks(shown)}</section>
-${run.gate === null ? null : findings(run.gate)}
+${partsOf(run).map((part) => (part.gate === null ? null : findings(part.gate, phrasePart(part))))}
 ${tests(suites)}
-${run.smoke === null ? null : smoke(run.smoke)}
+${partsOf(run).map((part) => (part.smoke === null ? null : smoke(part.smoke, phrasePart(part))))}
 ${timeline(run)}
 <section><h2>What it was</h2>${facts(run)}${standIns(run)}</section>
 ${logSection(shown, logs)}
@@ -112,12 +113,12 @@ function suitesOf({ suites }: StageResult): string {
     .join('; ');
 }
 
-function findings({ blocking, outcomes, database, rehearsal, policyFrom }: GateResult): Markup {
+function findings({ blocking, outcomes, database, rehearsal, policyFrom }: GateResult, of: string): Markup {
   const told =
     database === null
       ? 'no vulnerability database'
       : `database of ${database.updatedAt.slice(0, 10)}, ${database.origin}`;
-  return html`<section><h2>Findings</h2><p>${phraseCounts(outcomes) || 'none'} · ${told} · policy of ${policyFrom}${rehearsal ? ' · a rehearsal' : null}</p>${
+  return html`<section><h2>Findings${of}</h2><p>${phraseCounts(outcomes) || 'none'} · ${told} · policy of ${policyFrom}${rehearsal ? ' · a rehearsal' : null}</p>${
     blocking.length === 0
       ? null
       : html`<table><caption>What counts</caption><thead><tr><th scope="col">severity</th><th scope="col">finding</th><th scope="col">in</th><th scope="col">from</th><th scope="col">mended in</th></tr></thead><tbody>
@@ -147,8 +148,8 @@ function tests(suites: SuiteCases): Markup | null {
   )}</section>`;
 }
 
-function smoke({ rows, noted }: SmokeResult): Markup {
-  return html`<section><h2>What was proved of the deployment</h2><table><thead><tr><th scope="col">proved</th><th scope="col">result</th><th scope="col" class="number">time</th></tr></thead><tbody>
+function smoke({ rows, noted }: SmokeResult, of: string): Markup {
+  return html`<section><h2>What was proved of the deployment${of}</h2><table><thead><tr><th scope="col">proved</th><th scope="col">result</th><th scope="col" class="number">time</th></tr></thead><tbody>
 ${rows.map(
   (
     row,
@@ -183,13 +184,15 @@ ${bars.map(row)}</tbody></table>`
 
 function facts(run: RunResult): Markup {
   const rows: [name: string, value: string | null][] = [
-    ['image', phraseImage(run)],
-    ['built on', run.image?.base ?? null],
-    ['delivery', phraseDelivery(run)],
-    ['released before', run.delivery?.previous ?? null],
+    ...partsOf(run).flatMap((part): typeof rows => [
+      [`image${phrasePart(part)}`, phraseImage(part)],
+      ['built on', part.image?.base ?? null],
+      ['delivery', phraseDelivery(part)],
+      ['released before', part.delivery?.previous ?? null],
+      ['database', part.gate?.database?.digest ?? null],
+      ['capsule', part.capsule === null ? null : phraseReplay(part.capsule)],
+    ]),
     ...run.scanners.map(({ name, version, image }): [string, string] => [name, `${version}, ${image}`]),
-    ['database', run.gate?.database?.digest ?? null],
-    ['capsule', run.capsule === null ? null : phraseReplay(run.capsule)],
     ['commit', run.source.commit],
     ['engine', run.engine === null ? null : `${run.engine.kind}: ${run.engine.why}`],
     ['isolation', phraseIsolation(run.engine)[0] ?? null],
