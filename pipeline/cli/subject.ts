@@ -13,7 +13,7 @@ export function findRoot(from: string): string {
 }
 
 /** Of a plain file: a link may lead anywhere, and the folder may be a stranger's. */
-const textOf = (file: string) =>
+export const textOf = (file: string) =>
   lstatSync(file, { throwIfNoEntry: false })?.isFile() ? readFileSync(file, 'utf8') : null;
 
 /** A file that would be passed over in silence: throws `BAD_SUBJECT`. */

@@ -4,16 +4,18 @@ import { basename, join } from 'node:path';
 import type { Directory } from '@dagger.io/dagger';
 import { badCapsule } from '../../src/core/capsule/manifest.ts';
 import { CAPTURED, needsOf } from '../../src/core/capsule/needs.ts';
+import { COMPOSE_FILE } from '../../src/core/compose/read.ts';
 import type { Listener } from '../../src/core/events.ts';
 import { SOURCE_IGNORE } from '../../src/core/ignore.ts';
 import type { AskedStage, EngineFacts, RunResult, StageName } from '../../src/core/model.ts';
+import { isPlatform } from '../../src/core/smoke/alone.ts';
 import { PRODUCTION, type Subject, setOf, setsFor, subjectsIn } from '../../src/core/subject.ts';
 import { archiveOf, type PinName } from '../../src/pins.ts';
 import { NO_SCANNING, type SharedRequest, type StagesRequest } from '../../src/stages/request.ts';
 import type { EngineOptions } from '../arguments.ts';
 import { programsOn } from '../programs.ts';
 import { withEngine } from '../session.ts';
-import { repositoryAt } from '../subject.ts';
+import { repositoryAt, textOf } from '../subject.ts';
 import type { Terminal } from '../terminal.ts';
 import { trackedIn } from '../tracked.ts';
 import type { OpenCapsule } from './open.ts';
@@ -134,11 +136,12 @@ export async function stagesHeld(capsule: OpenCapsule, given: string | null): Pr
   const { service } = manifest.arguments;
   const [subject] = subjectsIn(await repositoryAt(capsule.source), service === undefined ? [] : [service]) as [Subject];
   const recorded = manifest.stages.map(({ name }) => name);
+  const hasPlatform = isPlatform(textOf(join(capsule.source, COMPOSE_FILE)));
   return CAPTURED.filter((name) => {
     if (recorded.includes(name)) return true;
     // The others install what they need.
     if (name === 'install') return false;
-    const needs = needsOf([name]);
+    const needs = needsOf([name], hasPlatform);
     const sets = new Set(manifest.packages.map(({ set }) => set));
     return (
       (needs.packages.length === 0 || packages !== null) &&

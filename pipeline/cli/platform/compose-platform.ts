@@ -9,7 +9,14 @@ import { logPath, type SmokeRow, type StepResult } from '../../src/core/model.ts
 import { stepResult } from '../../src/core/verdict.ts';
 import { type PinName, pinned } from '../../src/pins.ts';
 import type { RunContext } from '../../src/stages/context.ts';
-import { DASHBOARDS, type Expected, type Platform, type Probe, paths, RECEIVER } from '../../src/stages/deployment.ts';
+import {
+  answers,
+  DASHBOARDS,
+  type Expected,
+  type Platform,
+  type Probe,
+  RECEIVER,
+} from '../../src/stages/deployment.ts';
 import type { Deployment, Runtime } from '../../src/stages/runtime.ts';
 import { appliedRows } from './applied.ts';
 import { type Docker, lastLine, openDocker } from './docker.ts';
@@ -213,7 +220,7 @@ class ComposePlatform implements Platform {
     await this.stop(app);
     const lodger = await this.#running.compose('up', '--detach', '--no-deps', '--pull', 'never', LODGER);
     if (lodger.exitCode !== 0) throw new Error(lastLine(lodger.stderr));
-    const rows = [await this.start(app), ...(await paths(this, expected))];
+    const rows = [await this.start(app), ...(await answers(this, expected))];
     const after = await address();
     if (before === after) throw new Error(`it is still at ${after}`);
     const failed = rows.find(({ status }) => status !== 'passed');

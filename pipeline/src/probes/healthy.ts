@@ -1,8 +1,9 @@
 // Waits until a service's own check, which runs beside it, has written that all is well.
 //
-//   node healthy.ts --out FILE --service NAME --health FILE --check FILE --log FILE --seconds N
+//   node healthy.ts --out FILE --service NAME --health FILE --end FILE --check FILE --log FILE --seconds N
 //
-// --check is what the check last said, --log what the service says: the ends of both are told when the time is over.
+// --end is there once the service has ended: it will not be well any more. --check is what the check last said, --log what the service says: the
+// ends of both are told with the reason.
 import { existsSync, readFileSync } from 'node:fs';
 import { expectThat, optionsOf, probe, runAsProgram, until } from './program.ts';
 
@@ -11,22 +12,26 @@ runAsProgram('healthy.ts', async (args) => {
     out,
     service,
     health,
+    end,
     seconds,
     check: asked,
     log,
-  } = optionsOf(args, ...(['out', 'service', 'health', 'check', 'log', 'seconds'] as const));
+  } = optionsOf(args, ...(['out', 'service', 'health', 'end', 'check', 'log', 'seconds'] as const));
   await probe(async (check) => {
     await check(`${service} is healthy`, async () => {
-      try {
-        await until(Number(seconds), () => expectThat(textOf(health) === 'healthy\n', 'it is not healthy'));
-      } catch {
-        const last = [...lastLines(textOf(asked), 2), ...lastLines(textOf(log), 5)].join('\n');
-        throw new Error(`not within ${seconds} s${last === '' ? '; it has said nothing' : `; it last said:\n${last}`}`);
-      }
-      return 'its own check says so';
+      const isWell = () => textOf(health) === 'healthy\n';
+      const isOver = () => textOf(end).endsWith('\n');
+      await until(Number(seconds), () => expectThat(isWell() || isOver(), 'it is not healthy')).catch(() => {});
+      if (isWell()) return 'its own check says so';
+      const what = isOver() ? `it ended with exit code ${textOf(end).trim()}` : `not within ${seconds} s`;
+      const last = [...(isOver() ? [] : lastLines(textOf(asked), 2)), ...lastLines(textOf(log), MOST_LINES)].join('\n');
+      throw new Error(`${what}${last === '' ? '; it has said nothing' : `; it last said:\n${last}`}`);
     });
   }, out);
 });
+
+const MOST_LINES = 10;
+const LONGEST_LINE = 2000;
 
 function textOf(path: string): string {
   return existsSync(path) ? readFileSync(path, 'utf8') : '';
@@ -37,5 +42,5 @@ function lastLines(text: string, count: number): string[] {
     .split('\n')
     .filter((line) => line.trim() !== '')
     .slice(-count)
-    .map((line) => line.slice(0, 300));
+    .map((line) => line.slice(0, LONGEST_LINE));
 }

@@ -26,6 +26,7 @@ import { contentsIfAny, notToBeHad } from './engine.ts';
 import type { Known } from './found.ts';
 import { ENVIRONMENT, NPM_CACHE, nodeContainer } from './install.ts';
 import { settled } from './settled.ts';
+import { hasPlatform } from './smoke.ts';
 
 export type CapsuleOptions = {
   /** Which stages, whatever became of them; those that failed, if none is named. */
@@ -60,7 +61,7 @@ export async function writeCapsule(
 ): Promise<Capsuled> {
   const stages = capturedStages(result, options.stages);
   const names = stages.map(({ name }) => name);
-  const needs = needsOf(names);
+  const needs = needsOf(names, await hasPlatform(context.source));
   const [images, packages, locked] = await settled([
     options.thin ? thinly(known, needs) : Promise.all(needs.images.map((name) => holdImage(context, name))),
     holdPackages(context, known, setsOf(context, needs)),

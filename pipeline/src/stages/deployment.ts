@@ -29,6 +29,10 @@ export type Deployed = { commit: string; built: string; digest: string };
 
 export type Expected = {
   deployed: Deployed;
+  /** Those of the deployment: what one of them is needed for is not asked for without it. */
+  services: readonly string[];
+  /** Where the service listens. */
+  port: number;
   /** The release before; null where there is none to go back to. */
   before: Deployed | null;
   /** What Prometheus scrapes. */
@@ -42,7 +46,6 @@ export type Expected = {
 
 /** Names and ports inside the network of the services. */
 export const ADDRESSES = {
-  app: 'http://app:8000',
   nginx: 'http://nginx:8080',
   prometheus: 'http://prometheus:9090',
   grafana: 'http://grafana:3000',
@@ -62,14 +65,15 @@ export async function prove(platform: Platform, expected: Expected): Promise<Smo
   // What else is wrong would only follow from this.
   if (rows.some(({ status }) => status === 'failed')) return rows;
   const parts: [title: string, needs: readonly string[], work: () => Promise<SmokeRow[]>][] = [
-    ['The four paths through nginx', ['app', 'nginx'], () => paths(platform, expected)],
+    ['What the service answers', ['app'], () => answers(platform, expected)],
     ['What Prometheus knows', ['app', 'nginx', 'prometheus'], () => metrics(platform, expected)],
     ['What Grafana shows', ['grafana', 'prometheus'], () => grafana(platform)],
-    ['A restart of the service', ['app', 'nginx'], () => restart(platform)],
-    ['A rollback', ['app', 'nginx'], () => rollback(platform, expected)],
+    ['A restart of the service', ['app'], () => restart(platform, expected)],
+    ['A rollback', ['app'], () => rollback(platform, expected)],
     ['The alert drill', ['app', 'prometheus', 'alertmanager'], () => drill(platform, expected)],
   ];
-  for (const [name, needs, work] of parts) {
+  const isThere = (service: string) => expected.services.includes(service);
+  for (const [name, needs, work] of parts.filter(([, services]) => services.every(isThere))) {
     const lacking = needs.find((service) => platform.missing.has(service));
     if (lacking === undefined) rows.push(...(await work()));
     else rows.push({ name, status: 'not evaluated', seconds: 0, detail: platform.missing.get(lacking) ?? lacking });
@@ -78,12 +82,22 @@ export async function prove(platform: Platform, expected: Expected): Promise<Smo
   return rows;
 }
 
-export async function paths(platform: Platform, { deployed }: Expected): Promise<SmokeRow[]> {
-  return await platform.probe({ name: 'paths', program: 'paths.ts', args: pathArguments(deployed) });
-}
+const isBehindNginx = ({ services }: Expected) => services.includes('nginx');
 
-function pathArguments({ commit, built, digest }: Deployed): string[] {
-  return ['--nginx', ADDRESSES.nginx, '--seconds', '10', '--commit', commit, '--built', built, '--digest', digest];
+const appOf = ({ port }: Expected) => `http://app:${port}`;
+
+/** By the ways that lead to it: the four paths through nginx, or where nothing stands before it, what it offers itself. */
+export async function answers(
+  platform: Platform,
+  expected: Expected,
+  { name = 'paths', deployed = expected.deployed }: { name?: string; deployed?: Deployed } = {},
+): Promise<SmokeRow[]> {
+  const { commit, built, digest } = deployed;
+  const [program, where] = isBehindNginx(expected)
+    ? ['paths.ts', ['--nginx', ADDRESSES.nginx]]
+    : ['service.ts', ['--app', appOf(expected)]];
+  const told = ['--seconds', '10', '--commit', commit, '--built', built, '--digest', digest];
+  return await platform.probe({ name, program, args: [...where, ...told] });
 }
 
 async function metrics(platform: Platform, { jobs }: Expected): Promise<SmokeRow[]> {
@@ -97,9 +111,11 @@ async function grafana(platform: Platform): Promise<SmokeRow[]> {
   return await platform.probe({ name: 'grafana', program: 'grafana.ts', args });
 }
 
-async function restart(platform: Platform): Promise<SmokeRow[]> {
+async function restart(platform: Platform, expected: Expected): Promise<SmokeRow[]> {
   const receiver = ['--receiver', ADDRESSES.receiver];
-  const args = ['--nginx', ADDRESSES.nginx, '--app', ADDRESSES.app, ...receiver, ...PATIENCE];
+  // A path that is answered well as long as the service is; of one that is not known there is only the root.
+  const [nginx, path] = isBehindNginx(expected) ? [ADDRESSES.nginx, '/health'] : ['', '/'];
+  const args = ['--nginx', nginx, '--app', appOf(expected), '--path', path, ...receiver, ...PATIENCE];
   const signal = (name: string, what: '--wait' | '--set', which: string) =>
     platform.probe({ name, program: 'signal.ts', args: [...receiver, what, which, ...PATIENCE] });
   const [rows, again] = await Promise.all([
@@ -116,7 +132,8 @@ async function restart(platform: Platform): Promise<SmokeRow[]> {
 }
 
 /** Back to the release before, and forward again. */
-async function rollback(platform: Platform, { before, deployed }: Expected): Promise<SmokeRow[]> {
+async function rollback(platform: Platform, expected: Expected): Promise<SmokeRow[]> {
+  const { before, deployed } = expected;
   if (before === null) return [];
   const rows: SmokeRow[] = [];
   for (const [which, release] of [['before', before] as const, ['deployed', deployed] as const]) {
@@ -126,7 +143,7 @@ async function rollback(platform: Platform, { before, deployed }: Expected): Pro
     const title = which === 'before' ? 'Rolled back' : 'Forward again';
     rows.push({ ...well, name: `${title}: app is healthy` });
     if (well.status === 'failed') return rows;
-    const found = await platform.probe({ name: `paths-${which}`, program: 'paths.ts', args: pathArguments(release) });
+    const found = await answers(platform, expected, { name: `paths-${which}`, deployed: release });
     rows.push(...found.map((row) => ({ ...row, name: `${title}: ${row.name}` })));
   }
   return rows;

@@ -1,6 +1,5 @@
 // Fetches what stages need from elsewhere: images, packages, the vulnerability database. Nothing is checked or built with it.
 import { needsOf } from '../core/capsule/needs.ts';
-import { COMPOSE_FILE } from '../core/compose/read.ts';
 import type { StageName } from '../core/model.ts';
 import { packageSets, subjectsIn } from '../core/subject.ts';
 import { PINS, type PinName } from '../pins.ts';
@@ -12,6 +11,7 @@ import { install, nodeContainer } from './install.ts';
 import { readDeciding } from './policy.ts';
 import { emit } from './progress.ts';
 import type { StagesRequest } from './request.ts';
+import { hasPlatform } from './smoke.ts';
 import { repositoryIn, sourceOf } from './source.ts';
 
 /** A thing by name; why it is not here, or null. */
@@ -39,9 +39,7 @@ export async function fetchAll(
     fetched.push(found);
     onFetched(found);
   };
-  // Without a platform there is nothing to deploy.
-  const isDeployable = await source.exists(COMPOSE_FILE);
-  const { images } = needsOf(stages.filter((name) => name !== 'smoke' || isDeployable));
+  const { images } = needsOf(stages, await hasPlatform(source));
   await keep(`image node: ${PINS.node.image}`, async () => await obtain(context, 'node', request));
   await Promise.all([
     ...images

@@ -28,7 +28,7 @@ import { emit } from './progress.ts';
 import { askedIn, type DecideRequest, type RunRequest, type SharedRequest, type StagesRequest } from './request.ts';
 import { runRollback } from './rollback.ts';
 import { settled } from './settled.ts';
-import { checkDeployment, SESSION } from './smoke.ts';
+import { checkDeployment, hasPlatform, SESSION } from './smoke.ts';
 import { checkManifests, gitFacts, repositoryIn, sourceOf } from './source.ts';
 import { runVerify } from './verify.ts';
 
@@ -42,7 +42,7 @@ export async function run(request: RunRequest): Promise<Outcome> {
   let subjects: Subject[] = [];
   const described = await attempt(async () => {
     subjects = subjectsIn(await repositoryIn(context.source), request.services);
-    if (subjects.length > 1) checkForSeveral(request, subjects);
+    if (subjects.length > 1) await checkForSeveral(context, request, subjects);
   });
   if (described !== undefined) return await ended(context, request, () => Promise.reject(described));
   const [first, ...more] = subjects as [Subject, ...Subject[]];
@@ -119,25 +119,19 @@ async function attempt(work: () => Promise<void>): Promise<PipelineError | undef
 }
 
 /** Throws `BAD_OPTION` for what can be said of one service only. */
-function checkForSeveral(
+async function checkForSeveral(
+  { source }: RunContext,
   { function: name, scanning, compare, asked }: StagesRequest,
   subjects: readonly Subject[],
-): void {
+): Promise<void> {
   const names = subjects.map(({ service }) => service.name);
-  const of =
-    scanning.image !== undefined
-      ? '--image'
-      : compare !== undefined
-        ? '--compare'
-        : asked.includes('smoke')
-          ? name
-          : undefined;
-  if (of === undefined) return;
-  throw new PipelineError(
-    'BAD_OPTION',
-    `${of} is about one service, and there are ${names.length}: ${names.join(', ')}`,
-    `name one: ${COMMAND} ${name} ${names[0]}`,
-  );
+  const refuse = (what: string) => {
+    const problem = `${what} is about one service, and there are ${names.length}: ${names.join(', ')}`;
+    return new PipelineError('BAD_OPTION', problem, `name one: ${COMMAND} ${name} ${names[0]}`);
+  };
+  if (scanning.image !== undefined) throw refuse('--image');
+  if (compare !== undefined) throw refuse('--compare');
+  if (asked.includes('smoke') && (await hasPlatform(source))) throw refuse('docker-compose.yml');
 }
 
 /** The request, as it is made of one service among others: delivered under its own name. */

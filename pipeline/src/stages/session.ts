@@ -5,7 +5,7 @@ import { type CacheVolume, type Container, dag, type File, type Service } from '
 import { type ComposeService, inOrder, patienceOf } from '../core/compose/model.ts';
 import { reasonOf } from '../core/errors.ts';
 import { logPath, type SmokeRow, type StepResult } from '../core/model.ts';
-import { checkFile, healthFile, logFile, START, wrapper } from '../core/smoke/wrapper.ts';
+import { checkFile, endFile, healthFile, logFile, START, wrapper } from '../core/smoke/wrapper.ts';
 import type { RunContext } from './context.ts';
 import { DASHBOARDS, type Platform, type Probe, RECEIVER } from './deployment.ts';
 import { HIDING } from './hiding.ts';
@@ -45,12 +45,14 @@ export class SessionPlatform implements Platform {
     this.#context = context;
     this.#inputs = inputs;
     this.missing = inputs.missing;
-    this.#node = nodeContainer(context)
+    const node = nodeContainer(context)
       // What is asked of services is not what it was the last time.
       .withEnvVariable('DRYDOCK_RUN', this.#run)
       .withMountedDirectory(PROGRAMS, context.programs.directory('probes'))
-      .withMountedDirectory(DASHBOARDS, context.source.directory('monitoring/grafana/dashboards'))
       .withMountedCache(SHARED, this.#shared);
+    const hasDashboards = inputs.services.some(({ name }) => name === 'grafana');
+    const dashboards = hasDashboards ? context.source.directory('monitoring/grafana/dashboards') : null;
+    this.#node = dashboards === null ? node : node.withMountedDirectory(DASHBOARDS, dashboards);
   }
 
   async up(): Promise<SmokeRow[]> {
@@ -194,7 +196,10 @@ export class SessionPlatform implements Platform {
   async #healthy({ name, healthcheck }: ComposeService, start: number): Promise<SmokeRow> {
     const row = { name, seconds: 0 };
     if (healthcheck === null) return { ...row, status: 'passed', detail: 'it runs, and has no check' };
-    const files = ['--health', healthFile(this.#folder, name, start), '--check', checkFile(this.#folder, name)];
+    const files = [
+      ...['--health', healthFile(this.#folder, name, start), '--end', endFile(this.#folder, name, start)],
+      ...['--check', checkFile(this.#folder, name)],
+    ];
     const args = ['--service', name, ...files, '--log', logFile(this.#folder, name)];
     const [found] = await this.probe({
       name: start === 1 ? `healthy-${name}` : `healthy-${name}-${start}`,

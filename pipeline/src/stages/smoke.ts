@@ -4,8 +4,10 @@ import type { ComposeFile, ComposeService } from '../core/compose/model.ts';
 import { COMPOSE_FILE, readCompose } from '../core/compose/read.ts';
 import { PipelineError } from '../core/errors.ts';
 import type { SmokeResult, SmokeRow, StageResult, StandIn, StepResult } from '../core/model.ts';
+import { ALONE, isPlatform } from '../core/smoke/alone.ts';
 import { DRILL_ALERT, drillAlertmanager, drillCommand, drillPrometheus, drillRules } from '../core/smoke/drill.ts';
 import { judgeRows } from '../core/smoke/rows.ts';
+import { USUAL } from '../core/subject.ts';
 import { PIN_NAMES, type PinName, pinned } from '../pins.ts';
 import { type Checked, checkAlertmanager, checkNginx, checkPrometheus, configOf, receiversOf } from './checks.ts';
 import type { RunContext } from './context.ts';
@@ -41,7 +43,14 @@ export async function smoke(context: RunContext, inputs: SmokeInputs): Promise<S
   const output: Omit<Smoked, 'stage'> = { smoke: null, standIns: [] };
   const stage = await timedStage(context, 'smoke', async () => {
     const { deployed, runtime = SESSION } = inputs;
+    if (runtime.name === 'compose' && !(await hasPlatform(context.source)))
+      throw new PipelineError(
+        'BAD_COMPOSE',
+        `there is no ${COMPOSE_FILE} with a service whose image is \${APP_IMAGE}, for Docker Compose to deploy`,
+        'leave out --runtime compose: the service is deployed alone then',
+      );
     const compose = await readDeployment(context, deployed);
+    const details = await passedOver(context);
     const found = await obtainImages(context, compose, inputs.archive);
     output.standIns = found.standIns;
     const rows = await checkFiles(context, found);
@@ -51,7 +60,7 @@ export async function smoke(context: RunContext, inputs: SmokeInputs): Promise<S
     // What a session takes note of, Docker Compose enforces; that it does has rows of its own.
     const noted = runtime.name === 'session' ? compose.noted : [];
     output.smoke = { image: deployed.digest, runtime: runtime.name, rows, noted };
-    return { steps, ...judgeRows(rows, steps) };
+    return { steps, details, ...judgeRows(rows, steps) };
   });
   return { stage, ...output };
 }
@@ -62,10 +71,24 @@ export async function checkDeployment(context: RunContext): Promise<void> {
   for (const service of services) if (service.image !== APP_IMAGE) pinOf(service);
 }
 
+/** A compose file that smoke has no use for is worth a word: somebody may have thought that it is deployed. */
+async function passedOver({ source }: RunContext): Promise<string[]> {
+  if ((await hasPlatform(source)) || !(await source.exists(COMPOSE_FILE))) return [];
+  return [
+    `the service was deployed alone: no service of ${COMPOSE_FILE} has the image \${APP_IMAGE}, which stands for the one that was built`,
+  ];
+}
+
+/** Whether the repository says how its service is deployed, with others. */
+export async function hasPlatform(source: Directory): Promise<boolean> {
+  return isPlatform(await contentsIfAny(source, COMPOSE_FILE));
+}
+
 async function readDeployment(context: RunContext, { commit, built, digest }: Deployed): Promise<ComposeFile> {
   const text = await contentsIfAny(context.source, COMPOSE_FILE);
-  if (text === null) throw new PipelineError('BAD_COMPOSE', `there is no ${COMPOSE_FILE}`, 'smoke deploys it: add one');
-  const compose = readCompose(text, { APP_IMAGE, APP_COMMIT: commit, APP_BUILT: built, APP_DIGEST: digest });
+  const variables = { APP_IMAGE, APP_COMMIT: commit, APP_BUILT: built, APP_DIGEST: digest };
+  if (!isPlatform(text)) return readCompose(ALONE, variables);
+  const compose = readCompose(text, variables);
   const missing = ['app', 'nginx', 'prometheus', 'alertmanager', 'grafana'].filter(
     (name) => !compose.services.some((service) => service.name === name),
   );
@@ -138,7 +161,7 @@ async function deploy(
   { archive, deployed, previous = null, runtime = SESSION }: SmokeInputs,
   steps: StepResult[],
 ): Promise<SmokeRow[]> {
-  const { source, expected } = await readyForDrill(context, checked, deployed);
+  const { source, expected } = await readyForDrill(context, compose, checked, deployed);
   const before = previous ? toDeployment(previous) : null;
   expected.before = before?.deployed ?? null;
   const images = new Map<string, Container>([...checked].map(([name, { image }]) => [name, image]));
@@ -169,11 +192,16 @@ function toDeployment({ archive, digest, release }: Previous): { image: Containe
 /** The repository with the drill's copies in it, and what the drill expects of them. */
 async function readyForDrill(
   context: RunContext,
+  compose: ComposeFile,
   checked: Found['checked'],
   deployed: Deployed,
 ): Promise<{ source: Directory; expected: Expected }> {
   let source = context.source;
-  const expected: Expected = { deployed, before: null, jobs: [], labels: {}, receivers: [], paths: new Map() };
+  const expected: Expected = {
+    ...{ deployed, before: null, jobs: [], labels: {}, receivers: [], paths: new Map() },
+    services: compose.services.map(({ name }) => name),
+    port: await portOf(compose, checked),
+  };
   const [prometheus, alertmanager] = [checked.get('prometheus'), checked.get('alertmanager')];
   if (prometheus !== undefined) {
     const file = configFile(prometheus.service);
@@ -209,6 +237,13 @@ async function readyForDrill(
     expected.receivers = await receiversOf(context.source, alertmanager, expected.labels);
   }
   return { source, expected };
+}
+
+/** Where the service listens: as it is told, or as its image says. */
+async function portOf({ services }: ComposeFile, checked: Found['checked']): Promise<number> {
+  const app = services.find(({ image }) => image === APP_IMAGE);
+  const told = app?.environment.PORT ?? (await checked.get(app?.name ?? '')?.image.envVariable('PORT'));
+  return Number(told || USUAL.port);
 }
 
 /** The configuration of a service, as a file of the repository. */

@@ -1,7 +1,7 @@
 // The probes as programs: real processes, a real server that they ask, and the rows that they write.
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -56,7 +56,7 @@ test('a signal is waited for until somebody sets it', async () => {
 });
 
 const healthy = (health: string, log: string) => [
-  ...['--service', 'app', '--seconds', '0', '--health', join(folder, health)],
+  ...['--service', 'app', '--seconds', '0', '--health', join(folder, health), '--end', join(folder, 'end')],
   ...['--check', join(folder, 'check'), '--log', join(folder, log)],
 ];
 
@@ -69,10 +69,20 @@ test('a service that is well', async () => {
 
 test('one that is not: what its check and its log said last', async () => {
   writeFileSync(join(folder, 'check'), 'refused\n');
-  writeFileSync(join(folder, 'log'), '1\n2\n3\n4\n\n5\n6\n');
+  const lines = Array.from({ length: 12 }, (_, index) => `line ${index}`);
+  writeFileSync(join(folder, 'log'), `${lines.join('\n\n')}\n`);
+  const last = ['refused', ...lines.slice(2)].join('\n');
   expect(await rowsOf('healthy.ts', healthy('not', 'log'))).toEqual([
-    { name: 'app is healthy', status: 'failed', detail: 'not within 0 s; it last said:\nrefused\n2\n3\n4\n5\n6' },
+    { name: 'app is healthy', status: 'failed', detail: `not within 0 s; it last said:\n${last}` },
   ]);
+});
+
+test('one that has ended: at once, with its exit code and what it said itself', async () => {
+  writeFileSync(join(folder, 'end'), '3\n');
+  writeFileSync(join(folder, 'died'), 'Error: connect ECONNREFUSED 127.0.0.1:5432\n');
+  const [row] = await rowsOf('healthy.ts', [...healthy('not', 'died'), '--seconds', '600']);
+  rmSync(join(folder, 'end'));
+  expect(row?.detail).toBe('it ended with exit code 3; it last said:\nError: connect ECONNREFUSED 127.0.0.1:5432');
 });
 
 test('a server that is not nginx fails every path, each with its reason', async () => {
@@ -94,4 +104,77 @@ test('nobody there is a row too, not a crash', async () => {
     status: 'failed',
     detail: 'not within 0 s: connect ECONNREFUSED 127.0.0.1:9',
   });
+});
+
+/** A service of which only some paths are known. */
+async function whileServing<T>(
+  answers: Record<string, [status: number, type: string, body: string]>,
+  work: (url: string) => Promise<T>,
+) {
+  const alone = createServer((request, response) => {
+    const [status, type, body] = answers[request.url ?? ''] ?? [404, 'text/html', '<h1>Not Found</h1>'];
+    response.writeHead(status, { 'Content-Type': type }).end(body);
+  }).listen(0, '127.0.0.1');
+  await once(alone, 'listening');
+  try {
+    return await work(`http://127.0.0.1:${(alone.address() as AddressInfo).port}`);
+  } finally {
+    alone.close();
+  }
+}
+
+const DEPLOYED = ['--seconds', '0', '--commit', 'c0ffee', '--built', '', '--digest', 'sha256:1'];
+const JSON_TYPE = 'application/json';
+const PAGE: [number, string, string] = [200, 'text/html', '<!doctype html>'];
+// As `curl localhost:9100/metrics` of exporters shows it.
+const METRICS = `# HELP go_gc_duration_seconds A summary of the pause duration.
+# TYPE go_gc_duration_seconds summary
+go_gc_duration_seconds{quantile="0.5"} 4.9e-05
+go_goroutines 33
+process_start_time_seconds 1.60943e+09
+http_requests_total{path="/a \\"b\\" {c}",code="200"} 1027 1395066363000
+rpc_duration{le="+Inf"} NaN
+`;
+const alone: [name: string, answers: Parameters<typeof whileServing>[0], rows: string[]][] = [
+  ['nothing but a page that is not found', {}, ['/ is answered passed: 404']],
+  ['one page for every path', { '/': PAGE, '/version': PAGE, '/metrics': PAGE }, ['/ is answered passed: 200']],
+  [
+    'an error',
+    { '/': [500, 'text/plain', 'no database'] },
+    ['/ is answered failed: not within 0 s: it answers 500: no database'],
+  ],
+  [
+    'a version of the software, which says nothing of what was deployed',
+    { '/version': [200, JSON_TYPE, '{"version":"2.1.0"}'] },
+    ['/ is answered passed: 404'],
+  ],
+  [
+    'the commit alone, and metrics',
+    { '/version': [200, JSON_TYPE, '{"commit":"c0ffee"}'], '/metrics': [200, 'text/plain; version=0.0.4', METRICS] },
+    [
+      '/ is answered passed: 404',
+      '/version says what was deployed passed: commit c0ffee',
+      '/metrics can be read passed: 5 samples',
+    ],
+  ],
+  [
+    'another digest',
+    { '/version': [200, JSON_TYPE, '{"digest":"sha256:2"}'] },
+    [
+      '/ is answered passed: 404',
+      '/version says what was deployed failed: it says that digest is "sha256:2", not "sha256:1"',
+    ],
+  ],
+  [
+    'metrics with a line that is none',
+    { '/metrics': [200, 'text/plain', '# TYPE a counter\na{b="1"} one\n'] },
+    [
+      '/ is answered passed: 404',
+      '/metrics can be read failed: it has a line that Prometheus cannot read: a{b="1"} one',
+    ],
+  ],
+];
+test.for(alone)('a service alone that offers %s', async ([, answers, expected]) => {
+  const rows = await whileServing(answers, (at) => rowsOf('service.ts', ['--app', at, ...DEPLOYED]));
+  expect(rows.map(({ name, status, detail }) => `${name} ${status}: ${detail}`)).toEqual(expected);
 });

@@ -23,7 +23,7 @@ const NEEDS: Partial<Record<StageName, Needs>> = {
   sbom: { ...NOTHING, images: ['node', 'syft'], image: true },
   scan: { ...NOTHING, images: ['node', 'syft', 'trivy'], image: true, database: true },
   gate: { ...NOTHING, verdict: true },
-  smoke: { ...NOTHING, images: ['node', 'nginx', 'prometheus', 'alertmanager', 'grafana'], image: true },
+  smoke: { ...NOTHING, images: ['node'], image: true },
 };
 
 /** Stages that can be run again from a file; the others speak with a registry, and what that answered is in their logs alone. */
@@ -33,12 +33,16 @@ export function isCaptured(name: string): name is StageName {
   return Object.hasOwn(NEEDS, name);
 }
 
+/** What smoke deploys beside the service, where the repository has a platform. */
+const PLATFORM: readonly PinName[] = ['nginx', 'prometheus', 'alertmanager', 'grafana'];
+
 /** Of all of these stages together. */
-export function needsOf(stages: readonly StageName[]): Needs {
+export function needsOf(stages: readonly StageName[], hasPlatform: boolean): Needs {
   const all = stages.flatMap((name) => NEEDS[name] ?? []);
+  const platform = hasPlatform && stages.includes('smoke') ? PLATFORM : [];
   return {
     packages: [...new Set(all.flatMap(({ packages }) => packages))],
-    images: [...new Set(all.flatMap(({ images }) => images))],
+    images: [...new Set([...all.flatMap(({ images }) => images), ...platform])],
     image: all.some(({ image }) => image),
     database: all.some(({ database }) => database),
     verdict: all.some(({ verdict }) => verdict),

@@ -1,5 +1,5 @@
-// The shell script under which a service runs in a session: its log goes to a file, its health check runs beside it as Docker would run it,
-// and then the script becomes the service. Written for any shell; of other programs it needs `sleep` alone.
+// The shell script under which a service runs in a session: its log goes to a file, its health check runs beside it as Docker would run it, and
+// that it ended is written down. Signals are handed on. Written for any shell; of other programs it needs `sleep` alone.
 
 export type Wrapping = {
   /** Where log, health and the check's last words go. */
@@ -19,6 +19,11 @@ export function healthFile(folder: string, service: string, start: number): stri
   return `${folder}/${service}.${start}.health`;
 }
 
+/** Holds the exit code of a start that has ended. */
+export function endFile(folder: string, service: string, start: number): string {
+  return `${folder}/${service}.${start}.end`;
+}
+
 export function checkFile(folder: string, service: string): string {
   return `${folder}/${service}.check`;
 }
@@ -31,12 +36,18 @@ export function logFile(folder: string, service: string): string {
 export function wrapper({ folder, service, test, sleep, before = '' }: Wrapping): string {
   const check = `${testCommand(test)} >${quote(checkFile(folder, service))} 2>&1`;
   // The variable is the service's own no more once the script has read it.
-  const health = `${quote(`${folder}/${service}.`)}"$start".health`;
+  const [health, end] = ['health', 'end'].map((kind) => `${quote(`${folder}/${service}.`)}"$start".${kind}`);
   return [
     `start=$${START}; unset ${START}`,
     ...(before === '' ? [] : [before]),
     ...(test === null ? [] : [`{ until ${check}; do ${quote(sleep)} 0.2; done; echo healthy >${health}; } &`]),
-    `exec "$@" >>${quote(logFile(folder, service))} 2>&1`,
+    `"$@" >>${quote(logFile(folder, service))} 2>&1 &`,
+    'service=$!',
+    ...['TERM', 'INT', 'HUP', 'QUIT'].map((signal) => `trap 'kill -${signal} "$service" 2>/dev/null' ${signal}`),
+    // A signal ends the waiting, not the service.
+    'while wait "$service"; code=$?; [ "$code" -gt 128 ] && kill -0 "$service" 2>/dev/null; do :; done',
+    `echo "$code" >${end}`,
+    'exit "$code"',
   ].join('\n');
 }
 

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { checkFile, healthFile, logFile, START, wrapper } from '../../../src/core/smoke/wrapper.ts';
+import { checkFile, endFile, healthFile, logFile, START, wrapper } from '../../../src/core/smoke/wrapper.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -13,22 +13,49 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-type Started = { ended: Promise<unknown>; stop: () => void };
+type Started = { ended: Promise<unknown[]>; signal: (name: NodeJS.Signals) => void; stop: () => void };
 
 function run(service: string, test: string[] | null, command: string[], before = ''): Started {
   const script = wrapper({ folder, service, test, sleep: 'sleep', before });
   const env = { ...process.env, [START]: '3' };
   // A group of its own, so that the check that runs beside it ends with it.
   const child = spawn('sh', ['-c', script, service, ...command], { env, stdio: 'ignore', detached: true });
-  return { ended: once(child, 'exit'), stop: () => process.kill(-(child.pid ?? 0)) };
+  const pid = child.pid ?? 0;
+  return {
+    ended: once(child, 'exit'),
+    signal: (name) => void process.kill(pid, name),
+    stop: () => void process.kill(-pid),
+  };
 }
 const read = (path: string) => readFileSync(path, 'utf8');
 
-test('it becomes the service, which gets its arguments and variables as they are, and logs to a file', async () => {
+test('the service gets its arguments and variables as they are, and logs to a file', async () => {
   const script = `echo "$$ $1 $X \${${START}:-none}"; echo loud >&2`;
   await run('plain', null, ['sh', '-c', script, 'sh', "it's  one"], 'export X=1').ended;
   expect(read(logFile(folder, 'plain'))).toMatch(/^\d+ it's {2}one 1 none\nloud\n$/);
 });
+
+const endings: [name: string, command: string, exitCode: number][] = [
+  ['ends well', 'exit 0', 0],
+  ['dies at once', 'echo "Error: no database" >&2; exit 3', 3],
+  ['is killed', 'kill -9 $$', 137],
+  ['is not there', 'exec no-such-program', 127],
+];
+test.for(endings)('that it %s is written down, and is how the script ends', async ([name, command, exitCode]) => {
+  const [code] = await run(name, null, ['sh', '-c', command]).ended;
+  expect([code, read(endFile(folder, name, 3))]).toEqual([exitCode, `${exitCode}\n`]);
+});
+
+test.for(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const)(
+  '%s reaches the service, which takes the time that it needs',
+  async (signal) => {
+    const script = `process.on('${signal}', () => setTimeout(() => process.exit(9), 300)); setInterval(() => {}, 1000); console.log('up')`;
+    const service = run(signal, null, [process.execPath, '-e', script]);
+    await vi.waitFor(() => expect(read(logFile(folder, signal))).toBe('up\n'), PATIENCE);
+    service.signal(signal);
+    expect((await service.ended)[0]).toBe(9);
+  },
+);
 
 /** A machine may be busy. */
 const PATIENCE = { timeout: 30_000 };
