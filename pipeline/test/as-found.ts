@@ -11,5 +11,7 @@ const found = state();
 
 afterAll(() => {
   vi.unstubAllEnvs();
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
   expect(state(), 'a test file leaves its process as it found it').toEqual(found);
 });

@@ -1,7 +1,7 @@
 // The embedded engine's process, played by a shell script: its address, its environment, its end.
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { EMBEDDED_ENGINE, type EmbeddedOptions, type EngineSession, startEmbedded } from '../../cli/engine.ts';
 import { temporaryFolder, toRefusal } from './make.ts';
 
@@ -13,7 +13,6 @@ beforeEach(() => {
   vi.stubEnv('DAGGER_SESSION_PORT', undefined);
   vi.stubEnv('DAGGER_SESSION_TOKEN', undefined);
 });
-afterEach(() => vi.unstubAllEnvs());
 
 async function start(script: string, over: Partial<EmbeddedOptions> = {}): Promise<EngineSession> {
   const program = join(temporaryFolder(), 'engine');

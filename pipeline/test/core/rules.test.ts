@@ -66,6 +66,11 @@ test('what unit tests share hooks into no file by being imported: only the first
   for (const path of shared) expect(read(path), path).not.toMatch(/^(before|after)(All|Each)\(/m);
 });
 
+test('unit tests mock no module: the files that share a process share it', () => {
+  const unit = sources('test').filter((path) => !path.startsWith('test/system/'));
+  for (const path of unit) expect(read(path), path).not.toMatch(/vi\.(mock|doMock|hoisted)\(/);
+});
+
 test('every error code is used, and no other', () => {
   const all = [...sources('src/core'), ...sources('src/stages'), ...sources('cli'), 'src/index.ts']
     .map(read)
