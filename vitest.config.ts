@@ -1,13 +1,14 @@
 // How the tests run. `unit` needs Node alone; `system` runs whole pipelines on the embedded engine, some files side by side.
 // JUNIT_FILE and COVERAGE_DIR name where the reports go; without them there are none.
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type Reporter, type TestCase, type TestSpecification } from 'vitest/node';
 
-/** Those that take minutes begin first, so that none of them is left to run by itself in the end. */
+/** Those that take longest begin first, so that none of them is left to run by itself in the end. */
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const isLong = ({ moduleId }: TestSpecification) =>
-      /\/(bare-root|capsule|cd|docker|failures|gate|pipeline|smoke)\.test\.ts$/.test(moduleId);
+      /\/(bare-root|bundle|capsule|cd|docker|failures|gate|pace|pipeline|smoke)\.test\.ts$/.test(moduleId);
     const sorted = await super.sort(files);
     return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
   }
@@ -37,6 +38,14 @@ export default defineConfig({
           name: 'unit',
           include: ['pipeline/test/**/*.test.ts'],
           exclude: ['pipeline/test/system/**'],
+          // A process for each file would cost a third of the tests' own time.
+          isolate: false,
+          setupFiles: 'pipeline/test/as-found.ts',
+          unstubEnvs: true,
+          unstubGlobals: true,
+          restoreMocks: true,
+          // By itself vitest leaves a core to somebody who watches.
+          maxWorkers: availableParallelism(),
           // Some start programs, and a machine may be busy.
           testTimeout: 60_000,
         },

@@ -1,4 +1,5 @@
 // How the tests run. JUNIT_FILE and COVERAGE_DIR name where their reports go; without them there are none.
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const { JUNIT_FILE, COVERAGE_DIR } = process.env;
@@ -10,6 +11,8 @@ export default defineConfig({
     globalSetup: 'test/build.ts',
     // Some start programs, and a machine may be busy.
     testTimeout: 60_000,
+    // By itself vitest leaves a core to somebody who watches.
+    maxWorkers: availableParallelism(),
     reporters: JUNIT_FILE ? ['default', ['junit', { outputFile: JUNIT_FILE }]] : ['default'],
     coverage: {
       enabled: Boolean(COVERAGE_DIR),

@@ -148,6 +148,8 @@ export type EngineSession = {
 };
 
 export type EmbeddedOptions = {
+  /** The engine, unless it is the one that the package brings. */
+  program?: string;
   root: string;
   offline: boolean;
   mirrors: readonly string[];
@@ -157,8 +159,11 @@ export type EmbeddedOptions = {
 };
 
 /** Start the engine and wait for its address. Started by ourselves, not by the SDK, so that both start at the same time. */
-export async function startEmbedded(options: EmbeddedOptions): Promise<EngineSession> {
-  const child = spawn(EMBEDDED_ENGINE, ['session', '--workdir', options.root], {
+export async function startEmbedded({
+  program = EMBEDDED_ENGINE,
+  ...options
+}: EmbeddedOptions): Promise<EngineSession> {
+  const child = spawn(program, ['session', '--workdir', options.root], {
     stdio: ['pipe', 'pipe', 'pipe'],
     // A Ctrl-C at the terminal goes to its whole group: the engine is told by us, when it is time.
     detached: true,

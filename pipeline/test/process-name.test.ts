@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { isOutOfSight, isRunning, processName, showLife } from '../src/process-name.ts';
+import { TYPESCRIPT } from './typescript.ts';
 
 const MODULE = fileURLToPath(new URL('../src/process-name.ts', import.meta.url));
 const MINUTE_MS = 60_000;
@@ -53,7 +54,7 @@ const APART = ['--pid', '--fork', '--mount-proc', '--kill-child'];
 const canUnshare = spawnSync('unshare', [...APART, 'true']).status === 0;
 const inNamespace = (script: string) => [
   ...APART,
-  ...[process.execPath, '--import', 'tsx', '--input-type=module', '-e'],
+  ...[process.execPath, ...TYPESCRIPT, '--input-type=module', '-e'],
   `import { isRunning, processName } from ${JSON.stringify(MODULE)}; ${script}`,
 ];
 

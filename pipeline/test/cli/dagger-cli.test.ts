@@ -1,6 +1,6 @@
 // A Dagger engine that does not start, or ends: the real SDK and programs that stand where its CLI is expected. Each way out is one sentence.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,11 +12,11 @@ const STARTS = fileURLToPath(new URL('starts.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'drydock-dagger-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function start(paths: readonly string[], env: NodeJS.ProcessEnv = {}): Told[] {
+function start(environments: readonly NodeJS.ProcessEnv[]): Told[] {
   const { stdout, stderr } = spawnSync(
     process.execPath,
-    ['--import', fileURLToPath(import.meta.resolve('tsx')), STARTS, ...paths],
-    { encoding: 'utf8', env: { PATH: process.env.PATH, HOME: folder, ...env } },
+    ['--import', fileURLToPath(import.meta.resolve('tsx')), STARTS, JSON.stringify(environments)],
+    { encoding: 'utf8', env: { PATH: process.env.PATH, HOME: folder } },
   );
   expect(stderr).toBe('');
   return JSON.parse(stdout);
@@ -59,23 +59,38 @@ const programs: [name: string, program: string, said: string | RegExp, mode?: nu
   ],
 ];
 const VERSION = JSON.stringify({ data: { version: 'v0.9.3' } });
-const OLD: (typeof programs)[number] = [
-  'an engine of another version',
-  serving(
-    `require('http').createServer((_, answer) => answer.setHeader('content-type', 'application/json').end('${VERSION}'))`,
-  ),
-  /^/,
-];
+/** An engine of another version. */
+const OLD = serving(
+  `require('http').createServer((_, answer) => answer.setHeader('content-type', 'application/json').end('${VERSION}'))`,
+);
+
+const inPlace = (program: string, mode: number): NodeJS.ProcessEnv => {
+  const path = join(mkdtempSync(join(folder, 'program-')), 'dagger');
+  writeFileSync(path, program, { mode });
+  return { _EXPERIMENTAL_DAGGER_CLI_BIN: path };
+};
+
+function downloaded(program: string): NodeJS.ProcessEnv {
+  const cached = join(folder, 'cache/dagger', `dagger-${DAGGER_VERSION}`);
+  mkdirSync(join(cached, '..'), { recursive: true });
+  writeFileSync(cached, program, { mode: 0o755 });
+  return { XDG_CACHE_HOME: join(folder, 'cache'), _EXPERIMENTAL_DAGGER_RUNNER_HOST: 'tcp://127.0.0.1:1' };
+}
 
 let told: Told[];
+let [old, silent, second, tokenless]: (Told | undefined)[] = [];
+// One process for all: to load the SDK takes longer than what it then says.
 beforeAll(() => {
-  const paths = [...programs, OLD].map(([, program, , mode = 0o755], index) => {
-    const path = join(folder, `dagger-${index}`);
-    writeFileSync(path, program);
-    chmodSync(path, mode);
-    return path;
-  });
-  told = start(paths);
+  const rows = programs.map(([, program, , mode = 0o755]) => inPlace(program, mode));
+  told = start([
+    ...rows,
+    inPlace(OLD, 0o755),
+    { ...inPlace('#!/bin/sh\nexec cat\n', 0o755), START_WITHIN: '500' },
+    // What it says where the engine's image cannot be pulled.
+    downloaded('#!/bin/sh\necho >&2 "Error: x509: certificate signed by unknown authority"\nexit 1\n'),
+    { DAGGER_SESSION_PORT: '1' },
+  ]);
+  [old, silent, second, tokenless] = told.slice(rows.length);
 }, 120_000);
 
 for (const [index, [name, , said]] of programs.entries()) {
@@ -86,34 +101,22 @@ for (const [index, [name, , said]] of programs.entries()) {
 }
 
 test('an engine of another version is named before anything fails', () => {
-  expect(told.at(-1)?.said).toEqual(['warning: this Dagger engine is v0.9.3, and the pipeline made for v0.21.8']);
+  expect(old?.said).toEqual(['warning: this Dagger engine is v0.9.3, and the pipeline made for v0.21.8']);
 });
 
 test('one that never says a word is not waited for longer than was said', () => {
-  const path = join(folder, 'silent');
-  writeFileSync(path, '#!/bin/sh\nexec cat\n', { mode: 0o755 });
-  const [silent] = start([path], { START_WITHIN: '500' });
   expect(silent?.message).toBe('the Dagger engine did not start: it has not answered for 0.5 s');
 });
 
 test('a CLI that was downloaded before is not downloaded again', () => {
-  const cached = join(folder, 'cache/dagger', `dagger-${DAGGER_VERSION}`);
-  mkdirSync(join(cached, '..'), { recursive: true });
-  // What it says where the engine's image cannot be pulled.
-  const program = '#!/bin/sh\necho >&2 "Error: x509: certificate signed by unknown authority"\nexit 1\n';
-  writeFileSync(cached, program, { mode: 0o755 });
-  const [first] = start([''], {
-    XDG_CACHE_HOME: join(folder, 'cache'),
-    _EXPERIMENTAL_DAGGER_RUNNER_HOST: 'tcp://127.0.0.1:1',
-  });
-  expect(first).toMatchObject({
+  expect(second).toMatchObject({
     message: 'the Dagger engine did not start: its CLI says Error: x509: certificate signed by unknown authority',
     hint: expect.stringMatching(/^check what _EXPERIMENTAL_DAGGER_RUNNER_HOST names/),
   });
 });
 
 test('a session that is named without its token', () => {
-  expect(start([''], { DAGGER_SESSION_PORT: '1' })[0]).toMatchObject({
+  expect(tokenless).toMatchObject({
     message: expect.stringMatching(/^the Dagger engine did not start: DAGGER_SESSION_TOKEN must be set /),
     hint: 'unset DAGGER_SESSION_PORT, unless this runs inside of `dagger run`',
   });

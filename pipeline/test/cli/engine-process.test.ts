@@ -1,22 +1,9 @@
 // The embedded engine's process, played by a shell script: its address, its environment, its end.
-import type * as ChildProcess from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type EmbeddedOptions, type EngineSession, startEmbedded } from '../../cli/engine.ts';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { EMBEDDED_ENGINE, type EmbeddedOptions, type EngineSession, startEmbedded } from '../../cli/engine.ts';
 import { temporaryFolder, toRefusal } from './make.ts';
-
-const played = vi.hoisted(() => ({ command: ['true'], asked: [''] }));
-
-vi.mock('node:child_process', async (original) => {
-  const real = await original<typeof ChildProcess>();
-  const spawn = (program: string, args: string[], options: ChildProcess.SpawnOptions) => {
-    played.asked = [program, ...args];
-    const [command = '', ...words] = played.command;
-    return real.spawn(command, words, options);
-  };
-  return { ...real, spawn };
-});
 
 const ADDRESS = '{"port":4321,"session_token":"secret"}';
 /** Serves until its input ends, as the engine does. */
@@ -26,23 +13,29 @@ beforeEach(() => {
   vi.stubEnv('DAGGER_SESSION_PORT', undefined);
   vi.stubEnv('DAGGER_SESSION_TOKEN', undefined);
 });
-afterEach(() => vi.unstubAllEnvs());
 
 async function start(script: string, over: Partial<EmbeddedOptions> = {}): Promise<EngineSession> {
-  played.command = ['sh', '-c', script];
-  return await startEmbedded({ root: '/repository', offline: false, mirrors: [], stepTimeout: null, ...over });
+  const program = join(temporaryFolder(), 'engine');
+  writeFileSync(program, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return await startEmbedded({ program, root: '/repository', offline: false, mirrors: [], stepTimeout: null, ...over });
 }
 
 test('its address goes to the SDK through the environment', async () => {
   const engine = await start(SERVES);
-  expect(played.asked).toEqual([
-    expect.stringMatching(/engine\/bin\/embedded-engine$/),
-    'session',
-    '--workdir',
-    '/repository',
-  ]);
   expect(process.env).toMatchObject({ DAGGER_SESSION_PORT: '4321', DAGGER_SESSION_TOKEN: 'secret' });
   await engine.close();
+});
+
+test('it is told where it works', async () => {
+  const said: string[] = [];
+  const engine = await start(`echo "$@" >&2; ${SERVES}`, { onLine: (line) => said.push(line) });
+  await engine.close();
+  expect(said).toEqual(['session --workdir /repository']);
+});
+
+test('it is the one that the package brings', () => {
+  expect(EMBEDDED_ENGINE).toMatch(/\/pipeline\/engine\/bin\/embedded-engine$/);
+  expect(statSync(EMBEDDED_ENGINE).mode & 0o111).not.toBe(0);
 });
 
 const environments: [over: Partial<EmbeddedOptions>, told: string][] = [
@@ -105,8 +98,7 @@ for (const [name, script, code, message] of failures) {
 }
 
 test('an engine whose program is not there', async () => {
-  played.command = ['/nowhere/embedded-engine'];
-  const failed = await startEmbedded({ root: '/', offline: false, mirrors: [], stepTimeout: null }).catch(toRefusal);
+  const failed = await start('', { program: '/nowhere/embedded-engine' }).catch(toRefusal);
   expect(failed).toMatchObject({
     code: 'ENGINE_FAILED',
     message: 'the embedded engine ended (spawn /nowhere/embedded-engine ENOENT)',

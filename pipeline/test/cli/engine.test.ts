@@ -1,7 +1,7 @@
 // Which engine is tried in which order and why, what the machine is asked for that, and what an engine's last words mean.
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { EngineChoice } from '../../cli/arguments.ts';
 import {
   BRING_CLI,
@@ -13,11 +13,6 @@ import {
   type Surroundings,
 } from '../../cli/engine.ts';
 import { type Refusal, temporaryFolder, toRefusal } from './make.ts';
-
-afterEach(() => {
-  vi.unstubAllEnvs();
-  vi.unstubAllGlobals();
-});
 
 type Around = {
   env?: NodeJS.ProcessEnv;

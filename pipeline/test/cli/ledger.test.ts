@@ -9,6 +9,7 @@ import { keepTimes, readBudgets, readTimes } from '../../cli/ledger.ts';
 import { takeOutput } from '../../cli/output.ts';
 import { showTimes } from '../../cli/times.ts';
 import { timed } from '../core/times/make.ts';
+import { TYPESCRIPT } from '../typescript.ts';
 import { refusalOf, temporaryFolder } from './make.ts';
 
 const day = (index: number) => timed(`2026-01-0${index}`, { lint: index });
@@ -49,8 +50,7 @@ test('processes that write at once lose nothing', async () => {
   const module = fileURLToPath(new URL('../../cli/ledger.ts', import.meta.url));
   const program = `import { keepTimes } from ${JSON.stringify(module)};
     for (let i = 0; i < 50; i += 1) keepTimes(${JSON.stringify(output)}, ${JSON.stringify(day(1))});`;
-  const write = () =>
-    promisify(execFile)(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program]);
+  const write = () => promisify(execFile)(process.execPath, [...TYPESCRIPT, '--input-type=module', '--eval', program]);
   await Promise.all([write(), write(), write()]);
   expect(readTimes(output)).toEqual(Array.from({ length: 150 }, () => day(1)));
   expect(readdirSync(join(output, 'times')).length).toBe(150);

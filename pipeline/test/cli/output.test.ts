@@ -13,6 +13,7 @@ import type { StageName } from '../../src/core/model.ts';
 import { renderReport } from '../../src/core/report.ts';
 import { processName } from '../../src/process-name.ts';
 import { run } from '../core/make.ts';
+import { TYPESCRIPT } from '../typescript.ts';
 import { refusalOf, temporaryFolder } from './make.ts';
 
 function write(folder: string, paths: readonly string[]): void {
@@ -226,7 +227,7 @@ const found: [what: string, left: (folder: string) => Record<string, string>][] 
 ];
 test('of many processes that want a folder at one moment, one has it', { timeout: 120_000 }, async () => {
   const holders = Array.from({ length: 6 }, () => {
-    const child = spawn(process.execPath, ['--import', 'tsx', HOLD], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [...TYPESCRIPT, HOLD], { stdio: ['pipe', 'pipe', 'inherit'] });
     onTestFinished(() => void child.kill());
     return { child, said: createInterface({ input: child.stdout })[Symbol.asyncIterator]() };
   });

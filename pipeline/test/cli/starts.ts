@@ -1,13 +1,15 @@
-// Starts programs in place of Dagger's CLI, one after the other, in a process that a stray error would end: prints what a person is told of each.
+// Starts Dagger engines, each in an environment, one after the other, in a process that a stray error would end: prints what a person is told of each.
 import { dag } from '@dagger.io/dagger';
 import { asFault } from '../../cli/faults.ts';
 import { withEngine } from '../../cli/session.ts';
 import { asPipelineError } from '../../src/stages/engine.ts';
 
+const initial = process.env;
+
 export type Told = { message: string; hint: string; exitCode: number; said: string[] };
 
-async function tellOf(cli: string): Promise<Told> {
-  if (cli !== '') process.env._EXPERIMENTAL_DAGGER_CLI_BIN = cli;
+async function tellOf(env: NodeJS.ProcessEnv): Promise<Told> {
+  process.env = { ...initial, ...env };
   const said: string[] = [];
   const options = {
     ...{
@@ -19,7 +21,7 @@ async function tellOf(cli: string): Promise<Told> {
       verbose: false,
     },
     ...{ interrupted: new Promise<never>(() => {}), say: (line: string) => void said.push(line), onEngine: () => {} },
-    startWithin: Number(process.env.START_WITHIN ?? 60_000),
+    startWithin: Number(env.START_WITHIN ?? 60_000),
   };
   const work = async () => {
     await dag.directory().withNewFile('a', 'b').entries();
@@ -32,6 +34,6 @@ async function tellOf(cli: string): Promise<Told> {
 const asToldOf = (error: unknown) => asPipelineError(error) ?? error;
 
 const told: Told[] = [];
-for (const cli of process.argv.slice(2)) told.push(await tellOf(cli));
+for (const env of JSON.parse(process.argv[2] ?? '[]')) told.push(await tellOf(env));
 console.log(JSON.stringify(told));
 process.exit();

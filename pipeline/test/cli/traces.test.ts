@@ -6,12 +6,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { sendTrace } from '../../cli/traces.ts';
 import { run, stage, step } from '../core/make.ts';
 import { temporaryFolder } from './make.ts';
-
-afterEach(() => vi.unstubAllEnvs());
 
 const RUN = run({ stages: [stage({ steps: [step({ name: 'biome' })] })] });
 const PARENT = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' };

@@ -42,6 +42,16 @@ test('every file opens with its purpose', () => {
     expect(read(path), path).toMatch(/^(\/\/|\/\*\*) \S/);
 });
 
+test('what unit tests share hooks into no file by being imported: only the first of a process would have it', () => {
+  const shared = sources('test').filter((path) => !/\.test\.ts$|^test\/(system|chaos)\/|as-found/.test(path));
+  for (const path of shared) expect(read(path), path).not.toMatch(/^(before|after)(All|Each)\(/m);
+});
+
+test('unit tests mock no module: the files that share a process share it', () => {
+  const unit = sources('test').filter((path) => !path.startsWith('test/system/'));
+  for (const path of unit) expect(read(path), path).not.toMatch(/vi\.(mock|doMock|hoisted)\(/);
+});
+
 test('every error code is used, and no other', () => {
   const all = [...sources('src/core'), ...sources('src/stages'), ...sources('cli'), 'src/index.ts']
     .map(read)

@@ -7,6 +7,7 @@ import { type AssembledImage, assemble } from '../../src/oci/assemble.ts';
 import { type Chain, describeArchive, MEDIA, openLayout, STAND_IN_LABEL, verifyChain } from '../../src/oci/layout.ts';
 import { type AssembleSpec, parseSpec } from '../../src/oci/spec.ts';
 import { readTar } from '../../src/oci/tar.ts';
+import { TYPESCRIPT } from '../typescript.ts';
 import { collect, has, type ImageOptions, run, scratch, smallImage, writeArchive, writeFiles } from './helpers.ts';
 
 const folder = await scratch();
@@ -172,8 +173,8 @@ describe('the digest', () => {
     const out = fresh('elsewhere.tar');
     const file = fresh('spec.json');
     await writeFile(file, JSON.stringify(spec({ app: other })));
-    const command = 'umask 077; exec "$0" --import tsx "$1" --spec "$2" --out "$3"';
-    await run('sh', ['-c', command, process.execPath, program, file, out], {
+    const command = 'umask 077; exec "$@"';
+    await run('sh', ['-c', command, 'sh', process.execPath, ...TYPESCRIPT, program, '--spec', file, '--out', out], {
       env: { ...process.env, TZ: 'Asia/Tokyo', LC_ALL: 'sv_SE.UTF-8' },
     });
     expect((await readFile(out)).equals(await readFile(first.out))).toBe(true);
@@ -332,7 +333,7 @@ describe('what must not ship', () => {
 
 describe('the program', () => {
   const start = async (args: string[]) => {
-    const command = run(process.execPath, ['--import', 'tsx', program, ...args]);
+    const command = run(process.execPath, [...TYPESCRIPT, program, ...args]);
     const { stdout, stderr } = await command.catch((error: { stdout: string; stderr: string }) => error);
     return { code: command.child.exitCode, stdout, stderr };
   };

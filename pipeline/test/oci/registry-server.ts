@@ -1,18 +1,13 @@
 // A registry over real http on loopback that holds what a test gives it, and misbehaves as a test likes.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { OciError } from '../../src/oci/errors.ts';
 
 type Seen = { method: string; url: string; authorization: string | undefined; accept: string | undefined };
 export type Handler = (request: IncomingMessage, response: ServerResponse) => boolean | undefined;
 export type Registry = { host: string; seen: Seen[]; stop: () => Promise<void> };
 export type Content = { repository: string; tags: Record<string, string>; blobs: ReadonlyMap<string, Buffer> };
-
-const running: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const stop of running.splice(0)) await stop();
-});
 
 /** Runs to the test's end; `first` sees each request before it, and returns true when it has answered. */
 export async function startRegistry(content: Content, first: Handler = () => undefined): Promise<Registry> {
@@ -27,7 +22,7 @@ export async function startRegistry(content: Content, first: Handler = () => und
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   };
-  running.push(stop);
+  onTestFinished(stop);
   return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, seen, stop };
 }
 

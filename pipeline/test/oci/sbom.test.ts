@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { ecosystemsOf, normaliseCycloneDx, normaliseSpdx, type Subject } from '../../src/oci/sbom.ts';
+import { TYPESCRIPT } from '../typescript.ts';
 
 type Json = Record<string, unknown>;
 
@@ -157,7 +158,6 @@ for (const [purl, expected] of ecosystems)
 // ------------------------------------------------------------------------------------------------ the program
 
 const PROGRAM = fileURLToPath(new URL('../../src/oci/sbom.ts', import.meta.url));
-const TSX = fileURLToPath(new URL('../../../node_modules/.bin/tsx', import.meta.url));
 
 function folder(files: Record<string, string>): string {
   const path = mkdtempSync(join(tmpdir(), 'drydock-sbom-'));
@@ -166,7 +166,8 @@ function folder(files: Record<string, string>): string {
   return path;
 }
 
-const program = (...args: string[]) => spawnSync(TSX, [PROGRAM, ...args], { encoding: 'utf8' });
+const program = (...args: string[]) =>
+  spawnSync(process.execPath, [...TYPESCRIPT, PROGRAM, ...args], { encoding: 'utf8' });
 const documents = {
   'sbom.spdx.json': readFileSync(new URL('image-1.spdx.json', FIXTURES), 'utf8'),
   'sbom.cdx.json': readFileSync(new URL('image-1.cdx.json', FIXTURES), 'utf8'),

@@ -4,7 +4,7 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { digestOf } from '../../src/oci/digest.ts';
 import { parseReference, type RegistryOptions } from '../../src/oci/registry.ts';
 import type { TarInput } from '../../src/oci/tar.ts';
@@ -15,6 +15,9 @@ import { type ResolvedDatabase, resolveDatabase } from '../../src/oci/vuln-db-re
 import { ending, scratch, tarOf } from './helpers.ts';
 import { atFirst, faultOf, startRegistry } from './registry-server.ts';
 import { type Artifact, DATABASE, databaseArtifact, databaseFiles, databasePath } from './vulnerabilities.ts';
+
+// The program sets it for itself.
+beforeEach(() => void vi.stubEnv('RES_OPTIONS', undefined));
 
 const folder = await scratch();
 let folders = 0;

@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { OTHERS } from '../../../cli/doctor/facts.ts';
 import { credentialsIn, readSecrets, unsetVariables } from '../../../cli/doctor/settings.ts';
 import { askGit, freeRange, idsOf, lookAtFolder, readFeatures } from '../../../cli/doctor/surroundings.ts';
@@ -140,6 +140,5 @@ test.runIf(hasGit)('a working copy of another user is told from one that git rea
   expect(await askGit(copy)).toMatchObject({ commit: null, isShallow: false });
   expect(await askGit(none)).toMatchObject({ message: `${none} is not in a git repository` });
   vi.stubEnv('GIT_TEST_ASSUME_DIFFERENT_OWNER', '1');
-  onTestFinished(() => void vi.unstubAllEnvs());
   expect(await askGit(copy)).toBe(OTHERS);
 });

@@ -12,7 +12,7 @@ process.on('exit', () => rmSync(CACHE, { recursive: true, force: true }));
 
 export type Outcome = { exitCode: number | null; stdout: string; stderr: string };
 
-/** The environment is PATH, a home that holds nothing, a cache for this file of tests, and what is given: no engine or CI is inherited. */
+/** The environment is PATH, a home that holds nothing, a cache for this process of tests, and what is given: no engine or CI is inherited. */
 export function runProgram(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
   const options = { cwd: ROOT, env: { PATH: process.env.PATH, HOME: '/nowhere', XDG_CACHE_HOME: CACHE, ...env } };
   return new Promise((resolve) => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
+import { TYPESCRIPT } from '../../typescript.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'registries-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -28,7 +29,7 @@ const secrets = { AWS_SECRET_ACCESS_KEY: 'swordfish', GITHUB_TOKEN: 'ghp_swordfi
 function sourcesOf(name: string): { url: string; headers?: object }[] {
   const script = `import { hostRegistries } from ${JSON.stringify(module)};
     process.stdout.write(JSON.stringify(await hostRegistries().npm(${JSON.stringify(name)})));`;
-  const args = ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', script];
+  const args = [...TYPESCRIPT, '--input-type=module', '-e', script];
   const env = { PATH: process.env.PATH, HOME: home, ...secrets };
   return JSON.parse(execFileSync(process.execPath, args, { cwd: project, env, encoding: 'utf8' })) as [];
 }

@@ -22,7 +22,11 @@ import { evictionSign, Lease, readLeases } from '../../../engine/store/leases.ts
 import { withLock } from '../../../engine/store/lock.ts';
 import { seal } from '../../../engine/store/sealed.ts';
 import { markOf, markPlace, sha256 } from '../../../engine/store/store.ts';
+<<<<<<< HEAD
 import { BOOT_ID, processName } from '../../../src/process-name.ts';
+=======
+import { TYPESCRIPT } from '../../typescript.ts';
+>>>>>>> h-speed
 import { addExec, addLayer, openStore, temporaryRoot } from './stores.ts';
 
 const blobOf = (content: string) => ({ digest: `sha256:${sha256(content)}`, size: content.length });
@@ -316,7 +320,7 @@ test('the lock is held by one at a time, and goes with a holder that is killed',
 
   const url = new URL('../../../engine/store/lock.ts', import.meta.url).pathname;
   const script = `import { withLock } from ${JSON.stringify(url)}; await withLock(${JSON.stringify(root)}, async () => { console.log('held'); await new Promise((done) => setTimeout(done, 600000)); });`;
-  const holder = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+  const holder = spawn(process.execPath, [...TYPESCRIPT, '--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await once(holder.stdout, 'data');
