@@ -17,6 +17,7 @@ type OwnFunction =
   | 'warm'
   | 'watch'
   | 'doctor'
+  | 'check'
   | 'completion';
 export type FunctionName = StageFunction | OwnFunction;
 
@@ -25,6 +26,8 @@ type FunctionInfo = {
   /** Words after the function's name. */
   operands?: string;
   options: readonly OptionName[];
+  /** Of options that mean something else here. */
+  says?: Partial<Record<OptionName, string>>;
   example: string;
 };
 
@@ -269,6 +272,11 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     summary: 'say what of this machine stands in the way of a run, and what mends it',
     options: ['engine', 'offline', 'mirror', 'images', 'json', 'verbose'],
     example: 'doctor --offline',
+  },
+  check: {
+    summary: 'say what of this repository stands in the way of a run, all at once',
+    options: ['json'],
+    example: 'check --json',
   },
   completion: {
     summary: 'print completion for a shell',

@@ -11,7 +11,8 @@ import { readSecrets } from './delivery.ts';
 import { checkInputs } from './inputs.ts';
 import { renderPlain } from './render.ts';
 import { withEngine } from './session.ts';
-import { askedBy, checkRepository, optionsOn } from './stages.ts';
+import { askedBy, optionsOn } from './stages.ts';
+import { checkRepository } from './subject.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Run the stage, from the cache where it ran before, and look into its first step that failed, or else into its last. */

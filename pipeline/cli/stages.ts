@@ -1,5 +1,5 @@
 // Runs stages from the laptop's door: checks what is at hand, runs them on an engine, writes the report, shows it.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Client } from '@dagger.io/dagger';
 import { type ErrorCode, PipelineError, reasonOf } from '../src/core/errors.ts';
@@ -18,6 +18,7 @@ import type { RunOptions } from '../src/stages/run.ts';
 import type { Runtime } from '../src/stages/runtime.ts';
 import type { StageInvocation } from './arguments.ts';
 import { toolPackages } from './capsule/tools.ts';
+import { sayDoubts, whatStops } from './check/first.ts';
 import { deliveryOptions, readSecrets } from './delivery.ts';
 import { asFault } from './faults.ts';
 import { type CheckedInputs, checkInputs, databaseInput, filesOf, scanningInputs } from './inputs.ts';
@@ -26,7 +27,7 @@ import { type Output, takeOutput } from './output.ts';
 import { programsOn } from './programs.ts';
 import { renderPlain, renderTty } from './render.ts';
 import { withEngine } from './session.ts';
-import { checkSubjectFile } from './subject.ts';
+import { checkRepository, checkSubjectFile } from './subject.ts';
 import type { Terminal } from './terminal.ts';
 import { checkOutput, trackedIn } from './tracked.ts';
 
@@ -55,6 +56,8 @@ export async function runStages(
   const isLive = options.progress === 'tty' || (options.progress === 'auto' && screen.isTerminal);
   const shown = shownPath(output);
   const renderer = (isLive ? renderTty : renderPlain)({ screen, isVerbose: options.verbose, output: shown });
+  const say = (text: string) => renderer.listener({ kind: 'note', text });
+  const checked = { root, output, asked: askedBy(invocation) };
   let engine: EngineFacts | null = null;
   const finish = async (run: RunResult): Promise<number> => {
     onFinished(run);
@@ -72,13 +75,15 @@ export async function runStages(
   };
   const place = takeOutput(output, askedBy(invocation), filesOf(inputs));
   try {
+    const fault = await whatStops(checked, say);
+    if (fault !== null) throw fault;
     const once = () =>
       withEngine(
         {
           ...options,
           root,
           interrupted: terminal.interrupted,
-          say: (text) => renderer.listener({ kind: 'note', text }),
+          say,
           onEngine: (chosen) => {
             if (engine === null) renderer.listener({ kind: 'engine', engine: chosen });
             engine = chosen;
@@ -97,6 +102,7 @@ export async function runStages(
       run = await once();
     }
     place.settle(run.exitCode);
+    await sayDoubts(checked, run, say);
     return await finish(run);
   } catch (thrown) {
     renderer.close();
@@ -245,18 +251,6 @@ function inside(root: string, folder: string): string[] {
 export function shownPath(folder: string): string {
   const path = relative(process.cwd(), folder);
   return path.startsWith('..') ? folder : path || '.';
-}
-
-export function checkRepository(root: string): void {
-  for (let folder = root; ; folder = dirname(folder)) {
-    if (existsSync(join(folder, '.git'))) return;
-    if (folder === dirname(folder)) break;
-  }
-  throw new PipelineError(
-    'NOT_A_REPOSITORY',
-    `${root} is not in a git repository`,
-    'go to a repository, or make one of it: git init, and commit',
-  );
 }
 
 /** The report of a run that no engine can write. */

@@ -9,7 +9,8 @@ import type { WarmInvocation } from './arguments.ts';
 import { readSecrets } from './delivery.ts';
 import { checkInputs } from './inputs.ts';
 import { withEngine } from './session.ts';
-import { checkRepository, optionsOn } from './stages.ts';
+import { optionsOn } from './stages.ts';
+import { checkRepository } from './subject.ts';
 import type { Terminal } from './terminal.ts';
 
 /** 0 if all of it is here now, 3 if something could not be had; each is named. */

@@ -108,6 +108,7 @@ test('both doors know the same functions', () => {
   const laptopOnly = [
     'images',
     'doctor',
+    'check',
     'completion',
     'watch',
     'pins',
