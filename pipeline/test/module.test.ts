@@ -109,6 +109,7 @@ test('both doors know the same functions', () => {
     'images',
     'doctor',
     'check',
+    'init',
     'completion',
     'watch',
     'pins',

@@ -11,16 +11,17 @@ import { checkRepository, checkSubjectFile, textOf } from '../subject.ts';
 import { checkOutput } from '../tracked.ts';
 import { filesLackingContent, ignoredOf, listedFiles } from './git.ts';
 
-/** `isWhole`: also what is not tracked, and what a run says for itself before it begins. */
-export type Question = { root: string; output: string; isWhole: boolean };
+/** `isWhole`: also what is not tracked, and what a run says for itself before it begins. `draft` is a drydock.yaml that is not written yet. */
+export type Question = { root: string; output: string; isWhole: boolean; draft?: string | undefined };
 
-export async function readRepository({ root, output, isWhole }: Question): Promise<RepositoryFacts> {
+export async function readRepository({ root, output, isWhole, draft }: Question): Promise<RepositoryFacts> {
   const listed = listedFiles(root, isWhole);
   const files = listed.map(({ path }) => path);
   const has = new Set(files);
   const unseen = ignoredOf(root, untrackedOf(root, has));
   /** As a run sees it: without what git ignores. */
-  const seen = kept((path) => (unseen.has(path) ? null : textOf(join(root, path))));
+  const committed = kept((path) => (unseen.has(path) ? null : textOf(join(root, path))));
+  const seen = (path: string) => (path === SUBJECT_FILE && draft !== undefined ? draft : committed(path));
   const { subject, refusals } = await readSubject(seen);
   return {
     refusals: [...(isWhole ? refusalsOf(root, output) : []), ...refusals],
@@ -30,6 +31,7 @@ export async function readRepository({ root, output, isWhole }: Question): Promi
     rootLock: seen('package-lock.json'),
     pnpmWorkspaces: seen('pnpm-workspace.yaml'),
     isSubjectIgnored: unseen.has(SUBJECT_FILE),
+    unignored: isWhole && files.length > 0 ? unignoredIn(root) : [],
     files,
     links: listed.filter(({ kind }) => kind === 'link').flatMap(({ path }) => strayLink(root, path) ?? []),
     pointers: filesLackingContent(root, files),
@@ -39,6 +41,16 @@ export async function readRepository({ root, output, isWhole }: Question): Promi
     unreadableNames: files.filter((path) => !isPlainName(path)),
     marked: [SUBJECT_FILE, ...foldersOf(subject).flatMap(filesOf)].filter((path) => seen(path)?.startsWith('\uFEFF')),
   };
+}
+
+const WRITTEN = ['node_modules', 'out'];
+
+function unignoredIn(root: string): string[] {
+  const ignored = ignoredOf(
+    root,
+    WRITTEN.map((name) => `${name}/any`),
+  );
+  return WRITTEN.filter((name) => !ignored.has(`${name}/any`));
 }
 
 /** Read once. */

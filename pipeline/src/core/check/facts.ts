@@ -14,6 +14,8 @@ export type RepositoryFacts = {
   pnpmWorkspaces: string | null;
   /** Of a drydock.yaml that lies here though git ignores it. */
   isSubjectIgnored: boolean;
+  /** Folders that runs and npm write, and that git does not ignore. */
+  unignored: string[];
   /** The files that git tracks, or would; none outside of git. */
   files: readonly string[];
   links: LinkFacts[];

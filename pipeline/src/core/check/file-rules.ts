@@ -10,6 +10,19 @@ export function ignoredSubject({ isSubjectIgnored }: RepositoryFacts): Finding[]
   return [warning({ file: SUBJECT_FILE, problem, hint: `git add -f ${SUBJECT_FILE}` })];
 }
 
+/** What is not committed is never published. */
+export function unignoredFolders({ unignored }: RepositoryFacts): Finding[] {
+  if (unignored.length === 0) return [];
+  const problem = `.gitignore does not name ${unignored.join(' and ')}: what is written there is a change that is not committed, and such a source is not published`;
+  return [
+    note({
+      file: '.gitignore',
+      problem,
+      hint: `printf '${unignored.map((name) => `${name}/\\n`).join('')}' >>.gitignore`,
+    }),
+  ];
+}
+
 export function missingContents({ pointers }: RepositoryFacts): Finding[] {
   const [first] = pointers;
   if (first === undefined) return [];

@@ -100,8 +100,10 @@ function workspaceFault(view: PackageView, facts: RepositoryFacts): Finding | un
   return blocked('BAD_MANIFEST', { file: at('package.json'), line, problem, hint });
 }
 
+type Workspaces = Pick<RepositoryFacts, 'rootManifest' | 'pnpmWorkspaces'>;
+
 /** The patterns of folders, without ./ before and / behind. */
-function workspaceGlobs({ rootManifest, pnpmWorkspaces }: RepositoryFacts): string[] {
+export function workspaceGlobs({ rootManifest, pnpmWorkspaces }: Workspaces): string[] {
   const { workspaces } = viewOf({ ...NO_PACKAGE, manifest: rootManifest }).fields;
   const globs = [workspaces, recordOf(workspaces).packages, yamlOf(pnpmWorkspaces).packages]
     .filter(Array.isArray)

@@ -10,6 +10,7 @@ import {
   ignoredSubject,
   missingContents,
   strayLinks,
+  unignoredFolders,
   unreadableNames,
 } from './file-rules.ts';
 import { blocked, type Finding } from './finding.ts';
@@ -38,6 +39,7 @@ const REPOSITORY_RULES = {
   unreadableNames,
   collidingNames,
   byteOrderMarks,
+  unignoredFolders,
 } as const satisfies Record<string, RepositoryRule>;
 
 const PACKAGE_RULES = {

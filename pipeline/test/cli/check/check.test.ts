@@ -253,8 +253,11 @@ const rows: [name: string, files: Files, findings: string[]][] = [
   ],
   [
     'results among what git tracks',
-    service({}, { 'out/report.html': '' }),
-    [expect.stringMatching(/^blocked: --output .*\/out holds files of the repository, out\/report.html among them$/)],
+    service({}, { '.gitignore': '!out\n', 'out/report.html': '' }),
+    [
+      expect.stringMatching(/^blocked: --output .*\/out holds files of the repository, out\/report.html among them$/),
+      expect.stringMatching(/^note: \.gitignore does not name out: /),
+    ],
   ],
   [
     'a policy with a slip',
@@ -280,6 +283,12 @@ test('outside of git it says so, and the rest as well', async () => {
     'blocked: package-lock.json is missing',
     'blocked: package.json lacks main',
   ]);
+});
+
+test('a .gitignore that lacks what runs write', async () => {
+  const root = makeRepository(service());
+  writeFileSync(join(root, '.gitignore'), 'node_modules/\n');
+  expect(await said(root)).toEqual([expect.stringMatching(/^note: \.gitignore does not name out: /)]);
 });
 
 test('a submodule that is not checked out', async () => {

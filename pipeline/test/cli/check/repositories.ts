@@ -46,7 +46,13 @@ export function makeRepository(files: Files): string {
   const root = temporaryFolder();
   const git = (...args: string[]) => execFileSync('git', args, { cwd: root, stdio: 'ignore' });
   git('init', '--quiet');
-  for (const [path, content] of Object.entries(files)) {
+  // As a package.json has beside it everywhere.
+  const { '.gitignore': ignored = '', ...others } = files;
+  const all: Files = {
+    ...others,
+    '.gitignore': typeof ignored === 'string' ? `node_modules\nout\n${ignored}` : ignored,
+  };
+  for (const [path, content] of Object.entries(all)) {
     if (content === undefined) continue;
     mkdirSync(dirname(join(root, path)), { recursive: true });
     if (typeof content === 'string') writeFileSync(join(root, path), content);
