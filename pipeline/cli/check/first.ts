@@ -45,7 +45,12 @@ export async function sayDoubts({ root, output }: Omit<Run, 'asked'>, { stages }
 
 const MAY_BE_WHY: ReadonlySet<StageName> = new Set(['install', ...RUNS_PACKAGES]);
 
-function tell(findings: readonly NamedFinding[], before: string, say: Say): void {
+/** `watch` runs again and again, and says a thing once. */
+const told = new Set<string>();
+
+function tell(found: readonly NamedFinding[], before: string, say: Say): void {
+  const findings = found.filter(({ problem, status }) => status === 'blocked' || !told.has(problem));
   for (const finding of findings.slice(0, MOST)) say(`${before}${sentenceOf(finding)}; ${finding.hint}`);
+  for (const { problem } of findings) told.add(problem);
   if (findings.length > MOST) say(`${findings.length - MOST} more: ${COMMAND} check`);
 }

@@ -1,7 +1,9 @@
 // The rules of a check, in the order in which a run would meet what they find.
+import { quoted } from '../../command.ts';
 import type { PipelineError } from '../errors.ts';
 import type { AskedStage } from '../model.ts';
 import { FaultyFile } from '../yaml.ts';
+import { buildOf } from './entry.ts';
 import type { RepositoryFacts } from './facts.ts';
 import {
   byteOrderMarks,
@@ -31,7 +33,7 @@ type RepositoryRule = (facts: RepositoryFacts) => Finding[];
 type PackageRule = (view: PackageView, facts: RepositoryFacts) => Finding[];
 
 const REPOSITORY_RULES = {
-  refusals: ({ refusals }) => refusals.flatMap(ofRefusal),
+  refusals: (facts) => facts.refusals.flatMap((refusal) => ofRefusal(refusal, facts)),
   ignoredSubject,
   missingContents,
   emptySubmodules,
@@ -82,8 +84,9 @@ export const stoppersOf = (findings: readonly NamedFinding[], asked: readonly As
   findings.filter(({ status, stage }) => status === 'blocked' && (stage === null || asked.includes(stage)));
 
 /** Every fault of a file by itself. */
-function ofRefusal(error: PipelineError): Finding[] {
-  const { code, message, hint } = error;
+function ofRefusal(error: PipelineError, facts: RepositoryFacts): Finding[] {
+  const { code, message } = error;
+  const hint = code === 'BAD_SERVICE' ? `${buildHint(facts)}; or ${error.hint}` : error.hint;
   const stage = code === 'BAD_POLICY' ? 'scan' : null;
   if (error instanceof FaultyFile)
     return error.faults.map(({ place, text }) => {
@@ -92,4 +95,12 @@ function ofRefusal(error: PipelineError): Finding[] {
     });
   const [, file = null] = /^(\S+\.(?:json|yaml)) /.exec(message) ?? [];
   return [blocked(code, { file, stage, problem: message, hint })];
+}
+
+/** Of a service that nothing builds. */
+function buildHint(facts: RepositoryFacts): string {
+  const service = facts.packages.find(({ isService }) => isService);
+  if (service === undefined) return '';
+  const prefix = service.folder === '' ? '' : ` --prefix ${quoted(service.folder)}`;
+  return `npm pkg set scripts.build="${buildOf(viewOf(service), facts)}"${prefix}`;
 }

@@ -5,6 +5,7 @@ import { PipelineError } from '../errors.ts';
 import type { AskedStage } from '../model.ts';
 import { parseServiceManifest } from '../service.ts';
 import { SUBJECT_FILE } from '../subject.ts';
+import { entryOf } from './entry.ts';
 import type { RepositoryFacts } from './facts.ts';
 import { blocked, type Finding, lineAt, lineOfKey, note } from './finding.ts';
 import { type PackageView, scriptsOf } from './package-view.ts';
@@ -60,7 +61,7 @@ export function lacksEntry(view: PackageView): Finding[] {
     const usual: Record<string, string> = {
       name: 'service',
       version: '0.1.0',
-      main: startedBy(view) ?? 'dist/server.js',
+      main: entryOf(view),
     };
     const lacking = Object.keys(usual).filter((key) => typeof view.fields[key] !== 'string' || view.fields[key] === '');
     const hint = `npm pkg set ${lacking.map((key) => `${key}=${usual[key]}`).join(' ')}${prefix(view)}`;
@@ -75,16 +76,6 @@ export function lacksEntry(view: PackageView): Finding[] {
   }
 }
 
-/** The file in dist/ that a script starts, as `node dist/main` does. */
-export function startedBy(view: Pick<PackageView, 'fields'>): string | null {
-  const scripts = scriptsOf(view);
-  for (const name of ['start:prod', 'start', 'serve']) {
-    const [, file] = /\bnode (?:--?[\w-]+(?:=\S+)? )*(?:\.\/)?(dist\/[\w./-]+)/.exec(String(scripts[name] ?? '')) ?? [];
-    if (file !== undefined) return /\.[cm]?js$/.test(file) ? file : `${file}.js`;
-  }
-  return null;
-}
-
 const mainOf = ({ fields }: PackageView): string | null =>
   typeof fields.main === 'string' && fields.main !== '' ? fields.main.replace(/^(\.\/)+/, '') : null;
 
@@ -93,9 +84,8 @@ export function entryOutside(view: PackageView): Finding[] {
   const main = mainOf(view);
   if (!view.isService || main === null || /^(dist(\/|$)|node_modules\/|package\.json$)/.test(main)) return [];
   const file = view.at('package.json');
-  const started = startedBy(view) ?? `dist/${main.replace(/^(src|lib|bin)\//, '').replace(/\.[cm]?ts$/, '.js')}`;
   const problem = `${file} says that main is ${main}, and of what is built only dist/ goes into the image`;
-  const hint = `npm pkg set main=${started}${prefix(view)}, and let the script build write that file`;
+  const hint = `npm pkg set main=${entryOf(view)}${prefix(view)}, and let the script build write that file`;
   return [
     blocked('BAD_SERVICE', { file, line: lineOfKey(view.manifest ?? '', 'main'), stage: 'build', problem, hint }),
   ];
@@ -112,16 +102,15 @@ export function doubtfulEntry(view: PackageView, facts: RepositoryFacts): Findin
   if (!view.isService || main === null || !main.startsWith('dist/') || !parts.every((part) => COMPILERS.test(part)))
     return [];
   const below = view.folder === '' ? '' : `${view.folder}/`;
-  const stems = new Set(
-    facts.files
-      .filter((file) => file.startsWith(below) && SOURCE.test(file))
-      .map((file) => file.slice(below.length).replace(SOURCE, '')),
-  );
+  const own = facts.files.filter((file) => file.startsWith(below)).map((file) => file.slice(below.length));
+  const stems = new Set(own.map((file) => file.replace(SOURCE, '')));
   const wanted = main.slice('dist/'.length).replace(/\.[cm]?js$/, '');
   const isMade =
     stems.has(`dist/${wanted}`) || [...stems].some((stem) => stem === wanted || stem.endsWith(`/${wanted}`));
-  if (isMade || stems.size === 0) return [];
-  const beside = [...stems].filter((stem) => /^(src\/)?[^/]+$/.test(stem)).map((stem) => stem.replace(/^src\//, ''));
+  if (isMade || !own.some((name) => SOURCE.test(name))) return [];
+  const beside = own
+    .filter((file) => /^(src\/)?[^/]+$/.test(file) && SOURCE.test(file))
+    .map((file) => file.replace(/^src\//, '').replace(SOURCE, ''));
   const near = nearest(wanted, beside) ?? ['server', 'main', 'index', 'app'].find((name) => beside.includes(name));
   const file = view.at('package.json');
   const problem = `${file} says that main is ${main}, and no source is called ${wanted}`;

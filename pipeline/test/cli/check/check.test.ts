@@ -325,6 +325,27 @@ test('what it says is not in JSON because it is wrong: no cut of a file makes it
   expect(await said(root)).toEqual([]);
 });
 
+test('what it says to paste makes a service of what express-generator wrote', async () => {
+  const files: Files = {
+    'package-lock.json': lockOf(EXPRESS),
+    'bin/www': '',
+    'app.js': '',
+    'views/index.jade': '',
+    'test/a.js': '',
+  };
+  const findings = await findingsIn(makeRepository({ ...files, 'package.json': manifest(EXPRESS) }));
+  expect(findings.map(({ hint }) => hint)).toEqual([
+    expect.stringContaining('npm pkg set scripts.build="mkdir -p dist && cp -r app.js bin views dist/"'),
+    expect.stringContaining('npm pkg set main=dist/bin/www'),
+  ]);
+  const pasted = {
+    ...EXPRESS,
+    scripts: { build: 'mkdir -p dist && cp -r app.js bin views dist/' },
+    main: 'dist/bin/www',
+  };
+  expect(await said(makeRepository({ ...files, 'package.json': manifest(pasted) }))).toEqual([]);
+});
+
 test('what stops one stage stops a run of that stage alone', async () => {
   const findings = await findingsIn(makeRepository(service({ main: 'app.js' })));
   expect(stoppersOf(findings, ['lint', 'test'])).toEqual([]);
