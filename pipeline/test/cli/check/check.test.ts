@@ -301,6 +301,23 @@ test('a submodule that is not checked out', async () => {
   ]);
 });
 
+test('what is neither committed nor ignored, and no part of the source, is not looked at', async () => {
+  const root = makeRepository(service());
+  writeFileSync(join(root, '.gitignore'), '');
+  mkdirSync(join(root, 'node_modules/a'), { recursive: true });
+  for (const name of ['Readme.md', 'README.md']) writeFileSync(join(root, 'node_modules/a', name), '');
+  expect(await said(root)).toEqual([expect.stringMatching(/^note: \.gitignore does not name node_modules and out: /)]);
+});
+
+test('files that are no plain files are not waited for', async () => {
+  const root = makeRepository(service({}, { '.gitattributes': '*.bin filter=lfs\n' }));
+  for (const file of ['.gitattributes', 'package-lock.json']) {
+    rmSync(join(root, file));
+    execFileSync('mkfifo', [join(root, file)]);
+  }
+  expect(await said(root)).toEqual(['blocked: package-lock.json is missing']);
+});
+
 test('a name that is not UTF-8', async () => {
   const root = makeRepository(service());
   writeFileSync(Buffer.concat([Buffer.from(`${root}/src/caf`), Buffer.from([0xe9]), Buffer.from('.txt')]), '');
