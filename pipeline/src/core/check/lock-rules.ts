@@ -192,13 +192,16 @@ export function archivesOutside({ folder, locked, at }: PackageView): Finding[] 
 export function installScripts(view: PackageView): Finding[] {
   const found = view.isService ? shippedOf(view) : [];
   const scripted = found.filter(([, { hasInstallScript, optional }]) => hasInstallScript === true && optional !== true);
-  const names = [...new Set(scripted.map(([path]) => nameIn(path)))];
+  const names = [...new Set(scripted.map(([path]) => nameIn(path)))].filter((name) => !ONLY_PRINTS.has(name));
   if (names.length === 0) return [];
   const file = view.at('package-lock.json');
   const they = names.length === 1 ? 'has a script' : 'have scripts';
   const problem = `${file}: ${named(names)} ${they} for npm to run at install, and drydock runs none: what they build or fetch is missing`;
   return [note({ file, problem, hint: INSTEAD })];
 }
+
+/** Their scripts ask for money or look at versions. */
+const ONLY_PRINTS: ReadonlySet<string> = new Set(['@nestjs/core', 'core-js', 'core-js-pure', 'es5-ext', 'protobufjs']);
 
 const INSTEAD =
   'where it is needed, use a package in plain JavaScript or WebAssembly (bcryptjs for bcrypt, node:sqlite for sqlite3)';

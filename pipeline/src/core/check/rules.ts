@@ -27,7 +27,7 @@ import {
 } from './lock-rules.ts';
 import { enginesOtherNode, fileOfOtherNode } from './node-rules.ts';
 import { type PackageView, viewOf } from './package-view.ts';
-import { doubtfulEntry, entryOutside, lacksEntry, missingScripts } from './script-rules.ts';
+import { doubtfulEntry, entryOutside, lacksEntry, missingScripts, ownInstallScripts } from './script-rules.ts';
 
 type RepositoryRule = (facts: RepositoryFacts) => Finding[];
 type PackageRule = (view: PackageView, facts: RepositoryFacts) => Finding[];
@@ -53,6 +53,7 @@ const PACKAGE_RULES = {
   lacksEntry,
   entryOutside,
   doubtfulEntry,
+  ownInstallScripts,
   installScripts,
   addons,
   enginesOtherNode,

@@ -50,6 +50,23 @@ function scriptsIn(command: string): string[] {
 
 const prefix = ({ folder }: Pick<PackageView, 'folder'>) => (folder === '' ? '' : ` --prefix ${quoted(folder)}`);
 
+/** npm's own around an install: drydock installs without any. */
+export function ownInstallScripts(view: PackageView): Finding[] {
+  const scripts = scriptsOf(view);
+  const names = ['preinstall', 'install', 'postinstall', 'prepare'].filter(
+    (name) => typeof scripts[name] === 'string' && !FOR_DEVELOPERS.test(String(scripts[name])),
+  );
+  return names.map((name) => {
+    const file = view.at('package.json');
+    const problem = `${file} has a script ${name} (${String(scripts[name])}), and drydock runs none when it installs`;
+    const hint = `where it is needed, call it: in the script build, npm run ${name} && …; packages in the image stay as npm installed them`;
+    return note({ file, line: lineOfKey(view.manifest ?? '', name), problem, hint });
+  });
+}
+
+/** Hooks of git, which no run needs. */
+const FOR_DEVELOPERS = /\b(husky|lefthook|simple-git-hooks)\b/;
+
 /** What package.json lacks for an image. */
 export function lacksEntry(view: PackageView): Finding[] {
   if (!view.isService || !view.isReadable) return [];

@@ -51,7 +51,7 @@ function portIn(
 const LISTENING = new RegExp(
   [
     String.raw`\.listen\(\s*(\d{2,5})\b`,
-    String.raw`\bPORT\b['"\])]*\s*(?:\|\||\?\?|,)\s*['"]?(\d{2,5})\b`,
+    String.raw`\bPORT\b['"\])]*\s*(?:\|\||\?\?|,)\s*['"]?(\d{3,5})\b`,
     String.raw`\b(?:const|let|var)\s+(?:port|PORT)\b[^=\n]*=\s*(\d{2,5})\b`,
     String.raw`\b(?:listen|serve)\(\s*\{[^}]*\bport:\s*(\d{2,5})\b`,
   ].join('|'),
@@ -62,8 +62,9 @@ function healthIn({ dockerfile, sources }: InitFacts): Seen<string> | null {
     dockerfile === null ? null : /^HEALTHCHECK[\s\S]*?https?:\/\/[^/\s'"]+(\/[\w./~%-]*)/im.exec(dockerfile.text);
   if (dockerfile !== null && checked?.[1] !== undefined)
     return { value: checked[1], from: placeIn(dockerfile, checked.index) };
-  for (const pattern of [HEALTH, ANSWERING])
-    for (const source of sources) {
+  const entries = sources.filter(({ file }) => ENTRY.test(file));
+  for (const [pattern, looked] of [[HEALTH, sources] as const, [ANSWERING, entries] as const])
+    for (const source of looked) {
       const found = pattern.exec(source.text);
       if (found?.[1] !== undefined) return { value: found[1], from: placeIn(source, found.index) };
     }
@@ -71,8 +72,9 @@ function healthIn({ dockerfile, sources }: InitFacts): Seen<string> | null {
 }
 
 const HEALTH = /['"`](\/(?:[\w-]+\/)*(?:health(?:z|[-_]?check)?|livez?|livenessz?|readyz?|_health|ping))['"`]/;
-/** The root, where nothing else was seen. */
-const ANSWERING = /\.get\(\s*['"`](\/)['"`]/;
+/** The root, where nothing else was seen: of the program itself, not of a router that is put below something. */
+const ENTRY = /^(?:(?!.*routes?\/).*\/)?(?:server|main|index|app)\.[cm]?[jt]s$/;
+const ANSWERING = /\b(?:app|server|fastify)\.get\(\s*['"`](\/)['"`]/;
 
 const placeIn = ({ file, text }: Text, at: number) => `${file}:${lineAt(text, at)}`;
 

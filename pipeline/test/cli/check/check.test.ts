@@ -226,6 +226,13 @@ const rows: [name: string, files: Files, findings: string[]][] = [
     ],
   ],
   [
+    'Prisma and patch-package, which run after an install; husky, which no run needs',
+    service({ scripts: { build: 'tsc', postinstall: 'patch-package && prisma generate', prepare: 'husky' } }),
+    [
+      'note: package.json:7 has a script postinstall (patch-package && prisma generate), and drydock runs none when it installs',
+    ],
+  ],
+  [
     'sharp, an addon for each processor',
     service(
       { dependencies: { sharp: '^0.34.0' } },

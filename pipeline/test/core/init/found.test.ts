@@ -48,6 +48,8 @@ describe('the port', () => {
       { source: "const pool = { host: 'db', port: 5432 }; const x = process.env.DB_PORT || 3306;" },
       null,
     ],
+    ['the base of a number is none', { source: 'port: parseInt(process.env.PORT, 10),' }, null],
+    ['a default behind a comma', { source: "const port = env.get('PORT', 4000)" }, 4000, 'src/server.ts:1'],
     ['no such port', { source: 'app.listen(99999)' }, null],
     ['nothing', {}, null],
   ];
@@ -66,6 +68,7 @@ describe('the path of health', () => {
       '/status',
     ],
     ['the root, where nothing else was seen', { source: "app.get('/', (req, res) => {})" }, '/'],
+    ['a router, which may be below anything', { source: "router.get('/', (req, res) => {})" }, null],
     ['it before the root', { source: "app.get('/', a)\napp.get('/livez', b)" }, '/livez'],
     ['nothing', { source: "app.get('/users', a)" }, null],
   ];
