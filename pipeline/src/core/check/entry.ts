@@ -10,6 +10,8 @@ export function entryOf(view: PackageView): string {
   return inDist(view, startedBy(view) ?? (typeof view.fields.main === 'string' ? view.fields.main : 'server.js'));
 }
 
+const hasBuild = (view: PackageView) => typeof scriptsOf(view).build === 'string';
+
 /** As `node ./bin/www` and `node dist/main` do. */
 function startedBy(view: PackageView): string | null {
   const scripts = scriptsOf(view);
@@ -20,11 +22,11 @@ function startedBy(view: PackageView): string | null {
   return null;
 }
 
-/** A compiler leaves src/ away, a copy keeps all paths. */
+/** Builds leave src/ away; the copy that is suggested where there is none keeps all paths. */
 function inDist(view: PackageView, given: string): string {
   const file = given.replace(/^(\.\/)+/, '');
   const isBuilt = file.startsWith('dist/');
-  if (!isBuilt && !isTypeScript(view)) return `dist/${file}`;
+  if (!isBuilt && !isTypeScript(view)) return `dist/${hasBuild(view) ? file.replace(/^src\//, '') : file}`;
   const stem = isBuilt ? file : `dist/${file.replace(/^src\//, '')}`;
   return /\.[cm]?[jt]s$/.test(stem) ? stem.replace(/ts$/, 'js') : `${stem}.js`;
 }

@@ -370,6 +370,18 @@ test('what it says to paste makes a service of what express-generator wrote', as
   expect(await said(makeRepository({ ...files, 'package.json': manifest(pasted) }))).toEqual([]);
 });
 
+test('the entry that it names is where the build puts it', async () => {
+  for (const [build, main, hint] of [
+    ['cp -r src dist', 'src/server.js', 'main=dist/server.js'],
+    ['babel . -d dist', './index.js', 'main=dist/index.js'],
+    ['tsc', 'src/app.ts', 'main=dist/app.js'],
+  ] as const) {
+    const files: Files = build === 'tsc' ? { 'tsconfig.json': '{}' } : {};
+    const [finding] = await findingsIn(makeRepository(service({ main, scripts: { build } }, files)));
+    expect(finding?.hint).toContain(hint);
+  }
+});
+
 test('what stops one stage stops a run of that stage alone', async () => {
   const findings = await findingsIn(makeRepository(service({ main: 'app.js' })));
   expect(stoppersOf(findings, ['lint', 'test'])).toEqual([]);
