@@ -1,4 +1,5 @@
 // `drydock init`: says what is here and what is lacking, and writes the few files that a run needs of it. Overwrites nothing.
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
@@ -77,16 +78,16 @@ async function servicePath(root: string): Promise<string | null> {
   }
 }
 
-/** Only a person at a terminal can. */
+/** Only a person at a terminal can. The end of what is typed is a no. */
 async function isAgreed(files: readonly NewFile[], isTerminal: boolean, interrupted: Promise<never>): Promise<boolean> {
   if (!isTerminal || !process.stdin.isTTY) return false;
-  const asking = createInterface({ input: process.stdin, output: process.stdout });
+  // Without a terminal of its own, so that Ctrl-C is a signal here as everywhere.
+  const asking = createInterface({ input: process.stdin, output: process.stdout, terminal: false });
+  const ended = once(asking, 'close').then(() => '');
   try {
-    const answer = await Promise.race([
-      asking.question(`write ${files.length === 1 ? 'it' : 'them'}? [y/N] `),
-      interrupted,
-    ]);
-    return /^y(es)?$/i.test(answer.trim());
+    const asked = asking.question(`write ${files.length === 1 ? 'it' : 'them'}? [y/N] `);
+    asked.catch(() => {}); // what ends it is told by the others
+    return /^y(es)?$/i.test((await Promise.race([asked, ended, interrupted])).trim());
   } finally {
     asking.close();
   }
