@@ -1,4 +1,5 @@
 // Rules about what a package runs: the scripts that commands name, and the entry that its image starts.
+import { posix } from 'node:path';
 import { quoted } from '../../command.ts';
 import { nearest } from '../../suggest.ts';
 import { PipelineError } from '../errors.ts';
@@ -41,12 +42,17 @@ export function missingScripts(view: PackageView, { subjectText }: RepositoryFac
 function scriptsIn(command: string): string[] {
   if (/[;|\n`$()]|(^|[^&])&([^&]|$)|\bcd\b/.test(command)) return [];
   return command.split('&&').flatMap((part) => {
-    const [, run, test] =
-      /^(?:npm(?: --?s(?:ilent)?)? run(?:-script)?(?: --?s(?:ilent)?)? ([\w:.-]+)|npm (test|t)\b)/.exec(part.trim()) ??
-      [];
-    return run !== undefined && !run.startsWith('-') ? [run] : test === undefined ? [] : ['test'];
+    const [, run, test] = RUN.exec(part.trim()) ?? [];
+    const name = run ?? (test === undefined ? undefined : 'test');
+    return name === undefined || BUILT_IN.has(name) ? [] : [name];
   });
 }
+
+/** With any option but --silent npm may run another package's script, or none. */
+const RUN =
+  /^npm(?: --?s(?:ilent)?)? (?:run(?:-script)?(?: --?s(?:ilent)?)? (\w[\w:.-]*)|(test|t))(?: --?s(?:ilent)?)?(?: -- .*)?$/;
+/** What npm runs without a script of that name as well. */
+const BUILT_IN: ReadonlySet<string> = new Set(['env', 'start', 'restart']);
 
 const prefix = ({ folder }: Pick<PackageView, 'folder'>) => (folder === '' ? '' : ` --prefix ${quoted(folder)}`);
 
@@ -94,7 +100,7 @@ export function lacksEntry(view: PackageView): Finding[] {
 }
 
 const mainOf = ({ fields }: PackageView): string | null =>
-  typeof fields.main === 'string' && fields.main !== '' ? fields.main.replace(/^(\.\/)+/, '') : null;
+  typeof fields.main === 'string' && fields.main !== '' ? posix.normalize(fields.main) : null;
 
 /** Only dist/ goes into the image, with packages and package.json. */
 export function entryOutside(view: PackageView): Finding[] {

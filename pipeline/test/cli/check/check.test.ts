@@ -147,6 +147,29 @@ const rows: [name: string, files: Files, findings: string[]][] = [
     [],
   ],
   [
+    'options by which npm runs no script, or that of another package; and what it runs without one',
+    service(
+      {},
+      {
+        'drydock.yaml':
+          'services: [{ path: ., lint: npm run fmt --if-present, types: npm run types --prefix ../a, test: npm run env }]\n' +
+          'packages: [{ path: ., name: b, lint: npm run x -w api, types: CI=1 npm run y, test: npm run start }]\n',
+      },
+    ),
+    [],
+  ],
+  [
+    'a script that takes arguments, and is not there',
+    service(
+      {},
+      { 'drydock.yaml': 'services: [{ path: ., lint: npm run -s eslint -- --quiet, types: npm run types:all }]\n' },
+    ),
+    [
+      'blocked: drydock.yaml:1 runs `npm run -s eslint -- --quiet` as lint, and package.json has no script eslint',
+      'blocked: drydock.yaml:1 runs `npm run types:all` as types, and package.json has no script types:all',
+    ],
+  ],
+  [
     'an entry that is not in dist/ (koa: `node app.js`)',
     service({ main: './app.js' }),
     ['blocked: package.json:4 says that main is app.js, and of what is built only dist/ goes into the image'],
