@@ -7,7 +7,7 @@ import { readRepository } from '../../../cli/check/read.ts';
 import { sentenceOf } from '../../../src/core/check/finding.ts';
 import { findingsOf, stoppersOf } from '../../../src/core/check/rules.ts';
 import { temporaryFolder } from '../make.ts';
-import { type Files, lockOf, makeRepository, manifest, SERVICE, service } from './repositories.ts';
+import { type Files, hasGit, lockOf, makeRepository, manifest, SERVICE, service } from './repositories.ts';
 
 const findingsIn = async (root: string) =>
   findingsOf(await readRepository({ root, output: join(root, 'out'), isWhole: true }));
@@ -297,7 +297,7 @@ const rows: [name: string, files: Files, findings: string[]][] = [
   ['nothing at all', {}, [expect.stringMatching(/^blocked: the repository has no package.json/)]],
 ];
 
-describe('check', () => {
+describe.runIf(hasGit)('check', () => {
   for (const [name, files, findings] of rows) {
     test(name, async () => {
       expect(await said(makeRepository(files))).toEqual(findings);
@@ -315,13 +315,13 @@ test('outside of git it says so, and the rest as well', async () => {
   ]);
 });
 
-test('a .gitignore that lacks what runs write', async () => {
+test.runIf(hasGit)('a .gitignore that lacks what runs write', async () => {
   const root = makeRepository(service());
   writeFileSync(join(root, '.gitignore'), 'node_modules/\n');
   expect(await said(root)).toEqual([expect.stringMatching(/^note: \.gitignore does not name out: /)]);
 });
 
-test('a submodule that is not checked out', async () => {
+test.runIf(hasGit)('a submodule that is not checked out', async () => {
   const root = makeRepository(service());
   const git = (...args: string[]) => execFileSync('git', args, { cwd: root, stdio: 'ignore' });
   git('update-index', '--add', '--cacheinfo', `160000,${'1'.repeat(40)},vendor/theme`);
@@ -331,7 +331,7 @@ test('a submodule that is not checked out', async () => {
   ]);
 });
 
-test('what is neither committed nor ignored, and no part of the source, is not looked at', async () => {
+test.runIf(hasGit)('what is neither committed nor ignored, and no part of the source, is not looked at', async () => {
   const root = makeRepository(service());
   writeFileSync(join(root, '.gitignore'), '');
   mkdirSync(join(root, 'node_modules/a'), { recursive: true });
@@ -339,7 +339,7 @@ test('what is neither committed nor ignored, and no part of the source, is not l
   expect(await said(root)).toEqual([expect.stringMatching(/^note: \.gitignore does not name node_modules and out: /)]);
 });
 
-test('files that are no plain files are not waited for', async () => {
+test.runIf(hasGit)('files that are no plain files are not waited for', async () => {
   const root = makeRepository(service({}, { '.gitattributes': '*.bin filter=lfs\n' }));
   for (const file of ['.gitattributes', 'package-lock.json']) {
     rmSync(join(root, file));
@@ -348,13 +348,13 @@ test('files that are no plain files are not waited for', async () => {
   expect(await said(root)).toEqual(['blocked: package-lock.json is missing']);
 });
 
-test('a name that is not UTF-8', async () => {
+test.runIf(hasGit)('a name that is not UTF-8', async () => {
   const root = makeRepository(service());
   writeFileSync(Buffer.concat([Buffer.from(`${root}/src/caf`), Buffer.from([0xe9]), Buffer.from('.txt')]), '');
   expect(await said(root)).toEqual([expect.stringMatching(/^note: src\/caf\ufffd\.txt: not UTF-8/)]);
 });
 
-test('what it says is not in JSON because it is wrong: no cut of a file makes it throw', async () => {
+test.runIf(hasGit)('what it says is not in JSON because it is wrong: no cut of a file makes it throw', async () => {
   const root = makeRepository(service({}, { 'drydock.yaml': 'services:\n  - path: .\n    port: 3000\n' }));
   for (const file of ['package.json', 'package-lock.json', 'drydock.yaml']) {
     const whole = readFileSync(join(root, file));
@@ -372,7 +372,7 @@ test('what it says is not in JSON because it is wrong: no cut of a file makes it
   expect(await said(root)).toEqual([]);
 });
 
-test('what it says to paste makes a service of what express-generator wrote', async () => {
+test.runIf(hasGit)('what it says to paste makes a service of what express-generator wrote', async () => {
   const files: Files = {
     'package-lock.json': lockOf(EXPRESS),
     'bin/www': '',
@@ -393,7 +393,7 @@ test('what it says to paste makes a service of what express-generator wrote', as
   expect(await said(makeRepository({ ...files, 'package.json': manifest(pasted) }))).toEqual([]);
 });
 
-test('the entry that it names is where the build puts it', async () => {
+test.runIf(hasGit)('the entry that it names is where the build puts it', async () => {
   for (const [build, main, hint] of [
     ['cp -r src dist', 'src/server.js', 'main=dist/server.js'],
     ['babel . -d dist', './index.js', 'main=dist/index.js'],
@@ -405,7 +405,7 @@ test('the entry that it names is where the build puts it', async () => {
   }
 });
 
-test('what stops one stage stops a run of that stage alone', async () => {
+test.runIf(hasGit)('what stops one stage stops a run of that stage alone', async () => {
   const findings = await findingsIn(makeRepository(service({ main: 'app.js' })));
   expect(stoppersOf(findings, ['lint', 'test'])).toEqual([]);
   expect(stoppersOf(findings, ['build']).map(({ code }) => code)).toEqual(['BAD_SERVICE']);
@@ -416,7 +416,10 @@ test('npm itself ends with what is refused of other managers', () => {
     const root = temporaryFolder();
     writeFileSync(join(root, 'package.json'), manifest({ name: 'a', dependencies: { x: range } }));
     writeFileSync(join(root, 'package-lock.json'), lockOf({ name: 'a' }));
-    const { status, stderr } = spawnSync('npm', ['ci', '--offline'], { cwd: root, encoding: 'utf8' });
+    const { status, stderr } = spawnSync('npm', ['ci', '--offline', '--loglevel=error'], {
+      cwd: root,
+      encoding: 'utf8',
+    });
     expect(status, range).not.toBe(0);
     expect(stderr).toContain('EUNSUPPORTEDPROTOCOL');
     rmSync(root, { recursive: true });

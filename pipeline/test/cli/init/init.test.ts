@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { init } from '../../../cli/init/init.ts';
 import { TEMPLATES } from '../../../cli/programs.ts';
-import { type Files, lockOf, makeRepository, manifest, SERVICE, service } from '../check/repositories.ts';
+import { type Files, hasGit, lockOf, makeRepository, manifest, SERVICE, service } from '../check/repositories.ts';
 import { recorder, temporaryFolder, toRefusal } from '../make.ts';
 
 async function run(root: string, options: { yes?: boolean; dryRun?: boolean } = {}): Promise<string> {
@@ -27,7 +27,7 @@ const files = (root: string) =>
     .filter((path) => !path.startsWith('.git/'))
     .sort();
 
-test('without a terminal and without --yes it shows all, and writes nothing', async () => {
+test.runIf(hasGit)('without a terminal and without --yes it shows all, and writes nothing', async () => {
   const root = makeRepository({ ...API, ...ON_GITHUB });
   const before = files(root);
   for (const options of [{}, { dryRun: true }, { dryRun: true, yes: true }]) {
@@ -40,7 +40,7 @@ test('without a terminal and without --yes it shows all, and writes nothing', as
   expect(files(root)).toEqual(before);
 });
 
-test('--yes writes two files, after which nothing is left to write', async () => {
+test.runIf(hasGit)('--yes writes two files, after which nothing is left to write', async () => {
   const root = makeRepository({ ...API, ...ON_GITHUB });
   const before = files(root);
   const shown = await run(root, { yes: true });
@@ -52,7 +52,7 @@ test('--yes writes two files, after which nothing is left to write', async () =>
   );
 });
 
-test('the workflow is the template, for the branch of the repository', async () => {
+test.runIf(hasGit)('the workflow is the template, for the branch of the repository', async () => {
   const root = makeRepository(service());
   const git = (...args: string[]) => execFileSync('git', args, { cwd: root, stdio: 'ignore' });
   git('symbolic-ref', 'HEAD', 'refs/heads/trunk');
@@ -66,12 +66,12 @@ test('the workflow is the template, for the branch of the repository', async () 
   expect(written).toEqual(template);
 });
 
-test('elsewhere than on GitHub, and where all is usual, there is nothing to write', async () => {
+test.runIf(hasGit)('elsewhere than on GitHub, and where all is usual, there is nothing to write', async () => {
   const root = makeRepository(service({}, { 'src/server.ts': "app.get('/health', ok); app.listen(8000);" }));
   expect(await run(root, { yes: true })).toMatch(/nothing has to be written\nnext: .* ci\n$/);
 });
 
-test('a workflow that runs drydock already is named, and no other is made', async () => {
+test.runIf(hasGit)('a workflow that runs drydock already is named, and no other is made', async () => {
   const root = makeRepository(
     service({}, { '.github/workflows/checks.yml': 'jobs: { a: { steps: [{ run: npx drydock ci }] } }\n' }),
   );
@@ -79,7 +79,7 @@ test('a workflow that runs drydock already is named, and no other is made', asyn
   expect(existsSync(join(root, '.github/workflows/drydock.yml'))).toBe(false);
 });
 
-test('what is lacking is shown, and the next command is the one that says it again', async () => {
+test.runIf(hasGit)('what is lacking is shown, and the next command is the one that says it again', async () => {
   const shown = await run(
     makeRepository(service({ main: undefined }, { 'pnpm-lock.yaml': '', 'package-lock.json': undefined })),
   );
@@ -87,7 +87,7 @@ test('what is lacking is shown, and the next command is the one that says it aga
   expect(shown).toMatch(/^FAIL {2}package\.json lacks main$/m);
 });
 
-test('it writes into the repository alone: a link that leads elsewhere is not followed', async () => {
+test.runIf(hasGit)('it writes into the repository alone: a link that leads elsewhere is not followed', async () => {
   const [root, elsewhere] = [makeRepository(API), temporaryFolder()];
   symlinkSync(elsewhere, join(root, '.github'));
   await expect(run(root, { yes: true }).catch((error) => Promise.reject(toRefusal(error)))).rejects.toMatchObject({
