@@ -114,6 +114,8 @@ export type PinsInvocation = {
   options: Pick<EngineOptions, 'offline' | 'mirrors'> & { check: boolean; strict: boolean };
 };
 export type DoctorInvocation = { kind: 'doctor'; options: EngineOptions & { json: boolean; images: string | null } };
+export type CheckInvocation = { kind: 'check'; json: boolean };
+export type InitInvocation = { kind: 'init'; yes: boolean; dryRun: boolean };
 /** `build` is what builds the image, unless one was named. */
 export type UpInvocation = { kind: 'up'; services: string[]; build: StageInvocation };
 export type DownInvocation = { kind: 'down'; volumes: boolean };
@@ -124,6 +126,8 @@ export type Invocation =
   | TimesInvocation
   | PinsInvocation
   | DoctorInvocation
+  | CheckInvocation
+  | InitInvocation
   | ReplayInvocation
   | DiffInvocation
   | BisectInvocation
@@ -200,6 +204,8 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
   if (name === 'warm') return { kind: 'warm', run: toStages('ci', values) };
   if (name === 'times') return { kind: 'times', output: text(values, 'output') ?? 'out' };
   if (name === 'down') return { kind: 'down', volumes: values.volumes === true };
+  if (name === 'check') return { kind: 'check', json: values.json === true };
+  if (name === 'init') return { kind: 'init', yes: values.yes === true, dryRun: values['dry-run'] === true };
   if (name === 'doctor') {
     const images = text(values, 'images') ?? null;
     return { kind: 'doctor', options: { ...engineOptions, json: values.json === true, images } };

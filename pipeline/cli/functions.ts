@@ -17,6 +17,8 @@ type OwnFunction =
   | 'warm'
   | 'watch'
   | 'doctor'
+  | 'check'
+  | 'init'
   | 'completion';
 export type FunctionName = StageFunction | OwnFunction;
 
@@ -25,6 +27,8 @@ type FunctionInfo = {
   /** Words after the function's name. */
   operands?: string;
   options: readonly OptionName[];
+  /** Of options that mean something else here. */
+  says?: Partial<Record<OptionName, string>>;
   example: string;
 };
 
@@ -108,6 +112,7 @@ export const OPTIONS = {
   shell: { summary: 'open a shell in the failed step, as it was left' },
   with: { value: 'DIR', summary: 'run the stages on this tree: does it mend the failure?' },
   check: { summary: 'say what is due, and write nothing' },
+  yes: { summary: 'write without asking' },
   strict: { summary: 'fail also when something could not be evaluated' },
   json: { summary: 'print the result as JSON; everything else goes to stderr' },
   progress: {
@@ -281,6 +286,17 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     summary: 'say what of this machine stands in the way of a run, and what mends it',
     options: ['engine', 'offline', 'mirror', 'images', 'json', 'verbose'],
     example: 'doctor --offline',
+  },
+  check: {
+    summary: 'say what of this repository stands in the way of a run, all at once',
+    options: ['json'],
+    example: 'check --json',
+  },
+  init: {
+    summary: 'look what is here, and write the few files that a run needs of it',
+    options: ['yes', 'dry-run'],
+    says: { 'dry-run': 'write nothing, and show what would be written' },
+    example: 'init --dry-run',
   },
   completion: {
     summary: 'print completion for a shell',

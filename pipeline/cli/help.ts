@@ -32,7 +32,7 @@ function general(): string {
     ...columns(functions),
     '',
     'Options:',
-    ...columns(COMMON_OPTIONS.map(describeOption)),
+    ...columns(COMMON_OPTIONS.map((option) => describeOption(option))),
     '',
     `More options, and an example: ${COMMAND} FUNCTION --help`,
     '',
@@ -49,7 +49,7 @@ function forFunction(name: FunctionName): string {
     `Usage: ${COMMAND} ${name}${operands === undefined ? '' : ` ${operands}`} [options]`,
     '',
     'Options:',
-    ...columns(optionsOf(name).map(describeOption)),
+    ...columns(optionsOf(name).map((option) => describeOption(option, FUNCTIONS[name].says?.[option]))),
     '',
     `Example: ${COMMAND} ${example}`,
     EXIT_CODES,
@@ -57,8 +57,9 @@ function forFunction(name: FunctionName): string {
   ].join('\n');
 }
 
-function describeOption(name: OptionName): readonly [string, string] {
-  const { value, summary, taken, repeatable } = optionInfo(name);
+function describeOption(name: OptionName, says?: string): readonly [string, string] {
+  const { value, summary: usual, taken, repeatable } = optionInfo(name);
+  const summary = says ?? usual;
   const said = `${summary}${taken === undefined ? '' : ` (default ${taken})`}${repeatable ? '; repeatable' : ''}`;
   return [`--${name}${value === undefined ? '' : ` ${value}`}`, said];
 }

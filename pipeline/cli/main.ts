@@ -81,6 +81,14 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
       const { doctor } = await import('./doctor/doctor.ts');
       return await doctor(invocation, root, terminal);
     }
+    case 'check': {
+      const { check } = await import('./check/check.ts');
+      return await check(invocation, root, terminal);
+    }
+    case 'init': {
+      const { init } = await import('./init/init.ts');
+      return await init(invocation, root, terminal);
+    }
     case 'pins': {
       const { updatePins } = await import('./pins/pins.ts');
       return await updatePins(invocation, root, terminal);

@@ -5,3 +5,6 @@ import type { Directory, Host } from '@dagger.io/dagger';
 const PROGRAMS = fileURLToPath(new URL('../src', import.meta.url));
 
 export const programsOn = (host: Host): Directory => host.directory(PROGRAMS, { include: ['oci', 'probes'] });
+
+/** What other repositories copy, a file for each CI server. */
+export const TEMPLATES = fileURLToPath(new URL('../templates', import.meta.url));

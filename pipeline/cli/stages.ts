@@ -13,6 +13,7 @@ import { timedRun } from '../src/core/times/ledger.ts';
 import { asPipelineError } from '../src/stages/engine.ts';
 import { together } from '../src/stages/found.ts';
 import type { StageInvocation } from './arguments.ts';
+import { sayDoubts, whatStops } from './check/first.ts';
 import { readSecrets } from './delivery.ts';
 import { asFault } from './faults.ts';
 import { checkInputs, filesOf } from './inputs.ts';
@@ -52,6 +53,8 @@ export async function runStages(
   const isLive = options.progress === 'tty' || (options.progress === 'auto' && screen.isTerminal);
   const shown = shownPath(output);
   const renderer = (isLive ? renderTty : renderPlain)({ screen, isVerbose: options.verbose, output: shown });
+  const say = (text: string) => renderer.listener({ kind: 'note', text });
+  const checked = { root, output, asked: askedBy(invocation), services: options.services };
   let engine: EngineFacts | null = null;
   const finish = async (run: RunResult): Promise<number> => {
     onFinished(run);
@@ -69,13 +72,15 @@ export async function runStages(
   };
   const place = takeOutput(output, askedBy(invocation), filesOf(inputs));
   try {
+    const fault = await whatStops(checked, say);
+    if (fault !== null) throw fault;
     const once = () =>
       withEngine(
         {
           ...options,
           root,
           interrupted: terminal.interrupted,
-          say: (text) => renderer.listener({ kind: 'note', text }),
+          say,
           onEngine: (chosen) => {
             if (engine === null) renderer.listener({ kind: 'engine', engine: chosen });
             engine = chosen;
@@ -94,6 +99,7 @@ export async function runStages(
       run = await once();
     }
     place.settle(run.exitCode);
+    await sayDoubts(checked, run, say);
     return await finish(run);
   } catch (thrown) {
     renderer.close();

@@ -12,8 +12,20 @@ export function findRoot(from: string): string {
   }
 }
 
+export function checkRepository(root: string): void {
+  for (let folder = root; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, '.git'))) return;
+    if (folder === dirname(folder)) break;
+  }
+  throw new PipelineError(
+    'NOT_A_REPOSITORY',
+    `${root} is not in a git repository`,
+    'go to a repository, or make one of it: git init, and commit',
+  );
+}
+
 /** Of a plain file: a link may lead anywhere, and the folder may be a stranger's. */
-export const textOf = (file: string) =>
+export const textOf = (file: string): string | null =>
   lstatSync(file, { throwIfNoEntry: false })?.isFile() ? readFileSync(file, 'utf8') : null;
 
 /** A file that would be passed over in silence: throws `BAD_SUBJECT`. */
@@ -39,16 +51,4 @@ export async function repositoryAt(root: string): Promise<Repository> {
 export function shownPath(folder: string): string {
   const path = relative(process.cwd(), folder);
   return path.startsWith('..') ? folder : path || '.';
-}
-
-export function checkRepository(root: string): void {
-  for (let folder = root; ; folder = dirname(folder)) {
-    if (existsSync(join(folder, '.git'))) return;
-    if (folder === dirname(folder)) break;
-  }
-  throw new PipelineError(
-    'NOT_A_REPOSITORY',
-    `${root} is not in a git repository`,
-    'go to a repository, or make one of it: git init, and commit',
-  );
 }

@@ -109,6 +109,8 @@ test('both doors know the same functions', () => {
   const laptopOnly = [
     'images',
     'doctor',
+    'check',
+    'init',
     'completion',
     'watch',
     'pins',

@@ -1,5 +1,6 @@
 // Checks manifests and lock files before anything is installed: their faults are told in a sentence, not by npm.
 import { posix } from 'node:path';
+import { quoted } from '../command.ts';
 import { PipelineError, reasonOf } from './errors.ts';
 
 /** The two files of a package; null where there is none. `folder` is '' for the root. */
@@ -12,11 +13,22 @@ export function checkPackages(packages: readonly PackageFiles[]): void {
   for (const files of packages) checkPackage(files);
 }
 
+/** The command that writes the lock file of a folder. */
+export const renewLock = (folder: string): string =>
+  `npm install --package-lock-only --ignore-scripts${folder === '' ? '' : ` --prefix ${quoted(folder)}`}`;
+
 function checkPackage({ folder, manifest, lock }: PackageFiles): void {
   const at = (name: string) => (folder === '' ? name : `${folder}/${name}`);
-  const renew =
-    folder === '' ? 'npm install --package-lock-only' : `npm install --package-lock-only --prefix ${folder}`;
+  const renew = renewLock(folder);
   const wanted = parse(manifest, at('package.json'), 'every package of this repository has one');
+  const [foreign] = Object.entries(dependenciesOf(wanted)).filter(([, range]) => FOREIGN.test(range));
+  if (foreign !== undefined) {
+    throw new PipelineError(
+      'BAD_MANIFEST',
+      `${at('package.json')} asks for ${foreign[0]} by ${foreign[1]}, which npm does not know`,
+      `name a version of it that a registry has, or its archive: npm install ./NAME.tgz${folder === '' ? '' : ` --prefix ${quoted(folder)}`}`,
+    );
+  }
   const locked = parse(lock, at('package-lock.json'), `write it with \`${renew}\`, and commit it`);
   const entries = locked.packages;
   if (!isRecord(entries)) {
@@ -45,6 +57,9 @@ function checkPackage({ folder, manifest, lock }: PackageFiles): void {
   }
 }
 
+/** Of other package managers: npm ends with EUNSUPPORTEDPROTOCOL. */
+const FOREIGN = /^(workspace|catalog|link|portal|patch):/;
+
 /** npm writes a folder without the word that a file has. */
 const placeIn = ({ resolved, link }: Record<string, unknown>) => `${link === true ? 'file:' : ''}${String(resolved)}`;
 
@@ -57,7 +72,7 @@ function filesOutside(folder: string, entries: Record<string, unknown>): { name:
   });
 }
 
-/** Names that only one of the two knows, and exact versions that differ. Ranges are left to npm, which knows what satisfies them. */
+/** Names that only one of the two knows, and versions that do not satisfy what is asked for. Whatever is not plain is left to npm. */
 function differences(manifest: Record<string, unknown>, entries: Record<string, unknown>): string[] {
   const wanted = dependenciesOf(manifest);
   const root = isRecord(entries['']) ? entries[''] : {};
@@ -67,8 +82,7 @@ function differences(manifest: Record<string, unknown>, entries: Record<string, 
   const other = Object.keys(wanted).flatMap((name) => {
     const entry = entries[`node_modules/${name}`];
     const version = isRecord(entry) ? entry.version : undefined;
-    const isExact = /^\d+\.\d+\.\d+$/.test(wanted[name] ?? '');
-    return isExact && version !== undefined && version !== wanted[name]
+    return typeof version === 'string' && isSurelyOutside(version, wanted[name] ?? '')
       ? [`${name} is ${wanted[name]} in the manifest and ${String(version)} in the lock`]
       : [];
   });
@@ -77,6 +91,21 @@ function differences(manifest: Record<string, unknown>, entries: Record<string, 
     ...surplus.map((name) => `${name} is only in the lock`),
     ...other,
   ];
+}
+
+const PLAIN = /^([~^]?)(\d+)\.(\d+)\.(\d+)$/;
+
+/** Of plain versions alone, and of ranges made of one: npm knows all the others. */
+function isSurelyOutside(version: string, range: string): boolean {
+  const [, sign, ...asked] = PLAIN.exec(range) ?? [];
+  const [, , ...found] = /^\d/.test(version) ? (PLAIN.exec(version) ?? []) : [];
+  // A version with something behind its numbers is exact as a text.
+  if (asked.length === 0 || found.length === 0) return asked.length > 0 && sign === '' && version !== range;
+  const [at, least] = [found.map(Number), asked.map(Number)];
+  const fixed = sign === '' ? 3 : sign === '~' ? 2 : least.findIndex((number) => number > 0) + 1 || 3;
+  const differing = at.findIndex((number, index) => number !== least[index]);
+  if (differing < 0) return false;
+  return differing < fixed || (at[differing] ?? 0) < (least[differing] ?? 0);
 }
 
 /** Optional ones may be absent from a lock that another platform wrote; peers are npm's own business. */
@@ -93,6 +122,11 @@ function dependenciesOf(manifest: Record<string, unknown>): Dependencies {
 
 function parse(text: string | null, where: string, hint: string): Record<string, unknown> {
   if (text === null) throw new PipelineError('BAD_MANIFEST', `${where} is missing`, hint);
+  const conflict = /^<{7} /m.exec(text);
+  if (conflict !== null) {
+    const line = text.slice(0, conflict.index).split('\n').length;
+    throw new PipelineError('BAD_MANIFEST', `${where}:${line} holds a conflict of a merge`, `settle it; ${hint}`);
+  }
   let raw: unknown;
   try {
     raw = JSON.parse(text.replace(/^\uFEFF/, '')); // npm takes a byte order mark, too

@@ -3,7 +3,7 @@ import { isScalar } from 'yaml';
 import { PipelineError } from './errors.ts';
 import { SOURCE } from './ignore.ts';
 import type { StageName } from './model.ts';
-import { type Fields, phraseFaults, YamlFile } from './yaml.ts';
+import { FaultyFile, type Fields, YamlFile } from './yaml.ts';
 
 export const SUBJECT_FILE = 'drydock.yaml';
 
@@ -121,7 +121,7 @@ export function parseSubject(text: string): Declared {
     if (same === undefined) return { services, packages };
     yaml.fault(yaml.root, `the packages of two folders would have the name ${same}: rename one of the folders`);
   }
-  throw new PipelineError('BAD_SUBJECT', phraseFaults(yaml.faults), `mend ${SUBJECT_FILE}; nothing was run meanwhile`);
+  throw new FaultyFile('BAD_SUBJECT', yaml.faults, `mend ${SUBJECT_FILE}; nothing was run meanwhile`);
 }
 
 const repeated = (names: readonly string[]) => names.filter((name, index) => names.indexOf(name) !== index);

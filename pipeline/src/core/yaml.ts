@@ -14,9 +14,20 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { nearest } from '../suggest.ts';
+import { type ErrorCode, PipelineError } from './errors.ts';
 
 /** `place` is `file:line`. */
 export type Fault = { place: string; text: string };
+
+/** Every fault of a file that a person wrote, as one error. */
+export class FaultyFile extends PipelineError {
+  readonly faults: readonly Fault[];
+
+  constructor(code: ErrorCode, faults: readonly Fault[], hint: string) {
+    super(code, phraseFaults(faults), hint);
+    this.faults = faults;
+  }
+}
 
 /** One file that is being read, and what was found wrong with it so far. */
 export class YamlFile {

@@ -124,7 +124,7 @@ const long = (name: FunctionName) => optionsOf(name).map((option) => `--${option
 const completions: [line: string, offered: string[]][] = [
   ['drydock ', [...FUNCTION_NAMES, ...long('ci')]],
   ['drydock l', ['lint']],
-  ['drydock c', ['ci', 'cd', 'capsule', 'completion']],
+  ['drydock c', ['ci', 'cd', 'capsule', 'check', 'completion']],
   ['drydock lint', ['lint']], // typed to its end: the space behind it is still to be had
   ['drydock x', []],
   ['drydock --o', ['--offline', '--output', '--only']],

@@ -15,12 +15,22 @@ const lock = (over: Manifest = {}) => ({
   packages: { '': { dependencies: { express: '5.0.0' } }, 'node_modules/express': { version: '5.0.0' } },
   ...over,
 });
+/** Dependencies by what is asked for and what is locked. */
+const asking = (name: string, range: string) => manifest({ dependencies: { [name]: range } });
+const locking = (name: string, version: string) =>
+  lock({ packages: { '': { dependencies: { [name]: version } }, [`node_modules/${name}`]: { version } } });
 const text = (value: unknown) => (typeof value === 'string' || value === null ? value : JSON.stringify(value));
 
 const good: [name: string, manifest: unknown, lock: unknown][] = [
   ['equal', manifest(), lock()],
   ['a range that only npm can judge', manifest({ dependencies: { express: '^5.0.0' } }), lock()],
   ['an optional dependency that is not in the lock', manifest({ optionalDependencies: { fsevents: '2.0.0' } }), lock()],
+  ['a later version that ^ takes', asking('bootstrap', '^4.3.1'), locking('bootstrap', '4.6.2')],
+  ['a later version that ~ takes', asking('debug', '~4.4.1'), locking('debug', '4.4.3')],
+  ['0.x, where ^ takes patches', asking('lob', '^0.2.3'), locking('lob', '0.2.9')],
+  ['a range with more than a version', asking('lodash', '>=4 <5'), locking('lodash', '3.0.0')],
+  ['a version before its release', asking('vue', '^3.0.0'), locking('vue', '3.0.0-rc.1')],
+  ['another package by that name', asking('ms', 'npm:@scope/ms@2.0.0'), locking('ms', '1.0.0')],
   ['no dependencies at all', { name: 'a', version: '1.0.0' }, { packages: { '': {} } }],
 ];
 for (const [name, given, locked] of good) {
@@ -38,7 +48,7 @@ const bad: [name: string, manifest: unknown, lock: unknown, code: string, senten
     manifest(),
     '<<<<<<< HEAD\n{}',
     'BAD_MANIFEST',
-    'service/package-lock.json is not JSON: ',
+    'service/package-lock.json:1 holds a conflict of a merge',
   ],
   ['a manifest that is a list', '[]', lock(), 'BAD_MANIFEST', 'does not hold a JSON object'],
   ['a lock file of old', manifest(), { lockfileVersion: 1, dependencies: {} }, 'BAD_MANIFEST', 'has no "packages"'],
@@ -50,6 +60,24 @@ const bad: [name: string, manifest: unknown, lock: unknown, code: string, senten
     'service/package-lock.json does not belong to service/package.json: ms is not in the lock',
   ],
   ['a dependency that is gone', manifest({ dependencies: {} }), lock(), 'LOCK_MISMATCH', 'express is only in the lock'],
+  // hackathon-starter#937, TypeScript-Node-Starter#160: what `npm ci` said of them.
+  ...(
+    [
+      ['bootstrap', '^4.3.1', '4.2.1'],
+      ['mongoose', '^5.4.15', '5.4.7'],
+      ['@octokit/rest', '^16.16.0', '16.13.3'],
+      ['lodash', '^4.17.5', '4.17.4'],
+      ['debug', '~4.4.1', '4.3.7'],
+      ['js-yaml', '^0.0.3', '0.0.4'],
+      ['express', '^5.0.0', '4.21.2'],
+    ] as const
+  ).map(([name, range, version]): (typeof bad)[number] => [
+    `${name} ${range}, and ${version}`,
+    asking(name, range),
+    locking(name, version),
+    'LOCK_MISMATCH',
+    `${name} is ${range} in the manifest and ${version} in the lock`,
+  ]),
   [
     'another version',
     manifest({ dependencies: { express: '5.1.0' } }),

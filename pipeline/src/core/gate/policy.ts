@@ -1,6 +1,5 @@
 // policy/gate.yaml: what a person decides about findings, as data. Read once, with every fault named by its line.
-import { PipelineError } from '../errors.ts';
-import { type Fields, phraseFaults, YamlFile } from '../yaml.ts';
+import { FaultyFile, type Fields, YamlFile } from '../yaml.ts';
 import { SEVERITIES, type Severity } from './finding.ts';
 
 export const POLICY_FILE = 'policy/gate.yaml';
@@ -69,9 +68,9 @@ export function parsePolicy(text: string, file = POLICY_FILE): Policy {
   const fields = yaml.fields();
   const policy = fields === undefined ? DEFAULT_POLICY : readPolicy(yaml, fields);
   if (yaml.faults.length === 0) return policy;
-  throw new PipelineError(
+  throw new FaultyFile(
     'BAD_POLICY',
-    phraseFaults(yaml.faults),
+    yaml.faults,
     'mend it; drydock’s policy/README.md describes every field, and nothing was scanned meanwhile',
   );
 }

@@ -1,8 +1,7 @@
 // policy/budgets.yaml: how long a stage may take. A stage that has become slower is told of, and never fails a run.
-import { PipelineError } from '../errors.ts';
 import { type RunResult, STAGES, type StageName } from '../model.ts';
 import { phraseSeconds } from '../phrases.ts';
-import { type Fields, phraseFaults, YamlFile } from '../yaml.ts';
+import { FaultyFile, type Fields, YamlFile } from '../yaml.ts';
 import { median, type Sample, samplesOf, type TimedRun, timedRun } from './ledger.ts';
 
 export const BUDGETS_FILE = 'policy/budgets.yaml';
@@ -22,9 +21,9 @@ export function parseBudgets(text: string, file = BUDGETS_FILE): Budgets {
   const fields = yaml.fields();
   const budgets = fields === undefined ? NO_BUDGETS : readBudgets(fields);
   if (yaml.faults.length === 0) return budgets;
-  throw new PipelineError(
+  throw new FaultyFile(
     'BAD_POLICY',
-    phraseFaults(yaml.faults),
+    yaml.faults,
     'mend it; drydock’s policy/README.md describes every field, and nothing was run meanwhile',
   );
 }

@@ -22,11 +22,8 @@ import { evictionSign, Lease, readLeases } from '../../../engine/store/leases.ts
 import { withLock } from '../../../engine/store/lock.ts';
 import { seal } from '../../../engine/store/sealed.ts';
 import { markOf, markPlace, sha256 } from '../../../engine/store/store.ts';
-<<<<<<< HEAD
 import { BOOT_ID, processName } from '../../../src/process-name.ts';
-=======
 import { TYPESCRIPT } from '../../typescript.ts';
->>>>>>> h-speed
 import { addExec, addLayer, openStore, temporaryRoot } from './stores.ts';
 
 const blobOf = (content: string) => ({ digest: `sha256:${sha256(content)}`, size: content.length });

@@ -1,0 +1,188 @@
+// Reads of a repository what the rules of a check look at. Starts nothing but git, and follows no link.
+import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import type { LinkFacts, PackageFacts, RepositoryFacts } from '../../src/core/check/facts.ts';
+import { PipelineError } from '../../src/core/errors.ts';
+import { POLICY_FILE, parsePolicy } from '../../src/core/gate/policy.ts';
+import { describeSubject, fileOf, type Repository, SUBJECT_FILE, subjectsIn } from '../../src/core/subject.ts';
+import { isPlainName, onDisk } from '../../src/oci/names.ts';
+import { readBudgets } from '../ledger.ts';
+import { checkRepository, checkSubjectFile, textOf } from '../subject.ts';
+import { checkOutput } from '../tracked.ts';
+import { filesLackingContent, ignoredOf, listedFiles } from './git.ts';
+
+/** `isWhole`: also what is not tracked, and what a run says for itself before it begins. `draft` is a drydock.yaml that is not written yet. */
+export type Question = {
+  root: string;
+  output: string;
+  isWhole: boolean;
+  draft?: string | undefined;
+  /** Of drydock.yaml; all of them, if none is named. */
+  services?: readonly string[];
+};
+
+export async function readRepository({ root, output, isWhole, draft, services }: Question): Promise<RepositoryFacts> {
+  const listed = listedFiles(root, isWhole);
+  const files = listed.map(({ path }) => path);
+  const has = new Set(files);
+  const unseen = ignoredOf(root, untrackedOf(root, has));
+  /** As a run sees it: without what git ignores. */
+  const committed = kept((path) => (unseen.has(path) ? null : textOf(join(root, path))));
+  const seen = (path: string) => (path === SUBJECT_FILE && draft !== undefined ? draft : committed(path));
+  const { subject, refusals } = await readSubject(seen, services);
+  return {
+    refusals: [...(isWhole ? refusalsOf(root, output) : []), ...refusals],
+    packages: subject === null ? [] : packagesOf(root, subject, seen, unseen),
+    subjectText: seen(SUBJECT_FILE),
+    rootManifest: seen('package.json'),
+    rootLock: seen('package-lock.json'),
+    pnpmWorkspaces: seen('pnpm-workspace.yaml'),
+    isSubjectIgnored: unseen.has(SUBJECT_FILE),
+    unignored: isWhole && files.length > 0 ? unignoredIn(root) : [],
+    files,
+    links: listed.filter(({ kind }) => kind === 'link').flatMap(({ path }) => strayLink(root, path) ?? []),
+    pointers: filesLackingContent(root, files),
+    emptySubmodules: listed
+      .filter(({ kind, path }) => kind === 'submodule' && namesIn(join(root, path)).length === 0)
+      .map(({ path }) => path),
+    unreadableNames: files.filter((path) => !isPlainName(path)),
+    marked: [SUBJECT_FILE, ...foldersOf(subject).flatMap(filesOf)].filter((path) => seen(path)?.startsWith('\uFEFF')),
+  };
+}
+
+const WRITTEN = ['node_modules', 'out'];
+
+function unignoredIn(root: string): string[] {
+  const ignored = ignoredOf(
+    root,
+    WRITTEN.map((name) => `${name}/any`),
+  );
+  return WRITTEN.filter((name) => !ignored.has(`${name}/any`));
+}
+
+/** Read once. */
+function kept(read: (path: string) => string | null): (path: string) => string | null {
+  const texts = new Map<string, string | null>();
+  return (path) => {
+    const known = texts.get(path);
+    if (known !== undefined) return known;
+    const text = read(path);
+    texts.set(path, text);
+    return text;
+  };
+}
+
+const FILES = ['package.json', 'package-lock.json'];
+const filesOf = (folder: string) => FILES.map((name) => fileOf({ path: folder }, name));
+const foldersOf = (subject: Repository | null) => [
+  ...new Set(subject === null ? [] : [...subject.packages, ...subject.services].map(({ path }) => path)),
+];
+
+/** What is looked for by its name, and is not tracked: git may ignore it. */
+function untrackedOf(root: string, has: ReadonlySet<string>): string[] {
+  const folders = new Set(['', 'service', ...[...has].filter((path) => /\/package\.json$/.test(path)).map(dirname)]);
+  const asked = [SUBJECT_FILE, ...[...folders].flatMap(filesOf)];
+  return asked.filter((path) => !has.has(path) && lstatSync(join(root, path), { throwIfNoEntry: false })?.isFile());
+}
+
+/** What ends a run before it begins. */
+function refusalsOf(root: string, output: string): PipelineError[] {
+  const policy = textOf(join(root, POLICY_FILE));
+  const checks = [
+    () => checkRepository(root),
+    () => checkSubjectFile(root),
+    () => checkOutput(root, output),
+    () => readBudgets(root),
+    () => policy !== null && parsePolicy(policy),
+  ];
+  return checks.flatMap((check) => refusalOf(check) ?? []);
+}
+
+function refusalOf(check: () => unknown): PipelineError | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    if (error instanceof PipelineError) return error;
+    throw error;
+  }
+}
+
+/** A service that nothing builds is refused, and the rest of it looked at all the same. */
+async function readSubject(seen: (path: string) => string | null, services: readonly string[] = []) {
+  const text = seen(SUBJECT_FILE);
+  const manifestOf = async (path: string) => seen(fileOf({ path }, 'package.json'));
+  const refusals: PipelineError[] = [];
+  const refused = (error: unknown): null => {
+    if (!(error instanceof PipelineError)) throw error;
+    refusals.push(error);
+    return null;
+  };
+  const asked = (repository: Repository): Repository => {
+    const subjects = subjectsIn(repository, services);
+    return {
+      services: subjects.map(({ service }) => service),
+      packages: subjects.flatMap(({ packages }) => packages),
+    };
+  };
+  const subject = await describeSubject(text, manifestOf).then(asked).catch(refused);
+  if (subject !== null || refusals[0]?.code !== 'BAD_SERVICE') return { subject, refusals };
+  const withBuild = async (path: string) => ((await manifestOf(path)) === null ? null : '{"scripts":{"build":""}}');
+  const described = await describeSubject(text, withBuild);
+  const unbuilt = described.services.map((service) => ({ ...service, build: '' }));
+  return { subject: asked({ ...described, services: unbuilt }), refusals };
+}
+
+function packagesOf(
+  root: string,
+  { services, packages }: Repository,
+  seen: (path: string) => string | null,
+  unseen: ReadonlySet<string>,
+): PackageFacts[] {
+  const builds = new Map(services.map(({ path, build }) => [path, build]));
+  const all = [...packages, ...services];
+  return foldersOf({ services, packages }).map((folder) => {
+    const at = (name: string) => fileOf({ path: folder }, name);
+    const said = all.filter(({ path }) => path === folder);
+    const build = builds.get(folder);
+    const commands = said.flatMap(({ lint, types, test }) => Object.entries({ lint, types, test }));
+    const built: [string, string][] = build === undefined ? [] : [['build', build]];
+    const nodeFiles = [...new Set(['', folder])].flatMap((path) =>
+      ['.nvmrc', '.node-version'].map((name) => fileOf({ path }, name)),
+    );
+    return {
+      folder,
+      isService: builds.has(folder),
+      commands: [...commands, ...built].flatMap(([key, command]) => (command ? [{ key, command }] : [])),
+      manifest: seen(at('package.json')),
+      lock: seen(at('package-lock.json')),
+      npmrc: textOf(join(root, at('.npmrc'))),
+      entries: namesIn(join(root, folder)),
+      ignored: FILES.filter((name) => unseen.has(at(name))),
+      nodeFiles: nodeFiles.flatMap((file) => {
+        const text = textOf(join(root, file));
+        return text === null ? [] : [{ file, text }];
+      }),
+    };
+  });
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** Null for one that leads to something in the repository. */
+function strayLink(root: string, path: string): LinkFacts | null {
+  try {
+    const target = readlinkSync(onDisk(join(root, path)));
+    const place = resolve(root, dirname(path), target);
+    if (relative(root, place).startsWith('..')) return { path, target, leads: 'outside' };
+    return statSync(place, { throwIfNoEntry: false }) === undefined ? { path, target, leads: 'nowhere' } : null;
+  } catch {
+    return null; // deleted, or something else by now
+  }
+}

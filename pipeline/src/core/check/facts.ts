@@ -1,0 +1,50 @@
+// What a check of a repository looks at, as the command line reads it from the disk: no rule reads a file itself.
+import type { PipelineError } from '../errors.ts';
+
+export type RepositoryFacts = {
+  /** What other parts of the tool refuse of this repository. */
+  refusals: PipelineError[];
+  packages: PackageFacts[];
+  /** As a run sees it. */
+  subjectText: string | null;
+  /** The root's own files, as a run sees them. */
+  rootManifest: string | null;
+  rootLock: string | null;
+  /** The text of pnpm-workspace.yaml. */
+  pnpmWorkspaces: string | null;
+  /** Of a drydock.yaml that lies here though git ignores it. */
+  isSubjectIgnored: boolean;
+  /** Folders that runs and npm write, and that git does not ignore. */
+  unignored: string[];
+  /** The files that git tracks, or would; none outside of git. */
+  files: readonly string[];
+  links: LinkFacts[];
+  /** Files whose content Git LFS has not put here. */
+  pointers: string[];
+  /** Folders of submodules that hold nothing. */
+  emptySubmodules: string[];
+  /** Those of `files` whose names are not UTF-8. */
+  unreadableNames: string[];
+  /** Files that begin with a byte order mark, of those that are read here. */
+  marked: string[];
+};
+
+/** A folder with a package.json that drydock installs and runs. A text is null where a run finds no such file. */
+export type PackageFacts = {
+  folder: string;
+  isService: boolean;
+  /** What is run in it, by the key under which drydock.yaml says it. */
+  commands: { key: string; command: string }[];
+  manifest: string | null;
+  lock: string | null;
+  npmrc: string | null;
+  /** The names in it. */
+  entries: readonly string[];
+  /** Of package.json and package-lock.json those that git ignores. */
+  ignored: string[];
+  /** Files that name a Node version, of this folder and of the root. */
+  nodeFiles: { file: string; text: string }[];
+};
+
+/** A symbolic link that leads out of the repository, or to nothing. */
+export type LinkFacts = { path: string; target: string; leads: 'outside' | 'nowhere' };

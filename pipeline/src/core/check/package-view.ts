@@ -1,0 +1,54 @@
+// One package as rules look at it: what its two files hold, as far as they can be read. What is wrong with them manifests.ts says.
+import { fileOf } from '../subject.ts';
+import type { PackageFacts } from './facts.ts';
+
+type Fields = Record<string, unknown>;
+
+export type PackageView = PackageFacts & {
+  /** Empty for one that cannot be read. */
+  fields: Fields;
+  locked: [path: string, entry: Fields][];
+  isReadable: boolean;
+  /** A file of it, as a path of the repository. */
+  at: (name: string) => string;
+};
+
+export function viewOf(facts: PackageFacts): PackageView {
+  const fields = parsed(facts.manifest);
+  const entries = Object.entries(recordOf(parsed(facts.lock)?.packages));
+  return {
+    ...facts,
+    fields: fields ?? {},
+    isReadable: fields !== null,
+    locked: entries.map(([path, entry]) => [path, recordOf(entry)]),
+    at: (name) => fileOf({ path: facts.folder }, name),
+  };
+}
+
+export const scriptsOf = ({ fields }: Pick<PackageView, 'fields'>): Fields => recordOf(fields.scripts);
+
+/** Every dependency that the manifest names, with what it asks for. */
+export function dependenciesOf({ fields }: Pick<PackageView, 'fields'>): [name: string, range: string][] {
+  return ['dependencies', 'devDependencies', 'optionalDependencies'].flatMap((key) =>
+    Object.entries(recordOf(fields[key])).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}
+
+/** What ships: entries of the lock that no development alone needs. */
+export const shippedOf = ({ locked }: Pick<PackageView, 'locked'>): [path: string, entry: Fields][] =>
+  locked.filter(([path, { dev }]) => path !== '' && dev !== true);
+
+export const nameIn = (path: string): string => path.replace(/^.*node_modules\//, '');
+
+export function recordOf(value: unknown): Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
+}
+
+function parsed(text: string | null): Fields | null {
+  try {
+    const value: unknown = JSON.parse((text ?? '').replace(/^\uFEFF/, ''));
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,134 @@
+// What a look at a repository says of its service: scripts, port, health path, and where each was seen.
+import { lineAt } from '../check/finding.ts';
+import { NODE_MAJOR } from '../check/node-rules.ts';
+import { recordOf, scriptsOf } from '../check/package-view.ts';
+import { fileOf, USUAL } from '../subject.ts';
+import { type Choice, fieldsOf } from './choose.ts';
+import type { InitFacts, Text } from './facts.ts';
+
+/** What was seen, and where; `from` is a file with its line. */
+type Seen<T> = { value: T; from: string };
+
+export type Found = {
+  choice: Choice;
+  fields: Record<string, unknown>;
+  port: Seen<number> | null;
+  health: Seen<string> | null;
+  /** Commands that differ from the scripts drydock takes by itself; false is none. */
+  commands: Partial<Record<CommandName, string | false>>;
+};
+
+type CommandName = 'lint' | 'types' | 'test' | 'build';
+
+export function lookAt(facts: InitFacts, choice: Choice): Found {
+  const fields = fieldsOf(facts.candidates.find(({ folder }) => folder === choice.folder)?.manifest ?? '');
+  return { choice, fields, port: portIn(facts, fields, choice), health: healthIn(facts), commands: commandsIn(fields) };
+}
+
+function portIn(
+  { dockerfile, sources }: InitFacts,
+  fields: Record<string, unknown>,
+  { folder }: Choice,
+): Seen<number> | null {
+  const scripts = recordOf(fields.scripts);
+  const started = [scripts['start:prod'], scripts.start].map(String).join('\n');
+  const manifest = { file: fileOf({ path: folder }, 'package.json'), text: started };
+  const looked: [Text | null, RegExp][] = [
+    [dockerfile, /^EXPOSE\s+(\d+)/im],
+    [manifest, /\bPORT=(\d+)/],
+    ...sources.map((source): [Text, RegExp] => [source, LISTENING]),
+  ];
+  for (const [text, pattern] of looked) {
+    const found = text === null ? null : pattern.exec(text.text);
+    const port = Number(found?.slice(1).find((part) => part !== undefined));
+    if (text !== null && found !== null && port >= 1 && port <= 65_535)
+      return { value: port, from: text === manifest ? text.file : placeIn(text, found.index) };
+  }
+  return null;
+}
+
+/** `listen(3000`, `process.env.PORT || '3000'`, `const port = 3000`, `listen({ port: 3000 })`. */
+const LISTENING = new RegExp(
+  [
+    String.raw`\.listen\(\s*(\d{2,5})\b`,
+    String.raw`\bPORT\b['"\])]*\s*(?:\|\||\?\?|,)\s*['"]?(\d{3,5})\b`,
+    String.raw`\b(?:const|let|var)\s+(?:port|PORT)\b[^=\n]*=\s*(\d{2,5})\b`,
+    String.raw`\b(?:listen|serve)\(\s*\{[^}]*\bport:\s*(\d{2,5})\b`,
+  ].join('|'),
+);
+
+function healthIn({ dockerfile, sources }: InitFacts): Seen<string> | null {
+  const checked =
+    dockerfile === null ? null : /^HEALTHCHECK[\s\S]*?https?:\/\/[^/\s'"]+(\/[\w./~%-]*)/im.exec(dockerfile.text);
+  if (dockerfile !== null && checked?.[1] !== undefined)
+    return { value: checked[1], from: placeIn(dockerfile, checked.index) };
+  const entries = sources.filter(({ file }) => ENTRY.test(file));
+  for (const [pattern, looked] of [[HEALTH, sources] as const, [ANSWERING, entries] as const])
+    for (const source of looked) {
+      const found = pattern.exec(source.text);
+      if (found?.[1] !== undefined) return { value: found[1], from: placeIn(source, found.index) };
+    }
+  return null;
+}
+
+const HEALTH = /['"`](\/(?:[\w-]+\/)*(?:health(?:z|[-_]?check)?|livez?|livenessz?|readyz?|_health|ping))['"`]/;
+/** The root, where nothing else was seen: of the program itself, not of a router that is put below something. */
+const ENTRY = /^(?:(?!.*routes?\/).*\/)?(?:server|main|index|app)\.[cm]?[jt]s$/;
+const ANSWERING = /\b(?:app|server|fastify)\.get\(\s*['"`](\/)['"`]/;
+
+const placeIn = ({ file, text }: Text, at: number) => `${file}:${lineAt(text, at)}`;
+
+const OTHER_NAMES: Readonly<Record<CommandName, readonly string[]>> = {
+  lint: ['lint:check', 'eslint', 'lint:ci'],
+  types: ['typecheck', 'type-check', 'check-types', 'check:types', 'types:check', 'tsc'],
+  test: ['test:unit', 'test:ci', 'unit'],
+  build: ['compile', 'build:prod', 'build:ts', 'dist'],
+};
+
+/** `npm init` writes it into every package. */
+const NO_TEST = /^echo ["\\']*Error: no test specified/;
+
+function commandsIn(fields: Record<string, unknown>): Found['commands'] {
+  const scripts = scriptsOf({ fields });
+  const found = Object.entries(OTHER_NAMES).flatMap(([name, others]): [string, string | false][] => {
+    if (name === 'test' && NO_TEST.test(String(scripts.test))) return [[name, false]];
+    if (Object.hasOwn(scripts, name)) return [];
+    const other = others.find((one) => Object.hasOwn(scripts, one));
+    return other === undefined ? [] : [[name, `npm run --silent ${other}`]];
+  });
+  return Object.fromEntries(found);
+}
+
+/** Rows for a person, each a name and what was found. */
+export function describeFound(
+  facts: InitFacts,
+  { choice, fields, port, health }: Found,
+): [name: string, found: string][] {
+  const at = (name: string) => fileOf({ path: choice.folder }, name);
+  const scripts = Object.keys(scriptsOf({ fields }));
+  const has = (pattern: RegExp) => [...facts.names, ...facts.entries].find((name) => pattern.test(name));
+  const managers = facts.entries.concat(facts.names).filter((name) => LOCKS.test(name));
+  const engines = recordOf(fields.engines).node;
+  const node = [
+    ...(typeof engines === 'string' ? [`${engines} (engines.node)`] : []),
+    ...facts.nodeFiles.map(({ file, text }) => `${text.trim()} (${file})`),
+  ];
+  const compose = has(/^(docker-)?compose\.ya?ml$/);
+  const others = choice.others.length === 0 ? '' : `; others look like one too: ${choice.others.join(', ')}`;
+  return [
+    ['service', `${at('package.json')}${others}`],
+    ['language', has(/^tsconfig\.json$/) === undefined ? 'JavaScript' : 'TypeScript (tsconfig.json)'],
+    ['lock file', managers.length === 0 ? 'none' : [...new Set(managers)].join(', ')],
+    ...(facts.workspaces.length === 0 ? [] : [['workspaces', facts.workspaces.join(', ')] as [string, string]]),
+    ['scripts', scripts.length === 0 ? 'none' : scripts.join(', ')],
+    ['Node', `${node.length === 0 ? 'nothing said' : node.join(', ')}; everything runs on Node ${NODE_MAJOR}`],
+    ['port', port === null ? `none seen: ${USUAL.port}, told to it as PORT` : `${port.value} (${port.from})`],
+    ['health', health === null ? `none seen: ${USUAL.health} has to answer 200` : `${health.value} (${health.from})`],
+    ...(facts.dockerfile === null
+      ? []
+      : [['Dockerfile', `${facts.dockerfile.file}: not used, drydock makes the image itself`] as [string, string]]),
+    ...(compose === undefined ? [] : [['compose', compose] as [string, string]]),
+  ];
+}
+
+const LOCKS = /^(package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?)$/;

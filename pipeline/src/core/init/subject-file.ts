@@ -1,0 +1,17 @@
+// The drydock.yaml of a repository that was looked at: only what differs from what drydock takes by itself.
+import { stringify } from 'yaml';
+import { USUAL } from '../subject.ts';
+import type { Found } from './found.ts';
+
+/** Null where nothing has to be said. */
+export function subjectFile({ choice, port, health, commands }: Found): string | null {
+  const differing = {
+    ...(port === null || port.value === USUAL.port ? {} : { port: port.value }),
+    ...(health === null || health.value === USUAL.health ? {} : { health: health.value }),
+    ...commands,
+  };
+  if (choice.isUsual && Object.keys(differing).length === 0) return null;
+  return `${COMMENT}\n${stringify({ services: [{ path: choice.folder || '.', ...differing }] })}`;
+}
+
+const COMMENT = '# What drydock cannot see by itself: the service, and where it differs from what is usual.';
