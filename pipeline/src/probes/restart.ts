@@ -1,6 +1,6 @@
 // Keeps asking through nginx while the service is restarted, and holds one request in flight when it is told to end.
 //
-//   node restart.ts --out FILE --nginx URL --app URL --path PATH --receiver URL --seconds N
+//   node restart.ts --out FILE --nginx URL --app URL --path PATH --health PATH --receiver URL --seconds N
 //
 // Without nginx (an empty URL) nobody asks but for the one request: while a service is not there, nothing can be answered in its place.
 // Sets the receiver's signal `loaded` once requests run; whoever restarts the service waits for it, and sets `restarted`.
@@ -33,10 +33,13 @@ export function judge(outcomes: readonly Outcome[], backMs: number): string {
   return `${outcomes.length} requests, none cut off; ${refused.length} were told ${refused[0]?.answer} while there was no service`;
 }
 
-async function load(url: string, isOver: () => boolean): Promise<Outcome[]> {
+const isWell = (outcomes: readonly Outcome[]) =>
+  outcomes.length >= WELL && outcomes.slice(-WELL).every(({ answer }) => answer === 200);
+
+/** Until it is over and all is well again, or the time is. */
+async function load(url: string, isOver: () => boolean, endMs: number): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
-  const isWell = () => outcomes.length >= WELL && outcomes.slice(-WELL).every(({ answer }) => answer === 200);
-  while (!isOver() || !isWell()) {
+  while (performance.now() < endMs && !(isOver() && isWell(outcomes))) {
     const atMs = performance.now();
     const answer = await ask(url).then(
       ({ status }) => status,
@@ -76,18 +79,18 @@ async function ending(app: URL, path: string, seconds: number): Promise<void> {
 }
 
 runAsProgram('restart.ts', async (args) => {
-  const options = optionsOf(args, ...(['out', 'nginx', 'app', 'path', 'receiver', 'seconds'] as const));
+  const options = optionsOf(args, ...(['out', 'nginx', 'app', 'path', 'health', 'receiver', 'seconds'] as const));
   const [app, seconds] = [new URL(options.app), Number(options.seconds)];
   await probe(async (check) => {
     const end = performance.now() + seconds * 1000;
     let isRestarted = false;
     const isProxied = options.nginx !== '';
-    const outcomes = isProxied ? load(`${options.nginx}/`, () => isRestarted || performance.now() > end) : [];
+    const outcomes = isProxied ? load(`${options.nginx}/`, () => isRestarted, end) : [];
     const held = await half(app, options.path);
     held.on('error', () => {}); // it is told when the answer is read
     await ask(`${options.receiver}/signals/loaded`, { method: 'PUT' });
     await check('A request in flight is answered while the service ends', async () => {
-      await ending(app, options.path, seconds);
+      await ending(app, options.health, seconds);
       return await finish(held);
     });
     if (!isProxied) return;
@@ -97,7 +100,9 @@ runAsProgram('restart.ts', async (args) => {
         expectThat(isRestarted, 'it has not been restarted');
       });
       const back = performance.now();
-      return judge(await outcomes, back);
+      const all = await outcomes;
+      expectThat(isWell(all), 'the service is back, and requests are not answered again');
+      return judge(all, back);
     });
   }, options.out);
 });

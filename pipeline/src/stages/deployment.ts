@@ -64,12 +64,15 @@ export async function prove(platform: Platform, expected: Expected): Promise<Smo
   const rows = await platform.up();
   // What else is wrong would only follow from this.
   if (rows.some(({ status }) => status === 'failed')) return rows;
+  const [service, ways] = isBehindNginx(expected)
+    ? [['app', 'nginx'], 'The four paths through nginx']
+    : [['app'], 'What the service answers'];
   const parts: [title: string, needs: readonly string[], work: () => Promise<SmokeRow[]>][] = [
-    ['What the service answers', ['app'], () => answers(platform, expected)],
+    [ways, service, () => answers(platform, expected)],
     ['What Prometheus knows', ['app', 'nginx', 'prometheus'], () => metrics(platform, expected)],
     ['What Grafana shows', ['grafana', 'prometheus'], () => grafana(platform)],
-    ['A restart of the service', ['app'], () => restart(platform, expected)],
-    ['A rollback', ['app'], () => rollback(platform, expected)],
+    ['A restart of the service', service, () => restart(platform, expected)],
+    ['A rollback', service, () => rollback(platform, expected)],
     ['The alert drill', ['app', 'prometheus', 'alertmanager'], () => drill(platform, expected)],
   ];
   const isThere = (service: string) => expected.services.includes(service);
@@ -113,9 +116,10 @@ async function grafana(platform: Platform): Promise<SmokeRow[]> {
 
 async function restart(platform: Platform, expected: Expected): Promise<SmokeRow[]> {
   const receiver = ['--receiver', ADDRESSES.receiver];
-  // A path that is answered well as long as the service is; of one that is not known there is only the root.
-  const [nginx, path] = isBehindNginx(expected) ? [ADDRESSES.nginx, '/health'] : ['', '/'];
-  const args = ['--nginx', nginx, '--app', appOf(expected), '--path', path, ...receiver, ...PATIENCE];
+  // Of a service alone no path is known but the root.
+  const [nginx, path, health] = isBehindNginx(expected) ? [ADDRESSES.nginx, '/version', '/health'] : ['', '/', '/'];
+  const where = ['--nginx', nginx, '--app', appOf(expected), '--path', path, '--health', health];
+  const args = [...where, ...receiver, ...PATIENCE];
   const signal = (name: string, what: '--wait' | '--set', which: string) =>
     platform.probe({ name, program: 'signal.ts', args: [...receiver, what, which, ...PATIENCE] });
   const [rows, again] = await Promise.all([

@@ -1,5 +1,8 @@
 // drydock.yaml as people write it: what it means, what is refused with its line, and what is meant where there is none.
+import { readFileSync } from 'node:fs';
+import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import {
   describeSubject,
   packageSets,
@@ -133,41 +136,61 @@ describe('several services', async () => {
     ));
 });
 
+/** What is wrong with it, the file, and what is said. */
+const REFUSED = [
+  ['an empty file', '', 'drydock.yaml:1: the file must be a mapping'],
+  ['a list', '- path: api', 'drydock.yaml:1: the file must be a mapping'],
+  ['no service', 'packages: []', 'services must name a service'],
+  ['two services of one name', 'services: [{ path: a/b }, { path: a-b }]', 'two packages have the name a-b'],
+  ['a service without a folder', 'services:\n  - name: api\n', 'drydock.yaml:2: services[0].path is missing'],
+  ['a folder elsewhere', 'services: [{ path: ../other }]', 'must be a folder of this repository'],
+  ['a folder of the machine', 'services: [{ path: /srv/api }]', 'must be a folder of this repository'],
+  [
+    'a folder as Windows writes it',
+    String.raw`services: [{ path: 'apps\api' }]`,
+    'must be a folder of this repository',
+  ],
+  ['a name with a slash', 'services: [{ path: a, name: x/y }]', 'services[0].name must be made of small letters'],
+  ['a key that is none', 'services: [{ path: a, tests: x }]', 'did you mean test?'],
+  ['another key of the file', 'service: [{ path: a }]', 'there is no "service"; did you mean services?'],
+  ['a command that is a list', 'services: [{ path: a, test: [npm, test] }]', 'services[0].test must be a text'],
+  ['a number for a path', 'services: [{ path: 3 }]', 'services[0].path must be a text'],
+  ['the same name twice', 'services: [{ path: a }]\npackages: [{ path: b, name: a }]', 'two packages have the name a'],
+  [
+    'folders that look the same in a log',
+    'services: [{ path: a/b }]\npackages: [{ path: a-b, name: c }]',
+    'would have the name a-b',
+  ],
+  ['a folder called as what ships', 'services: [{ path: production }]', 'would have the name production'],
+  ['a port that is none', 'services: [{ path: a, port: 70000 }]', 'services[0].port must be a port'],
+  ['a health that is code', `services: [{ path: a, health: "/x'+evil()+'" }]`, 'services[0].health must be a path'],
+  ['a tab for a space', 'services:\n\t- path: a', 'drydock.yaml:2: '],
+  ['an alias', 'services: [&a { path: a }]\npackages: [*a]', 'an alias hides what is meant'],
+  ['the same key twice', 'services: []\nservices: [{ path: a }]', 'this name stands here a second time'],
+] as const;
+
 describe('what is refused', () => {
-  for (const [name, text, message] of [
-    ['an empty file', '', 'drydock.yaml:1: the file must be a mapping'],
-    ['a list', '- path: api', 'drydock.yaml:1: the file must be a mapping'],
-    ['no service', 'packages: []', 'services must name a service'],
-    ['two services of one name', 'services: [{ path: a/b }, { path: a-b }]', 'two packages have the name a-b'],
-    ['a service without a folder', 'services:\n  - name: api\n', 'drydock.yaml:2: services[0].path is missing'],
-    ['a folder elsewhere', 'services: [{ path: ../other }]', 'must be a folder of this repository'],
-    ['a folder of the machine', 'services: [{ path: /srv/api }]', 'must be a folder of this repository'],
-    [
-      'a folder as Windows writes it',
-      String.raw`services: [{ path: 'apps\api' }]`,
-      'must be a folder of this repository',
-    ],
-    ['a name with a slash', 'services: [{ path: a, name: x/y }]', 'services[0].name must be made of small letters'],
-    ['a key that is none', 'services: [{ path: a, tests: x }]', 'did you mean test?'],
-    ['another key of the file', 'service: [{ path: a }]', 'there is no "service"; did you mean services?'],
-    ['a command that is a list', 'services: [{ path: a, test: [npm, test] }]', 'services[0].test must be a text'],
-    ['a number for a path', 'services: [{ path: 3 }]', 'services[0].path must be a text'],
-    [
-      'the same name twice',
-      'services: [{ path: a }]\npackages: [{ path: b, name: a }]',
-      'two packages have the name a',
-    ],
-    [
-      'folders that look the same in a log',
-      'services: [{ path: a/b }]\npackages: [{ path: a-b, name: c }]',
-      'would have the name a-b',
-    ],
-    ['a folder called as what ships', 'services: [{ path: production }]', 'would have the name production'],
-    ['a port that is none', 'services: [{ path: a, port: 70000 }]', 'services[0].port must be a port'],
-    ['a health that is code', `services: [{ path: a, health: "/x'+evil()+'" }]`, 'services[0].health must be a path'],
-    ['a tab for a space', 'services:\n\t- path: a', 'drydock.yaml:2: '],
-    ['an alias', 'services: [&a { path: a }]\npackages: [*a]', 'an alias hides what is meant'],
-    ['the same key twice', 'services: []\nservices: [{ path: a }]', 'this name stands here a second time'],
-  ] as const)
-    test(name, () => expect(() => parseSubject(text)).toThrow(message));
+  for (const [name, text, message] of REFUSED) test(name, () => expect(() => parseSubject(text)).toThrow(message));
+});
+
+describe('the published schema, which editors complete the file by', () => {
+  const isValid = new Ajv({ allErrors: true }).compile(
+    JSON.parse(readFileSync(new URL('../../drydock.schema.json', import.meta.url), 'utf8')),
+  );
+  /** What only all entries together, or the text itself, are wrong in. */
+  const BEYOND = /(\w+ name|look the same|what ships|tab|alias|same key)/;
+
+  for (const [name, text] of REFUSED.filter(([name]) => !BEYOND.test(name)))
+    test(`refuses ${name}`, () => expect(isValid(parse(text))).toBe(false));
+
+  for (const text of [
+    'services: [{ path: . }]',
+    'services: [{ path: ./apps/api/, name: api, port: 3000, health: /up, build: make, lint: false, types: x, test: y }]',
+    'services: [{ path: a..b }]\npackages: [{ path: docs, ignore: ["**/*.md"] }]',
+    readFileSync(new URL('../../../drydock.yaml', import.meta.url), 'utf8'),
+  ])
+    test(`takes ${text.split('\n')[0]}`, () => {
+      expect(() => parseSubject(text)).not.toThrow();
+      expect([isValid(parse(text)), isValid.errors]).toEqual([true, null]);
+    });
 });

@@ -43,7 +43,6 @@ test('a compose file that deploys something else is left alone, which is said', 
   expect(ran.stdout).toMatch(
     /the service was deployed alone: no service of docker-compose.yml has the image \$\{APP_IMAGE\}/,
   );
-  expect(await ci(repository, ['smoke', '--runtime', 'compose'])).toMatchObject({ exitCode: 2 });
 });
 
 const faults: [what: string, edit: (text: string) => string, row: string, detail: RegExp][] = [

@@ -43,6 +43,7 @@ describe('the package', () => {
     );
     expect([...new Set(kinds)].sort()).toEqual([
       ...['LICENSE', 'README.md', 'bin/bundle.mjs', 'bin/drydock.mjs', 'bin/needs.mjs', 'dist/*.cjs', 'dist/*.cjs.map'],
+      'drydock.schema.json',
       ...['engine/bin/embedded-engine', 'engine/bin/tools.sh', 'engine/bin/without-network'],
       ...['engine/images/assembled/locks/engine-tools.json', 'engine/launch.mjs', 'engine/tools/*.ts', 'package.json'],
       ...['src/oci/*.ts', 'src/oci/package.json', 'src/probes/*.ts', 'src/probes/package.json'],
