@@ -108,29 +108,16 @@ function refusalOf(check: () => unknown): PipelineError | undefined {
   }
 }
 
-/** A service that nothing builds is refused, and the rest of it looked at all the same. */
 async function readSubject(seen: (path: string) => string | null, services: readonly string[] = []) {
-  const text = seen(SUBJECT_FILE);
   const manifestOf = async (path: string) => seen(fileOf({ path }, 'package.json'));
-  const refusals: PipelineError[] = [];
-  const refused = (error: unknown): null => {
+  try {
+    const subjects = subjectsIn(await describeSubject(seen(SUBJECT_FILE), manifestOf), services);
+    const packages = subjects.flatMap((subject) => subject.packages);
+    return { subject: { services: subjects.map(({ service }) => service), packages }, refusals: [] };
+  } catch (error) {
     if (!(error instanceof PipelineError)) throw error;
-    refusals.push(error);
-    return null;
-  };
-  const asked = (repository: Repository): Repository => {
-    const subjects = subjectsIn(repository, services);
-    return {
-      services: subjects.map(({ service }) => service),
-      packages: subjects.flatMap(({ packages }) => packages),
-    };
-  };
-  const subject = await describeSubject(text, manifestOf).then(asked).catch(refused);
-  if (subject !== null || refusals[0]?.code !== 'BAD_SERVICE') return { subject, refusals };
-  const withBuild = async (path: string) => ((await manifestOf(path)) === null ? null : '{"scripts":{"build":""}}');
-  const described = await describeSubject(text, withBuild);
-  const unbuilt = described.services.map((service) => ({ ...service, build: '' }));
-  return { subject: asked({ ...described, services: unbuilt }), refusals };
+    return { subject: null, refusals: [error] };
+  }
 }
 
 function packagesOf(
@@ -139,20 +126,19 @@ function packagesOf(
   seen: (path: string) => string | null,
   unseen: ReadonlySet<string>,
 ): PackageFacts[] {
-  const builds = new Map(services.map(({ path, build }) => [path, build]));
   const all = [...packages, ...services];
   return foldersOf({ services, packages }).map((folder) => {
     const at = (name: string) => fileOf({ path: folder }, name);
     const said = all.filter(({ path }) => path === folder);
-    const build = builds.get(folder);
+    const service = services.find(({ path }) => path === folder) ?? null;
     const commands = said.flatMap(({ lint, types, test }) => Object.entries({ lint, types, test }));
-    const built: [string, string][] = build === undefined ? [] : [['build', build]];
+    const built = service === null ? [] : [['build', service.build] as const];
     const nodeFiles = [...new Set(['', folder])].flatMap((path) =>
       ['.nvmrc', '.node-version'].map((name) => fileOf({ path }, name)),
     );
     return {
       folder,
-      isService: builds.has(folder),
+      service,
       commands: [...commands, ...built].flatMap(([key, command]) => (command ? [{ key, command }] : [])),
       manifest: seen(at('package.json')),
       lock: seen(at('package-lock.json')),

@@ -1,6 +1,7 @@
 // The contract with the service: what the pipeline may rely on, and the image that follows from it.
 import { PipelineError, reasonOf } from './errors.ts';
-import { fileOf, type Package, type ServicePackage } from './subject.ts';
+import { type Start, startsOf } from './start.ts';
+import { fileOf, type ServicePackage } from './subject.ts';
 
 /** Whoever puts another service in its place keeps to these. */
 export const SERVICE = {
@@ -16,28 +17,24 @@ export const SERVICE = {
 export type ServiceManifest = {
   name: string;
   version: string;
-  main: string;
+  /** The first whose file is in the image. */
+  starts: Start[];
   license: string | null;
   repository: string | null;
   description: string | null;
 };
 
 /** What the image takes from the service's package.json. */
-export function parseServiceManifest(text: string, service: Pick<Package, 'path'>): ServiceManifest {
+export function parseServiceManifest(
+  text: string,
+  service: Pick<ServicePackage, 'path' | 'name' | 'start'>,
+): ServiceManifest {
   const where = fileOf(service, 'package.json');
   const raw = parseObject(text, where);
-  const missing = ['name', 'version', 'main'].filter((key) => typeof raw[key] !== 'string' || raw[key] === '');
-  if (missing.length > 0) {
-    throw new PipelineError(
-      'BAD_SERVICE',
-      `${where} lacks ${missing.join(', ')}`,
-      'the image is named by name and version, and runs `node <main>`',
-    );
-  }
   return {
-    name: String(raw.name),
-    version: String(raw.version),
-    main: String(raw.main).replace(/^\.\//, ''),
+    name: textOf(raw.name) ?? service.name,
+    version: textOf(raw.version) ?? '0.0.0',
+    starts: startsOf(raw, service.start),
     license: textOf(raw.license),
     repository: textOf(raw.repository) ?? textOf(fieldOf(raw.repository, 'url')),
     description: textOf(raw.description),
@@ -46,6 +43,7 @@ export function parseServiceManifest(text: string, service: Pick<Package, 'path'
 
 export type SpecInputs = Pick<ServicePackage, 'port' | 'health'> & {
   manifest: ServiceManifest;
+  start: Start;
   pin: string;
   archives: string[];
   app: string;
@@ -65,7 +63,7 @@ export function imageSpec(inputs: SpecInputs): Record<string, unknown> {
     platforms,
     repoTag: `${repositoryOf(manifest.name)}:${manifest.version.replace(/[^\w.-]/g, '_')}`,
     user: SERVICE.user,
-    entrypoint: [SERVICE.node, manifest.main],
+    entrypoint: [SERVICE.node, ...inputs.start.words],
     cmd: [],
     env: { NODE_ENV: 'production', PORT: String(inputs.port) },
     workdir: SERVICE.target,

@@ -3,6 +3,7 @@ import { isScalar } from 'yaml';
 import { PipelineError } from './errors.ts';
 import { SOURCE } from './ignore.ts';
 import type { StageName } from './model.ts';
+import { entryOf } from './start.ts';
 import { FaultyFile, type Fields, YamlFile } from './yaml.ts';
 
 export const SUBJECT_FILE = 'drydock.yaml';
@@ -19,7 +20,16 @@ export type Package = {
 };
 
 /** A package whose build becomes an image. `port` is what it listens to, as its PORT tells it; `health` the path that answers 200 where it is well. */
-export type ServicePackage = Package & { build: string; port: number; health: string };
+export type ServicePackage = Package & {
+  /** Null where nothing has to be built. */
+  build: string | null;
+  /** What of its folder ships, as paths below it; null for what is usual: dist/ of one that is built, else all that its program may read. */
+  include: string[] | null;
+  /** What Node is given; null for what its scripts and main say. */
+  start: string[] | null;
+  port: number;
+  health: string;
+};
 
 export type Repository = {
   services: ServicePackage[];
@@ -63,13 +73,8 @@ export async function describeSubject(text: string | null, manifestOf: ManifestO
   };
   const withBuild = async (service: DeclaredService): Promise<ServicePackage> => {
     const { scripts, described } = await withScripts(service);
-    if (service.build === undefined && scripts?.includes('build') === false)
-      throw new PipelineError(
-        'BAD_SERVICE',
-        `${fileOf(service, 'package.json')} has no script build, and nothing else is said to build the service`,
-        `add one that writes dist/, or name a command in ${SUBJECT_FILE}: build: …`,
-      );
-    return { ...described, build: service.build ?? SCRIPTS.build };
+    const own = scripts?.includes('build') === false ? null : SCRIPTS.build;
+    return { ...described, build: service.build === undefined ? own : service.build };
   };
   return {
     services: await Promise.all(services.map(withBuild)),
@@ -80,11 +85,12 @@ export async function describeSubject(text: string | null, manifestOf: ManifestO
 /** As a file says it: undefined is a command of which it says nothing. */
 type DeclaredPackage = Omit<Package, 'lint' | 'types' | 'test'> &
   Record<'lint' | 'types' | 'test', string | null | undefined>;
-type DeclaredService = DeclaredPackage & Pick<ServicePackage, 'port' | 'health'> & { build: string | undefined };
+type DeclaredService = DeclaredPackage &
+  Pick<ServicePackage, 'port' | 'health' | 'include' | 'start'> & { build: string | null | undefined };
 type Declared = { services: DeclaredService[]; packages: DeclaredPackage[] };
 
 async function findService(manifestOf: ManifestOf): Promise<Declared> {
-  const nothing = { lint: undefined, types: undefined, test: undefined, build: undefined };
+  const nothing = { lint: undefined, types: undefined, test: undefined, build: undefined, include: null, start: null };
   for (const path of ['service', ''])
     if ((await manifestOf(path)) !== null)
       return { services: [{ name: nameOf(path), path, ignore: [], ...nothing, ...USUAL }], packages: [] };
@@ -136,7 +142,10 @@ const SCRIPTS = {
 };
 
 function readService(fields: Fields): DeclaredService {
-  const own = { build: fields.text('build'), port: readPort(fields), health: readHealth(fields) };
+  const own = {
+    ...{ build: readCommand(fields, 'build'), include: readInclude(fields), start: readStart(fields) },
+    ...{ port: readPort(fields), health: readHealth(fields) },
+  };
   return { ...readPackage(fields), ...own };
 }
 
@@ -158,6 +167,27 @@ function readPackage(fields: Fields): DeclaredPackage {
 function readCommand(fields: Fields, key: string): string | null | undefined {
   const node = fields.nodeOf(key);
   return isScalar(node) && node.value === false ? null : fields.text(key);
+}
+
+function readInclude(fields: Fields): string[] | null {
+  if (!fields.has('include')) return null;
+  const paths = fields.texts('include').map((path) => path.replace(/^(\.\/)+/, '').replace(/\/+$/, ''));
+  const wrong = paths.find(
+    (path) => path.startsWith('/') || path.split('/').includes('..') || /[\\*?[\]{}!]/.test(path),
+  );
+  if (wrong !== undefined) fields.fault('include', `names ${wrong}, which is no file or folder of the service`);
+  if (paths.length === 0) fields.fault('include', 'must name what ships, such as [dist, views]');
+  return paths;
+}
+
+/** Words of a command line of Node, with or without its name: there is no other program in the image. */
+function readStart(fields: Fields): string[] | null {
+  if (!fields.has('start')) return null;
+  const node = fields.nodeOf('start');
+  const all = isScalar(node) ? (fields.text('start') ?? '').trim().split(/\s+/) : fields.texts('start');
+  const words = all[0] === 'node' ? all.slice(1) : all;
+  if (entryOf(words) === null) fields.fault('start', 'must name the file that Node starts, such as node dist/main.js');
+  return words;
 }
 
 function readPort(fields: Fields): number {

@@ -3,11 +3,12 @@ import { type Container, type Directory, dag, type File } from '@dagger.io/dagge
 import { differences } from '../core/delivery/compare.ts';
 import type { ImageResult, StageResult, StandIn } from '../core/model.ts';
 import { imageSpec, parseServiceManifest, SERVICE, type ServiceManifest } from '../core/service.ts';
-import { fileOf, placeOf } from '../core/subject.ts';
+import { entryOf, filesOf, type Start } from '../core/start.ts';
+import { placeOf, type ServicePackage } from '../core/subject.ts';
 import type { AssembledImage } from '../oci/assemble.ts';
 import { PINS, pinned } from '../pins.ts';
 import type { PackageContext } from './context.ts';
-import { nodeContainer } from './install.ts';
+import { folderOf, nodeContainer } from './install.ts';
 import { commandOf, withSource } from './package.ts';
 import { runStep, stepFolder } from './step.ts';
 import { timedStage } from './timed.ts';
@@ -43,21 +44,18 @@ export async function build(context: PackageContext, inputs: BuildInputs): Promi
   const stage = await timedStage(context, 'build', async () => {
     const manifest = parseServiceManifest(inputs.manifest, context.subject.service);
     const compiled = await compile(context, inputs.service);
-    if (compiled.result.exitCode !== 0) return { steps: [compiled.result] };
-    const app = appFolder(context, inputs, compiled.container);
-    const [hasMain, hasHealthcheck] = await Promise.all([app.exists(manifest.main), app.exists(SERVICE.healthcheck)]);
-    if (!hasMain) {
-      const place = fileOf(context.subject.service, 'package.json');
-      const fault = `${place} says that main is ${manifest.main}, but the build wrote no such file: it has to lie in dist/`;
-      return { steps: [compiled.result], fault };
-    }
-    const assembled = await assemble(context, { app, manifest, hasHealthcheck, platforms: inputs.platforms });
+    const before = compiled === null ? [] : [compiled.result];
+    if (compiled !== null && compiled.result.exitCode !== 0) return { steps: before };
+    const app = appFolder(context, inputs, compiled?.container ?? null);
+    const [start, hasHealthcheck] = await Promise.all([startIn(app, manifest.starts), app.exists(SERVICE.healthcheck)]);
+    if (start === undefined) return { steps: before, fault: noStart(context.subject.service, manifest.starts) };
+    const assembled = await assemble(context, { app, manifest, start, hasHealthcheck, platforms: inputs.platforms });
     if (assembled.result.exitCode === 0) {
       const text = await assembled.container.file(`${OUT}/image.json`).contents();
       const archive = assembled.container.file(`${OUT}/${IMAGE_FILE}`);
       Object.assign(output, describe(text), { archive, files: new Map([[IMAGE_FILE, archive]]) });
     }
-    const steps = [compiled.result, assembled.result];
+    const steps = [...before, assembled.result];
     if (output.image === null || inputs.other === null) return { steps };
     const [first, ...more] = differences(output.image, inputs.other);
     if (first === undefined) return { steps, remark: 'the same image as in the other run' };
@@ -66,32 +64,74 @@ export async function build(context: PackageContext, inputs: BuildInputs): Promi
   return { stage, ...output };
 }
 
+/** Null where there is nothing to compile. */
 async function compile(context: PackageContext, installed: Container) {
   const { service } = context.subject;
+  if (service.build === null) return null;
   const command = commandOf(withSource(context, installed, service), service, service.build);
   return await runStep(context, { stage: 'build', step: 'compile', ...command });
 }
 
 /** What goes into the image, and nothing else. */
-function appFolder(context: PackageContext, { production }: BuildInputs, compiled: Container): Directory {
-  const place = placeOf(context.subject.service.path);
+function appFolder(context: PackageContext, { production }: BuildInputs, compiled: Container | null): Directory {
+  const { service } = context.subject;
+  const place = placeOf(service.path);
+  const whole = compiled?.directory(place) ?? folderOf(context, service.path);
   return dag
     .directory()
     .withDirectory('/', context.source.filter({ include: ['LICENSE'] }))
-    .withDirectory('/', production.directory(place).filter({ include: ['package.json', 'node_modules/**'] }))
-    .withDirectory('/', compiled.directory(place).filter({ include: ['dist/**'] }));
+    .withDirectory('/', whole.filter(shipped(service)))
+    .withDirectory('/', production.directory(place).filter({ include: ['package.json', 'node_modules/**'] }));
 }
 
-type Assembly = { app: Directory; manifest: ServiceManifest; hasHealthcheck: boolean; platforms: readonly string[] };
+/** Of the folder as its build left it; its packages come from elsewhere. */
+function shipped({ include, build }: ServicePackage): { include?: string[]; exclude?: string[] } {
+  const paths = include ?? (build === null ? null : ['dist']);
+  if (paths !== null) return { include: paths.flatMap((path) => [path, `${path}/**`]), exclude: ['node_modules'] };
+  return { exclude: NOT_SHIPPED };
+}
 
-async function assemble(context: PackageContext, { app, manifest, hasHealthcheck, platforms }: Assembly) {
+/** What no program reads where it runs: files of the tools around it, and its tests. */
+const NOT_SHIPPED = [
+  ...['node_modules', 'package-lock.json', '**/.*', 'drydock.yaml', 'Dockerfile', 'docker-compose*', 'README.md'],
+  ...['test', 'tests', '**/__tests__', '**/*.test.?(c|m)js', '**/*.spec.?(c|m)js', 'policy', 'out'],
+];
+
+async function startIn(app: Directory, starts: readonly Start[]): Promise<Start | undefined> {
+  for (const start of starts) {
+    const files = filesOf(entryOf(start.words) ?? '');
+    const found = await Promise.all(
+      files.map(async (file) => (await app.glob(file)).length > 0 && !(await isFolder(app, file))),
+    );
+    if (found.some((isThere) => isThere)) return start;
+  }
+  return undefined;
+}
+
+const isFolder = async (app: Directory, path: string): Promise<boolean> => (await app.glob(`${path}/*`)).length > 0;
+
+function noStart({ include, build, ...service }: ServicePackage, starts: readonly Start[]): string {
+  const said = starts.map(({ words, from }) => `${from} says ${words.join(' ')}`).join(', ');
+  const ships = include?.join(', ') ?? (build === null ? 'the files of the service' : 'dist/');
+  return `nothing starts the service ${service.name}: ${said}, and there is no such file in what ships (${ships})`;
+}
+
+type Assembly = {
+  app: Directory;
+  manifest: ServiceManifest;
+  start: Start;
+  hasHealthcheck: boolean;
+  platforms: readonly string[];
+};
+
+async function assemble(context: PackageContext, { app, manifest, start, hasHealthcheck, platforms }: Assembly) {
   const archives = platforms.map((platform) => ({
     platform,
     path: `/assembly/base/${platform.replaceAll('/', '-')}.tar`,
   }));
   const { port, health } = context.subject.service;
   const spec = imageSpec({
-    ...{ manifest, port, health },
+    ...{ manifest, start, port, health },
     pin: pinned('runtime'),
     archives: archives.map(({ path }) => path),
     app: APP,

@@ -69,12 +69,23 @@ describe('what a file says', () => {
     ]);
   });
 
-  test('a service without a script that builds it is refused before anything runs', async () => {
-    const refused = describeSubject('services: [{ path: api }]', within(['api'], ['test']));
-    await expect(refused).rejects.toMatchObject({
-      code: 'BAD_SERVICE',
-      message: expect.stringMatching(/api\/package\.json/),
-    });
+  test('a service without a script that builds it is not built; nor is one of which that is said', async () => {
+    const build = async (text: string, scripts: string[]) =>
+      (await describeSubject(text, within(['api'], scripts))).services[0]?.build;
+    expect(await build('services: [{ path: api }]', ['test'])).toBeNull();
+    expect(await build('services: [{ path: api, build: false }]', ['build'])).toBeNull();
+    expect(await build('services: [{ path: api, build: make }]', ['test'])).toBe('make');
+  });
+
+  test('what ships, and how it starts', () => {
+    const read = (text: string) => parseSubject(`services: [{ path: a, ${text} }]`).services[0];
+    expect(read('include: [./dist/, views]')).toMatchObject({ include: ['dist', 'views'], start: null });
+    expect(read('start: node --import ./otel.js dist/main.js')?.start).toEqual([
+      '--import',
+      './otel.js',
+      'dist/main.js',
+    ]);
+    expect(read('start: [node, bin/www]')?.start).toEqual(['bin/www']);
   });
 
   test('a manifest that cannot be read is nothing that is decided here', async () => {
@@ -164,6 +175,14 @@ const REFUSED = [
   ['a folder called as what ships', 'services: [{ path: production }]', 'would have the name production'],
   ['a port that is none', 'services: [{ path: a, port: 70000 }]', 'services[0].port must be a port'],
   ['a health that is code', `services: [{ path: a, health: "/x'+evil()+'" }]`, 'services[0].health must be a path'],
+  ['something elsewhere that ships', 'services: [{ path: a, include: [../lib] }]', 'names ../lib, which is no file'],
+  ['a pattern that ships', 'services: [{ path: a, include: ["*.js"] }]', 'names *.js, which is no file'],
+  ['nothing that ships', 'services: [{ path: a, include: [] }]', 'must name what ships'],
+  [
+    'a start without a file',
+    'services: [{ path: a, start: node --import ./otel.js }]',
+    'must name the file that Node starts',
+  ],
   ['a tab for a space', 'services:\n\t- path: a', 'drydock.yaml:2: '],
   ['an alias', 'services: [&a { path: a }]\npackages: [*a]', 'an alias hides what is meant'],
   ['the same key twice', 'services: []\nservices: [{ path: a }]', 'this name stands here a second time'],
@@ -178,7 +197,7 @@ describe('the published schema, which editors complete the file by', () => {
     JSON.parse(readFileSync(new URL('../../drydock.schema.json', import.meta.url), 'utf8')),
   );
   /** What only all entries together, or the text itself, are wrong in. */
-  const BEYOND = /(\w+ name|look the same|what ships|tab|alias|same key)/;
+  const BEYOND = /(\w+ name|start without a file|look the same|what ships|tab|alias|same key)/;
 
   for (const [name, text] of REFUSED.filter(([name]) => !BEYOND.test(name)))
     test(`refuses ${name}`, () => expect(isValid(parse(text))).toBe(false));

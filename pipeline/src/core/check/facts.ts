@@ -1,5 +1,7 @@
 // What a check of a repository looks at, as the command line reads it from the disk: no rule reads a file itself.
+
 import type { PipelineError } from '../errors.ts';
+import type { ServicePackage } from '../subject.ts';
 
 export type RepositoryFacts = {
   /** What other parts of the tool refuse of this repository. */
@@ -32,7 +34,8 @@ export type RepositoryFacts = {
 /** A folder with a package.json that drydock installs and runs. A text is null where a run finds no such file. */
 export type PackageFacts = {
   folder: string;
-  isService: boolean;
+  /** Of a service: how it is built, started, and what of it ships, as drydock.yaml says or leaves open. */
+  service: Pick<ServicePackage, 'name' | 'path' | 'build' | 'include' | 'start'> | null;
   /** What is run in it, by the key under which drydock.yaml says it. */
   commands: { key: string; command: string }[];
   manifest: string | null;

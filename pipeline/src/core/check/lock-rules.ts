@@ -125,7 +125,7 @@ function yamlOf(text: string | null): Record<string, unknown> {
 }
 
 const NO_PACKAGE = {
-  ...{ folder: '', isService: false, commands: [], lock: null, npmrc: null, entries: [], ignored: [], nodeFiles: [] },
+  ...{ folder: '', service: null, commands: [], lock: null, npmrc: null, entries: [], ignored: [], nodeFiles: [] },
 };
 
 /** Dependencies that are workspaces of the root themselves: a registry may have something else by their names. */
@@ -147,11 +147,11 @@ export function severalLocks(view: PackageView): Finding[] {
 
 /** Folders that a package is linked to: they are not there where it runs. */
 export function linkedFolders(view: PackageView): Finding[] {
-  const { folder, fields, locked, isService } = view;
+  const { folder, fields, locked, service } = view;
   const links = locked.filter(([, { link, resolved }]) => link === true && typeof resolved === 'string');
   const leaves = ([, { resolved }]: (typeof links)[number]) => isBeside(folder, String(resolved));
   const isShipped = ([path]: (typeof links)[number]) =>
-    isService && Object.hasOwn(recordOf(fields.dependencies), nameIn(path));
+    service !== null && Object.hasOwn(recordOf(fields.dependencies), nameIn(path));
   return [
     ...links
       .filter(leaves)
@@ -190,7 +190,7 @@ export function archivesOutside({ folder, locked, at }: PackageView): Finding[] 
 }
 
 export function installScripts(view: PackageView): Finding[] {
-  const found = view.isService ? shippedOf(view) : [];
+  const found = view.service !== null ? shippedOf(view) : [];
   const scripted = found.filter(([, { hasInstallScript, optional }]) => hasInstallScript === true && optional !== true);
   const names = [...new Set(scripted.map(([path]) => nameIn(path)))].filter((name) => !ONLY_PRINTS.has(name));
   if (names.length === 0) return [];
@@ -210,7 +210,7 @@ const INSTEAD =
 export function addons(view: PackageView): Finding[] {
   const isInstalled = ([, { cpu, os }]: PackageView['locked'][number]) =>
     Array.isArray(cpu) && cpu.length > 0 && (!Array.isArray(os) || os.includes('linux'));
-  const found = view.isService ? shippedOf(view).filter(isInstalled) : [];
+  const found = view.service !== null ? shippedOf(view).filter(isInstalled) : [];
   const names = [...new Set(found.map(([path]) => nameIn(path).replace(/[-/](linux|wasm32)(-.*)?$/, '')))];
   if (names.length === 0) return [];
   const file = view.at('package-lock.json');

@@ -1,9 +1,7 @@
 // The rules of a check, in the order in which a run would meet what they find.
-import { quoted } from '../../command.ts';
 import type { PipelineError } from '../errors.ts';
 import type { AskedStage } from '../model.ts';
 import { FaultyFile } from '../yaml.ts';
-import { buildOf } from './entry.ts';
 import type { RepositoryFacts } from './facts.ts';
 import {
   byteOrderMarks,
@@ -27,13 +25,13 @@ import {
 } from './lock-rules.ts';
 import { enginesOtherNode, fileOfOtherNode } from './node-rules.ts';
 import { type PackageView, viewOf } from './package-view.ts';
-import { doubtfulEntry, entryOutside, lacksEntry, missingScripts, ownInstallScripts } from './script-rules.ts';
+import { doubtfulEntry, missingScripts, noEntry, ownInstallScripts } from './script-rules.ts';
 
 type RepositoryRule = (facts: RepositoryFacts) => Finding[];
 type PackageRule = (view: PackageView, facts: RepositoryFacts) => Finding[];
 
 const REPOSITORY_RULES = {
-  refusals: (facts) => facts.refusals.flatMap((refusal) => ofRefusal(refusal, facts)),
+  refusals: (facts) => facts.refusals.flatMap((refusal) => ofRefusal(refusal)),
   ignoredSubject,
   missingContents,
   emptySubmodules,
@@ -50,8 +48,7 @@ const PACKAGE_RULES = {
   linkedFolders,
   workspacesOfRoot,
   missingScripts,
-  lacksEntry,
-  entryOutside,
+  noEntry,
   doubtfulEntry,
   ownInstallScripts,
   installScripts,
@@ -85,9 +82,8 @@ export const stoppersOf = (findings: readonly NamedFinding[], asked: readonly As
   findings.filter(({ status, stage }) => status === 'blocked' && (stage === null || asked.includes(stage)));
 
 /** Every fault of a file by itself. */
-function ofRefusal(error: PipelineError, facts: RepositoryFacts): Finding[] {
-  const { code, message } = error;
-  const hint = code === 'BAD_SERVICE' ? `${buildHint(facts)}; or ${error.hint}` : error.hint;
+function ofRefusal(error: PipelineError): Finding[] {
+  const { code, message, hint } = error;
   const stage = code === 'BAD_POLICY' ? 'scan' : null;
   if (error instanceof FaultyFile)
     return error.faults.map(({ place, text }) => {
@@ -96,12 +92,4 @@ function ofRefusal(error: PipelineError, facts: RepositoryFacts): Finding[] {
     });
   const [, file = null] = /^(\S+\.(?:json|yaml)) /.exec(message) ?? [];
   return [blocked(code, { file, stage, problem: message, hint })];
-}
-
-/** Of a service that nothing builds. */
-function buildHint(facts: RepositoryFacts): string {
-  const service = facts.packages.find(({ isService }) => isService);
-  if (service === undefined) return '';
-  const prefix = service.folder === '' ? '' : ` --prefix ${quoted(service.folder)}`;
-  return `npm pkg set scripts.build="${buildOf(viewOf(service), facts)}"${prefix}`;
 }

@@ -1,12 +1,9 @@
 // Rules about what a package runs: the scripts that commands name, and the entry that its image starts.
-import { posix } from 'node:path';
 import { quoted } from '../../command.ts';
 import { nearest } from '../../suggest.ts';
-import { PipelineError } from '../errors.ts';
 import type { AskedStage } from '../model.ts';
-import { parseServiceManifest } from '../service.ts';
+import { entryOf, filesOf, startsOf } from '../start.ts';
 import { SUBJECT_FILE } from '../subject.ts';
-import { entryOf } from './entry.ts';
 import type { RepositoryFacts } from './facts.ts';
 import { blocked, type Finding, lineAt, lineOfKey, note } from './finding.ts';
 import { type PackageView, scriptsOf } from './package-view.ts';
@@ -73,45 +70,49 @@ export function ownInstallScripts(view: PackageView): Finding[] {
 /** Hooks of git, which no run needs. */
 const FOR_DEVELOPERS = /\b(husky|lefthook|simple-git-hooks)\b/;
 
-/** What package.json lacks for an image. */
-export function lacksEntry(view: PackageView): Finding[] {
-  if (!view.isService || !view.isReadable) return [];
-  try {
-    parseServiceManifest(view.manifest ?? '', { path: view.folder });
-    return [];
-  } catch (error) {
-    if (!(error instanceof PipelineError)) throw error;
-    const usual: Record<string, string> = {
-      name: 'service',
-      version: '0.1.0',
-      main: entryOf(view),
-    };
-    const lacking = Object.keys(usual).filter((key) => typeof view.fields[key] !== 'string' || view.fields[key] === '');
-    const hint = `npm pkg set ${lacking.map((key) => `${key}=${usual[key]}`).join(' ')}${prefix(view)}`;
-    return [
-      blocked(error.code, {
-        file: view.at('package.json'),
-        stage: 'build',
-        problem: error.message,
-        hint: `${hint} (${error.hint})`,
-      }),
-    ];
-  }
+/** Files of the package by their paths in it. */
+function ownFiles({ folder }: PackageView, { files }: RepositoryFacts): string[] {
+  const below = folder === '' ? '' : `${folder}/`;
+  return files.filter((file) => file.startsWith(below)).map((file) => file.slice(below.length));
 }
 
-const mainOf = ({ fields }: PackageView): string | null =>
-  typeof fields.main === 'string' && fields.main !== '' ? posix.normalize(fields.main) : null;
-
-/** Only dist/ goes into the image, with packages and package.json. */
-export function entryOutside(view: PackageView): Finding[] {
-  const main = mainOf(view);
-  if (!view.isService || main === null || /^(dist(\/|$)|node_modules\/|package\.json$)/.test(main)) return [];
+/** Where nothing that could start the service ships: of one that is built, what lies beside dist/; else what there is no file of. */
+export function noEntry(view: PackageView, facts: RepositoryFacts): Finding[] {
+  const { service } = view;
+  if (service === null || !view.isReadable) return [];
+  const own = new Set(ownFiles(view, facts));
+  const starts = startsOf(view.fields, service.start).map((start) => ({ ...start, entry: entryOf(start.words) ?? '' }));
+  const ships = service.include ?? (service.build === null ? null : ['dist']);
+  const isShipped = ({ entry }: { entry: string }) =>
+    ships === null
+      ? filesOf(entry).some((file) => own.has(file))
+      : ships.some((path) => filesOf(entry).includes(path) || entry.startsWith(`${path}/`));
+  if (starts.some(isShipped)) return [];
   const file = view.at('package.json');
-  const problem = `${file} says that main is ${main}, and of what is built only dist/ goes into the image`;
-  const hint = `npm pkg set main=${entryOf(view)}${prefix(view)}, and let the script build write that file`;
+  const said = starts.map(({ from, words }) =>
+    from === 'npm' ? 'nothing says how it starts' : `${from} is ${words.join(' ')}`,
+  );
+  const [first] = starts;
+  const isThere = first !== undefined && filesOf(first.entry).some((name) => own.has(name));
+  const what = ships === null ? 'there is no such file' : `of what is built, ${ships.join(', ')} ships`;
+  const problem = `${file}: ${said.join(', ')}, and ${what}`;
+  const hint =
+    ships !== null && isThere
+      ? `name it among what ships, in ${SUBJECT_FILE}: include: [${[...ships, first.entry].join(', ')}]`
+      : `say which file Node starts: npm pkg set main=${nearEntry([...own], ships)}${prefix(view)}`;
   return [
     blocked('BAD_SERVICE', { file, line: lineOfKey(view.manifest ?? '', 'main'), stage: 'build', problem, hint }),
   ];
+}
+
+const USUAL_ENTRIES = ['server', 'main', 'index', 'app'];
+
+/** The file that most would mean. */
+function nearEntry(own: readonly string[], ships: readonly string[] | null): string {
+  const [stems, folder] = [own.map((file) => file.replace(/^src\//, '').replace(SOURCE, '')), ships?.[0] ?? null];
+  const name = USUAL_ENTRIES.find((usual) => stems.includes(usual)) ?? 'server';
+  if (folder !== null) return `${folder}/${name}.js`;
+  return own.find((file) => file.replace(/^src\//, '').replace(SOURCE, '') === name) ?? `${name}.js`;
 }
 
 /** Those that write a file of the same name for each source. */
@@ -119,24 +120,24 @@ const COMPILERS = /^(?:npx )?(?:tsc|nest build|swc|cp|mkdir|rm|rimraf|shx|copyfi
 
 /** Never certain: a build may write what it likes. */
 export function doubtfulEntry(view: PackageView, facts: RepositoryFacts): Finding[] {
-  const main = mainOf(view);
-  const build = String(scriptsOf(view).build ?? '');
-  const parts = build.split('&&').map((part) => part.trim());
-  if (!view.isService || main === null || !main.startsWith('dist/') || !parts.every((part) => COMPILERS.test(part)))
-    return [];
-  const below = view.folder === '' ? '' : `${view.folder}/`;
-  const own = facts.files.filter((file) => file.startsWith(below)).map((file) => file.slice(below.length));
+  const { service } = view;
+  const entry = entryOf(startsOf(view.fields, service?.start ?? null)[0]?.words ?? []) ?? '';
+  const parts = String(scriptsOf(view).build ?? '')
+    .split('&&')
+    .map((part) => part.trim());
+  if (service === null || !entry.startsWith('dist/') || !parts.every((part) => COMPILERS.test(part))) return [];
+  const own = ownFiles(view, facts);
   const stems = new Set(own.map((file) => file.replace(SOURCE, '')));
-  const wanted = main.slice('dist/'.length).replace(/\.[cm]?js$/, '');
+  const wanted = entry.slice('dist/'.length).replace(/\.[cm]?js$/, '');
   const isMade =
     stems.has(`dist/${wanted}`) || [...stems].some((stem) => stem === wanted || stem.endsWith(`/${wanted}`));
   if (isMade || !own.some((name) => SOURCE.test(name))) return [];
   const beside = own
     .filter((file) => /^(src\/)?[^/]+$/.test(file) && SOURCE.test(file))
     .map((file) => file.replace(/^src\//, '').replace(SOURCE, ''));
-  const near = nearest(wanted, beside) ?? ['server', 'main', 'index', 'app'].find((name) => beside.includes(name));
+  const near = nearest(wanted, beside) ?? USUAL_ENTRIES.find((name) => beside.includes(name));
   const file = view.at('package.json');
-  const problem = `${file} says that main is ${main}, and no source is called ${wanted}`;
+  const problem = `${file} starts ${entry}, and no source is called ${wanted}`;
   const hint =
     near === undefined
       ? 'see what the script build writes'
