@@ -61,7 +61,7 @@ const rows: Row[] = [
     '1777 root\n644 app\n',
   ],
   [
-    "folders on the way are the owner's, too",
+    'folders on the way are the owner’s, too',
     () =>
       said(
         built('FROM BASE\nCOPY --chown=1000:1000 a.txt /new/folder/\nCOPY --chown=app:root a.txt /o/f', TEXTS),
@@ -90,7 +90,7 @@ const rows: Row[] = [
     'yes\n$BASE\n',
   ],
   [
-    "the Dockerfile's own .dockerignore",
+    'the Dockerfile’s own .dockerignore',
     () =>
       paths(
         built(
@@ -108,7 +108,7 @@ const rows: Row[] = [
   ],
   // ── WORKDIR, USER, SHELL ──────────────────────────────────────────────────────────────
   [
-    "a working directory is its user's",
+    'a working directory is its user’s',
     () => said(built('FROM BASE\nUSER app\nWORKDIR /w/x\nRUN touch y'), "stat -c '%U' /w /w/x /w/x/y"),
     'app\napp\napp\n',
   ],
