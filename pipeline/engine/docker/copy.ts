@@ -27,6 +27,7 @@ interface Found {
   /** Where it is in the folder that is copied from. */
   readonly path: string;
   readonly node: Node;
+  readonly isUnpacked?: boolean;
 }
 
 export async function copyInto(session: Session, rootfs: Stack, step: CopyStep, source: Content): Promise<Stack> {
@@ -52,7 +53,7 @@ async function findIn(session: Session, source: Content, pattern: string, step: 
     if (node.kind !== 'dir') {
       if (rules.matches(name)) continue;
       const unpacked = step.unpacks && node.kind === 'file' ? await archiveTree(session, node) : undefined;
-      kept.push({ path, node: unpacked ?? node });
+      kept.push(unpacked === undefined ? { path, node } : { path, node: unpacked, isUnpacked: true });
     } else if (rules.isEmpty) kept.push({ path, node });
     else kept.push({ path, node: await withoutExcluded(node, step, path) });
   }
@@ -104,18 +105,22 @@ async function matching(session: Session, folder: Content, pattern: string): Pro
 async function layerWith(session: Session, rootfs: Stack, step: CopyStep, found: readonly Found[]): Promise<string> {
   const content: Content = { stack: rootfs, path: '/' };
   const ids = step.owner === '' ? {} : await ownerIn(session, content, step.owner);
+  const mode = step.mode === undefined ? {} : { mode: step.mode };
   const parents: Attributes = { ...DEFAULT_DIR, ...ids };
-  const changed = (node: Node) =>
-    map(node, (attributes) => ({ ...attributes, ...ids, ...(step.mode === undefined ? {} : { mode: step.mode }) }));
+  const changed = ({ node, isUnpacked }: Found) =>
+    map(node, (attributes) => ({ ...attributes, ...ids, ...(isUnpacked ? {} : mode) }));
   const there = await session.layers.locate(rootfs, step.target);
   const isThere = there?.stats.isDirectory() ?? false;
   const [only] = found as [Found];
-  const isOne = found.length === 1 && !step.keepsParents && !isThere && !step.target.endsWith('/');
-  if (isOne) return putWithParents(session, rootfs, step.target, changed(only.node), parents);
-  let tree = emptyDir(there !== undefined && isThere ? session.layers.attributes(there.stats) : parents);
-  for (const { path, node } of found) {
-    const place = step.keepsParents ? path : node.kind === 'dir' ? '/' : posix.basename(path);
-    tree = put(tree, place, changed(node), parents);
+  const isFile = only.node.kind !== 'dir' && found.length === 1 && !step.keepsParents;
+  if (isFile && !isThere && !step.target.endsWith('/'))
+    return putWithParents(session, rootfs, step.target, changed(only), parents);
+  if (there !== undefined && !isThere) throw new EngineError(`${step.target} is a file, not a folder`);
+  // A folder that is there stays as it is, whatever the one is like that is copied into it.
+  let tree = emptyDir(there === undefined ? parents : session.layers.attributes(there.stats));
+  for (const item of found) {
+    const place = step.keepsParents ? item.path : item.node.kind === 'dir' ? '/' : posix.basename(item.path);
+    tree = put(tree, place, changed(item), parents);
   }
   return putWithParents(session, rootfs, step.target, tree, parents);
 }

@@ -70,6 +70,15 @@ const rows: Row[] = [
     'app:app\napp:app\napp:app\napp:root\napp:root\n',
   ],
   [
+    'a folder that is new is open to all, whatever its source is like, and the mode given is of what is in it',
+    () =>
+      said(
+        built('FROM BASE AS one\nRUN mkdir -m 700 /f && touch /f/a\nFROM BASE\nCOPY --from=one --chmod=640 /f /x/y'),
+        "stat -c '%a' /x /x/y /x/y/a",
+      ),
+    '755\n755\n640\n',
+  ],
+  [
     'of another stage, with owner and permissions',
     () =>
       said(
