@@ -16,11 +16,11 @@ export async function contextOf(session: Session, directory: DirectoryValue, doc
   return wholeTree(await copied(session, directory, {}, {}));
 }
 
-/** The patterns of a .dockerignore file, the root being the folder itself: `/a` is `a`. */
+/** The patterns of a .dockerignore file, the root being the folder itself: `/a` is `a`, and `.` leaves out nothing. */
 export const ignored = (text: string): string[] =>
   text
     .replace(/^\uFEFF/, '')
     .split(/\r?\n/)
     .filter((line) => !line.startsWith('#'))
     .map((line) => line.trim().replace(/^(!?)\s*\/+(?=.)/, '$1'))
-    .filter((line) => line !== '' && line !== '!');
+    .filter((line) => !/^!?(\.\/?)?$/.test(line));

@@ -370,6 +370,7 @@ const ignores: [lines: string, ignoredPaths: string[], kept: string[]][] = [
   ['*.md\n!README.md', ['a.md'], ['README.md', 'x/a.md']],
   ['*.md\n!README*.md\nREADME-secret.md', ['README-secret.md'], ['README-a.md']],
   ['*.md\nREADME-secret.md\n!README*.md', ['a.md'], ['README-secret.md']],
+  ['.\n./\n/', [], ['a', '.x']],
   ['*\n!src\nsrc/x', ['a', 'src/x'], ['src/y/z']],
   ['\uFEFFnode_modules/\r\n  dist  \r\n', ['node_modules/x', 'dist'], ['a/node_modules']],
 ];
