@@ -6,7 +6,7 @@ import { startRegistry } from '../../oci/registry-server.ts';
 import { type Failure, sh, type Tools, tree } from '../sdk-session.ts';
 
 /** The address of the base image. */
-async function baseImage({ archive }: Pick<Tools, 'archive'>): Promise<string> {
+export async function baseImage({ archive }: Pick<Tools, 'archive'>): Promise<string> {
   const blobs = new Map<string, Buffer>();
   let index = { manifests: [{ digest: '' }] };
   for await (const { path, type, content } of readTarFile(archive)) {
