@@ -96,6 +96,7 @@ function readStart({ bytes }: FileNode): Buffer {
 
 function piped(source: Readable, transform: Transform): Readable {
   source.on('error', (error) => transform.destroy(error));
+  transform.on('close', () => source.destroy()); // also where only the beginning was read
   return source.pipe(transform);
 }
 

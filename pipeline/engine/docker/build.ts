@@ -1,6 +1,6 @@
 // Builds a Dockerfile: carries out what the plans of its stages say, each stage once and only when another needs it.
 import { newContainer, startedFrom } from '../api/container.ts';
-import { fileIn, statusOf, subfolder } from '../api/content.ts';
+import { fileIn } from '../api/content.ts';
 import { execute } from '../api/exec.ts';
 import { noteHistory } from '../api/like-dagger.ts';
 import { HOST_PLATFORM, normalized } from '../api/platform.ts';
@@ -11,16 +11,14 @@ import { REFUSAL } from '../run/isolation.ts';
 import type { Session } from '../session.ts';
 import { readBytes } from '../store/bytes.ts';
 import type { Stack } from '../store/layers.ts';
-import { DEFAULT_DIR, dirNode, emptyDir, fileNode } from '../store/tree.ts';
+import { emptyDir } from '../store/tree.ts';
 import {
-  CacheVolumeValue,
   type ContainerState,
   ContainerValue,
   type Content,
-  DirectoryValue,
+  type DirectoryValue,
   type Lazy,
   lazy,
-  type Mount,
   NO_SETTINGS,
   ready,
   type SecretValue,
@@ -28,10 +26,10 @@ import {
 } from '../values.ts';
 import { contextOf } from './context.ts';
 import { copyInto } from './copy.ts';
-import type { RunMount } from './mounts.ts';
 import { type Asked, planStage, type RunStep, type StagePlan, type Step } from './plan.ts';
 import { readDockerfile } from './read.ts';
 import { located, type Stage, type Stages, stageFor, stagesOf } from './stages.ts';
+import { mountsOf, type SourceFor, secretVariablesOf } from './step-mounts.ts';
 
 export interface BuildOptions {
   readonly dockerfile: string;
@@ -159,84 +157,29 @@ class Build {
   async #run(rootfs: Stack, step: RunStep, around: Around): Promise<Stack> {
     if (!step.hasNetwork && REFUSAL !== undefined)
       throw new EngineError(`--network=none needs a network of the step's own: ${REFUSAL.reason}`, REFUSAL.hint);
-    const secrets = step.mounts.filter((mount) => mount.type === 'secret');
-    const mounts = await Promise.all(step.mounts.map((mount) => this.#mount(mount, around)));
+    const { dockerfile, buildArguments, secrets, noInit } = this.#options;
     const state: ContainerState = {
       platform: around.stage.platform,
       settings: { ...NO_SETTINGS, env: step.env, user: step.user, workdir: step.workdir },
       rootfs: ready(rootfs),
-      mounts: [...mounts.flat(), ...scriptMount(step)],
-      secretVariables: new Map(
-        secrets.flatMap(({ id, variable }) => {
-          const secret = this.#secret(id);
-          return variable === undefined || secret === undefined ? [] : [[variable, secret] as const];
-        }),
-      ),
-      volatileVariables: new Map([...this.#options.buildArguments].filter(([name]) => PROXIES.test(name))),
+      mounts: await mountsOf(this.#session, step, secrets, around.sourceFor),
+      secretVariables: secretVariablesOf(step, secrets),
+      volatileVariables: new Map([...buildArguments].filter(([name]) => PROXIES.test(name))),
       bindings: [],
       hasOwnArgs: false,
     };
     const of = new ContainerValue(ready(state));
-    const args = { ...this.#options, stage: around.stage.index, step: around.index };
+    const args = { dockerfile, given: [...buildArguments].flat(), stage: around.stage.index, step: around.index };
     noteHistory(this.#session, of, { self: this.#directory, field: 'Directory.dockerBuild', args });
-    const { noInit } = this.#options;
     const options = { of, args: step.args, expect: 'SUCCESS', noInit, hasNoNetwork: !step.hasNetwork } as const;
     return (await execute(this.#session, state, options)).rootfs;
-  }
-
-  #secret(id: string): SecretValue | undefined {
-    return this.#options.secrets.find(({ name, uri }) => id === name || id === uri);
-  }
-
-  async #mount(mount: RunMount, { sourceFor }: Around): Promise<Mount[]> {
-    const path = mount.target ?? '';
-    switch (mount.type) {
-      case 'bind': {
-        const content = await sourceFor(mount.from);
-        const status = await statusOf(this.#session, content, `/${mount.source}`, true);
-        if (status?.type !== 'REGULAR') {
-          const folder = await subfolder(this.#session, content, `/${mount.source}`, mount.source);
-          return [{ kind: 'directory', path, content: ready(folder), readOnly: mount.isReadOnly }];
-        }
-        const file = await fileIn(this.#session, content, `/${mount.source}`);
-        const around = wholeTree(dirNode(DEFAULT_DIR, new Map([['file', file]])));
-        return [{ kind: 'file', path, content: ready(around), name: 'file' }];
-      }
-      case 'cache': {
-        const { sharing, owner, mode, from, source } = mount;
-        const volume = new CacheVolumeValue(`dockerfile ${mount.id}`, { sharing, owner });
-        const start = await this.#cacheStart(from === '' ? undefined : await sourceFor(from), source, mode);
-        return [{ kind: 'cache', path, volume, owner, sharing, ...(start === undefined ? {} : { source: start }) }];
-      }
-      case 'tmpfs':
-        return [{ kind: 'temp', path, ...(mount.size === undefined ? {} : { size: mount.size }) }];
-      case 'secret': {
-        const secret = this.#secret(mount.id);
-        if (secret === undefined && mount.isRequired)
-          throw new EngineError(`the secret ${mount.id} is not given`, `name one ${mount.id} in \`secrets\``);
-        if (secret === undefined || mount.target === undefined) return [];
-        return [{ kind: 'secret', path, secret, owner: mount.owner, mode: mount.mode }];
-      }
-    }
-  }
-
-  /** What a new cache begins with. */
-  async #cacheStart(
-    from: Content | undefined,
-    source: string,
-    mode: number | undefined,
-  ): Promise<DirectoryValue | undefined> {
-    if (from !== undefined)
-      return new DirectoryValue(ready(await subfolder(this.#session, from, `/${source}`, source)));
-    if (mode === undefined) return undefined;
-    return new DirectoryValue(ready(wholeTree(emptyDir({ ...DEFAULT_DIR, mode }))));
   }
 }
 
 interface Around {
   readonly stage: Stage;
   readonly index: number;
-  readonly sourceFor: (name: string | undefined) => Promise<Content>;
+  readonly sourceFor: SourceFor;
 }
 
 /** Faults that are told with their place. One comes up again in every stage that needs the one that it came up in. */
@@ -260,13 +203,4 @@ function sourcesOf(step: Step): string[] {
   if (step.kind === 'copy') return step.from === undefined ? [] : [step.from];
   if (step.kind !== 'run') return [];
   return step.mounts.flatMap((mount) => ('from' in mount && mount.from !== '' ? [mount.from] : []));
-}
-
-/** A heredoc that is a program lies in a folder of its own while it runs. */
-function scriptMount({ script }: RunStep): Mount[] {
-  if (script === undefined) return [];
-  const [, folder = '', name = ''] = /^(.*)\/([^/]+)$/.exec(script.path) ?? [];
-  const file = fileNode(Buffer.from(script.content), { mode: 0o755 });
-  const content = ready(wholeTree(dirNode(DEFAULT_DIR, new Map([[name, file]]))));
-  return [{ kind: 'directory', path: folder, content, readOnly: true }];
 }

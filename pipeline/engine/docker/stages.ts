@@ -1,4 +1,5 @@
 // The stages of a Dockerfile: what each starts from, and which one is meant by a name. The arguments above the first FROM are used up here.
+import { normalized } from '../api/platform.ts';
 import { EngineError } from '../errors.ts';
 import { expand } from './expand.ts';
 import { didYouMean, flagsOf } from './flags.ts';
@@ -137,7 +138,7 @@ function stageOf(from: Instruction, { index, global, escapeMark, request, instru
   const asked = flagsOf(from).text('platform');
   const platform = asked === undefined ? request.platform : expanded(asked);
   if (platform === '') throw new EngineError(`the platform is empty: ${asked} has no value`);
-  return { index, name: name.toLowerCase(), base, platform, from, instructions };
+  return { index, name: name.toLowerCase(), base, platform: normalized(platform), from, instructions };
 }
 
 function stageNamed(stages: readonly Stage[], name: string): Stage | undefined {
