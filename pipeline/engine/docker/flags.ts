@@ -26,9 +26,8 @@ export function flagsOf({ keyword, flags }: Pick<Instruction, 'keyword' | 'flags
   const said = new Map<string, string[]>();
   for (const flag of flags) {
     const [, name = '', value] = /^--([^=]*)(?:=([\s\S]*))?$/.exec(flag) ?? [];
-    const kind = known[name];
-    if (kind === undefined)
-      throw new EngineError(`there is no flag --${name}`, didYouMean('--', name, Object.keys(known)));
+    const kind = Object.hasOwn(known, name) ? known[name] : undefined;
+    if (kind === undefined) throw new EngineError(`unknown flag --${name}`, didYouMean('--', name, Object.keys(known)));
     if (kind !== 'boolean' && value === undefined) throw new EngineError(`the value of --${name} is missing`);
     if (kind === 'boolean' && !/^(true|false)$/i.test(value ?? 'true'))
       throw new EngineError(`--${name} is true or false, not ${JSON.stringify(value)}`);

@@ -41,7 +41,7 @@ export function portsOf(known: readonly Port[], words: readonly string[]): Port[
 export function healthcheckOf(rest: string, flags: Flags): Record<string, unknown> {
   const [, kind = '', command = ''] = /^(\S+)\s*([\s\S]*)$/.exec(rest) ?? [];
   if (kind.toUpperCase() === 'NONE' && command === '') return { Test: ['NONE'] };
-  if (kind.toUpperCase() !== 'CMD' || command === '') throw new EngineError('it takes CMD and a command, or NONE');
+  if (kind.toUpperCase() !== 'CMD' || command === '') throw new EngineError('CMD with a command, or NONE, is required');
   const retries = flags.text('retries');
   if (retries !== undefined && !/^\d+$/.test(retries)) throw new EngineError(`--retries=${retries} is not a number`);
   const words = jsonWords(command);

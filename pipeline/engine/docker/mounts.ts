@@ -40,13 +40,13 @@ const KEYS: Readonly<Record<RunMount['type'], readonly string[]>> = {
   tmpfs: [...COMMON, 'size', 'readonly', 'readwrite'],
   secret: [...COMMON, 'id', 'source', 'required', 'mode', 'uid', 'gid', 'env', 'readonly'],
 };
-const ALIASES: Readonly<Record<string, string>> = {
-  dst: 'target',
-  destination: 'target',
-  src: 'source',
-  ro: 'readonly',
-  rw: 'readwrite',
-};
+const ALIASES = new Map([
+  ['dst', 'target'],
+  ['destination', 'target'],
+  ['src', 'source'],
+  ['ro', 'readonly'],
+  ['rw', 'readwrite'],
+]);
 const SHARING = ['shared', 'private', 'locked'];
 
 /** `expanded` replaces the variables of a value; a relative target is in the working directory. */
@@ -55,17 +55,16 @@ export function mountOf(text: string, expanded: (value: string) => string, workd
     text.split(',').map((field) => {
       const [, key = '', value] = /^([^=]*)(?:=([\s\S]*))?$/.exec(field) ?? [];
       const name = key.toLowerCase();
-      return [ALIASES[name] ?? name, value === undefined ? 'true' : expanded(value)];
+      return [ALIASES.get(name) ?? name, value === undefined ? 'true' : expanded(value)];
     }),
   );
   const type = (said.get('type') ?? 'bind').toLowerCase();
   if (type === 'ssh')
     throw new EngineError('--mount=type=ssh is not in the embedded engine', 'give what it is needed for as a secret');
-  if (!isType(type))
-    throw new EngineError(`there is no mount of type ${type}`, didYouMean('', type, Object.keys(KEYS)));
+  if (!isType(type)) throw new EngineError(`unknown mount type ${type}`, didYouMean('', type, Object.keys(KEYS)));
   for (const key of said.keys())
     if (!KEYS[type].includes(key))
-      throw new EngineError(`a mount of type ${type} takes no ${key}`, didYouMean('', key, KEYS[type]));
+      throw new EngineError(`unknown option ${key} of a mount of type ${type}`, didYouMean('', key, KEYS[type]));
   const has = (name: string) => said.has(name) && !/^(0|f|false)$/i.test(said.get(name) as string);
   const value = (name: string) => said.get(name) ?? '';
   const number = (name: string, base: number) => {
@@ -125,7 +124,7 @@ export function mountOf(text: string, expanded: (value: string) => string, workd
   }
 }
 
-const isType = (type: string): type is RunMount['type'] => type in KEYS;
+const isType = (type: string): type is RunMount['type'] => Object.hasOwn(KEYS, type);
 
 /** `64m`, in bytes. */
 function bytesOf(text: string): number {

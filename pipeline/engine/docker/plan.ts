@@ -97,9 +97,9 @@ class Planner implements StagePlan {
   take(instruction: Instruction): void {
     at(instruction, () => {
       const flags = flagsOf(instruction);
-      if (instruction.rest === '') throw new EngineError('what it is for is missing');
+      if (instruction.rest === '') throw new EngineError('its arguments are missing');
       const work = WORK[instruction.keyword];
-      if (work === undefined) throw new EngineError('it cannot stand here');
+      if (work === undefined) throw new EngineError('it is not allowed here');
       work(this, instruction, flags);
     });
   }
@@ -185,11 +185,11 @@ class Planner implements StagePlan {
   copy({ line, keyword, rest, heredocs }: Instruction, flags: Flags): void {
     const words = (jsonWords(rest) ?? rest.split(/\s+/)).map((word) => (heredocMark(word) ? word : this.text(word)));
     const target = words.at(-1) as string;
-    if (words.length < 2) throw new EngineError('it takes a source and a target');
-    if (heredocMark(target)) throw new EngineError('the target is missing');
+    if (words.length < 2) throw new EngineError('a source and a destination are required');
+    if (heredocMark(target)) throw new EngineError('the destination is missing');
     const from = flags.text('from');
     if (from?.includes('$'))
-      throw new EngineError('--from takes no variable', `name a stage: FROM ${from} AS name, and ARG above it`);
+      throw new EngineError('--from does not expand variables', `name a stage: FROM ${from} AS name, and ARG above it`);
     const named = words.slice(0, -1);
     const sources = named.filter((word) => heredocMark(word) === undefined);
     for (const source of sources) checkLocal(source, keyword);
@@ -276,7 +276,7 @@ const WORK: Readonly<Record<string, Work>> = {
   RUN: (plan, instruction, flags) => plan.run(instruction, flags),
   SHELL: (plan, { rest }) => {
     const words = jsonWords(rest) ?? [];
-    if (words.length === 0) throw new EngineError('it takes an array', 'write it as in SHELL ["/bin/bash", "-c"]');
+    if (words.length === 0) throw new EngineError('an array is required', 'write it as in SHELL ["/bin/bash", "-c"]');
     plan.setOther('Shell', words);
   },
   STOPSIGNAL: (plan, { rest }) => plan.setOther('StopSignal', plan.text(rest)),

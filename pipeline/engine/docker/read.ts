@@ -133,7 +133,7 @@ export function jsonWords(text: string): string[] | undefined {
     return undefined;
   }
   if (words.every((word) => typeof word === 'string')) return words;
-  throw new EngineError('only texts in double quotes can be in the array');
+  throw new EngineError('only strings in double quotes are allowed in the array');
 }
 
 /** Words as they are written, quotes and escapes kept, parted by blanks outside of quotes. */

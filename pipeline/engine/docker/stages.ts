@@ -47,13 +47,12 @@ export function stagesOf({ escapeMark, instructions }: Dockerfile, request: Requ
   for (const instruction of instructions) {
     at(instruction, () => {
       const { keyword } = instruction;
-      if (!KEYWORDS.has(keyword))
-        throw new EngineError('there is no such instruction', didYouMean('', keyword, [...KEYWORDS]));
+      if (!KEYWORDS.has(keyword)) throw new EngineError('unknown instruction', didYouMean('', keyword, [...KEYWORDS]));
       if (keyword === 'FROM') {
         current = [];
         stages.push(stageOf(instruction, { index: stages.length, global, escapeMark, request, instructions: current }));
       } else if (current !== undefined) current.push(instruction);
-      else if (keyword !== 'ARG') throw new EngineError('only ARG can stand above the first FROM');
+      else if (keyword !== 'ARG') throw new EngineError('only ARG may come before the first FROM');
       else for (const [name, value] of argumentsIn(instruction, escapeMark, global, request)) global.set(name, value);
     });
   }
@@ -61,7 +60,10 @@ export function stagesOf({ escapeMark, instructions }: Dockerfile, request: Requ
   const target = request.target === '' ? stages.at(-1) : stageNamed(stages, request.target);
   if (target === undefined) {
     const names = stages.map(({ name }) => name).filter(Boolean);
-    throw new EngineError(`no stage is called ${request.target}; there are ${names.join(', ') || 'none with a name'}`);
+    throw new EngineError(
+      `stage ${request.target} not found`,
+      names.length === 0 ? undefined : `the stages are ${names.join(', ')}`,
+    );
   }
   global.set('TARGETSTAGE', request.buildArguments.get('TARGETSTAGE') ?? (request.target || 'default'));
   return { escapeMark, buildArguments: request.buildArguments, global, stages, target };
@@ -158,9 +160,9 @@ export function stageFor(
   if (named !== undefined || !byNumber) return named;
   if (/^\d+$/.test(name)) {
     if (+name < before.index) return stages[+name];
-    throw new EngineError(`there is no stage ${name} above`);
+    throw new EngineError(`stage ${name} not found`);
   }
-  if (stageNamed(stages, name) !== undefined) throw new EngineError(`the stage ${name} is not above`);
+  if (stageNamed(stages, name) !== undefined) throw new EngineError(`stage ${name} is defined later`);
   return undefined;
 }
 

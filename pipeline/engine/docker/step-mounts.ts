@@ -78,7 +78,7 @@ function secretFile(
 ): Mount[] {
   const secret = secretOf(secrets, id);
   if (secret === undefined && isRequired)
-    throw new EngineError(`the secret ${id} is not given`, `name one ${id} in \`secrets\``);
+    throw new EngineError(`secret ${id} not found`, `pass a secret named ${id} in \`secrets\``);
   return secret === undefined || target === undefined ? [] : [{ kind: 'secret', path: target, secret, owner, mode }];
 }
 

@@ -204,8 +204,8 @@ test('a stage is meant by its name, its number, or is an image', () => {
   expect(stageFor(stages, two, '0')).toBe(one);
   expect(stageFor(stages, two, 'ONE')).toBe(one);
   expect(stageFor(stages, two, 'nginx:latest')).toBeUndefined();
-  expect(() => stageFor(stages, one, 'two')).toThrow('the stage two is not above');
-  expect(() => stageFor(stages, two, '7')).toThrow('there is no stage 7 above');
+  expect(() => stageFor(stages, one, 'two')).toThrow('stage two is defined later');
+  expect(() => stageFor(stages, two, '7')).toThrow('stage 7 not found');
 });
 test('a target by its name, in any letters', () => expect(stagesIn(THREE, { target: 'Two' }).target.index).toBe(1));
 
@@ -328,37 +328,39 @@ test('triggers of the image run first, and are gone', () => {
 // ── faults ──────────────────────────────────────────────────────────────────────────────
 const faults: [text: string, said: string][] = [
   ['', 'the file has no FROM'],
-  ['RUN x\nFROM a', 'line 1: RUN: only ARG can stand above the first FROM'],
-  ['FROM a\nFETCH x', 'line 2: FETCH: there is no such instruction'],
-  ['FROM a\nCOYP a b', 'line 2: COYP: there is no such instruction; did you mean COPY?'],
+  ['RUN x\nFROM a', 'line 1: RUN: only ARG may come before the first FROM'],
+  ['FROM a\nFETCH x', 'line 2: FETCH: unknown instruction'],
+  ['FROM a\nCOYP a b', 'line 2: COYP: unknown instruction; did you mean COPY?'],
   ['FROM $NOPE', 'line 1: FROM: the image is empty: $NOPE has no value'],
   ['FROM a b', 'line 1: FROM: write it as in FROM image AS name'],
   ['FROM a AS 1x', 'line 1: FROM: 1x cannot be the name of a stage'],
-  ['FROM a\n\nCOPY a', 'line 3: COPY: it takes a source and a target'],
-  ['FROM a\nCOPY --form=x a b', 'line 2: COPY: there is no flag --form; did you mean --from?'],
-  ['FROM a\nCOPY --from=$X a b', 'line 2: COPY: --from takes no variable'],
+  ['FROM a\n\nCOPY a', 'line 3: COPY: a source and a destination are required'],
+  ['FROM a\nCOPY --form=x a b', 'line 2: COPY: unknown flag --form; did you mean --from?'],
+  ['FROM a\nCOPY --from=$X a b', 'line 2: COPY: --from does not expand variables'],
   ['FROM a\nCOPY --chmod=rwx a b', 'line 2: COPY: --chmod=rwx is not an octal number'],
   ['FROM a\nADD https://example.com/a.tar.gz /', 'line 2: ADD: https://example.com/a.tar.gz cannot be fetched'],
   ['FROM a\nADD git@github.com:a/b.git /', 'line 2: ADD: git@github.com:a/b.git cannot be fetched'],
   ['FROM a\nRUN --mount=type=ssh x', 'line 2: RUN: --mount=type=ssh is not in the embedded engine'],
-  ['FROM a\nRUN --mount=type=cahce,target=/x x', 'line 2: RUN: there is no mount of type cahce; did you mean cache?'],
+  ['FROM a\nRUN --mount=type=cahce,target=/x x', 'line 2: RUN: unknown mount type cahce; did you mean cache?'],
   ['FROM a\nRUN --mount=type=cache,tagret=/x x', 'did you mean target?'],
   ['FROM a\nRUN --mount=type=cache x', "line 2: RUN: a mount's target is missing"],
+  ['FROM a\nRUN --mount=type=toString,constructor=1 x', 'line 2: RUN: unknown mount type tostring'],
+  ['FROM a\nRUN --constructor=1 x', 'line 2: RUN: unknown flag --constructor'],
   ['FROM a\nRUN --network=host x', 'line 2: RUN: --network=host is not in the embedded engine'],
-  ['FROM a\nRUN', 'line 2: RUN: what it is for is missing'],
+  ['FROM a\nRUN', 'line 2: RUN: its arguments are missing'],
   ['FROM a\nENV A', 'line 2: ENV: A has no value'],
   ['FROM a\nENV A=1 B', 'line 2: ENV: B is not a name and a value'],
   ['FROM a\nENV A="${B:?is needed}"', 'line 2: ENV: B: is needed'],
   ['FROM a\nEXPOSE http', 'line 2: EXPOSE: http is not a port'],
-  ['FROM a\nSHELL /bin/bash', 'line 2: SHELL: it takes an array'],
-  ['FROM a\nCMD ["a", 1]', 'line 2: CMD: only texts in double quotes can be in the array'],
+  ['FROM a\nSHELL /bin/bash', 'line 2: SHELL: an array is required'],
+  ['FROM a\nCMD ["a", 1]', 'line 2: CMD: only strings in double quotes are allowed in the array'],
   ['FROM a\nONBUILD FROM b', 'line 2: ONBUILD: FROM cannot be a trigger'],
-  ['FROM a\nHEALTHCHECK curl x', 'line 2: HEALTHCHECK: it takes CMD and a command, or NONE'],
+  ['FROM a\nHEALTHCHECK curl x', 'line 2: HEALTHCHECK: CMD with a command, or NONE, is required'],
 ];
 for (const [text, said] of faults)
   test(`fault: ${JSON.stringify(text)}`, () => expect(() => planOf(text)).toThrow(said));
 test('fault: a target that is not there', () =>
-  expect(() => stagesIn(THREE, { target: 'three' })).toThrow('no stage is called three; there are one, two'));
+  expect(() => stagesIn(THREE, { target: 'three' })).toThrow('stage three not found; the stages are one, two'));
 
 // ── .dockerignore: https://docs.docker.com/build/concepts/context/#dockerignore-files ────
 const ignores: [lines: string, ignoredPaths: string[], kept: string[]][] = [

@@ -280,7 +280,7 @@ const rows: Row[] = [
   [
     'a secret that is required',
     () => faultOf(built('FROM BASE\nRUN --mount=type=secret,id=tok,required x')),
-    'Dockerfile: line 2: RUN: the secret tok is not given; name one tok in `secrets`',
+    'Dockerfile: line 2: RUN: secret tok not found; pass a secret named tok in `secrets`',
   ],
   [
     'an owner that is not there',
