@@ -30,37 +30,60 @@ export interface Dockerfile {
 const isComment = (line: string) => /^\s*#/.test(line);
 
 export function readDockerfile(text: string): Dockerfile {
-  const lines = text.replace(/^\uFEFF/, '').split(/(?<=\n)/);
-  const escapeMark = escapeOf(lines);
-  const continuation = escapeMark === '`' ? /(^|[^`])`[ \t]*$/ : /(^|[^\\])\\[ \t]*$/;
+  const lines = new Lines(text);
+  const escapeMark = escapeOf(lines.all);
   const instructions: Instruction[] = [];
-  let at = 0;
-  const nextLine = () => (lines[at++] as string).replace(/[\r\n]+$/, '');
-  while (at < lines.length) {
-    const line = at + 1;
-    let part = nextLine().trimStart();
-    if (part === '' || isComment(part)) continue;
+  while (!lines.isAtEnd) {
+    const line = lines.at + 1;
+    const command = lines.nextCommand(escapeMark);
+    if (command === '') continue;
+    const heredocs = heredocsIn(command, escapeMark).map((announced) => lines.nextHeredoc(announced, line));
+    instructions.push({ line, ...partsOf(command, escapeMark), heredocs });
+  }
+  return { escapeMark, instructions };
+}
+
+/** The lines of a file, taken one after the other. */
+class Lines {
+  readonly all: readonly string[];
+  at = 0;
+
+  constructor(text: string) {
+    this.all = text.replace(/^\uFEFF/, '').split(/(?<=\n)/);
+  }
+
+  get isAtEnd(): boolean {
+    return this.at >= this.all.length;
+  }
+
+  #next(): string {
+    return (this.all[this.at++] as string).replace(/[\r\n]+$/, '');
+  }
+
+  /** The next line with those that continue it; empty for a blank one or a comment. */
+  nextCommand(escapeMark: string): string {
+    const continuation = escapeMark === '`' ? /(^|[^`])`[ \t]*$/ : /(^|[^\\])\\[ \t]*$/;
+    let part = this.#next().trimStart();
+    if (isComment(part)) return '';
     let joined = part.replace(continuation, '$1');
-    while (continuation.test(part) && at < lines.length) {
-      const next = nextLine();
+    while (continuation.test(part) && !this.isAtEnd) {
+      const next = this.#next();
       if (next.trim() === '' || isComment(next)) continue;
       part = next;
       joined += part.replace(continuation, '$1');
     }
-    if (joined.trim() === '') continue;
-    const heredocs = heredocsIn(joined, escapeMark).map(({ mark, ...heredoc }) => {
-      const from = at;
-      while (at < lines.length) {
-        const end = nextLine();
-        if ((mark === '-' ? end.replace(/^\t+/, '') : end) !== heredoc.name) continue;
-        const content = lines.slice(from, at - 1).join('');
-        return { ...heredoc, content: mark === '-' ? content.replace(/^\t+/gm, '') : content };
-      }
-      throw new EngineError(`line ${line}: the heredoc is not ended by a line that is ${heredoc.name}`);
-    });
-    instructions.push({ line, ...partsOf(joined, escapeMark), heredocs });
+    return joined.trim();
   }
-  return { escapeMark, instructions };
+
+  nextHeredoc({ mark, ...heredoc }: Announced, line: number): Heredoc {
+    const withoutTabs = (text: string) => (mark === '-' ? text.replace(/^\t+/gm, '') : text);
+    const from = this.at;
+    while (!this.isAtEnd) {
+      if (withoutTabs(this.#next()) !== heredoc.name) continue;
+      return { ...heredoc, content: withoutTabs(this.all.slice(from, this.at - 1).join('')) };
+    }
+    throw new EngineError(`line ${line}: the heredoc is not ended by a line that is ${heredoc.name}`);
+  }
 }
 
 /** Directives are comments at the very top, one a line. */
@@ -77,7 +100,7 @@ function escapeOf(lines: readonly string[]): string {
 
 /** The keyword, the flags, whose quotes and escapes are taken away, and what follows them. */
 function partsOf(line: string, escapeMark: string): Pick<Instruction, 'keyword' | 'flags' | 'rest'> {
-  const [, keyword = '', text = ''] = /^(\S+)\s*([\s\S]*)$/.exec(line.trim()) ?? [];
+  const [, keyword = '', text = ''] = /^(\S+)\s*([\s\S]*)$/.exec(line) ?? [];
   const flags: string[] = [];
   let rest = text;
   while (rest.startsWith('--')) {
@@ -99,8 +122,7 @@ interface Announced extends Omit<Heredoc, 'content'> {
   readonly mark: string;
 }
 
-function heredocsIn(line: string, escapeMark: string): Announced[] {
-  const command = line.trim();
+function heredocsIn(command: string, escapeMark: string): Announced[] {
   if (!command.includes('<<') || !WITH_HEREDOC.test(command)) return [];
   if (jsonWords(partsOf(command.replace(/^ONBUILD\s+/i, ''), escapeMark).rest) !== undefined) return [];
   return rawWords(command).flatMap((word) => heredocMark(word) ?? []);
