@@ -1,6 +1,6 @@
 // Dockerfiles built by the embedded engine: what is copied, mounted, unpacked and refused, in the examples of Docker's reference.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Container } from '@dagger.io/dagger';
 import { expect, test } from 'vitest';
@@ -327,6 +327,21 @@ test('ADD unpacks archives, and nothing else', async () => {
     ['a.gz', ...unpacked, 'plain.gz', 'y.tar', 'z.tar'].filter((path) => !/^(gz|tar|xz)\/a\.gz$/.test(path)).sort(),
   );
   expect(await container.file('/x/xz/b/c').contents()).toBe('C');
+});
+
+test('an archive that ADD unpacks stays in its folder', async () => {
+  const folder = await t.host({ outside: 'x', 'in/a': 'A' });
+  const tar = (...args: string[]) => execFileSync('tar', args, { cwd: join(folder, 'in') });
+  tar('-cPf', 'climbs.tar', '../outside');
+  symlinkSync('/etc', join(folder, 'in/link'));
+  tar('-cf', 'link.tar', 'link');
+  tar('-rf', 'link.tar', '--transform', 's,^a$,link/a,', 'a');
+  const added = async (name: string) =>
+    dag.host().directory(folder).withNewFile('Dockerfile', `FROM scratch\nADD in/${name} /x/\n`).dockerBuild();
+  expect(await faultOf(added('climbs.tar'))).toBe(
+    'Dockerfile: line 2: ADD: the layer holds a path that climbs: ../outside',
+  );
+  expect(await paths(added('link.tar'), '/')).toEqual(['x/etc/a', 'x/link']);
 });
 
 test('the image that is exported says what the Dockerfile does', async () => {
