@@ -26,6 +26,12 @@ export class EngineError extends Error {
     this.hint = hint;
     this.lack = options?.lack;
   }
+
+  /** The same fault, told with the place where it came up. */
+  located(place: string): EngineError {
+    const bare = this.hint === undefined ? this.message : this.message.slice(0, -`; ${this.hint}`.length);
+    return new EngineError(`${place}: ${bare}`, this.hint, { cause: this, lack: this.lack });
+  }
 }
 
 /** The machine lacks something that the engine cannot run without. Ends the program with exit code 3. */
@@ -49,6 +55,10 @@ export class ExecError extends EngineError {
     super(message);
     this.name = 'ExecError';
     this.failure = failure;
+  }
+
+  override located(place: string): ExecError {
+    return new ExecError(this.failure, `${place}: ${this.message}`);
   }
 }
 

@@ -262,7 +262,7 @@ function imported(state: ContainerState, image: ContainerState): ContainerState 
 }
 
 /** The same for an image that was pulled; of the settings, variables, labels and ports that the container was given before are kept. */
-function startedFrom(state: ContainerState, image: ContainerState): ContainerState {
+export function startedFrom(state: ContainerState, image: ContainerState): ContainerState {
   const { env, labels, ports, annotations } = state.settings;
   const kept = imported(state, image);
   if (env.size + labels.size + ports.length + annotations.size === 0) return kept;

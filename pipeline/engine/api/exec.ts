@@ -31,12 +31,14 @@ export interface ExecOptions {
   readonly redirectStderr?: string;
   readonly noInit?: boolean;
   readonly insecureRootCapabilities?: boolean;
+  readonly hasNoNetwork?: boolean;
 }
 
 export async function execute(session: Session, state: ContainerState, options: ExecOptions): Promise<ExecOutcome> {
   const rootfs = await rootfsToRun(session, state);
-  const { args, noInit, insecureRootCapabilities } = options;
-  const command = { args, stdin: await stdinOf(session, state, options), noInit, insecureRootCapabilities };
+  const { args, noInit, insecureRootCapabilities, hasNoNetwork } = options;
+  const stdin = await stdinOf(session, state, options);
+  const command = { args, stdin, noInit, insecureRootCapabilities, hasNoNetwork };
   const key = isLikeDagger()
     ? keyOf(['step', await historyOf(options.of)])
     : await stepKey(session, state, rootfs, command);
@@ -89,7 +91,7 @@ async function run(
   try {
     const bound = await holdBindings(session, state.bindings);
     releases.push(bound.release);
-    const network = await session.network.lease();
+    const network = command.hasNoNetwork ? undefined : await session.network.lease();
     if (network !== undefined) releases.push(network.release);
     const { timeLimit } = session.options;
     const prepared = await stepRequest(session, state, rootfs, command, {

@@ -52,6 +52,7 @@ import {
 import { changesetFields } from './changeset.ts';
 import { containerFields, newContainer } from './container.ts';
 import { directoryFields, fileFields, newDirectory, newFile } from './directory.ts';
+import { dockerFields } from './docker.ts';
 import { gitRefFields, gitRepositoryFields } from './git.ts';
 import { noteHistory } from './like-dagger.ts';
 import { HOST_PLATFORM } from './platform.ts';
@@ -131,7 +132,7 @@ async function readHostFileOf(path: string, session: Session) {
 const FIELDS: Record<string, Resolvers<never>> = {
   Query: queryFields,
   Container: containerFields,
-  Directory: directoryFields,
+  Directory: { ...directoryFields, ...dockerFields },
   File: fileFields,
   Host: hostFields,
   GitRepository: gitRepositoryFields,

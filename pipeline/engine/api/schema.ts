@@ -9,6 +9,7 @@ scalar JSON
 enum ReturnType { SUCCESS FAILURE ANY }
 enum CacheSharingMode { SHARED PRIVATE LOCKED }
 enum NetworkProtocol { TCP UDP }
+input BuildArg { name: String! value: String! }
 input PortForward { backend: Int! frontend: Int protocol: NetworkProtocol }
 enum ImageLayerCompression { Gzip Zstd EStarGZ Uncompressed }
 enum ImageMediaTypes { OCIMediaTypes DockerMediaTypes OCI DOCKER }
@@ -136,6 +137,7 @@ type Directory implements Node {
   withoutFile(path: String!): Directory!
   withoutFiles(paths: [String!]!): Directory!
   asGit: GitRepository!
+  dockerBuild(dockerfile: String, platform: Platform, buildArgs: [BuildArg!], target: String, secrets: [ID!], noInit: Boolean): Container!
 }
 
 type File implements Node {

@@ -25,6 +25,7 @@ export interface Command {
   readonly stdin?: Input | undefined;
   readonly noInit?: boolean | undefined;
   readonly insecureRootCapabilities?: boolean | undefined;
+  readonly hasNoNetwork?: boolean | undefined;
   readonly terminal?: Terminal | undefined;
 }
 
@@ -34,7 +35,7 @@ export async function stepKey(
   session: Session,
   state: ContainerState,
   rootfs: Stack,
-  { args, stdin, noInit, insecureRootCapabilities }: Command,
+  { args, stdin, noInit, insecureRootCapabilities, hasNoNetwork }: Command,
 ): Promise<string> {
   const { settings, bindings } = state;
   return keyOf({
@@ -50,6 +51,7 @@ export async function stepKey(
     mounts: await Promise.all(state.mounts.map((mount) => mountKey(session, mount))),
     ...(noInit ? { noInit } : {}),
     ...(insecureRootCapabilities ? { insecureRootCapabilities } : {}),
+    ...(hasNoNetwork ? { hasNoNetwork } : {}),
     ...(bindings.length === 0 ? {} : { bindings: await Promise.all(bindings.map(bindingKey)) }),
   });
 }
@@ -84,8 +86,13 @@ export async function rootfsToRun(session: Session, state: ContainerState): Prom
   const rootfs = await state.rootfs();
   const { user, workdir } = state.settings;
   if (user === '' || state.mounts.some(({ path }) => `${workdir}/`.startsWith(`${path}/`))) return rootfs;
+  return withFolder(session, rootfs, workdir, user);
+}
+
+/** A stack with a folder: what is missing of it is made for a user. */
+export async function withFolder(session: Session, rootfs: Stack, path: string, user: string): Promise<Stack> {
   const content: Content = { stack: rootfs, path: '/' };
-  const names = segments(workdir);
+  const names = segments(path);
   if (session.layers.hasFolder(rootfs, names)) return rootfs;
   let depth = 0;
   while (depth < names.length && (await statusOf(session, content, names.slice(0, depth + 1).join('/'), true))) depth++;

@@ -128,7 +128,7 @@ async function unpackInto(
   const { unpackLayer } = await import('./unpack.ts');
   const { store } = session;
   const bytes = decompressed(store.blobPath(descriptor.digest), descriptor.mediaType);
-  const [hashed, read] = tee(noMoreThan(store.budget, bytes, descriptor.digest));
+  const [hashed, read] = tee(noMoreThan(store.budget, bytes, `layer ${descriptor.digest}`));
   const actual = digestOfStream(hashed);
   actual.catch(() => {}); // the unpacking tells of the same fault
   await unpackLayer(readTar(read), `${folder}/fs`, {
@@ -155,13 +155,17 @@ export function decompressed(path: string, mediaType: string): AsyncIterable<Buf
 }
 
 /** A few kilobytes may unpack to more than any disk holds; what the store could never keep ends there. */
-async function* noMoreThan(most: number, source: AsyncIterable<Buffer>, digest: string): AsyncGenerator<Buffer> {
+export async function* noMoreThan<T extends Uint8Array>(
+  most: number,
+  source: AsyncIterable<T>,
+  what: string,
+): AsyncGenerator<T> {
   let size = 0;
   for await (const chunk of source) {
     size += chunk.length;
     if (size > most)
       throw new EngineError(
-        `layer ${digest} unpacks to more than the store may hold (${formatSize(most)})`,
+        `${what} unpacks to more than the store may hold (${formatSize(most)})`,
         'if that is meant, set DRYDOCK_STORE_BUDGET to more',
       );
     yield chunk;
@@ -209,7 +213,7 @@ export function imageState(
 }
 
 function settingsOf({ config = {} }: ImageConfig): ImageSettings {
-  const { Healthcheck, StopSignal, Volumes, Shell } = config;
+  const { Healthcheck, StopSignal, Volumes, Shell, OnBuild } = config;
   return {
     env: new Map(
       listIn(config, 'Env').map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
@@ -221,7 +225,9 @@ function settingsOf({ config = {} }: ImageConfig): ImageSettings {
     labels: new Map(Object.entries(config.Labels ?? {})),
     ports: Object.keys(config.ExposedPorts ?? {}).map(portOf),
     annotations: new Map(),
-    other: Object.fromEntries(Object.entries({ Healthcheck, StopSignal, Volumes, Shell }).filter(([, value]) => value)),
+    other: Object.fromEntries(
+      Object.entries({ Healthcheck, StopSignal, Volumes, Shell, OnBuild }).filter(([, value]) => value),
+    ),
   };
 }
 

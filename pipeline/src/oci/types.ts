@@ -91,6 +91,7 @@ export type RunConfig = {
   Labels?: Record<string, string> | null;
   StopSignal?: string;
   Shell?: string[] | null;
+  OnBuild?: string[] | null;
   Healthcheck?: Healthcheck;
 };
 

@@ -10,13 +10,17 @@ export const hasOneId = process.getuid?.() !== 0 && spawnSync('unshare', SEVERAL
 export const STORE = hasOneId ? 'store-v2-one-id' : 'store-v2';
 
 const OF_SEVERAL: ReadonlySet<string> = new Set([
+  'a folder that is there keeps its owner and permissions',
   'a file with the owner and the mode that were asked for',
   'a volume of another owner, or shared in another way, is another',
   'a working directory that was not there is its user’s',
   'an owner by one number is the group too',
+  'docker/copy-owner-and-mode',
+  'folders on the way are the owner’s, too',
   'fs/new-file-mode',
   'fs/owner',
   'fs/owner-kept',
+  'of another stage, with owner and permissions',
   'outputs in files are for the user of the command alone',
   'owners by the names of the accounts that the folder holds',
   'several files put into a container, with owner and mode',

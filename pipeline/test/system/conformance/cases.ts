@@ -3,8 +3,9 @@
 import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { sh, type Tools, tree, web } from '../sdk-session.ts';
+import { dockerCases } from './docker-cases.ts';
 
-export type Case = (t: Tools) => Promise<unknown>;
+type Case = (t: Tools) => Promise<unknown>;
 
 export const cases: Record<string, Case> = {
   // ── exec ────────────────────────────────────────────────────────────────────────────────
@@ -632,6 +633,7 @@ export const cases: Record<string, Case> = {
         t.base().withSecretVariable('S', t.dag.secret('env://CONFORMANCE_UNSET')).withExec(['true']).sync(),
       )
     ).name,
+  ...dockerCases,
 };
 
 /** A git repository with one commit on branch main. */

@@ -9,7 +9,6 @@ const missing = (field: string) =>
 
 const rows: Row[] = [
   ['Directory.search', () => errorOf(dag.directory().search({ pattern: 'x' })), missing('Directory.search')],
-  ['Directory.dockerBuild', () => errorOf(dag.directory().dockerBuild().sync()), missing('Directory.dockerBuild')],
   ['Container.publish', () => errorOf(base().publish('x/y')), missing('Container.publish')],
   [
     'a shell where nobody sits',
