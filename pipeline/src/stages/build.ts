@@ -94,7 +94,8 @@ function shipped({ include, build }: ServicePackage): { include?: string[]; excl
 /** What no program reads where it runs: files of the tools around it, and its tests. */
 const NOT_SHIPPED = [
   ...['node_modules', 'package-lock.json', '**/.*', 'drydock.yaml', 'Dockerfile', 'docker-compose*', 'README.md'],
-  ...['test', 'tests', '**/__tests__', '**/*.test.?(c|m)js', '**/*.spec.?(c|m)js', 'policy', 'out'],
+  ...['test', 'tests', '**/__tests__', 'policy', 'out'],
+  ...['js', 'cjs', 'mjs'].flatMap((end) => [`**/*.test.${end}`, `**/*.spec.${end}`]),
 ];
 
 async function startIn(app: Directory, starts: readonly Start[]): Promise<Start | undefined> {
