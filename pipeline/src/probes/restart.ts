@@ -63,6 +63,7 @@ async function finish(socket: Socket): Promise<string> {
   const answer = text(socket);
   socket.write('\r\n');
   const [status = ''] = (await answer).split('\r\n');
+  expectThat(status !== '', 'it was cut off; on SIGTERM a service takes no more, and ends what it has begun');
   expectThat(/^HTTP\/1\.1 [2-4]\d\d /.test(status), `it was answered ${JSON.stringify(status)}`);
   return status;
 }

@@ -56,7 +56,7 @@ const faults: [what: string, edit: (text: string) => string, row: string, detail
     'one that cuts off what is in flight',
     (text) => text.replace('server.close()', 'process.exit(0)'),
     'A request in flight is answered while the service ends',
-    /ECONNRESET|answered ""/,
+    /ECONNRESET|it was cut off/,
   ],
   [
     'one that writes to its root',
