@@ -84,7 +84,7 @@ test.runIf(hasGit)('what is lacking is shown, and the next command is the one th
     makeRepository(service({ main: undefined }, { 'pnpm-lock.yaml': '', 'package-lock.json': undefined })),
   );
   expect(shown).toMatch(/^FAIL {2}pnpm-lock\.yaml is a lock file of pnpm/m);
-  expect(shown).toMatch(/^FAIL {2}package\.json lacks main$/m);
+  expect(shown).toMatch(/^FAIL {2}package\.json: nothing says how it starts/m);
 });
 
 test.runIf(hasGit)('it writes into the repository alone: a link that leads elsewhere is not followed', async () => {
