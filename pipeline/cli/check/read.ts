@@ -4,7 +4,16 @@ import { dirname, join, relative, resolve } from 'node:path';
 import type { LinkFacts, PackageFacts, RepositoryFacts } from '../../src/core/check/facts.ts';
 import { PipelineError } from '../../src/core/errors.ts';
 import { POLICY_FILE, parsePolicy } from '../../src/core/gate/policy.ts';
-import { describeSubject, fileOf, type Repository, SUBJECT_FILE, subjectsIn } from '../../src/core/subject.ts';
+import { fieldsOf } from '../../src/core/init/choose.ts';
+import type { Project, RepositoryFiles } from '../../src/core/project.ts';
+import {
+  describeSubject,
+  fileOf,
+  placesToCheck,
+  type Repository,
+  SUBJECT_FILE,
+  subjectsIn,
+} from '../../src/core/subject.ts';
 import { isPlainName, onDisk } from '../../src/oci/names.ts';
 import { readBudgets } from '../ledger.ts';
 import { checkRepository, checkSubjectFile, textOf } from '../subject.ts';
@@ -29,14 +38,12 @@ export async function readRepository({ root, output, isWhole, draft, services }:
   /** As a run sees it: without what git ignores. */
   const committed = kept((path) => (unseen.has(path) ? null : textOf(join(root, path))));
   const seen = (path: string) => (path === SUBJECT_FILE && draft !== undefined ? draft : committed(path));
-  const { subject, refusals } = await readSubject(seen, services);
+  const manifests = async () => files.filter((path) => /(^|\/)package\.json$/.test(path));
+  const { subject, refusals } = await readSubject({ text: async (path) => seen(path), manifests }, services);
   return {
     refusals: [...(isWhole ? refusalsOf(root, output) : []), ...refusals],
     packages: subject === null ? [] : packagesOf(root, subject, seen, unseen),
     subjectText: seen(SUBJECT_FILE),
-    rootManifest: seen('package.json'),
-    rootLock: seen('package-lock.json'),
-    pnpmWorkspaces: seen('pnpm-workspace.yaml'),
     isSubjectIgnored: unseen.has(SUBJECT_FILE),
     unignored: isWhole && files.length > 0 ? unignoredIn(root) : [],
     files,
@@ -73,6 +80,10 @@ function kept(read: (path: string) => string | null): (path: string) => string |
 }
 
 const FILES = ['package.json', 'package-lock.json'];
+const filesRead = (folder: string, { root }: Project) => [
+  fileOf({ path: folder }, 'package.json'),
+  fileOf({ path: root }, 'package-lock.json'),
+];
 const filesOf = (folder: string) => FILES.map((name) => fileOf({ path: folder }, name));
 const foldersOf = (subject: Repository | null) => [
   ...new Set(subject === null ? [] : [...subject.packages, ...subject.services].map(({ path }) => path)),
@@ -109,9 +120,8 @@ function refusalOf(check: () => unknown): PipelineError | undefined {
 }
 
 /** A service that nothing builds is refused, and the rest of it looked at all the same. */
-async function readSubject(seen: (path: string) => string | null, services: readonly string[] = []) {
-  const text = seen(SUBJECT_FILE);
-  const manifestOf = async (path: string) => seen(fileOf({ path }, 'package.json'));
+async function readSubject(files: RepositoryFiles, services: readonly string[] = []) {
+  const text = await files.text(SUBJECT_FILE);
   const refusals: PipelineError[] = [];
   const refused = (error: unknown): null => {
     if (!(error instanceof PipelineError)) throw error;
@@ -125,12 +135,18 @@ async function readSubject(seen: (path: string) => string | null, services: read
       packages: subjects.flatMap(({ packages }) => packages),
     };
   };
-  const subject = await describeSubject(text, manifestOf).then(asked).catch(refused);
+  const subject = await describeSubject(text, files).then(asked).catch(refused);
   if (subject !== null || refusals[0]?.code !== 'BAD_SERVICE') return { subject, refusals };
-  const withBuild = async (path: string) => ((await manifestOf(path)) === null ? null : '{"scripts":{"build":""}}');
-  const described = await describeSubject(text, withBuild);
+  const described = await describeSubject(text, { ...files, text: (path) => withBuild(files, path) });
   const unbuilt = described.services.map((service) => ({ ...service, build: '' }));
   return { subject: asked({ ...described, services: unbuilt }), refusals };
+}
+
+/** The rest of it as it is: it says where its packages come from. */
+async function withBuild({ text }: RepositoryFiles, path: string): Promise<string | null> {
+  const found = await text(path);
+  if (found === null || !path.endsWith('package.json')) return found;
+  return JSON.stringify({ ...fieldsOf(found), scripts: { build: '' } });
 }
 
 function packagesOf(
@@ -144,6 +160,7 @@ function packagesOf(
   return foldersOf({ services, packages }).map((folder) => {
     const at = (name: string) => fileOf({ path: folder }, name);
     const said = all.filter(({ path }) => path === folder);
+    const project = said[0]?.project ?? { root: folder, hasWorkspaces: false, members: [], locals: [] };
     const build = builds.get(folder);
     const commands = said.flatMap(({ lint, types, test }) => Object.entries({ lint, types, test }));
     const built: [string, string][] = build === undefined ? [] : [['build', build]];
@@ -152,13 +169,22 @@ function packagesOf(
     );
     return {
       folder,
+      project,
       isService: builds.has(folder),
       commands: [...commands, ...built].flatMap(([key, command]) => (command ? [{ key, command }] : [])),
       manifest: seen(at('package.json')),
-      lock: seen(at('package-lock.json')),
+      lock: seen(fileOf({ path: project.root }, 'package-lock.json')),
+      linked: placesToCheck({ service: { path: folder, project }, packages: [] })
+        .slice(1)
+        .map((place) => ({
+          ...place,
+          manifest: seen(fileOf({ path: place.folder }, 'package.json')),
+          lock: seen(fileOf({ path: place.root }, 'package-lock.json')),
+        })),
       npmrc: textOf(join(root, at('.npmrc'))),
       entries: namesIn(join(root, folder)),
-      ignored: FILES.filter((name) => unseen.has(at(name))),
+      beside: namesIn(join(root, project.root)),
+      ignored: filesRead(folder, project).filter((path) => unseen.has(path)),
       nodeFiles: nodeFiles.flatMap((file) => {
         const text = textOf(join(root, file));
         return text === null ? [] : [{ file, text }];
