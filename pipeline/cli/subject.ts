@@ -1,8 +1,8 @@
 // The repository that a command line is about: where it is, and what its drydock.yaml says.
-import { existsSync, lstatSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, posix, relative } from 'node:path';
 import { PipelineError } from '../src/core/errors.ts';
-import { describeSubject, fileOf, type Repository, SUBJECT_FILE } from '../src/core/subject.ts';
+import { describeSubject, type Repository, SUBJECT_FILE } from '../src/core/subject.ts';
 
 /** The first folder from here up that holds drydock.yaml or is the top of a git repository; this one where none does. */
 export function findRoot(from: string): string {
@@ -44,8 +44,22 @@ export function checkSubjectFile(root: string): void {
 /** As the files on this machine say it. Throws `BAD_SUBJECT`. */
 export async function repositoryAt(root: string): Promise<Repository> {
   const file = join(root, SUBJECT_FILE);
-  return await describeSubject(textOf(file), async (path) => textOf(join(root, fileOf({ path }, 'package.json'))));
+  return await describeSubject(textOf(file), {
+    text: async (path) => textOf(join(root, path)),
+    manifests: async () => manifestsBelow(root),
+  });
 }
+
+/** As git would list them, where it is not asked. */
+function manifestsBelow(root: string, folder = ''): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = posix.join(folder, entry.name);
+    if (entry.isDirectory()) return LEFT.has(entry.name) ? [] : manifestsBelow(root, path);
+    return entry.name === 'package.json' ? [path] : [];
+  });
+}
+
+const LEFT: ReadonlySet<string> = new Set(['.git', 'node_modules', 'dist', 'out', 'coverage']);
 
 /** A folder as a person would name it from here. */
 export function shownPath(folder: string): string {

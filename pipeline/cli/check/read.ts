@@ -4,7 +4,15 @@ import { dirname, join, relative, resolve } from 'node:path';
 import type { LinkFacts, PackageFacts, RepositoryFacts } from '../../src/core/check/facts.ts';
 import { PipelineError } from '../../src/core/errors.ts';
 import { POLICY_FILE, parsePolicy } from '../../src/core/gate/policy.ts';
-import { describeSubject, fileOf, type Repository, SUBJECT_FILE, subjectsIn } from '../../src/core/subject.ts';
+import type { Project, RepositoryFiles } from '../../src/core/project.ts';
+import {
+  describeSubject,
+  fileOf,
+  placesToCheck,
+  type Repository,
+  SUBJECT_FILE,
+  subjectsIn,
+} from '../../src/core/subject.ts';
 import { isPlainName, onDisk } from '../../src/oci/names.ts';
 import { readBudgets } from '../ledger.ts';
 import { checkRepository, checkSubjectFile, textOf } from '../subject.ts';
@@ -29,14 +37,12 @@ export async function readRepository({ root, output, isWhole, draft, services }:
   /** As a run sees it: without what git ignores. */
   const committed = kept((path) => (unseen.has(path) ? null : textOf(join(root, path))));
   const seen = (path: string) => (path === SUBJECT_FILE && draft !== undefined ? draft : committed(path));
-  const { subject, refusals } = await readSubject(seen, services);
+  const manifests = async () => files.filter((path) => /(^|\/)package\.json$/.test(path));
+  const { subject, refusals } = await readSubject({ text: async (path) => seen(path), manifests }, services);
   return {
     refusals: [...(isWhole ? refusalsOf(root, output) : []), ...refusals],
     packages: subject === null ? [] : packagesOf(root, subject, seen, unseen),
     subjectText: seen(SUBJECT_FILE),
-    rootManifest: seen('package.json'),
-    rootLock: seen('package-lock.json'),
-    pnpmWorkspaces: seen('pnpm-workspace.yaml'),
     isSubjectIgnored: unseen.has(SUBJECT_FILE),
     unignored: isWhole && files.length > 0 ? unignoredIn(root) : [],
     files,
@@ -73,6 +79,10 @@ function kept(read: (path: string) => string | null): (path: string) => string |
 }
 
 const FILES = ['package.json', 'package-lock.json'];
+const filesRead = (folder: string, { root }: Project) => [
+  fileOf({ path: folder }, 'package.json'),
+  fileOf({ path: root }, 'package-lock.json'),
+];
 const filesOf = (folder: string) => FILES.map((name) => fileOf({ path: folder }, name));
 const foldersOf = (subject: Repository | null) => [
   ...new Set(subject === null ? [] : [...subject.packages, ...subject.services].map(({ path }) => path)),
@@ -108,10 +118,9 @@ function refusalOf(check: () => unknown): PipelineError | undefined {
   }
 }
 
-async function readSubject(seen: (path: string) => string | null, services: readonly string[] = []) {
-  const manifestOf = async (path: string) => seen(fileOf({ path }, 'package.json'));
+async function readSubject(files: RepositoryFiles, services: readonly string[] = []) {
   try {
-    const subjects = subjectsIn(await describeSubject(seen(SUBJECT_FILE), manifestOf), services);
+    const subjects = subjectsIn(await describeSubject(await files.text(SUBJECT_FILE), files), services);
     const packages = subjects.flatMap((subject) => subject.packages);
     return { subject: { services: subjects.map(({ service }) => service), packages }, refusals: [] };
   } catch (error) {
@@ -131,6 +140,7 @@ function packagesOf(
     const at = (name: string) => fileOf({ path: folder }, name);
     const said = all.filter(({ path }) => path === folder);
     const service = services.find(({ path }) => path === folder) ?? null;
+    const project = said[0]?.project ?? { root: folder, hasWorkspaces: false, members: [], locals: [] };
     const commands = said.flatMap(({ lint, types, test }) => Object.entries({ lint, types, test }));
     const built = service === null ? [] : [['build', service.build] as const];
     const nodeFiles = [...new Set(['', folder])].flatMap((path) =>
@@ -138,13 +148,22 @@ function packagesOf(
     );
     return {
       folder,
+      project,
       service,
       commands: [...commands, ...built].flatMap(([key, command]) => (command ? [{ key, command }] : [])),
       manifest: seen(at('package.json')),
-      lock: seen(at('package-lock.json')),
+      lock: seen(fileOf({ path: project.root }, 'package-lock.json')),
+      linked: placesToCheck({ service: { path: folder, project }, packages: [] })
+        .slice(1)
+        .map((place) => ({
+          ...place,
+          manifest: seen(fileOf({ path: place.folder }, 'package.json')),
+          lock: seen(fileOf({ path: place.root }, 'package-lock.json')),
+        })),
       npmrc: textOf(join(root, at('.npmrc'))),
       entries: namesIn(join(root, folder)),
-      ignored: FILES.filter((name) => unseen.has(at(name))),
+      beside: namesIn(join(root, project.root)),
+      ignored: filesRead(folder, project).filter((path) => unseen.has(path)),
       nodeFiles: nodeFiles.flatMap((file) => {
         const text = textOf(join(root, file));
         return text === null ? [] : [{ file, text }];

@@ -1,9 +1,9 @@
 // Reads of a repository what a look at it needs: manifests, and the programs of what looks like its service. Follows no link.
 import { lstatSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { workspaceGlobs } from '../../src/core/check/lock-rules.ts';
 import { type Choice, chooseService } from '../../src/core/init/choose.ts';
 import type { Candidate, InitFacts, Text } from '../../src/core/init/facts.ts';
+import { workspaceGlobs } from '../../src/core/project.ts';
 import { fileOf } from '../../src/core/subject.ts';
 import { listedFiles } from '../check/git.ts';
 import { textOf } from '../subject.ts';
@@ -18,10 +18,7 @@ export function look(root: string, given: string | null): Look {
     .filter((path) => MANIFEST.test(path) && !ASIDE.test(path))
     .slice(0, MOST_FILES)
     .flatMap((file) => candidate(root, file));
-  const workspaces = workspaceGlobs({
-    rootManifest: textOf(join(root, 'package.json')),
-    pnpmWorkspaces: textOf(join(root, 'pnpm-workspace.yaml')),
-  });
+  const workspaces = workspaceGlobs(textOf(join(root, 'package.json')), textOf(join(root, 'pnpm-workspace.yaml')));
   const choice = given === null ? chooseService(candidates, workspaces) : { folder: given, isUsual: false, others: [] };
   const folder = choice?.folder ?? '';
   const texts = (paths: readonly string[]) => paths.flatMap((file) => textIn(root, file));

@@ -2,7 +2,16 @@
 import patterns from 'ignore';
 import type { StageResult, StepResult } from '../../src/core/model.ts';
 import { inPart } from '../../src/core/parts.ts';
-import { allPackages, packageSets, type Repository, type Subject, subjectsIn } from '../../src/core/subject.ts';
+import {
+  allPackages,
+  fileOf,
+  packageSets,
+  type Repository,
+  type Subject,
+  setAt,
+  setOf,
+  subjectsIn,
+} from '../../src/core/subject.ts';
 
 const SHOWN = 3;
 
@@ -65,19 +74,33 @@ const isManifest: Reads = (path) => /^(package(-lock)?\.json|\.npmrc)$/.test(pat
 /** What steps read, where it is less than everything: a package's commands its folder, an install what lies in it. */
 function readsOf(subject: Subject): Map<string, Reads> {
   const reads = new Map<string, Reads>();
-  for (const { name, path } of packageSets(subject)) reads.set(name, (file) => isManifest(below(path, file) ?? '/'));
-  for (const { name, path, ignore } of allPackages(subject)) {
+  const locals = new Map<string, string[]>();
+  for (const { name, path, members, locals: of } of packageSets(subject)) {
+    const others = new Set(members.map((member) => fileOf({ path: member }, 'package.json')));
+    reads.set(name, (file) => isManifest(below(path, file) ?? '/') || others.has(file));
+    const linked = of.map((local) => local.path);
+    locals.set(name, linked);
+    for (const [index, local] of linked.entries())
+      reads.set(`build-${setAt(local)}`, within(linked.slice(0, index + 1)));
+  }
+  for (const { name, path, ignore, project } of allPackages(subject)) {
     const ignored = patterns().add(ignore);
+    const linked = within(locals.get(setOf({ project })) ?? []);
     const own: Reads = (file) => {
       const inside = below(path, file);
-      return inside !== undefined && !ignored.ignores(inside);
+      return linked(file) || (inside !== undefined && !ignored.ignores(inside));
     };
     reads.set(name, own);
     reads.set(`types-${name}`, own);
   }
-  const { path } = subject.service;
-  return reads.set('compile', (file) => below(path, file) !== undefined);
+  const { path, project } = subject.service;
+  return reads.set('compile', within([path, ...(locals.get(setOf({ project })) ?? [])]));
 }
+
+const within =
+  (folders: readonly string[]): Reads =>
+  (file) =>
+    folders.some((folder) => below(folder, file) !== undefined);
 
 /** A file as it is called in a folder; undefined where it is elsewhere. */
 function below(folder: string, file: string): string | undefined {

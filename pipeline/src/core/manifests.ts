@@ -3,8 +3,10 @@ import { posix } from 'node:path';
 import { quoted } from '../command.ts';
 import { PipelineError, reasonOf } from './errors.ts';
 
-/** The two files of a package; null where there is none. `folder` is '' for the root. */
-export type PackageFiles = { folder: string; manifest: string | null; lock: string | null };
+/** The two files of a package; null where there is none. `folder` is '' for the root of the repository, `root` where the lock file lies. */
+export type PackageFiles = { folder: string; root: string; manifest: string | null; lock: string | null };
+
+const LOCK = 'package-lock.json';
 
 type Dependencies = Record<string, string>;
 
@@ -17,9 +19,9 @@ export function checkPackages(packages: readonly PackageFiles[]): void {
 export const renewLock = (folder: string): string =>
   `npm install --package-lock-only --ignore-scripts${folder === '' ? '' : ` --prefix ${quoted(folder)}`}`;
 
-function checkPackage({ folder, manifest, lock }: PackageFiles): void {
-  const at = (name: string) => (folder === '' ? name : `${folder}/${name}`);
-  const renew = renewLock(folder);
+function checkPackage({ folder, root, manifest, lock }: PackageFiles): void {
+  const at = (name: string) => posix.join(name === LOCK ? root : folder, name);
+  const renew = renewLock(root);
   const wanted = parse(manifest, at('package.json'), 'every package of this repository has one');
   const [foreign] = Object.entries(dependenciesOf(wanted)).filter(([, range]) => FOREIGN.test(range));
   if (foreign !== undefined) {
@@ -29,29 +31,29 @@ function checkPackage({ folder, manifest, lock }: PackageFiles): void {
       `name a version of it that a registry has, or its archive: npm install ./NAME.tgz${folder === '' ? '' : ` --prefix ${quoted(folder)}`}`,
     );
   }
-  const locked = parse(lock, at('package-lock.json'), `write it with \`${renew}\`, and commit it`);
+  const locked = parse(lock, at(LOCK), `write it with \`${renew}\`, and commit it`);
   const entries = locked.packages;
   if (!isRecord(entries)) {
     throw new PipelineError(
       'BAD_MANIFEST',
-      `${at('package-lock.json')} has no "packages": it is not a lock file of npm 7 or later`,
+      `${at(LOCK)} has no "packages": it is not a lock file of npm 7 or later`,
       `write it anew with \`${renew}\``,
     );
   }
-  const [outside] = filesOutside(folder, entries);
+  const [outside] = filesOutside(root, entries);
   if (outside !== undefined) {
     throw new PipelineError(
       'BAD_MANIFEST',
-      `${at('package-lock.json')} takes ${outside.name} from ${outside.place}, which is not in this repository`,
+      `${at(LOCK)} takes ${outside.name} from ${outside.place}, which is not in this repository`,
       'put its archive into the repository and install it from there, npm install ./NAME.tgz; or from a registry',
     );
   }
-  const faults = differences(wanted, entries);
+  const faults = differences(wanted, entries, posix.relative(root, folder));
   if (faults.length > 0) {
     const more = faults.length > 3 ? ` and ${faults.length - 3} more` : '';
     throw new PipelineError(
       'LOCK_MISMATCH',
-      `${at('package-lock.json')} does not belong to ${at('package.json')}: ${faults.slice(0, 3).join(', ')}${more}`,
+      `${at(LOCK)} does not belong to ${at('package.json')}: ${faults.slice(0, 3).join(', ')}${more}`,
       `bring it up to date with \`${renew}\`, and commit it`,
     );
   }
@@ -64,23 +66,26 @@ const FOREIGN = /^(workspace|catalog|link|portal|patch):/;
 const placeIn = ({ resolved, link }: Record<string, unknown>) => `${link === true ? 'file:' : ''}${String(resolved)}`;
 
 /** Packages that npm would read from a file which only this machine has. */
-function filesOutside(folder: string, entries: Record<string, unknown>): { name: string; place: string }[] {
+function filesOutside(root: string, entries: Record<string, unknown>): { name: string; place: string }[] {
   return Object.entries(entries).flatMap(([path, entry]) => {
     const [, place] = (isRecord(entry) && /^file:(.+)$/.exec(placeIn(entry))) || [];
-    if (place === undefined || !(posix.isAbsolute(place) || posix.join(folder, place).startsWith('..'))) return [];
+    if (place === undefined || !(posix.isAbsolute(place) || posix.join(root, place).startsWith('..'))) return [];
     return [{ name: path.replace(/^.*node_modules\//, ''), place }];
   });
 }
 
 /** Names that only one of the two knows, and versions that do not satisfy what is asked for. Whatever is not plain is left to npm. */
-function differences(manifest: Record<string, unknown>, entries: Record<string, unknown>): string[] {
+function differences(manifest: Record<string, unknown>, entries: Record<string, unknown>, place: string): string[] {
   const wanted = dependenciesOf(manifest);
-  const root = isRecord(entries['']) ? entries[''] : {};
-  const locked = dependenciesOf(root);
-  const missing = Object.keys(wanted).filter((name) => !(name in locked) || !isRecord(entries[`node_modules/${name}`]));
+  const own = entries[place];
+  // A folder that `file:` names, and that needs nothing.
+  if (own === undefined && place.startsWith('..')) return [];
+  const locked = dependenciesOf(isRecord(own) ? own : {});
+  const entryOf = (name: string) => entries[posix.join(place, 'node_modules', name)] ?? entries[`node_modules/${name}`];
+  const missing = Object.keys(wanted).filter((name) => !(name in locked) || !isRecord(entryOf(name)));
   const surplus = Object.keys(locked).filter((name) => !(name in wanted));
   const other = Object.keys(wanted).flatMap((name) => {
-    const entry = entries[`node_modules/${name}`];
+    const entry = entryOf(name);
     const version = isRecord(entry) ? entry.version : undefined;
     return typeof version === 'string' && isSurelyOutside(version, wanted[name] ?? '')
       ? [`${name} is ${wanted[name]} in the manifest and ${String(version)} in the lock`]

@@ -3,6 +3,7 @@ import { isScalar } from 'yaml';
 import { PipelineError } from './errors.ts';
 import { SOURCE } from './ignore.ts';
 import type { StageName } from './model.ts';
+import { type Local, type Project, projectOf, type RepositoryFiles } from './project.ts';
 import { entryOf } from './start.ts';
 import { FaultyFile, type Fields, YamlFile } from './yaml.ts';
 
@@ -17,6 +18,7 @@ export type Package = {
   test: string | null;
   /** What of its folder its commands do not read, as patterns: an edit there does not run them again. */
   ignore: string[];
+  project: Project;
 };
 
 /** A package whose build becomes an image. `port` is what it listens to, as its PORT tells it; `health` the path that answers 200 where it is well. */
@@ -54,11 +56,9 @@ export function subjectsIn({ services, packages }: Repository, asked: readonly s
   return subjects.filter(({ service }) => asked.length === 0 || asked.includes(service.name));
 }
 
-/** The text of the package.json in a folder; null where there is none. */
-export type ManifestOf = (path: string) => Promise<string | null>;
-
 /** Throws one `BAD_SUBJECT` that names every fault with its line. Without a text, looks for the one service. What is not said are the scripts that there are. */
-export async function describeSubject(text: string | null, manifestOf: ManifestOf): Promise<Repository> {
+export async function describeSubject(text: string | null, files: RepositoryFiles): Promise<Repository> {
+  const manifestOf: ManifestOf = (path) => files.text(fileOf({ path }, 'package.json'));
   const { services, packages } = text === null ? await findService(manifestOf) : parseSubject(text);
   const withScripts = async <T extends DeclaredPackage>(declared: T) => {
     const scripts = scriptsOf(await manifestOf(declared.path));
@@ -68,7 +68,10 @@ export async function describeSubject(text: string | null, manifestOf: ManifestO
     };
     return {
       scripts,
-      described: { ...declared, lint: command('lint'), types: command('types'), test: command('test') },
+      described: {
+        ...{ ...declared, lint: command('lint'), types: command('types'), test: command('test') },
+        project: await projectOf(declared.path, files),
+      },
     };
   };
   const withBuild = async (service: DeclaredService): Promise<ServicePackage> => {
@@ -82,8 +85,11 @@ export async function describeSubject(text: string | null, manifestOf: ManifestO
   };
 }
 
+/** The text of the package.json in a folder; null where there is none. */
+type ManifestOf = (path: string) => Promise<string | null>;
+
 /** As a file says it: undefined is a command of which it says nothing. */
-type DeclaredPackage = Omit<Package, 'lint' | 'types' | 'test'> &
+type DeclaredPackage = Omit<Package, 'lint' | 'types' | 'test' | 'project'> &
   Record<'lint' | 'types' | 'test', string | null | undefined>;
 type DeclaredService = DeclaredPackage &
   Pick<ServicePackage, 'port' | 'health' | 'include' | 'start'> & { build: string | null | undefined };
@@ -228,19 +234,65 @@ const ROOT = 'root';
 /** In the order in which they are shown. */
 export const allPackages = ({ service, packages }: Subject): Package[] => [...packages, service];
 
-type PlacesOf = { service: Pick<Package, 'path'>; packages: readonly Pick<Package, 'path'>[] };
+type Place = Pick<Package, 'path' | 'project'>;
+type PlacesOf = { service: Place; packages: readonly Place[] };
 
-/** What npm installs in one folder, in one way. `production` is what the service ships with alone. */
-export type PackageSet = { name: string; path: string; isProduction: boolean };
+/** What is installed from one lock file, in one way. `path` is its folder. */
+export type PackageSet = {
+  name: string;
+  path: string;
+  /** Other folders whose package.json is read. */
+  members: string[];
+  /** Folders that are installed by themselves, from a lock file of their own. */
+  apart: string[];
+  /** The workspace that this is for alone, of what the service ships with; null for all of them. */
+  workspace: string | null;
+  isProduction: boolean;
+  /** Packages of the repository that commands of these packages read, each behind what it needs itself. */
+  locals: Local[];
+  /** Commands run in other folders than that of the lock file, and may read what lies in it. */
+  isShared: boolean;
+};
 
-/** Once for each folder, and once more for what ships. */
+/** Once for each lock file, and once more for what ships. */
 export function packageSets({ service, packages }: PlacesOf): PackageSet[] {
-  const paths = [...new Set([...packages, service].map(({ path }) => path))];
-  const sets = paths.map((path) => ({ name: nameOf(path), path, isProduction: false }));
-  return [...sets, { name: PRODUCTION, path: service.path, isProduction: true }];
+  const places = [...packages, service];
+  const roots = [...new Set(places.map(({ project }) => project.root))];
+  const sets = roots.map((root): PackageSet => {
+    const inside = places.filter(({ project }) => project.root === root);
+    const locals = new Map(
+      inside.flatMap(({ project }) => project.locals.map((local) => [local.path, local] as const)),
+    );
+    return {
+      name: nameOf(root),
+      path: root,
+      members: unique(inside.flatMap(({ project }) => project.members)),
+      apart: apartIn([...locals.values()]),
+      workspace: null,
+      isProduction: false,
+      locals: [...locals.values()],
+      isShared: inside.some(({ path }) => path !== root),
+    };
+  });
+  const { path, project } = service;
+  const shipped = { name: PRODUCTION, path: project.root, members: project.members, isProduction: true };
+  const workspace = path === project.root ? null : path;
+  return [...sets, { ...shipped, apart: apartIn(project.locals), workspace, locals: [], isShared: false }];
 }
 
+const apartIn = (locals: readonly Local[]) => locals.filter(({ isApart }) => isApart).map(({ path }) => path);
+const unique = (names: readonly string[]) => [...new Set(names)].sort();
+
 export const PRODUCTION = 'production';
+
+/** Folders whose package.json must go with a lock file: of all packages, and of what they are linked to. */
+export function placesToCheck({ service, packages }: PlacesOf): { folder: string; root: string }[] {
+  const places = [...packages, service].flatMap(({ path, project: { root, locals } }) => [
+    { folder: path, root },
+    ...locals.map((local) => ({ folder: local.path, root: local.isApart ? local.path : root })),
+  ]);
+  return [...new Map(places.map((place) => [`${place.root}:${place.folder}`, place])).values()];
+}
 
 /** Which sets a stage needs: the commands of all packages run with theirs, and build makes of the service what ships. */
 export function setsFor(subject: PlacesOf, stage: StageName): string[] {
@@ -253,7 +305,10 @@ export function setsFor(subject: PlacesOf, stage: StageName): string[] {
 }
 
 /** The set that a package's commands run with. */
-export const setOf = ({ path }: Pick<Package, 'path'>): string => nameOf(path);
+export const setOf = ({ project }: Pick<Package, 'project'>): string => setAt(project.root);
+
+/** The set of the lock file in a folder. */
+export const setAt = (root: string): string => nameOf(root);
 
 /** Where a folder of the repository stands in the containers of steps. */
 export const placeOf = (path: string): string => (path === '' ? SOURCE : `${SOURCE}/${path}`);

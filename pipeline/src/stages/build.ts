@@ -1,7 +1,9 @@
 // Build: compile the service, put it together with what it ships with, and assemble the image by our own program.
+import { posix } from 'node:path';
 import { type Container, type Directory, dag, type File } from '@dagger.io/dagger';
 import { differences } from '../core/delivery/compare.ts';
-import type { ImageResult, StageResult, StandIn } from '../core/model.ts';
+import { SOURCE } from '../core/ignore.ts';
+import type { ImageResult, StageResult, StandIn, StepResult } from '../core/model.ts';
 import { imageSpec, parseServiceManifest, SERVICE, type ServiceManifest } from '../core/service.ts';
 import { entryOf, filesOf, type Start } from '../core/start.ts';
 import { placeOf, type ServicePackage } from '../core/subject.ts';
@@ -10,7 +12,7 @@ import { PINS, pinned } from '../pins.ts';
 import type { PackageContext } from './context.ts';
 import { folderOf, nodeContainer } from './install.ts';
 import { commandOf, withSource } from './package.ts';
-import { runStep, stepFolder } from './step.ts';
+import { type Ran, runStep, stepFolder } from './step.ts';
 import { timedStage } from './timed.ts';
 
 /** Name of the archive in the report. */
@@ -20,6 +22,7 @@ export const IMAGE_FILE = 'image.tar';
 const APP = '/assembly/app';
 const SPEC = '/assembly/spec.json';
 const PROGRAMS = '/assembly/oci';
+const BUILT = '/assembly/built';
 const OUT = `${stepFolder('assemble')}/image`;
 
 export type Built = {
@@ -44,18 +47,20 @@ export async function build(context: PackageContext, inputs: BuildInputs): Promi
   const stage = await timedStage(context, 'build', async () => {
     const manifest = parseServiceManifest(inputs.manifest, context.subject.service);
     const compiled = await compile(context, inputs.service);
-    const before = compiled === null ? [] : [compiled.result];
-    if (compiled !== null && compiled.result.exitCode !== 0) return { steps: before };
-    const app = appFolder(context, inputs, compiled?.container ?? null);
+    const before = compiled.result === null ? [] : [compiled.result];
+    if (compiled.result !== null && compiled.result.exitCode !== 0) return { steps: before };
+    const { app, steps: gathered } = await appFolder(context, inputs, compiled.container, manifest.starts);
+    if (app === null) return { steps: [...before, ...gathered] };
     const [start, hasHealthcheck] = await Promise.all([startIn(app, manifest.starts), app.exists(SERVICE.healthcheck)]);
-    if (start === undefined) return { steps: before, fault: noStart(context.subject.service, manifest.starts) };
+    if (start === undefined)
+      return { steps: [...before, ...gathered], fault: noStart(context.subject.service, manifest.starts) };
     const assembled = await assemble(context, { app, manifest, start, hasHealthcheck, platforms: inputs.platforms });
     if (assembled.result.exitCode === 0) {
       const text = await assembled.container.file(`${OUT}/image.json`).contents();
       const archive = assembled.container.file(`${OUT}/${IMAGE_FILE}`);
       Object.assign(output, describe(text), { archive, files: new Map([[IMAGE_FILE, archive]]) });
     }
-    const steps = [...before, assembled.result];
+    const steps = [...before, ...gathered, assembled.result];
     if (output.image === null || inputs.other === null) return { steps };
     const [first, ...more] = differences(output.image, inputs.other);
     if (first === undefined) return { steps, remark: 'the same image as in the other run' };
@@ -64,24 +69,78 @@ export async function build(context: PackageContext, inputs: BuildInputs): Promi
   return { stage, ...output };
 }
 
-/** Null where there is nothing to compile. */
-async function compile(context: PackageContext, installed: Container) {
+/** The sources among their packages, and built where there is something to build. */
+async function compile(
+  context: PackageContext,
+  installed: Container,
+): Promise<{ container: Container; result: StepResult | null }> {
   const { service } = context.subject;
-  if (service.build === null) return null;
-  const command = commandOf(withSource(context, installed, service), service, service.build);
-  return await runStep(context, { stage: 'build', step: 'compile', ...command });
+  const sources = withSource(context, installed, service);
+  if (service.build === null) return { container: sources, result: null };
+  return await runStep(context, { stage: 'build', step: 'compile', ...commandOf(sources, service, service.build) });
 }
 
+type App = { app: Directory | null; steps: StepResult[] };
+
 /** What goes into the image, and nothing else. */
-function appFolder(context: PackageContext, { production }: BuildInputs, compiled: Container | null): Directory {
+async function appFolder(
+  context: PackageContext,
+  inputs: BuildInputs,
+  compiled: Container,
+  starts: readonly Start[],
+): Promise<App> {
   const { service } = context.subject;
-  const place = placeOf(service.path);
-  const whole = compiled?.directory(place) ?? folderOf(context, service.path);
-  return dag
+  const { path, project, build: command } = service;
+  const place = placeOf(path);
+  const whole = command === null ? folderOf(context, path) : compiled.directory(place);
+  const own = dag
     .directory()
     .withDirectory('/', context.source.filter({ include: ['LICENSE'] }))
-    .withDirectory('/', whole.filter(shipped(service)))
-    .withDirectory('/', production.directory(place).filter({ include: ['package.json', 'node_modules/**'] }));
+    .withDirectory('/', whole.filter(shipped(service)));
+  if (project.members.length > 0) {
+    const built = compiled.directory(SOURCE).filter({ exclude: ['**/node_modules'] });
+    const { result, container } = await gather(context, inputs, built, starts);
+    const app = own.withDirectory('/', container.directory(`${stepFolder('gather')}/app`));
+    return { app: result.exitCode === 0 ? app : null, steps: [result] };
+  }
+  const installed = inputs.production.directory(place).filter({ include: ['package.json', 'node_modules/**'] });
+  return { app: own.withDirectory('/', installed), steps: [] };
+}
+
+/** Of a project of several packages what its service needs, with real files in place of links. */
+async function gather(
+  context: PackageContext,
+  { production }: BuildInputs,
+  built: Directory,
+  starts: readonly Start[],
+): Promise<Ran> {
+  const { path, project } = context.subject.service;
+  const service = posix.relative(project.root, path);
+  // Of one workspace npm installs what it needs; of their root, what all of them need.
+  const isPruned = service === '' && project.hasWorkspaces;
+  // What the service has of its own goes where its program finds it first.
+  const [into = ''] = (entryOf(starts[0]?.words ?? []) ?? '').split('/').slice(0, -1);
+  const args = [
+    ...[
+      'node',
+      `${PROGRAMS}/gather.ts`,
+      '--installed',
+      placeOf(project.root),
+      '--built',
+      posix.join(BUILT, project.root),
+    ],
+    ...['--service', service, '--into', into, '--out', `${stepFolder('gather')}/app`, ...(isPruned ? ['--prune'] : [])],
+  ];
+  const container = production
+    .withMountedDirectory(PROGRAMS, context.programs.directory('oci'))
+    .withMountedDirectory(BUILT, built);
+  return await runStep(context, {
+    stage: 'build',
+    step: 'gather',
+    container,
+    args,
+    shown: `node oci/gather.ts --service ${path || '.'}`,
+  });
 }
 
 /** Of the folder as its build left it; its packages come from elsewhere. */

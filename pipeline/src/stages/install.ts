@@ -1,6 +1,9 @@
 // Installs what the stages need, each set of packages once, from its lock file: those of each folder, and those that the service ships with.
+import { posix } from 'node:path';
 import type { Container, Directory } from '@dagger.io/dagger';
-import { type PackageSet, placeOf } from '../core/subject.ts';
+import { quoted } from '../command.ts';
+import { SOURCE } from '../core/ignore.ts';
+import { fileOf, type PackageSet, placeOf } from '../core/subject.ts';
 import type { RunContext } from './context.ts';
 import { type Ran, runStep } from './step.ts';
 
@@ -33,17 +36,34 @@ export function nodeContainer(context: Pick<RunContext, 'images'>): Container {
 
 /** Install one set. Manifests go in before sources: an edit to a source must not install every package again. */
 export async function install(context: RunContext, node: Container, set: PackageSet): Promise<Ran> {
-  const { name, path, isProduction } = set;
-  const place = placeOf(path);
+  const { name, path } = set;
   const cached = context.packages === undefined ? node : offline(node, context.packages);
-  const container = cached
-    .withDirectory(place, folderOf(context, path).filter({ include: MANIFESTS }))
-    .withWorkdir(place);
-  const args = ['npm', 'ci', ...(isProduction ? ['--omit=dev'] : [])];
-  const shown = `${args.join(' ')}${path === '' ? '' : ` --prefix ${path}`}`;
-  const ran = await runStep(context, { stage: 'install', step: name, container, args, shown });
+  const container = withManifests(context, cached, set).withWorkdir(placeOf(path));
+  const [args, ...more] = commandsOf(set);
+  const shown = [args, ...more].map((words) => words.join(' ')).join(' && ');
+  const ran = await runStep(context, {
+    ...{ stage: 'install', step: name, container },
+    args: more.length === 0 ? args : ['sh', '-c', shown],
+    shown: `${shown}${path === '' ? '' : ` --prefix ${path}`}`,
+  });
   // Later steps see what they saw when there was a network.
   return { ...ran, container: ran.container.withoutEnvVariable(OFFLINE) };
+}
+
+function withManifests(context: RunContext, node: Container, { path, members, apart }: PackageSet): Container {
+  const own = [path, ...apart].reduce(
+    (to, folder) => to.withDirectory(placeOf(folder), folderOf(context, folder).filter({ include: MANIFESTS })),
+    node,
+  );
+  const others = members.map((member) => fileOf({ path: member }, 'package.json'));
+  return others.length === 0 ? own : own.withDirectory(SOURCE, context.source.filter({ include: others }));
+}
+
+/** The first where the lock file lies, the others for folders that it knows nothing of. */
+function commandsOf({ path, apart, workspace, isProduction }: PackageSet): [string[], ...string[][]] {
+  const clean = ['npm', 'ci', ...(isProduction ? ['--omit=dev'] : [])];
+  const alone = isProduction && workspace !== null ? ['--workspace', quoted(posix.relative(path, workspace))] : [];
+  return [[...clean, ...alone], ...apart.map((folder) => [...clean, '--prefix', quoted(posix.relative(path, folder))])];
 }
 
 /** A folder of the source; '' is all of it. */

@@ -20,12 +20,14 @@ export function withSource(context: RunContext, installed: Container, { path, ig
 /** A command as npm runs a script: by a shell, which finds the programs of the folder's packages. */
 export function commandOf(
   container: Container,
-  { path }: Package,
+  { path, project }: Pick<Package, 'path'> & { project: Pick<Package['project'], 'root'> },
   command: string,
 ): { container: Container; args: string[]; shown: string } {
+  const programs = [...new Set([path, project.root])].map((folder) => `${placeOf(folder)}/node_modules/.bin`);
   return {
     container: container
-      .withEnvVariable('PATH', `${placeOf(path)}/node_modules/.bin:$PATH`, { expand: true })
+      .withWorkdir(placeOf(path))
+      .withEnvVariable('PATH', `${programs.join(':')}:$PATH`, { expand: true })
       // What npm runs before and after a script of the package's own is a part of it. Packages were installed without any.
       .withEnvVariable('npm_config_ignore_scripts', 'false'),
     args: ['sh', '-c', command],

@@ -14,8 +14,9 @@ import { type DatabaseOptions, lookUp } from './database.ts';
 import type { Delivery, Ready } from './delivery.ts';
 import { type Found, type Keep, together } from './found.ts';
 import { type Gated, gate, replayGate } from './gate.ts';
-import { install, nodeContainer } from './install.ts';
+import { nodeContainer } from './install.ts';
 import { lint } from './lint.ts';
+import { type Prepared, prepare } from './locals.ts';
 import type { Installed } from './package.ts';
 import type { Deciding } from './policy.ts';
 import type { Published } from './publish.ts';
@@ -25,7 +26,6 @@ import { type Scanned, scan } from './scan.ts';
 import { settled } from './settled.ts';
 import type { Signed } from './sign.ts';
 import { type Smoked, smoke } from './smoke.ts';
-import type { Ran } from './step.ts';
 import { type Tested, test } from './test.ts';
 import { timedStage } from './timed.ts';
 
@@ -81,7 +81,7 @@ export class Plan {
   readonly #inputs: PlanInputs;
   readonly #keep: Keep;
   readonly #sets: readonly PackageSet[];
-  readonly #installed = new Map<string, Promise<Ran>>();
+  readonly #installed = new Map<string, Promise<Prepared>>();
   readonly #begun = new Map<string, Promise<unknown>>();
 
   /** What each stage does with what it needs. */
@@ -191,13 +191,13 @@ export class Plan {
   install(): Promise<Found> | undefined {
     if (this.#sets.length === 0) return undefined;
     const node = nodeContainer(this.#context);
-    for (const set of this.#sets) this.#installed.set(set.name, install(this.#context, node, set));
+    for (const set of this.#sets) this.#installed.set(set.name, prepare(this.#context, node, set));
     return this.#kept('install', async () => {
       const packages = new Map<string, Container>();
       const stage = await timedStage(this.#context, 'install', async () => {
         const ran = await settled([...this.#installed.values()]);
-        for (const [index, { name }] of this.#sets.entries()) packages.set(name, (ran[index] as Ran).container);
-        return { steps: ran.map(({ result }) => result), details: unreachable(ran) };
+        for (const [index, { name }] of this.#sets.entries()) packages.set(name, (ran[index] as Prepared).installed);
+        return { steps: ran.flatMap(({ steps }) => steps), details: unreachable(ran) };
       });
       return { stage, packages };
     });
@@ -265,8 +265,7 @@ export class Plan {
   }
 
   async #ready(name: string) {
-    const ran = await this.#installed.get(name);
-    return ran !== undefined && ran.result.exitCode === 0 ? ran.container : null;
+    return (await this.#installed.get(name))?.container ?? null;
   }
 
   #kept<T extends Found>(key: string, begin: () => Promise<T>): Promise<T> {
@@ -300,8 +299,8 @@ function toShipped({ archive = null, image = null, standIns = [] }: Partial<Buil
 /** npm's words for a registry that it cannot reach, or for a cache that lacks something. */
 const NO_NETWORK = /\b(ENOTFOUND|EAI_AGAIN|ENOTCACHED|ECONNREFUSED|ENETUNREACH|ETIMEDOUT)\b/;
 
-function unreachable(ran: readonly Ran[]): string[] {
-  const isCut = ran.some(({ result, log }) => result.exitCode !== 0 && NO_NETWORK.test(log));
+function unreachable(ran: readonly Prepared[]): string[] {
+  const isCut = ran.some(({ container, log }) => container === null && NO_NETWORK.test(log));
   return isCut ? [`packages are missing, and cannot be fetched here; where they can be: ${COMMAND} warm`] : [];
 }
 

@@ -146,7 +146,7 @@ async function read(
   if (bait !== undefined) output.bait = judgeBait(bait.target.ecosystems ?? [], bait.findings);
   const real = reports.filter(({ target }) => target.of !== 'bait');
   const locks = await lockFiles(context);
-  const shipped = fileOf(context.subject.service, 'package-lock.json');
+  const shipped = fileOf({ path: context.subject.service.project.root }, 'package-lock.json');
   output.findings = mergeFindings(
     real.flatMap(({ findings }) => findings.map((finding) => locate(finding, locks, shipped))),
   );

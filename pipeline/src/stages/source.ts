@@ -5,7 +5,14 @@ import { branchOf, noFacts } from '../core/git.ts';
 import { SOURCE_IGNORE } from '../core/ignore.ts';
 import { checkPackages } from '../core/manifests.ts';
 import type { SourceFacts } from '../core/model.ts';
-import { allPackages, describeSubject, fileOf, type Repository, SUBJECT_FILE, type Subject } from '../core/subject.ts';
+import {
+  describeSubject,
+  fileOf,
+  placesToCheck,
+  type Repository,
+  SUBJECT_FILE,
+  type Subject,
+} from '../core/subject.ts';
 import { contentsIfAny } from './engine.ts';
 
 /** Commit, branch, and whether anything differs from it. A working copy that git can't read (no commit yet) has none. */
@@ -44,19 +51,22 @@ async function trackedThoughIgnored(repo: GitRepository): Promise<Directory | nu
 
 /** What the repository's drydock.yaml says, or what is to be seen without one. Throws `BAD_SUBJECT`. */
 export async function repositoryIn(source: Directory): Promise<Repository> {
-  return await describeSubject(await contentsIfAny(source, SUBJECT_FILE), (path) =>
-    contentsIfAny(source, fileOf({ path }, 'package.json')),
-  );
+  const known = new Map<string, Promise<string | null>>();
+  const text = (file: string) => {
+    const found = known.get(file) ?? contentsIfAny(source, file);
+    known.set(file, found);
+    return found;
+  };
+  return await describeSubject(await text(SUBJECT_FILE), { text, manifests: () => source.glob('**/package.json') });
 }
 
 /** Throws in one sentence if a package could not be installed. Returns the service's manifest. */
 export async function checkManifests(source: Directory, subject: Subject): Promise<string> {
-  const folders = [...new Set(allPackages(subject).map(({ path }) => path))];
   const packages = await Promise.all(
-    folders.map(async (folder) => {
-      const paths = ['package.json', 'package-lock.json'].map((name) => fileOf({ path: folder }, name));
+    placesToCheck(subject).map(async ({ folder, root }) => {
+      const paths = [fileOf({ path: folder }, 'package.json'), fileOf({ path: root }, 'package-lock.json')];
       const [manifest = null, lock = null] = await Promise.all(paths.map((path) => contentsIfAny(source, path)));
-      return { folder, manifest, lock };
+      return { folder, root, manifest, lock };
     }),
   );
   checkPackages(packages);

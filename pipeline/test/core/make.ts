@@ -1,5 +1,12 @@
 // Results with dull defaults, so that a row of a test shows only what makes it different.
 import type { ImageResult, RunResult, StageResult, StepResult } from '../../src/core/model.ts';
+import type { RepositoryFiles } from '../../src/core/project.ts';
+
+/** A repository of these files alone. */
+export const filesOf = (files: Readonly<Record<string, string>>): RepositoryFiles => ({
+  text: async (path) => files[path] ?? null,
+  manifests: async () => Object.keys(files).filter((path) => /(^|\/)package\.json$/.test(path)),
+});
 
 export function step(over: Partial<StepResult> = {}): StepResult {
   return {

@@ -35,7 +35,7 @@ const good: [name: string, manifest: unknown, lock: unknown][] = [
 ];
 for (const [name, given, locked] of good) {
   test(`manifest and lock: ${name}`, () => {
-    expect(() => checkPackages([{ folder: '', manifest: text(given), lock: text(locked) }])).not.toThrow();
+    expect(() => checkPackages([{ folder: '', root: '', manifest: text(given), lock: text(locked) }])).not.toThrow();
   });
 }
 
@@ -95,14 +95,16 @@ const bad: [name: string, manifest: unknown, lock: unknown, code: string, senten
 ];
 for (const [name, given, locked, code, sentence] of bad) {
   test(`manifest and lock: ${name}`, () => {
-    const error = caught(() => checkPackages([{ folder: 'service', manifest: text(given), lock: text(locked) }]));
+    const error = caught(() =>
+      checkPackages([{ folder: 'service', root: 'service', manifest: text(given), lock: text(locked) }]),
+    );
     expect(error).toMatchObject({ code, exitCode: 2, message: expect.stringContaining(sentence) });
     expect(error.hint).not.toBe('');
   });
 }
 
 test('the place of a JSON fault is told by line', () => {
-  const error = caught(() => checkPackages([{ folder: '', manifest: '{\n  "name": "a",\n}', lock: null }]));
+  const error = caught(() => checkPackages([{ folder: '', root: '', manifest: '{\n  "name": "a",\n}', lock: null }]));
   expect(error.message).toMatch(/line 3/);
 });
 
@@ -115,3 +117,21 @@ function caught(work: () => unknown): PipelineError {
   }
   throw new Error('nothing was thrown');
 }
+
+test('a workspace is held against its own place in the lock file of its root', () => {
+  const packages = {
+    '': { workspaces: ['packages/*'] },
+    'packages/a': { dependencies: { ms: '2.1.3', b: '*' } },
+    'packages/a/node_modules/ms': { version: '2.1.3' },
+    'node_modules/ms': { version: '2.0.0' },
+    'node_modules/b': { resolved: 'packages/b', link: true },
+  };
+  const files = (dependencies: Record<string, string>) => [
+    { folder: 'packages/a', root: '', manifest: JSON.stringify({ dependencies }), lock: JSON.stringify({ packages }) },
+  ];
+  expect(() => checkPackages(files({ ms: '2.1.3', b: '*' }))).not.toThrow();
+  expect(caught(() => checkPackages(files({ ms: '2.0.0', b: '*' })))).toMatchObject({
+    code: 'LOCK_MISMATCH',
+    message: expect.stringMatching(/^package-lock\.json does not belong to packages\/a\/package\.json: ms/),
+  });
+});

@@ -1,5 +1,6 @@
 // drydock.yaml as people write it: what it means, what is refused with its line, and what is meant where there is none.
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -11,12 +12,21 @@ import {
   setsFor,
   subjectsIn,
 } from '../../src/core/subject.ts';
+import { filesOf } from './make.ts';
 
 /** A repository with a package.json in these folders, each with these scripts. */
-const within =
-  (folders: readonly string[], scripts: readonly string[] = ['types', 'test', 'build']) =>
-  async (path: string) =>
-    folders.includes(path) ? JSON.stringify({ scripts: Object.fromEntries(scripts.map((name) => [name, 'x'])) }) : null;
+const within = (folders: readonly string[], scripts: readonly string[] = ['types', 'test', 'build']) =>
+  filesOf(
+    Object.fromEntries(
+      folders.map((path) => [
+        join(path, 'package.json'),
+        JSON.stringify({ scripts: Object.fromEntries(scripts.map((name) => [name, 'x'])) }),
+      ]),
+    ),
+  );
+
+/** Of a package that is linked to no other. */
+const ALONE = { members: [], apart: [], workspace: null, locals: [], isShared: false };
 
 describe('without a file', () => {
   for (const [name, folders, path] of [
@@ -65,6 +75,7 @@ describe('what a file says', () => {
       {
         ...{ name: 'docs', path: 'docs', lint: 'markdownlint .', ignore: [] },
         ...{ types: 'npm run --silent types', test: 'npm test --silent' },
+        project: { root: 'docs', hasWorkspaces: false, members: [], locals: [] },
       },
     ]);
   });
@@ -91,7 +102,7 @@ describe('what a file says', () => {
   test('a manifest that cannot be read is nothing that is decided here', async () => {
     const {
       services: [service],
-    } = await describeSubject('services: [{ path: api }]', async () => '{');
+    } = await describeSubject('services: [{ path: api }]', { text: async () => '{', manifests: async () => [] });
     expect(service).toMatchObject({ lint: 'npm run --silent lint', build: 'npm run --silent build' });
   });
 });
@@ -108,9 +119,9 @@ describe('what is installed', async () => {
   const [subject] = subjectsIn(await describeSubject(text, within(['api', '']))) as [Subject];
   test('each folder once, and once more what ships', () => {
     expect(packageSets(subject)).toEqual([
-      { name: 'root', path: '', isProduction: false },
-      { name: 'api', path: 'api', isProduction: false },
-      { name: 'production', path: 'api', isProduction: true },
+      { ...ALONE, name: 'root', path: '', isProduction: false },
+      { ...ALONE, name: 'api', path: 'api', isProduction: false },
+      { ...ALONE, name: 'production', path: 'api', isProduction: true },
     ]);
   });
   for (const [stage, sets] of [

@@ -23,6 +23,18 @@ export async function copyInto(
   await commitAll(folder, 'Everything');
 }
 
+/** A repository of somebody else's. The tool is beside it, and no part of it. */
+export async function foreignIn(
+  folder: string,
+  files: Readonly<Record<string, string>>,
+  prepare: (folder: string) => Promise<unknown> = async () => {},
+): Promise<void> {
+  await add(folder, { '.gitignore': 'node_modules\nout\ndist\npipeline\n', ...files });
+  await symlink(join(ROOT, 'pipeline'), join(folder, 'pipeline'));
+  await prepare(folder);
+  await commitAll(folder, 'Everything');
+}
+
 export async function commitAll(repository: string, subject: string): Promise<void> {
   const git = $({ cwd: repository });
   if (!existsSync(join(repository, '.git'))) await git`git init --quiet --initial-branch main`;

@@ -1,6 +1,7 @@
 // Finds the one input that turns a run that passes into one that fails. Decides what to try next; running it is another's work.
 
-import { setOf } from '../subject.ts';
+import { posix } from 'node:path';
+import { setAt } from '../subject.ts';
 import { type Difference, diffCapsules, packageName, phraseDifference } from './diff.ts';
 import { type CapsuleManifest, SOURCE_FOLDER } from './manifest.ts';
 
@@ -15,11 +16,18 @@ export type Unit = {
   shown: string;
 };
 
-/** The set whose packages a file of the source names. */
+/** The set whose packages a file of the source names: of its folder, or of one above that it is a workspace of. */
 function setOfFile({ packages }: CapsuleManifest, path: string): string | undefined {
   const [, folder = ''] = /^(?:(.*)\/)?package(?:-lock)?\.json$/.exec(path) ?? [undefined, null];
-  const set = folder === null ? undefined : setOf({ path: folder });
-  return packages.some((found) => found.set === set) ? set : undefined;
+  if (folder === null) return undefined;
+  const own = setAt(folder);
+  if (packages.some(({ set }) => set === own)) return own;
+  const parts = folder.split('/');
+  const above = parts.map((_, index) => parts.slice(0, index).join('/')).reverse();
+  const root = above.find((each) =>
+    packages.some((found) => found.set === setAt(each) && found.path === posix.relative(each, folder)),
+  );
+  return root === undefined ? undefined : setAt(root);
 }
 
 /** The files that say which packages a set has. */

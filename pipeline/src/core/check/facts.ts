@@ -1,6 +1,8 @@
 // What a check of a repository looks at, as the command line reads it from the disk: no rule reads a file itself.
 
 import type { PipelineError } from '../errors.ts';
+import type { PackageFiles } from '../manifests.ts';
+import type { Project } from '../project.ts';
 import type { ServicePackage } from '../subject.ts';
 
 export type RepositoryFacts = {
@@ -9,11 +11,6 @@ export type RepositoryFacts = {
   packages: PackageFacts[];
   /** As a run sees it. */
   subjectText: string | null;
-  /** The root's own files, as a run sees them. */
-  rootManifest: string | null;
-  rootLock: string | null;
-  /** The text of pnpm-workspace.yaml. */
-  pnpmWorkspaces: string | null;
   /** Of a drydock.yaml that lies here though git ignores it. */
   isSubjectIgnored: boolean;
   /** Folders that runs and npm write, and that git does not ignore. */
@@ -34,16 +31,22 @@ export type RepositoryFacts = {
 /** A folder with a package.json that drydock installs and runs. A text is null where a run finds no such file. */
 export type PackageFacts = {
   folder: string;
+  project: Project;
   /** Of a service: how it is built, started, and what of it ships, as drydock.yaml says or leaves open. */
   service: Pick<ServicePackage, 'name' | 'path' | 'build' | 'include' | 'start'> | null;
   /** What is run in it, by the key under which drydock.yaml says it. */
   commands: { key: string; command: string }[];
   manifest: string | null;
+  /** Of its project. */
   lock: string | null;
+  /** What it is linked to. */
+  linked: PackageFiles[];
   npmrc: string | null;
   /** The names in it. */
   entries: readonly string[];
-  /** Of package.json and package-lock.json those that git ignores. */
+  /** The names beside its lock file. */
+  beside: readonly string[];
+  /** Of its package.json and its lock file those that git ignores, as paths of the repository. */
   ignored: string[];
   /** Files that name a Node version, of this folder and of the root. */
   nodeFiles: { file: string; text: string }[];

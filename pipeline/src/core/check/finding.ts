@@ -41,7 +41,7 @@ export const lineOfKey = (text: string, key: string): number | null =>
   lineAt(text, text.search(new RegExp(`"${escaped(key)}"\\s*:`)));
 
 /** A text as a part of a regular expression. */
-export const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 /** The sentence with the line, which most rules do not put there themselves. */
 export const sentenceOf = ({ file, line, problem }: Pick<Finding, 'file' | 'line' | 'problem'>): string =>

@@ -11,6 +11,7 @@ export type PackageView = PackageFacts & {
   isReadable: boolean;
   /** A file of it, as a path of the repository. */
   at: (name: string) => string;
+  lockFile: string;
 };
 
 export function viewOf(facts: PackageFacts): PackageView {
@@ -22,6 +23,7 @@ export function viewOf(facts: PackageFacts): PackageView {
     isReadable: fields !== null,
     locked: entries.map(([path, entry]) => [path, recordOf(entry)]),
     at: (name) => fileOf({ path: facts.folder }, name),
+    lockFile: fileOf({ path: facts.project.root }, 'package-lock.json'),
   };
 }
 
@@ -36,7 +38,7 @@ export function dependenciesOf({ fields }: Pick<PackageView, 'fields'>): [name: 
 
 /** What ships: entries of the lock that no development alone needs. */
 export const shippedOf = ({ locked }: Pick<PackageView, 'locked'>): [path: string, entry: Fields][] =>
-  locked.filter(([path, { dev }]) => path !== '' && dev !== true);
+  locked.filter(([path, { dev, link }]) => path.includes('node_modules/') && dev !== true && link !== true);
 
 export const nameIn = (path: string): string => path.replace(/^.*node_modules\//, '');
 

@@ -14,15 +14,7 @@ import {
   unreadableNames,
 } from './file-rules.ts';
 import { blocked, type Finding } from './finding.ts';
-import {
-  addons,
-  archivesOutside,
-  cannotInstall,
-  installScripts,
-  linkedFolders,
-  severalLocks,
-  workspacesOfRoot,
-} from './lock-rules.ts';
+import { addons, archivesOutside, cannotInstall, installScripts, severalLocks } from './lock-rules.ts';
 import { enginesOtherNode, fileOfOtherNode } from './node-rules.ts';
 import { type PackageView, viewOf } from './package-view.ts';
 import { doubtfulEntry, missingScripts, noEntry, ownInstallScripts } from './script-rules.ts';
@@ -45,8 +37,6 @@ const REPOSITORY_RULES = {
 const PACKAGE_RULES = {
   cannotInstall,
   archivesOutside,
-  linkedFolders,
-  workspacesOfRoot,
   missingScripts,
   noEntry,
   doubtfulEntry,

@@ -69,6 +69,30 @@ const rows: [name: string, files: Files, findings: string[]][] = [
     ],
   ],
   [
+    'a workspace of npm, with the lock file of its root',
+    {
+      'package.json': manifest({ name: 'shop', private: true, workspaces: ['apps/*'] }),
+      'package-lock.json': lockOf({}, { 'apps/api': SERVICE, 'node_modules/express': { version: '5.1.0' } }),
+      'apps/api/package.json': manifest(SERVICE),
+      'drydock.yaml': 'services:\n  - path: apps/api\n',
+    },
+    [],
+  ],
+  [
+    'a package that it is linked to, and that needs another version',
+    service(
+      { dependencies: { lib: 'file:./lib' } },
+      { 'lib/package.json': manifest({ dependencies: { ms: '2.1.3' } }) },
+      {
+        ...{ lib: { dependencies: { ms: '2.0.0' } }, 'node_modules/lib': { resolved: 'lib', link: true } },
+        'node_modules/ms': { version: '2.0.0' },
+      },
+    ),
+    [
+      'blocked: package-lock.json does not belong to lib/package.json: ms is 2.1.3 in the manifest and 2.0.0 in the lock',
+    ],
+  ],
+  [
     'a workspace of pnpm',
     {
       'package.json': manifest({ name: 'kitchen-sink', private: true }),
@@ -78,7 +102,7 @@ const rows: [name: string, files: Files, findings: string[]][] = [
       'drydock.yaml': 'services:\n  - path: apps/api\n',
     },
     [
-      'blocked: apps/api/package.json:10 is a workspace of the root, and drydock installs every folder by itself, from apps/api/package-lock.json, which is missing: the lock file of the root is not read',
+      'blocked: pnpm-lock.yaml is a lock file of pnpm, and drydock installs with npm, from package-lock.json, which is missing',
     ],
   ],
   ['no lock file', service({}, { 'package-lock.json': undefined }), ['blocked: package-lock.json is missing']],
@@ -267,7 +291,7 @@ const rows: [name: string, files: Files, findings: string[]][] = [
     ],
   ],
   [
-    'a folder that is shipped as a link',
+    'a folder that it is linked to',
     service(
       { dependencies: { lib: 'file:./lib' } },
       { 'lib/package.json': '{}' },
@@ -276,7 +300,7 @@ const rows: [name: string, files: Files, findings: string[]][] = [
         'node_modules/lib': { resolved: 'lib', link: true },
       },
     ),
-    ['warning: package-lock.json links lib to lib, which is no part of the image: what needs it there fails'],
+    [],
   ],
   [
     'results among what git tracks',

@@ -12,7 +12,7 @@ packages:
   - { name: repository, path: ., lint: eslint . }
   - { name: pipeline, path: ., types: tsc, ignore: [service/**] }
 `,
-  async () => null,
+  { text: async () => null, manifests: async () => [] },
 );
 
 test('changes: three are named', () => {

@@ -1,0 +1,177 @@
+// Gathers what a service of a larger project ships with: what was installed, and, in place of links, the packages of the repository as real files.
+//
+//   node gather.ts --installed DIR --built DIR --service PATH --into FOLDER --out DIR [--prune]
+//
+// --installed is the folder of the lock file after an install for production, --built the same folder with all that was built. What lies beside the
+// lock file goes to node_modules, what the service has of its own into FOLDER/node_modules, where its program finds it first. With --prune, nothing goes
+// along that no package.json asks for.
+import { copyFile, lstat, mkdir, readdir, readFile, readlink, realpath, rm, stat, symlink } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { exitCodeOf, runAsProgram } from './program.ts';
+
+type Manifest = {
+  main?: unknown;
+  files?: unknown;
+} & Partial<Record<'dependencies' | 'optionalDependencies' | 'peerDependencies', Record<string, string>>>;
+
+type Job = { installed: string; built: string; service: string; into: string; out: string; prune: boolean };
+
+const MODULES = 'node_modules';
+
+async function gather({ installed, built, service, into, out, prune }: Job): Promise<void> {
+  const root = await realpath(installed);
+  const needed = await neededFrom(join(root, service));
+  // A workspace is linked to itself.
+  needed.delete(join(root, service));
+  const gatherer = new Gatherer({ root, built, needed, prune });
+  await mkdir(out, { recursive: true });
+  await copyFile(join(built, service, 'package.json'), join(out, 'package.json'));
+  await gatherer.modules(join(root, MODULES), join(out, MODULES));
+  const there = (await namesIn(join(out, MODULES))).filter((name) => !name.startsWith('.') && !name.startsWith('@'));
+  if (service !== '' && into === '') {
+    const [twice] = (await namesIn(join(root, service, MODULES))).filter((name) => there.includes(name));
+    if (twice !== undefined)
+      throw new Error(
+        `there are two versions of ${twice}, and nowhere to keep them apart: put what starts the service into a folder of its own`,
+      );
+  }
+  if (service !== '') await gatherer.modules(join(root, service, MODULES), join(out, into, MODULES));
+  await removeStray(out);
+}
+
+/** The folders of all packages that one needs where it runs, itself included: as Node looks for them, links followed. */
+async function neededFrom(folder: string): Promise<Set<string>> {
+  const needed = new Set([folder]);
+  for (const each of needed) {
+    const { dependencies, optionalDependencies, peerDependencies } = await manifestIn(each);
+    for (const name of Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })) {
+      const found = await resolve(each, name);
+      if (found !== undefined) needed.add(found);
+    }
+  }
+  return needed;
+}
+
+async function resolve(from: string, name: string): Promise<string | undefined> {
+  for (let folder = from; ; folder = dirname(folder)) {
+    const found = await realpath(join(folder, MODULES, name)).catch(() => undefined);
+    if (found !== undefined || folder === dirname(folder)) return found;
+  }
+}
+
+type Plan = { root: string; built: string; needed: ReadonlySet<string>; prune: boolean };
+
+class Gatherer {
+  readonly #plan: Plan;
+  /** Local packages that are being put where they are linked to: two may need each other. */
+  readonly #open = new Set<string>();
+
+  constructor(plan: Plan) {
+    this.#plan = plan;
+  }
+
+  /** A node_modules folder; what is hidden in it are programs and the notes of package managers. */
+  async modules(from: string, to: string): Promise<void> {
+    for (const name of await namesIn(from)) {
+      if (name === '.bin') await copyAll(join(from, name), join(to, name));
+      else if (name.startsWith('@'))
+        for (const inner of await namesIn(join(from, name)))
+          await this.#module(join(from, name, inner), join(to, name, inner));
+      else if (!name.startsWith('.')) await this.#module(join(from, name), join(to, name));
+    }
+  }
+
+  async #module(from: string, to: string): Promise<void> {
+    const { needed, prune } = this.#plan;
+    const real = await realpath(from).catch(() => undefined);
+    if (real === undefined) return;
+    const isLocal = !real.split('/').includes(MODULES);
+    if ((isLocal || prune) && !needed.has(real)) return;
+    if (isLocal) await this.#local(real, to);
+    else {
+      await copyAll(real, to, (path) => !path.startsWith(`${MODULES}/`));
+      await this.modules(join(real, MODULES), join(to, MODULES));
+    }
+  }
+
+  async #local(real: string, to: string): Promise<void> {
+    if (this.#open.has(real)) return;
+    this.#open.add(real);
+    const { root, built } = this.#plan;
+    const source = join(built, relative(root, real));
+    const ships = shippedBy(await manifestIn(source));
+    await copyAll(source, to, ships);
+    await this.modules(join(real, MODULES), join(to, MODULES));
+    this.#open.delete(real);
+  }
+}
+
+/** What `files` names, as npm packs it; everything where it names nothing. */
+function shippedBy({ files, main }: Manifest): (path: string) => boolean {
+  if (!Array.isArray(files)) return () => true;
+  const named = [...files.map(String), ...(typeof main === 'string' ? [main] : []), 'package.json'].map((name) =>
+    name.replace(/^(!?)(\.?\/)+/, '$1').replace(/\/(\*\*?)?$/, ''),
+  );
+  const [out, taken] = [named.filter((name) => name.startsWith('!')), named.filter((name) => !name.startsWith('!'))];
+  return (path) =>
+    !out.some((name) => globbed(name.slice(1)).test(path)) && taken.some((name) => globbed(name).test(path));
+}
+
+const globbed = (glob: string) => {
+  const parts = glob.split(/(\*\*\/|\*\*?)/).map((part) => WILD[part] ?? part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('')}(/.*)?$`);
+};
+const WILD: Readonly<Record<string, string>> = { '*': '[^/]*', '**': '.*', '**/': '(?:.*/)?' };
+
+/** Links as they are, whatever they lead to. Empty folders stay away: one of a filter may be empty here and not elsewhere. */
+async function copyAll(from: string, to: string, takes = (_path: string) => true, below = ''): Promise<void> {
+  for (const name of await namesIn(join(from, below))) {
+    const path = join(below, name);
+    const stats = await lstat(join(from, path));
+    if (stats.isDirectory()) await copyAll(from, to, takes, path);
+    else if (takes(path)) {
+      await mkdir(dirname(join(to, path)), { recursive: true });
+      if (stats.isSymbolicLink()) await symlink(await readlink(join(from, path)), join(to, path));
+      else await copyFile(join(from, path), join(to, path));
+    }
+  }
+}
+
+/** Programs of packages that did not come along. */
+async function removeStray(folder: string): Promise<void> {
+  for (const name of await namesIn(folder)) {
+    const path = join(folder, name);
+    const stats = await lstat(path);
+    if (stats.isDirectory()) await removeStray(path);
+    else if (stats.isSymbolicLink() && dirname(path).endsWith('/.bin'))
+      if ((await stat(path).catch(() => undefined)) === undefined) await rm(path);
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    return [];
+  });
+}
+
+/** One that cannot be read asks for nothing: npm has read it before. */
+async function manifestIn(folder: string): Promise<Manifest> {
+  const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => '{}');
+  return JSON.parse(text.replace(/^\uFEFF/, '')) as Manifest;
+}
+
+export async function main(args: string[]): Promise<number> {
+  return await exitCodeOf(async () => {
+    const text = { type: 'string' } as const;
+    const { values } = parseArgs({
+      args,
+      options: { installed: text, built: text, service: text, into: text, out: text, prune: { type: 'boolean' } },
+    });
+    const { installed = '', built = '', service = '', into = '', out = '', prune = false } = values;
+    await gather({ installed, built, service, into, out, prune });
+  });
+}
+
+runAsProgram('gather.ts', main);
