@@ -66,7 +66,7 @@ export async function isComplete({ store }: Session, { top, manifest, blobs }: I
 }
 
 /** The number is of the way in which layers are unpacked: those that another version unpacked are not taken. */
-const chainId = (diffIds: readonly string[]) => sha256(`chain 2 ${diffIds.join(' ')}`).slice(0, 40);
+const chainId = (diffIds: readonly string[]) => sha256(`chain 3 ${diffIds.join(' ')}`).slice(0, 40);
 
 /** The image's file system; its layers are unpacked where they aren't yet. */
 async function imageStack(session: Session, image: ImageRecord): Promise<Stack> {
@@ -135,6 +135,7 @@ async function unpackInto(
     shift: session.idShift,
     below: below.map((layer) => store.layerPath(layer)),
     whiteout: (path) => session.views.whiteout(path),
+    aside: store.scratch('xattrs'),
   });
   const { digest } = await actual;
   if (digest !== diffId) {

@@ -33,6 +33,7 @@ import {
   recallDigest,
   segments,
 } from './tree.ts';
+import { writeXattrs, type Xattrs } from './xattrs.ts';
 
 /** Layers from the bottom up, and a key that stands for their content. */
 export interface Stack {
@@ -88,6 +89,7 @@ export class Layers {
     if (await this.store.hasLayer(id)) return id;
     const folder = this.store.scratchFolder('layer');
     await this.#writeFolder(tree, join(folder, 'fs'), { files: 0 });
+    await writeXattrs(join(folder, 'fs'), Object.fromEntries(xattrsBelow(tree)), this.store.scratch('xattrs'));
     await this.store.commitLayer(id, folder);
     return id;
   }
@@ -323,7 +325,19 @@ export class Layers {
   }
 
   fileAt({ path, stats }: Located): FileNode {
-    return { kind: 'file', ...this.attributes(stats), size: stats.size, bytes: this.#bytesAt(path, stats.size) };
+    const [id, ...names] = this.#mayHaveXattrs(path) ? this.#placeOf(path) : [];
+    const xattrs = id === undefined ? undefined : this.store.xattrsOf(id)[names.join('/')];
+    const bytes = this.#bytesAt(path, stats.size);
+    return { kind: 'file', ...this.attributes(stats), size: stats.size, bytes, ...(xattrs ? { xattrs } : {}) };
+  }
+
+  /** Few layers have any: to find out which one holds a file that a view shows is left to those. */
+  #mayHaveXattrs(path: string): boolean {
+    const has = (id: string) => Object.keys(this.store.xattrsOf(id)).length > 0;
+    const { length } = this.store.layers;
+    if (path.startsWith(this.store.layers)) return has(path.slice(length + 1, path.indexOf('/', length + 1)));
+    for (const [view, layers] of this.#shown) if (path.startsWith(`${view}/`)) return layers.some(has);
+    return false;
   }
 
   /** What a layer holds never changes; what a mounted stack shows is not told apart by its path. */
@@ -412,6 +426,13 @@ function locatedAt(path: string): Located | undefined {
 function* pathsOnDisk(node: Node): Generator<string> {
   if (node.kind === 'file' && 'path' in node.bytes) yield node.bytes.path;
   if (node.kind === 'dir') for (const child of node.children.values()) yield* pathsOnDisk(child);
+}
+
+/** The extended attributes in a tree, by path. */
+function* xattrsBelow(dir: DirNode, prefix = ''): Generator<[path: string, xattrs: Xattrs]> {
+  for (const [name, node] of dir.children)
+    if (node.kind === 'dir') yield* xattrsBelow(node, `${prefix}${name}/`);
+    else if (node.kind === 'file' && node.xattrs !== undefined) yield [prefix + name, node.xattrs];
 }
 
 function commonStart(some: readonly string[], others: readonly string[]): readonly string[] {
