@@ -1,5 +1,5 @@
 // Takes an image of an OCI layout or archive into the store: its documents and blobs as they are, its layers unpacked.
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, openAsBlob } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -10,6 +10,7 @@ import {
   type BlobSource,
   type Descriptor,
   type ImageConfig,
+  MEDIA,
   openLayout,
   verifyChain,
 } from '../../src/oci/layout.ts';
@@ -25,6 +26,7 @@ import { sha256 } from '../store/store.ts';
 import type { FileNode } from '../store/tree.ts';
 import { type ContainerState, type ImageSettings, lazy } from '../values.ts';
 import { intactBlob } from './blobs.ts';
+import { NAME_ANNOTATION, openDockerArchive } from './docker-archive.ts';
 import type { ImageRecord } from './record.ts';
 
 /** Copies the documents and blobs of a checked image into the store. */
@@ -128,7 +130,7 @@ async function unpackInto(
   const { unpackLayer } = await import('./unpack.ts');
   const { store } = session;
   const bytes = decompressed(store.blobPath(descriptor.digest), descriptor.mediaType);
-  const [hashed, read] = tee(noMoreThan(store.budget, bytes, descriptor.digest));
+  const [hashed, read] = tee(noMoreThan(store.budget, bytes, `layer ${descriptor.digest}`));
   const actual = digestOfStream(hashed);
   actual.catch(() => {}); // the unpacking tells of the same fault
   await unpackLayer(readTar(read), `${folder}/fs`, {
@@ -156,13 +158,13 @@ export function decompressed(path: string, mediaType: string): AsyncIterable<Buf
 }
 
 /** A few kilobytes may unpack to more than any disk holds; what the store could never keep ends there. */
-async function* noMoreThan(most: number, source: AsyncIterable<Buffer>, digest: string): AsyncGenerator<Buffer> {
+async function* noMoreThan(most: number, source: AsyncIterable<Buffer>, what: string): AsyncGenerator<Buffer> {
   let size = 0;
   for await (const chunk of source) {
     size += chunk.length;
     if (size > most)
       throw new EngineError(
-        `layer ${digest} unpacks to more than the store may hold (${formatSize(most)})`,
+        `${what} unpacks to more than the store may hold (${formatSize(most)})`,
         'if that is meant, set DRYDOCK_STORE_BUDGET to more',
       );
     yield chunk;
@@ -277,8 +279,25 @@ async function readArchive(
   tag: string | undefined,
 ): Promise<ImageRecord> {
   await ensureIntact(file.bytes);
-  const path = 'path' in file.bytes ? file.bytes.path : await spill(session, file.bytes.data);
-  const source = await openLayout(path).catch((error: Error) => {
+  const given = 'path' in file.bytes ? file.bytes.path : await spill(session, [file.bytes.data]);
+  if (!(await isGzip(given))) return readPlainArchive(session, given, platform, tag);
+  const path = await unzipped(session, given);
+  try {
+    return await readPlainArchive(session, path, platform, tag);
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+async function readPlainArchive(
+  session: Session,
+  path: string,
+  platform: string,
+  tag: string | undefined,
+): Promise<ImageRecord> {
+  const open = async () => (await openDockerArchive(path)) ?? (await openLayout(path));
+  const source = await open().catch((error: Error) => {
+    if (error instanceof EngineError) throw error;
     throw new EngineError(`the file is not an image archive: ${error.message}`, undefined, { cause: error });
   });
   try {
@@ -290,7 +309,7 @@ async function readArchive(
   }
 }
 
-const NAME_ANNOTATIONS = ['org.opencontainers.image.ref.name', 'io.containerd.image.name'];
+const NAME_ANNOTATIONS = ['org.opencontainers.image.ref.name', NAME_ANNOTATION];
 
 /** The image with this tag, or the only one. */
 function chosen(entries: readonly Descriptor[], tag: string | undefined): Descriptor {
@@ -305,8 +324,19 @@ function chosen(entries: readonly Descriptor[], tag: string | undefined): Descri
   return first;
 }
 
-async function spill(session: Session, data: Buffer): Promise<string> {
+async function spill(session: Session, data: Iterable<Buffer> | AsyncIterable<Buffer>): Promise<string> {
   const path = session.store.scratch('archive');
-  await pipeline(Readable.from([data]), createWriteStream(path));
+  await pipeline(Readable.from(data), createWriteStream(path));
   return path;
+}
+
+async function isGzip(path: string): Promise<boolean> {
+  const start = await (await openAsBlob(path)).slice(0, 2).arrayBuffer();
+  return Buffer.from(start).toString('hex') === '1f8b';
+}
+
+/** Nix compresses the archive as a whole, as do people who send it somewhere. */
+function unzipped(session: Session, path: string): Promise<string> {
+  const bytes = decompressed(path, MEDIA.layerGzip);
+  return spill(session, noMoreThan(session.store.budget, bytes, 'the archive'));
 }

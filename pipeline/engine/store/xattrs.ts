@@ -7,7 +7,6 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { readTar, type TarInput, writeTar } from '../../src/oci/tar.ts';
 import { plainStats } from './inside.ts';
-import { segments } from './tree.ts';
 
 /** By name, in base64. */
 export type Xattrs = Readonly<Record<string, string>>;
@@ -65,14 +64,14 @@ export async function xattrsIn(tar: AsyncIterable<Uint8Array>): Promise<LayerXat
   const found: Record<string, Xattrs> = {};
   for await (const entry of readTar(tar)) {
     const carried = entry.type === 'file' ? carriedXattrs(entry.xattrs) : undefined;
-    if (carried !== undefined) found[segments(entry.path).join('/')] = carried;
+    if (carried !== undefined) found[entry.path.replace(/^\.\//, '')] = carried;
   }
   return found;
 }
 
 /** Gives files of a folder their attributes; `aside` is a place for work. Where the machine does not let them be set, they have none. */
 export async function writeXattrs(folder: string, wanted: LayerXattrs, aside: string): Promise<void> {
-  const places = Object.keys(wanted).filter((place) => plainStats(folder, segments(place))?.isFile());
+  const places = Object.keys(wanted).filter((place) => plainStats(folder, place.split('/'))?.isFile());
   if (places.length === 0) return;
   mkdirSync(aside);
   try {
