@@ -54,10 +54,11 @@ import { containerFields, newContainer } from './container.ts';
 import { directoryFields, fileFields, newDirectory, newFile } from './directory.ts';
 import { gitRefFields, gitRepositoryFields } from './git.ts';
 import { noteHistory } from './like-dagger.ts';
+import { inTodaysWords } from './older.ts';
 import { HOST_PLATFORM } from './platform.ts';
 import type { Resolvers } from './resolvers.ts';
 import { SCHEMA } from './schema.ts';
-import { foundSecret, secretFields, setSecret } from './secret.ts';
+import { foundSecret, secretFields, setSecret, setSecretFile } from './secret.ts';
 import { hostService, serviceFields, type TunnelArgs, tunnel } from './service.ts';
 
 /** The version of the API, as the SDK asks for it. */
@@ -65,6 +66,15 @@ const API_VERSION = 'v0.21.8';
 
 class QueryRoot extends Value {
   override id = 'query';
+}
+
+interface CacheVolumeArgs {
+  readonly key: string;
+  /** Of SDKs before 0.19. */
+  readonly namespace?: string;
+  readonly source?: string;
+  readonly sharing?: Sharing;
+  readonly owner?: string;
 }
 
 const queryFields: Resolvers<QueryRoot> = {
@@ -75,12 +85,8 @@ const queryFields: Resolvers<QueryRoot> = {
   directory: newDirectory,
   file: (_, args: Parameters<typeof newFile>[0]) => newFile(args),
   host: () => new HostValue(),
-  cacheVolume: (
-    _,
-    { key, source, ...rest }: { key: string; source?: string; sharing?: Sharing; owner?: string },
-    session,
-  ) =>
-    new CacheVolumeValue(key, {
+  cacheVolume: (_, { key, namespace, source, ...rest }: CacheVolumeArgs, session) =>
+    new CacheVolumeValue(namespace ? `${namespace}:${key}` : key, {
       ...rest,
       ...(source === undefined ? {} : { source: session.load(source, DirectoryValue) }),
     }),
@@ -111,6 +117,7 @@ const hostFields: Resolvers<HostValue> = {
       if (folder === dirname(folder)) return null;
     }
   },
+  setSecretFile: (_, args: Parameters<typeof setSecretFile>[0], session) => setSecretFile(args, session),
   service: (_, args: Parameters<typeof hostService>[1], session) => new ServiceValue(hostService(session, args)),
   tunnel: (_, { service, ...args }: { service: string } & TunnelArgs, session) =>
     new ServiceValue(tunnel(session, session.load(service, ServiceValue), args)),
@@ -275,7 +282,7 @@ export async function answer(
 ): Promise<GraphQLAnswer> {
   let document: DocumentNode;
   try {
-    document = parse(request.query, { noLocation: true });
+    document = inTodaysWords(parse(request.query, { noLocation: true }), request.query);
   } catch (error) {
     return { errors: [{ message: (error as Error).message }] };
   }

@@ -26,7 +26,7 @@ type Query {
   directory: Directory!
   file(name: String!, contents: String!, permissions: Int): File!
   host: Host!
-  cacheVolume(key: String!, source: ID, sharing: CacheSharingMode, owner: String): CacheVolume!
+  cacheVolume(key: String!, namespace: String, source: ID, sharing: CacheSharingMode, owner: String): CacheVolume!
   secret(uri: String!, cacheKey: String): Secret!
   setSecret(name: String!, plaintext: String!): Secret!
 }
@@ -158,6 +158,7 @@ type Host implements Node {
   directory(path: String!, exclude: [String!], include: [String!], noCache: Boolean, gitignore: Boolean): Directory!
   file(path: String!, noCache: Boolean): File!
   findUp(name: String!, noCache: Boolean): String
+  setSecretFile(name: String!, path: String!): Secret!
   service(ports: [PortForward!]!, host: String): Service!
   tunnel(service: ID!, native: Boolean, ports: [PortForward!]): Service!
 }
