@@ -275,15 +275,33 @@ export interface GraphQLAnswer {
   readonly errors?: readonly { message: string; path?: unknown; extensions?: unknown }[];
 }
 
+interface Request {
+  readonly query: string;
+  readonly variables?: Record<string, unknown>;
+}
+
 /** Answers one request. Never throws: every fault is an entry of `errors`. */
-export async function answer(
-  session: Session,
-  request: { query: string; variables?: Record<string, unknown> },
-): Promise<GraphQLAnswer> {
+export async function answer(session: Session, request: Request): Promise<GraphQLAnswer> {
+  try {
+    return await answerOf(session, request);
+  } catch (error) {
+    if (!isTooDeep(error)) throw error;
+    return { errors: [{ message: TOO_DEEP.message, extensions: { code: 'FAILED', hint: TOO_DEEP.hint } }] };
+  }
+}
+
+const isTooDeep = (error: unknown) => error instanceof RangeError && /call stack/.test(error.message);
+const TOO_DEEP = new EngineError(
+  'the chain of calls in this query is longer than the engine can follow',
+  'ask for `sync()` somewhere in between, and go on from there',
+);
+
+async function answerOf(session: Session, request: Request): Promise<GraphQLAnswer> {
   let document: DocumentNode;
   try {
     document = inTodaysWords(parse(request.query, { noLocation: true }), request.query);
   } catch (error) {
+    if (isTooDeep(error)) throw error;
     return { errors: [{ message: (error as Error).message }] };
   }
   const faults = validate(schema, document, rulesFor(document));
@@ -302,7 +320,8 @@ export async function answer(
 /** What a client is told of a fault: secrets are taken out, wherever in it they stand. */
 function asError(error: GraphQLError, session: Session) {
   const { path } = error;
-  const originalError = diskFullError(error.originalError, session.store.root) ?? error.originalError;
+  const cause = isTooDeep(error.originalError) ? TOO_DEEP : error.originalError;
+  const originalError = diskFullError(cause, session.store.root) ?? cause;
   const scrubber = new Scrubber(session.secretValues());
   const message = scrubber.scrub(originalError?.message ?? error.message);
   if (originalError instanceof ExecError) {

@@ -78,9 +78,13 @@ export class Layers {
   /** A layer that holds just this tree. */
   async layerOf(tree: DirNode): Promise<string> {
     const id = (await digestInTurns(tree)).slice(0, 40);
+    return this.#onceAt(id, () => this.#layOut(id, tree));
+  }
+
+  #onceAt(id: string, make: () => Promise<string>): Promise<string> {
     const running = this.#inFlight.get(id);
     if (running !== undefined) return running;
-    const work = this.#layOut(id, tree).finally(() => this.#inFlight.delete(id));
+    const work = make().finally(() => this.#inFlight.delete(id));
     this.#inFlight.set(id, work);
     return work;
   }
@@ -89,7 +93,9 @@ export class Layers {
     if (await this.store.hasLayer(id)) return id;
     const folder = this.store.scratchFolder('layer');
     await this.#writeFolder(tree, join(folder, 'fs'), { files: 0 });
-    await writeXattrs(join(folder, 'fs'), Object.fromEntries(xattrsBelow(tree)), this.store.scratch('xattrs'));
+    // A file that is shared has them.
+    const own = [...xattrsBelow(tree)].filter(([path]) => lstatSync(join(folder, 'fs', path)).nlink === 1);
+    await writeXattrs(join(folder, 'fs'), Object.fromEntries(own), this.store.scratch('xattrs'));
     await this.store.commitLayer(id, folder);
     return id;
   }
@@ -146,13 +152,43 @@ export class Layers {
     return made;
   }
 
-  async #makeView({ layers }: Stack): Promise<string> {
+  async #makeView(stack: Stack): Promise<string> {
+    const layers = await this.#atOnce(stack.layers);
     await this.#intact(layers);
     if (layers.length === 1) return this.store.layerPath(layers[0] as string);
     if (layers.length === 0) return this.store.layerPath(await this.layerOf(emptyDir()));
+    return this.#show(layers);
+  }
+
+  async #show(layers: readonly string[]): Promise<string> {
     const view = await this.#stacks.readOnly(layers.map((id) => this.store.layerPath(id)));
     this.#shown.set(view, layers);
     return view;
+  }
+
+  /** No more layers than can be shown: of more, those at the bottom become one. Always the same ones, so that they do so once. */
+  async #atOnce(layers: readonly string[]): Promise<readonly string[]> {
+    const { most } = this.#stacks;
+    let shown = layers;
+    while (shown.length > most) shown = [await this.#merged(shown.slice(0, most)), ...shown.slice(most)];
+    return shown;
+  }
+
+  #merged(layers: readonly string[]): Promise<string> {
+    const id = sha256(`merged ${layers.join(' ')}`).slice(0, 40);
+    return this.#onceAt(id, async () => {
+      if (await this.store.hasLayer(id)) return id;
+      await this.#intact(layers);
+      const view = await this.#show(layers);
+      const tree = (await this.#read(view, '', { filter: new PathFilter({}), files: 0 })) as DirNode;
+      return this.#layOut(
+        id,
+        fromFolders(
+          tree,
+          layers.toReversed().map((layer) => this.store.layerPath(layer)),
+        ),
+      );
+    });
   }
 
   async #intact(layers: readonly string[], names: readonly string[] = []): Promise<void> {
@@ -362,8 +398,12 @@ export class Layers {
   /** Layers whose stack shows the folder at `path` of a stack as its root: to be mounted without copying. */
   async lowerFolders(stack: Stack, path: string): Promise<string[]> {
     const sole = segments(path).length === 0 ? undefined : this.soleFolder(stack, path);
+    if (segments(path).length === 0) {
+      const layers = await this.#atOnce(stack.layers);
+      await this.#intact(layers);
+      return layers.map((id) => this.store.layerPath(id));
+    }
     await this.#intact(stack.layers, sole === undefined ? [] : segments(path));
-    if (segments(path).length === 0) return stack.layers.map((id) => this.store.layerPath(id));
     if (sole !== undefined) return [sole];
     return [this.store.layerPath(await this.layerOf(await this.treeAt(stack, path)))];
   }
@@ -426,6 +466,28 @@ function locatedAt(path: string): Located | undefined {
 function* pathsOnDisk(node: Node): Generator<string> {
   if (node.kind === 'file' && 'path' in node.bytes) yield node.bytes.path;
   if (node.kind === 'dir') for (const child of node.children.values()) yield* pathsOnDisk(child);
+}
+
+/** A tree whose files are read from where they are in these folders, of which those before hide those after: to be shared, not copied. */
+function fromFolders(dir: DirNode, folders: readonly string[]): DirNode {
+  const children = new Map<string, Node>();
+  for (const [name, node] of dir.children) {
+    const places = folders.map((folder) => join(folder, name));
+    if (node.kind === 'dir')
+      children.set(
+        name,
+        fromFolders(
+          node,
+          places.filter((place) => locatedAt(place)?.stats.isDirectory()),
+        ),
+      );
+    else if (node.kind === 'link') children.set(name, node);
+    else {
+      const place = places.find((place) => locatedAt(place) !== undefined) as string;
+      children.set(name, { ...node, bytes: { path: place } });
+    }
+  }
+  return dirNode(dir, children);
 }
 
 /** The extended attributes in a tree, by path. */
