@@ -101,6 +101,9 @@ type Container implements Node {
   withServiceBinding(alias: String!, service: ID!): Container!
   asService(args: [String!], useEntrypoint: Boolean, experimentalPrivilegedNesting: Boolean, insecureRootCapabilities: Boolean, expand: Boolean, noInit: Boolean): Service!
   up(random: Boolean, ports: [PortForward!], args: [String!], useEntrypoint: Boolean, experimentalPrivilegedNesting: Boolean, insecureRootCapabilities: Boolean, expand: Boolean, noInit: Boolean): Void
+  withRegistryAuth(address: String!, username: String!, secret: ID!): Container!
+  withoutRegistryAuth(address: String!): Container!
+  publish(address: String!, platformVariants: [ID!], forcedCompression: ImageLayerCompression, mediaTypes: ImageMediaTypes): String!
   asTarball(platformVariants: [ID!], forcedCompression: ImageLayerCompression, mediaTypes: ImageMediaTypes): File!
   export(path: String!, platformVariants: [ID!], forcedCompression: ImageLayerCompression, mediaTypes: ImageMediaTypes, expand: Boolean): String!
 }

@@ -28,6 +28,7 @@ import { type ContainerState, type ImageSettings, lazy } from '../values.ts';
 import { intactBlob } from './blobs.ts';
 import { NAME_ANNOTATION, openDockerArchive } from './docker-archive.ts';
 import type { ImageRecord } from './record.ts';
+import { NO_RIGHTS } from './registry.ts';
 
 /** Copies the documents and blobs of a checked image into the store. */
 export async function keepImage(
@@ -206,6 +207,8 @@ export function imageState(
     volatileVariables: new Map(),
     bindings: [],
     hasOwnArgs: false,
+    registryRights: NO_RIGHTS,
+    standIn: image.standIn,
     original: image,
     ...(imageRef === undefined ? {} : { imageRef }),
   };

@@ -10,7 +10,7 @@ const missing = (field: string) =>
 const rows: Row[] = [
   ['Directory.search', () => errorOf(dag.directory().search({ pattern: 'x' })), missing('Directory.search')],
   ['Directory.dockerBuild', () => errorOf(dag.directory().dockerBuild().sync()), missing('Directory.dockerBuild')],
-  ['Container.publish', () => errorOf(base().publish('x/y')), missing('Container.publish')],
+  ['Directory.asModule', () => errorOf(dag.directory().asModule().sync()), missing('Directory.asModule')],
   [
     'a shell where nobody sits',
     () => errorOf(base().terminal().sync()),
@@ -40,7 +40,7 @@ const rows: Row[] = [
     async () => {
       const volume = dag.cacheVolume('refused');
       const withVolume = base().withMountedCache('/c', volume);
-      await failure(withVolume.withExec(sh('touch /c/ran')).publish('x/y'));
+      await failure(withVolume.withExec(sh('touch /c/ran')).exportImage('x'));
       return withVolume.withExec(['ls', '/c']).stdout();
     },
     '',
