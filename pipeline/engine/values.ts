@@ -237,12 +237,21 @@ export class FactValue extends Value {
 
 export class HostValue extends Value {}
 
+/** A repository at an address, and what git is to know to ask there. */
+export interface RemoteRepository {
+  readonly url: string;
+  readonly variables: Lazy<Readonly<Record<string, string>>>;
+}
+
 export class GitRepositoryValue extends Value {
   readonly directory: DirectoryValue;
+  /** Of one that is in no folder. */
+  readonly remote: RemoteRepository | undefined;
 
-  constructor(directory: DirectoryValue) {
+  constructor(directory: DirectoryValue, remote?: RemoteRepository) {
     super();
     this.directory = directory;
+    this.remote = remote;
   }
 }
 

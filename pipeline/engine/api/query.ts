@@ -53,6 +53,8 @@ import { changesetFields } from './changeset.ts';
 import { containerFields, newContainer } from './container.ts';
 import { directoryFields, fileFields, newDirectory, newFile } from './directory.ts';
 import { gitRefFields, gitRepositoryFields } from './git.ts';
+import { type RemoteArgs, remoteRepository } from './git-remote.ts';
+import { type HttpArgs, httpFile } from './http.ts';
 import { noteHistory } from './like-dagger.ts';
 import { inTodaysWords } from './older.ts';
 import { HOST_PLATFORM } from './platform.ts';
@@ -85,6 +87,8 @@ const queryFields: Resolvers<QueryRoot> = {
   directory: newDirectory,
   file: (_, args: Parameters<typeof newFile>[0]) => newFile(args),
   host: () => new HostValue(),
+  http: (_, args: HttpArgs, session) => httpFile(args, session),
+  git: (_, args: RemoteArgs, session) => new GitRepositoryValue(newDirectory(), remoteRepository(args, session)),
   cacheVolume: (_, { key, namespace, source, ...rest }: CacheVolumeArgs, session) =>
     new CacheVolumeValue(namespace ? `${namespace}:${key}` : key, {
       ...rest,

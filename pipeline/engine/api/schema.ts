@@ -26,6 +26,8 @@ type Query {
   directory: Directory!
   file(name: String!, contents: String!, permissions: Int): File!
   host: Host!
+  http(url: String!, name: String, permissions: Int, checksum: String, authHeader: ID, experimentalServiceHost: ID): File!
+  git(url: String!, keepGitDir: Boolean, sshKnownHosts: String, sshAuthSocket: ID, httpAuthUsername: String, httpAuthToken: ID, httpAuthHeader: ID, experimentalServiceHost: ID): GitRepository!
   cacheVolume(key: String!, namespace: String, source: ID, sharing: CacheSharingMode, owner: String): CacheVolume!
   secret(uri: String!, cacheKey: String): Secret!
   setSecret(name: String!, plaintext: String!): Secret!

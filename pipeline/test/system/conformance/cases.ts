@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { sh, type Tools, tree, web } from '../sdk-session.ts';
+import { gitDaemon, served } from './neighbours.ts';
 
 export type Case = (t: Tools) => Promise<unknown>;
 
@@ -625,6 +626,25 @@ export const cases: Record<string, Case> = {
       .import_(t.dag.host().file(`${dir}/saved.tar`));
     return [await container.file('/hello').contents(), await container.envVariable('A')];
   },
+  // ── the web, and git at an address ──────────────────────────────────────────────────────
+  'http/contents': (t) =>
+    served(200, 'hello', async (url) => {
+      const file = t.dag.http(`${url}/a/b.txt`);
+      return [await file.contents(), await file.name()];
+    }),
+  'http/named': (t) => served(200, 'x', (url) => t.dag.http(`${url}/a`, { name: 'other' }).name()),
+  'http/not-found': (t) => served(404, '', async (url) => (await t.failure(t.dag.http(`${url}/x`).contents())).name),
+  'remote/head': (t) => gitDaemon(t, (url) => t.dag.git(url).head().tree().file('f').contents()),
+  'remote/branch': (t) => gitDaemon(t, (url) => t.dag.git(url).branch('side').tree().file('f').contents()),
+  'remote/tag': (t) => gitDaemon(t, (url) => t.dag.git(url).tag('v1.0.0').tree().file('f').contents()),
+  'remote/branches': (t) => gitDaemon(t, async (url) => (await t.dag.git(url).branches()).sort()),
+  'remote/commit': (t) => gitDaemon(t, (url) => t.dag.git(url).branch('main').commit()),
+  'remote/tree': (t) =>
+    gitDaemon(t, async (url) =>
+      (await t.dag.git(url).head().tree().glob('**/*')).filter((path) => !path.startsWith('.git/')).sort(),
+    ),
+  'remote/no-such-ref': (t) =>
+    gitDaemon(t, async (url) => (await t.failure(t.dag.git(url).branch('nope').tree().sync())).name),
   'git/dirty': async (t) => {
     const dir = await repository(t);
     await writeFile(`${dir}/b.txt`, 'new');

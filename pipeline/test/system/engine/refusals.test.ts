@@ -16,8 +16,11 @@ const rows: Row[] = [
     () => errorOf(base().terminal().sync()),
     expect.stringMatching('^GraphQLRequestError: the engine was not told of a terminal'),
   ],
-  ['Query.http', () => errorOf(dag.http('https://example.invalid/').contents()), missing('Query.http')],
-  ['Query.git', () => errorOf(dag.git('https://example.invalid/x').head().commit()), missing('Query.git')],
+  [
+    'git over ssh',
+    () => errorOf(dag.git('git@example.invalid:x/y').head().commit()),
+    missing('git of an address of ssh'),
+  ],
   ['Host.unixSocket', () => errorOf(dag.host().unixSocket('/x').id()), missing('Host.unixSocket')],
   ['secrets of a command', () => errorOf(dag.secret('cmd://echo x').plaintext()), missing('secrets from cmd://')],
   [
