@@ -1,4 +1,5 @@
 // The objects that clients hold: immutable, and only recipes until a leaf is asked for.
+import type { Credentials } from '../src/oci/registry.ts';
 import type { ImageRecord } from './images/record.ts';
 import type { Instance, Port } from './run/services.ts';
 import type { Stack } from './store/layers.ts';
@@ -153,6 +154,9 @@ export interface Binding {
   readonly service: ServiceValue;
 }
 
+/** What a container was given for registries, by their hosts. */
+export type RegistryRights = ReadonlyMap<string, Lazy<Credentials>>;
+
 export interface ContainerState {
   readonly platform: string;
   readonly settings: ImageSettings;
@@ -164,6 +168,9 @@ export interface ContainerState {
   readonly bindings: readonly Binding[];
   /** Whether the default arguments are the caller's own, not the image's. */
   readonly hasOwnArgs: boolean;
+  readonly registryRights: RegistryRights;
+  /** The recipe of what took the place of the image that it began with. */
+  readonly standIn?: string | undefined;
   readonly exec?: Lazy<ExecOutcome>;
   readonly imageRef?: string;
   /** The archive that an untouched image came as, bytes and digests kept. */
@@ -230,12 +237,21 @@ export class FactValue extends Value {
 
 export class HostValue extends Value {}
 
+/** A repository at an address, and what git is to know to ask there. */
+export interface RemoteRepository {
+  readonly url: string;
+  readonly variables: Lazy<Readonly<Record<string, string>>>;
+}
+
 export class GitRepositoryValue extends Value {
   readonly directory: DirectoryValue;
+  /** Of one that is in no folder. */
+  readonly remote: RemoteRepository | undefined;
 
-  constructor(directory: DirectoryValue) {
+  constructor(directory: DirectoryValue, remote?: RemoteRepository) {
     super();
     this.directory = directory;
+    this.remote = remote;
   }
 }
 

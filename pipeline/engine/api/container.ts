@@ -1,12 +1,15 @@
 // Fields of Container.
 import { join, posix } from 'node:path';
+import type { Credentials } from '../../src/oci/registry.ts';
 import { EngineError, notSupported } from '../errors.ts';
 import { exportImage } from '../images/export.ts';
 import { importArchive } from '../images/import.ts';
+import { publishImage } from '../images/publish.ts';
+import { NO_RIGHTS, registryHost } from '../images/registry.ts';
 import { resolveImage } from '../images/resolve.ts';
 import type { Port } from '../run/services.ts';
 import type { Session } from '../session.ts';
-import { readWhole } from '../store/bytes.ts';
+import { ensureIntact, readWhole } from '../store/bytes.ts';
 import { writeHostFile } from '../store/host.ts';
 import { EMPTY_STACK, type Stack } from '../store/layers.ts';
 import type { Filter } from '../store/patterns.ts';
@@ -25,6 +28,7 @@ import {
   lazy,
   type Mount,
   NO_SETTINGS,
+  type RegistryRights,
   ready,
   SecretValue,
   ServiceValue,
@@ -69,6 +73,7 @@ export const newContainer = (platform?: string) =>
       volatileVariables: new Map(),
       bindings: [],
       hasOwnArgs: false,
+      registryRights: NO_RIGHTS,
     }),
   );
 
@@ -253,9 +258,9 @@ const settings =
 
 /** An image in the place of a container's file system and settings. */
 function imported(state: ContainerState, image: ContainerState): ContainerState {
-  const { mounts, secretVariables, volatileVariables, bindings, hasOwnArgs } = state;
+  const { mounts, secretVariables, volatileVariables, bindings, hasOwnArgs, registryRights } = state;
   const { annotations } = state.settings;
-  const kept = { ...image, mounts, secretVariables, volatileVariables, bindings, hasOwnArgs };
+  const kept = { ...image, mounts, secretVariables, volatileVariables, bindings, hasOwnArgs, registryRights };
   if (annotations.size === 0) return kept;
   const { original: _, ...rest } = kept;
   return { ...rest, settings: { ...image.settings, annotations } };
@@ -303,6 +308,21 @@ function asTarball(self: ContainerValue, args: ExportArgs, session: Session): Fi
   );
 }
 
+interface RegistryAuthArgs {
+  readonly address: string;
+  readonly username: string;
+  readonly secret: string;
+}
+
+/** The same image still: what it may ask of registries is no part of it. */
+const withRights = (self: ContainerValue, change: (rights: RegistryRights) => RegistryRights) =>
+  new ContainerValue(
+    lazy(async () => {
+      const state = await self.state();
+      return { ...state, registryRights: change(state.registryRights) };
+    }),
+  );
+
 export const containerFields: Resolvers<ContainerValue> = {
   sync: async (self) => {
     await evaluate(self);
@@ -311,7 +331,9 @@ export const containerFields: Resolvers<ContainerValue> = {
   platform: async (self) => (await self.state()).platform,
   from: (self, { address, registryService }: { address: string; registryService?: string }, session) => {
     if (registryService !== undefined) throw notSupported('from(registryService)');
-    return self.with(async (state) => startedFrom(state, await resolveImage(session, address, state.platform)));
+    return self.with(async (state) =>
+      startedFrom(state, await resolveImage(session, address, state.platform, state.registryRights)),
+    );
   },
   import: (self, { source, tag }: { source: string; tag?: string }, session) =>
     self.with(async (state) => {
@@ -531,6 +553,26 @@ export const containerFields: Resolvers<ContainerValue> = {
     return self.with(({ bindings }) => ({
       bindings: [...bindings.filter((other) => other.alias !== alias), binding],
     }));
+  },
+
+  withRegistryAuth: (self, { address, username, secret }: RegistryAuthArgs, session) => {
+    const { plaintext } = session.load(secret, SecretValue);
+    const credentials = async (): Promise<Credentials> => {
+      const password = (await plaintext()).toString();
+      return { kind: 'password', username, password };
+    };
+    return withRights(self, (rights) => new Map(rights).set(registryHost(address), credentials));
+  },
+  withoutRegistryAuth: (self, { address }: { address: string }) =>
+    withRights(self, (rights) => without(rights, registryHost(address))),
+  publish: async (self, { address, ...args }: ExportArgs & { address: string }, session) => {
+    const { registryRights: rights, standIn } = await self.state();
+    const archive = async () => {
+      const { bytes } = await asTarball(self, args, session).node();
+      await ensureIntact(bytes);
+      return (bytes as { path: string }).path;
+    };
+    return publishImage(session, { address, rights, standIn }, archive);
   },
 
   asTarball,

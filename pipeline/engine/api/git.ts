@@ -4,10 +4,21 @@ import { join, posix } from 'node:path';
 import { EngineError, notSupported } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { readOnce, withScratch } from '../store/host.ts';
+import { EMPTY_STACK, onTop } from '../store/layers.ts';
+import { keyOf } from '../store/store.ts';
 import { type DirNode, find, map, put, stamp, without } from '../store/tree.ts';
-import { DirectoryValue, GitRefValue, type GitRepositoryValue, lazy, wholeTree } from '../values.ts';
+import {
+  type Content,
+  DirectoryValue,
+  GitRefValue,
+  type GitRepositoryValue,
+  lazy,
+  type RemoteRepository,
+  wholeTree,
+} from '../values.ts';
 import { changesBetween } from './changeset.ts';
 import { lowerFolders, treeOf } from './content.ts';
+import { remoteRefs } from './git-remote.ts';
 import { type GitRunner, gitRunner, type Variables } from './git-runner.ts';
 import { plainRepository } from './plain-repository.ts';
 import type { Resolvers } from './resolvers.ts';
@@ -15,6 +26,7 @@ import { latestVersion } from './versions.ts';
 
 /** The repository where git can read it: the host's own folder where that is the user's, else what of it is not obeyed. */
 async function git(session: Session, repository: GitRepositoryValue, args: readonly string[]): Promise<string> {
+  if (repository.remote !== undefined) throw notSupported(`git ${args[0]} of a repository at an address`);
   const { hostPath } = repository.directory;
   if (hostPath !== undefined && (await isUsersOwn(session, hostPath))) return gitIn(session, hostPath)(args);
   const { folder, variables } = await plainly(session, repository);
@@ -103,10 +115,35 @@ const isCommit = (name: string) => /^[0-9a-f]{40}$/.test(name);
 
 /** All refs by their full names; a tag with a message is the commit that it is of. */
 async function refsOf(session: Session, repository: GitRepositoryValue): Promise<Ref[]> {
+  const { remote } = repository;
+  if (remote !== undefined) return parseRefs((await refsAt(session, remote)).text);
   const said = await git(session, repository, ['show-ref', '--head', '--dereference']).catch((error: EngineError) => {
     if (saysNo(error)) return ''; // there are none
     throw error;
   });
+  return parseRefs(said);
+}
+
+/** Asked once: what a session fetches of a repository is of one and the same time. */
+function refsAt(session: Session, remote: RemoteRepository): ReturnType<typeof remoteRefs> {
+  const known = remotes.get(remote);
+  if (known !== undefined) return known;
+  const asked = online(session, remote).then((variables) =>
+    remoteRefs(gitIn(session, session.store.root, variables), remote),
+  );
+  remotes.set(remote, asked);
+  asked.catch(() => remotes.delete(remote));
+  return asked;
+}
+
+const remotes = new WeakMap<RemoteRepository, ReturnType<typeof remoteRefs>>();
+
+async function online({ options }: Session, { url, variables }: RemoteRepository): Promise<Variables> {
+  if (options.offline) throw new EngineError(`cannot ask ${url}: the network is off`, undefined, { lack: 'OFFLINE' });
+  return variables();
+}
+
+function parseRefs(said: string): Ref[] {
   const refs = new Map<string, string>();
   for (const line of said.split('\n').filter(Boolean)) {
     const [commit = '', name = ''] = line.split(' ');
@@ -124,6 +161,7 @@ async function lookUp(session: Session, { repository, name }: GitRefValue): Prom
   const found = candidates.map((full) => refs.find((ref) => ref.name === full)).find((ref) => ref !== undefined);
   if (found === undefined) throw new EngineError(`repository does not contain ref ${JSON.stringify(name)}`);
   if (found.name !== 'HEAD') return found;
+  if (repository.remote !== undefined) return { ...found, name: (await refsAt(session, repository.remote)).head };
   const branch = await git(session, repository, ['symbolic-ref', '--quiet', 'HEAD']).catch(() => 'HEAD');
   return { ...found, name: branch.trim() };
 }
@@ -173,7 +211,7 @@ export const gitRepositoryFields: Resolvers<GitRepositoryValue> = {
     if (tag === undefined) throw new EngineError('no valid semver tags found');
     return new GitRefValue(self, `refs/tags/${tag}`);
   },
-  url: () => null,
+  url: ({ remote }) => remote?.url ?? null,
   uncommitted: (self, _, session) =>
     changesBetween(
       session,
@@ -248,25 +286,66 @@ interface TreeArgs {
 function refTree(session: Session, ref: GitRefValue, { discardGitDir = false, depth = 1 }: TreeArgs): DirectoryValue {
   return new DirectoryValue(
     lazy(async () => {
-      const { name, commit } = await lookUp(session, ref);
+      const found = await lookUp(session, ref);
+      const { remote } = ref.repository;
+      if (remote !== undefined) return keptTree(session, remote, found, { discardGitDir, depth });
       const source = (await git(session, ref.repository, ['rev-parse', '--absolute-git-dir'])).trim();
-      return withScratch(session, 'clone', async (clone) => {
-        const inClone = (...args: string[]) => gitIn(session, clone)(args);
-        await inClone('-c', 'init.defaultBranch=main', 'init', '--quiet');
-        const shallow = depth > 0 ? [`--depth=${depth}`] : [];
-        await inClone('fetch', '--quiet', '--update-head-ok', ...shallow, `file://${source}`, `${commit}:${FETCHED}`);
-        if (name !== '' && name !== 'HEAD') await inClone('update-ref', name, commit);
-        // By its commit: a branch may be called as an option is.
-        await inClone('checkout', '--quiet', '--force', '--detach', commit);
-        if (name.startsWith('refs/heads/')) await inClone('symbolic-ref', 'HEAD', name);
-        await inClone('update-ref', '-d', FETCHED);
-        await inClone('reflog', 'expire', '--all', '--expire=now');
-        const left = discardGitDir ? ['.git'] : ['.git/FETCH_HEAD', '.git/hooks'];
-        const tree = await readOnce(session, clone, { exclude: left });
-        return wholeTree(map(tree, (attributes) => ({ ...attributes, ...stamp(CHECKED_OUT) })) as DirNode);
-      });
+      return wholeTree(await checkedOut(session, { url: `file://${source}` }, found, { discardGitDir, depth }));
     }),
   );
+}
+
+/** What was fetched once is kept: a commit never changes. */
+async function keptTree(
+  session: Session,
+  remote: RemoteRepository,
+  ref: Ref,
+  args: Required<TreeArgs>,
+): Promise<Content> {
+  const { store, layers } = session;
+  const key = keyOf({ tree: remote.url, ref: { ...ref }, args: { ...args } });
+  const known = store.record<{ layer: string }>('git-trees', key);
+  if (known !== undefined && (await store.hasLayer(known.layer))) return layerContent(known.layer);
+  const variables = await online(session, remote);
+  const layer = await layers.layerOf(await checkedOut(session, { url: remote.url, variables }, ref, args));
+  await store.keep('git-trees', key, { layer });
+  return layerContent(layer);
+}
+
+const layerContent = (layer: string): Content => ({ stack: onTop(EMPTY_STACK, layer), path: '/' });
+
+/** Where commits are fetched from, and what git is told for it. */
+interface Source {
+  readonly url: string;
+  readonly variables?: Variables;
+}
+
+function checkedOut(
+  session: Session,
+  { url, variables }: Source,
+  { name, commit }: Ref,
+  { discardGitDir, depth }: Required<TreeArgs>,
+): Promise<DirNode> {
+  return withScratch(session, 'clone', async (clone) => {
+    const inClone = (...args: string[]) => gitIn(session, clone, variables)(args);
+    const fetch = (...args: string[]) => inClone('fetch', '--quiet', '--update-head-ok', ...args);
+    await inClone('-c', 'init.defaultBranch=main', 'init', '--quiet');
+    const shallow = depth > 0 ? [`--depth=${depth}`] : [];
+    await fetch(...shallow, url, `${commit}:${FETCHED}`).catch((error: EngineError) => {
+      // Old servers give what has a name, and with it all that it is made of.
+      if (!/unadvertised object|not our ref|dumb http/.test(error.message)) throw error;
+      return fetch(url, '+refs/heads/*:refs/fetched/heads/*', '+refs/tags/*:refs/fetched/tags/*');
+    });
+    if (name !== '' && name !== 'HEAD') await inClone('update-ref', name, commit);
+    // By its commit: a branch may be called as an option is.
+    await inClone('checkout', '--quiet', '--force', '--detach', commit);
+    if (name.startsWith('refs/heads/')) await inClone('symbolic-ref', 'HEAD', name);
+    await inClone('update-ref', '-d', FETCHED);
+    await inClone('reflog', 'expire', '--all', '--expire=now');
+    const left = discardGitDir ? ['.git'] : ['.git/FETCH_HEAD', '.git/hooks'];
+    const tree = await readOnce(session, clone, { exclude: left });
+    return map(tree, (attributes) => ({ ...attributes, ...stamp(CHECKED_OUT) })) as DirNode;
+  });
 }
 
 /** What keeps the commit while it is checked out. */

@@ -54,11 +54,14 @@ import { containerFields, newContainer } from './container.ts';
 import { directoryFields, fileFields, newDirectory, newFile } from './directory.ts';
 import { dockerFields } from './docker.ts';
 import { gitRefFields, gitRepositoryFields } from './git.ts';
+import { type RemoteArgs, remoteRepository } from './git-remote.ts';
+import { type HttpArgs, httpFile } from './http.ts';
 import { noteHistory } from './like-dagger.ts';
+import { inTodaysWords } from './older.ts';
 import { HOST_PLATFORM } from './platform.ts';
 import type { Resolvers } from './resolvers.ts';
 import { SCHEMA } from './schema.ts';
-import { foundSecret, secretFields, setSecret } from './secret.ts';
+import { foundSecret, secretFields, setSecret, setSecretFile } from './secret.ts';
 import { hostService, serviceFields, type TunnelArgs, tunnel } from './service.ts';
 
 /** The version of the API, as the SDK asks for it. */
@@ -66,6 +69,15 @@ const API_VERSION = 'v0.21.8';
 
 class QueryRoot extends Value {
   override id = 'query';
+}
+
+interface CacheVolumeArgs {
+  readonly key: string;
+  /** Of SDKs before 0.19. */
+  readonly namespace?: string;
+  readonly source?: string;
+  readonly sharing?: Sharing;
+  readonly owner?: string;
 }
 
 const queryFields: Resolvers<QueryRoot> = {
@@ -76,12 +88,10 @@ const queryFields: Resolvers<QueryRoot> = {
   directory: newDirectory,
   file: (_, args: Parameters<typeof newFile>[0]) => newFile(args),
   host: () => new HostValue(),
-  cacheVolume: (
-    _,
-    { key, source, ...rest }: { key: string; source?: string; sharing?: Sharing; owner?: string },
-    session,
-  ) =>
-    new CacheVolumeValue(key, {
+  http: (_, args: HttpArgs, session) => httpFile(args, session),
+  git: (_, args: RemoteArgs, session) => new GitRepositoryValue(newDirectory(), remoteRepository(args, session)),
+  cacheVolume: (_, { key, namespace, source, ...rest }: CacheVolumeArgs, session) =>
+    new CacheVolumeValue(namespace ? `${namespace}:${key}` : key, {
       ...rest,
       ...(source === undefined ? {} : { source: session.load(source, DirectoryValue) }),
     }),
@@ -112,6 +122,7 @@ const hostFields: Resolvers<HostValue> = {
       if (folder === dirname(folder)) return null;
     }
   },
+  setSecretFile: (_, args: Parameters<typeof setSecretFile>[0], session) => setSecretFile(args, session),
   service: (_, args: Parameters<typeof hostService>[1], session) => new ServiceValue(hostService(session, args)),
   tunnel: (_, { service, ...args }: { service: string } & TunnelArgs, session) =>
     new ServiceValue(tunnel(session, session.load(service, ServiceValue), args)),
@@ -269,15 +280,33 @@ export interface GraphQLAnswer {
   readonly errors?: readonly { message: string; path?: unknown; extensions?: unknown }[];
 }
 
+interface Request {
+  readonly query: string;
+  readonly variables?: Record<string, unknown>;
+}
+
 /** Answers one request. Never throws: every fault is an entry of `errors`. */
-export async function answer(
-  session: Session,
-  request: { query: string; variables?: Record<string, unknown> },
-): Promise<GraphQLAnswer> {
+export async function answer(session: Session, request: Request): Promise<GraphQLAnswer> {
+  try {
+    return await answerOf(session, request);
+  } catch (error) {
+    if (!isTooDeep(error)) throw error;
+    return { errors: [{ message: TOO_DEEP.message, extensions: { code: 'FAILED', hint: TOO_DEEP.hint } }] };
+  }
+}
+
+const isTooDeep = (error: unknown) => error instanceof RangeError && /call stack/.test(error.message);
+const TOO_DEEP = new EngineError(
+  'the chain of calls in this query is longer than the engine can follow',
+  'ask for `sync()` somewhere in between, and go on from there',
+);
+
+async function answerOf(session: Session, request: Request): Promise<GraphQLAnswer> {
   let document: DocumentNode;
   try {
-    document = parse(request.query, { noLocation: true });
+    document = inTodaysWords(parse(request.query, { noLocation: true }), request.query);
   } catch (error) {
+    if (isTooDeep(error)) throw error;
     return { errors: [{ message: (error as Error).message }] };
   }
   const faults = validate(schema, document, rulesFor(document));
@@ -296,7 +325,8 @@ export async function answer(
 /** What a client is told of a fault: secrets are taken out, wherever in it they stand. */
 function asError(error: GraphQLError, session: Session) {
   const { path } = error;
-  const originalError = diskFullError(error.originalError, session.store.root) ?? error.originalError;
+  const cause = isTooDeep(error.originalError) ? TOO_DEEP : error.originalError;
+  const originalError = diskFullError(cause, session.store.root) ?? cause;
   const scrubber = new Scrubber(session.secretValues());
   const message = scrubber.scrub(originalError?.message ?? error.message);
   if (originalError instanceof ExecError) {

@@ -27,7 +27,9 @@ type Query {
   directory: Directory!
   file(name: String!, contents: String!, permissions: Int): File!
   host: Host!
-  cacheVolume(key: String!, source: ID, sharing: CacheSharingMode, owner: String): CacheVolume!
+  http(url: String!, name: String, permissions: Int, checksum: String, authHeader: ID, experimentalServiceHost: ID): File!
+  git(url: String!, keepGitDir: Boolean, sshKnownHosts: String, sshAuthSocket: ID, httpAuthUsername: String, httpAuthToken: ID, httpAuthHeader: ID, experimentalServiceHost: ID): GitRepository!
+  cacheVolume(key: String!, namespace: String, source: ID, sharing: CacheSharingMode, owner: String): CacheVolume!
   secret(uri: String!, cacheKey: String): Secret!
   setSecret(name: String!, plaintext: String!): Secret!
 }
@@ -102,6 +104,9 @@ type Container implements Node {
   withServiceBinding(alias: String!, service: ID!): Container!
   asService(args: [String!], useEntrypoint: Boolean, experimentalPrivilegedNesting: Boolean, insecureRootCapabilities: Boolean, expand: Boolean, noInit: Boolean): Service!
   up(random: Boolean, ports: [PortForward!], args: [String!], useEntrypoint: Boolean, experimentalPrivilegedNesting: Boolean, insecureRootCapabilities: Boolean, expand: Boolean, noInit: Boolean): Void
+  withRegistryAuth(address: String!, username: String!, secret: ID!): Container!
+  withoutRegistryAuth(address: String!): Container!
+  publish(address: String!, platformVariants: [ID!], forcedCompression: ImageLayerCompression, mediaTypes: ImageMediaTypes): String!
   asTarball(platformVariants: [ID!], forcedCompression: ImageLayerCompression, mediaTypes: ImageMediaTypes): File!
   export(path: String!, platformVariants: [ID!], forcedCompression: ImageLayerCompression, mediaTypes: ImageMediaTypes, expand: Boolean): String!
 }
@@ -160,6 +165,7 @@ type Host implements Node {
   directory(path: String!, exclude: [String!], include: [String!], noCache: Boolean, gitignore: Boolean): Directory!
   file(path: String!, noCache: Boolean): File!
   findUp(name: String!, noCache: Boolean): String
+  setSecretFile(name: String!, path: String!): Secret!
   service(ports: [PortForward!]!, host: String): Service!
   tunnel(service: ID!, native: Boolean, ports: [PortForward!]): Service!
 }

@@ -25,6 +25,12 @@ export function foundSecret({ uri, cacheKey }: { uri: string; cacheKey?: string 
   return new SecretValue({ uri, plaintext, key });
 }
 
+/** The same from a file of the host, as SDKs before 0.19 give it. */
+export function setSecretFile({ name, path }: { name: string; path: string }, session: Session): SecretValue {
+  const plaintext = lazy(async () => remembered(session, readSecret(`file://${path}`, session)));
+  return new SecretValue({ name, plaintext, key: ready(name) });
+}
+
 function remembered(session: Session, plaintext: Buffer): Buffer {
   session.addSecret(plaintext);
   return plaintext;

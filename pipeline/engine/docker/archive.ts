@@ -105,7 +105,8 @@ async function unpack(session: Session, id: string, file: FileNode): Promise<voi
   const folder = store.scratchFolder('unpack');
   try {
     const bytes = noMoreThan(store.budget, decompressed(file), 'an archive');
-    const options = { shift: idShift, below: [], whiteout: (path: string) => views.whiteout(path) };
+    const aside = store.scratch('xattrs');
+    const options = { shift: idShift, below: [], whiteout: (path: string) => views.whiteout(path), aside };
     await unpackLayer(readTar(bytes), `${folder}/fs`, options);
     await store.commitLayer(id, folder);
   } finally {

@@ -6,6 +6,7 @@ import { noteHistory } from '../api/like-dagger.ts';
 import { HOST_PLATFORM, normalized } from '../api/platform.ts';
 import { withFolder } from '../api/step.ts';
 import { EngineError } from '../errors.ts';
+import { NO_RIGHTS } from '../images/registry.ts';
 import { resolveImage } from '../images/resolve.ts';
 import { REFUSAL } from '../run/isolation.ts';
 import type { Session } from '../session.ts';
@@ -166,6 +167,7 @@ class Build {
       secretVariables: secretVariablesOf(step, secrets),
       volatileVariables: new Map([...buildArguments].filter(([name]) => PROXIES.test(name))),
       bindings: [],
+      registryRights: NO_RIGHTS,
       hasOwnArgs: false,
     };
     const of = new ContainerValue(ready(state));

@@ -15,6 +15,7 @@ import type { Session } from '../session.ts';
 import { hashedFile } from '../store/bytes.ts';
 import { type BlobName, keyOf, sha256 } from '../store/store.ts';
 import type { FileNode } from '../store/tree.ts';
+import { CAPABILITY, portable } from '../store/xattrs.ts';
 import type { ContainerState, ImageSettings } from '../values.ts';
 import { intactBlob } from './blobs.ts';
 import { decompressed } from './import.ts';
@@ -294,7 +295,7 @@ function* layerEntry(entry: TarEntry, shift: number): Generator<TarInput> {
     return;
   }
   if (entry.type === 'block') return;
-  const capability = entry.xattrs.get('security.capability');
+  const capability = entry.xattrs.get(CAPABILITY);
   yield {
     path,
     type: entry.type,
@@ -304,7 +305,7 @@ function* layerEntry(entry: TarEntry, shift: number): Generator<TarInput> {
     ...(entry.type === 'symlink' || entry.type === 'link'
       ? { linkpath: entry.type === 'link' ? entry.linkpath.replace(/^\.\//, '') : entry.linkpath }
       : {}),
-    ...(capability === undefined ? {} : { xattrs: new Map([['security.capability', capability]]) }),
+    ...(capability === undefined ? {} : { xattrs: new Map([[CAPABILITY, portable(CAPABILITY, capability)]]) }),
   };
   if (entry.type === 'directory' && entry.xattrs.get(OPAQUE)?.toString() === 'y')
     yield { path: `${path}/.wh..wh..opq`, type: 'file', mode: 0o600, size: 0, ...owner };

@@ -1,5 +1,5 @@
 // Takes an image of an OCI layout or archive into the store: its documents and blobs as they are, its layers unpacked.
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, openAsBlob } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -10,6 +10,7 @@ import {
   type BlobSource,
   type Descriptor,
   type ImageConfig,
+  MEDIA,
   openLayout,
   verifyChain,
 } from '../../src/oci/layout.ts';
@@ -25,7 +26,9 @@ import { sha256 } from '../store/store.ts';
 import type { FileNode } from '../store/tree.ts';
 import { type ContainerState, type ImageSettings, lazy } from '../values.ts';
 import { intactBlob } from './blobs.ts';
+import { NAME_ANNOTATION, openDockerArchive } from './docker-archive.ts';
 import type { ImageRecord } from './record.ts';
+import { NO_RIGHTS } from './registry.ts';
 
 /** Copies the documents and blobs of a checked image into the store. */
 export async function keepImage(
@@ -66,7 +69,7 @@ export async function isComplete({ store }: Session, { top, manifest, blobs }: I
 }
 
 /** The number is of the way in which layers are unpacked: those that another version unpacked are not taken. */
-const chainId = (diffIds: readonly string[]) => sha256(`chain 2 ${diffIds.join(' ')}`).slice(0, 40);
+const chainId = (diffIds: readonly string[]) => sha256(`chain 3 ${diffIds.join(' ')}`).slice(0, 40);
 
 /** The image's file system; its layers are unpacked where they aren't yet. */
 async function imageStack(session: Session, image: ImageRecord): Promise<Stack> {
@@ -135,6 +138,7 @@ async function unpackInto(
     shift: session.idShift,
     below: below.map((layer) => store.layerPath(layer)),
     whiteout: (path) => session.views.whiteout(path),
+    aside: store.scratch('xattrs'),
   });
   const { digest } = await actual;
   if (digest !== diffId) {
@@ -207,6 +211,8 @@ export function imageState(
     volatileVariables: new Map(),
     bindings: [],
     hasOwnArgs: false,
+    registryRights: NO_RIGHTS,
+    standIn: image.standIn,
     original: image,
     ...(imageRef === undefined ? {} : { imageRef }),
   };
@@ -282,8 +288,25 @@ async function readArchive(
   tag: string | undefined,
 ): Promise<ImageRecord> {
   await ensureIntact(file.bytes);
-  const path = 'path' in file.bytes ? file.bytes.path : await spill(session, file.bytes.data);
-  const source = await openLayout(path).catch((error: Error) => {
+  const given = 'path' in file.bytes ? file.bytes.path : await spill(session, [file.bytes.data]);
+  if (!(await isGzip(given))) return readPlainArchive(session, given, platform, tag);
+  const path = await unzipped(session, given);
+  try {
+    return await readPlainArchive(session, path, platform, tag);
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+async function readPlainArchive(
+  session: Session,
+  path: string,
+  platform: string,
+  tag: string | undefined,
+): Promise<ImageRecord> {
+  const open = async () => (await openDockerArchive(path)) ?? (await openLayout(path));
+  const source = await open().catch((error: Error) => {
+    if (error instanceof EngineError) throw error;
     throw new EngineError(`the file is not an image archive: ${error.message}`, undefined, { cause: error });
   });
   try {
@@ -295,7 +318,7 @@ async function readArchive(
   }
 }
 
-const NAME_ANNOTATIONS = ['org.opencontainers.image.ref.name', 'io.containerd.image.name'];
+const NAME_ANNOTATIONS = ['org.opencontainers.image.ref.name', NAME_ANNOTATION];
 
 /** The image with this tag, or the only one. */
 function chosen(entries: readonly Descriptor[], tag: string | undefined): Descriptor {
@@ -310,8 +333,19 @@ function chosen(entries: readonly Descriptor[], tag: string | undefined): Descri
   return first;
 }
 
-async function spill(session: Session, data: Buffer): Promise<string> {
+async function spill(session: Session, data: Iterable<Buffer> | AsyncIterable<Buffer>): Promise<string> {
   const path = session.store.scratch('archive');
-  await pipeline(Readable.from([data]), createWriteStream(path));
+  await pipeline(Readable.from(data), createWriteStream(path));
   return path;
+}
+
+async function isGzip(path: string): Promise<boolean> {
+  const start = await (await openAsBlob(path)).slice(0, 2).arrayBuffer();
+  return Buffer.from(start).toString('hex') === '1f8b';
+}
+
+/** Nix compresses the archive as a whole, as do people who send it somewhere. */
+function unzipped(session: Session, path: string): Promise<string> {
+  const bytes = decompressed(path, MEDIA.layerGzip);
+  return spill(session, noMoreThan(session.store.budget, bytes, 'the archive'));
 }

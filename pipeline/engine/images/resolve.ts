@@ -2,45 +2,42 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { COMMAND } from '../../src/command.ts';
-import { OciError, type OciErrorCode } from '../../src/oci/errors.ts';
+import { OciError } from '../../src/oci/errors.ts';
 import { type Descriptor, openLayout, readBase } from '../../src/oci/layout.ts';
 import { pullToLayout } from '../../src/oci/pull.ts';
-import { formatReference, parseReference, type Reference, RegistryClient } from '../../src/oci/registry.ts';
-import { EngineError, type Lack } from '../errors.ts';
+import { formatReference, isLoopback, type Reference } from '../../src/oci/registry.ts';
+import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
-import { diskFullError } from '../store/disk.ts';
 import { packageFolder } from '../store/store.ts';
-import type { ContainerState } from '../values.ts';
+import type { ContainerState, RegistryRights } from '../values.ts';
 import { assembleImage, hasRecipe, isCurrent } from './assembled/index.ts';
 import { imageState, isComplete, keepImage } from './import.ts';
 import type { ImageRecord } from './record.ts';
+import { isUnreachable, NO_RIGHTS, referenceOf, registryClient, registryFault } from './registry.ts';
 
 /** How long a stand-in serves before a registry is asked again for the image itself. */
 const STAND_IN_MS = 24 * 60 * 60 * 1000;
 
-export async function resolveImage(session: Session, address: string, platform: string): Promise<ContainerState> {
-  const reference = parse(address);
+export async function resolveImage(
+  session: Session,
+  address: string,
+  platform: string,
+  rights = NO_RIGHTS,
+): Promise<ContainerState> {
+  const reference = referenceOf(address);
   const key = `${encodeURIComponent(formatReference(reference))}-${platform.replaceAll('/', '-')}`;
   const find = () =>
     session.once(`image ${key}`, async () => {
       const known = await fromStore(session, key, reference, platform);
       if (known !== undefined) return known;
       const found =
-        (await fromFolder(session, reference, platform)) ?? (await fromRegistry(session, reference, platform));
+        (await fromFolder(session, reference, platform)) ?? (await fromRegistry(session, reference, platform, rights));
       await session.store.keep('images', key, found);
       return found;
     });
   const image = await find();
   if (image.standIn !== undefined) session.progress({ kind: 'stand-in', reference: address, standIn: image.standIn });
   return imageState(session, image, find, formatReference({ ...reference, digest: image.top.digest }));
-}
-
-function parse(address: string): Reference {
-  try {
-    return parseReference(address);
-  } catch (error) {
-    throw new EngineError((error as Error).message, undefined, { cause: error });
-  }
 }
 
 async function fromStore(
@@ -51,6 +48,8 @@ async function fromStore(
 ): Promise<ImageRecord | undefined> {
   const known = session.store.record<ImageRecord>('images', key);
   if (known === undefined || !(await isComplete(session, known))) return undefined;
+  // A registry of this machine is asked in no time, and what its tags mean changes with each try.
+  if (reference.digest === undefined && isLoopback(reference.registry) && !session.options.offline) return undefined;
   const { standIn } = known;
   return standIn === undefined || session.options.offline || serves(known, reference, platform) ? known : undefined;
 }
@@ -108,40 +107,22 @@ async function fromLayout(
   }
 }
 
-/** Answers by which a registry does not have an image for us. The others are faults. */
-const LACKS: Readonly<Partial<Record<OciErrorCode, Lack>>> = {
-  UNREACHABLE: 'MISSING_IMAGE',
-  NOT_FOUND: 'MISSING_IMAGE',
-  PLATFORM_MISSING: 'MISSING_IMAGE',
-  UNAUTHORIZED: 'UNAUTHORIZED',
-  FORBIDDEN: 'UNAUTHORIZED',
-  RATE_LIMITED: 'RATE_LIMITED',
-};
-
-async function fromRegistry(session: Session, reference: Reference, platform: string): Promise<ImageRecord> {
+async function fromRegistry(
+  session: Session,
+  reference: Reference,
+  platform: string,
+  rights: RegistryRights,
+): Promise<ImageRecord> {
   const folder = session.store.scratch('pull');
   try {
     if (session.options.offline)
       throw new OciError('UNREACHABLE', 'the network is off', 'run once with a network, which fills the cache');
-    const client = new RegistryClient({
-      mirrors: session.options.mirrors,
-      credentials: session.options.credentials,
-      attempts: 2,
-    });
+    const client = await registryClient(session, reference.registry, rights);
     const top = await pullToLayout(client, reference, folder, { platforms: [platform], most: session.store.budget });
     return (await fromLayout(session, folder, top.digest, platform)) as ImageRecord;
   } catch (error) {
-    const full = diskFullError(error, session.store.root);
-    if (full !== undefined) throw full;
-    const unreachable = error instanceof OciError && error.code === 'UNREACHABLE';
-    if (!unreachable || reference.digest === undefined || !hasRecipe(reference.digest)) {
-      const named = formatReference(reference);
-      throw new EngineError(
-        `cannot have ${named}: ${(error as Error).message.replace(`${named}: `, '')}`,
-        (error as OciError).hint,
-        { cause: error, lack: unreachable && session.options.offline ? 'OFFLINE' : LACKS[(error as OciError).code] },
-      );
-    }
+    if (!isUnreachable(error) || reference.digest === undefined || !hasRecipe(reference.digest))
+      throw registryFault(session, 'cannot have', formatReference(reference), error);
     return assembled(session, reference.digest, platform);
   } finally {
     rmSync(folder, { recursive: true, force: true });

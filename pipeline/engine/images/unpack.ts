@@ -1,5 +1,5 @@
 // Unpacks a layer's tar into a folder, as overlayfs wants it. Nothing in the tar can reach outside that folder.
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { TarEntry } from '../../src/oci/tar.ts';
@@ -19,6 +19,7 @@ import {
 import { ownerOnDisk } from '../store/ids.ts';
 import { kindIn, resolveInside } from '../store/inside.ts';
 import { segments } from '../store/tree.ts';
+import { CAPABILITY, carriedXattrs, writeXattrs, type Xattrs } from '../store/xattrs.ts';
 
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
@@ -29,6 +30,8 @@ export interface UnpackOptions {
   /** Folders of the layers below, for whiteouts of whole folders. */
   readonly below: readonly string[];
   readonly whiteout: (path: string) => Promise<void>;
+  /** A place for work on extended attributes. */
+  readonly aside: string;
 }
 
 export async function unpackLayer(
@@ -41,6 +44,7 @@ export async function unpackLayer(
   lchownSync(root, options.shift, options.shift);
   const folders: TarEntry[] = [];
   const hidden: string[] = [];
+  const xattrs: Record<string, Xattrs> = {};
   for await (const entry of entries) {
     const name = basename(entry.path);
     if (name === OPAQUE) {
@@ -52,8 +56,14 @@ export async function unpackLayer(
         throw impossible(entry.path, error);
       });
       if (entry.type === 'directory') folders.push(entry);
+      const capability = entry.type === 'file' ? entry.xattrs.get(CAPABILITY) : undefined;
+      const carried = capability && carriedXattrs(new Map([[CAPABILITY, capability]]));
+      const place = relative(root, target(root, entry.path));
+      if (carried) xattrs[place] = carried;
+      else delete xattrs[place];
     }
   }
+  await writeXattrs(root, xattrs, options.aside);
   // What the layer itself has stays, in whatever order it comes.
   for (const path of hidden) await hide(root, target(root, path), options);
   // Last, because writing into a folder changes its time, and may need permissions that it will not have.

@@ -36,21 +36,29 @@ export const OPAQUE = `${isRootless ? 'user' : 'trusted'}.overlay.opaque`;
  */
 export const WRITABLE = `${ATTRIBUTES}${hasVolatile(release()) ? ',volatile' : ''}`;
 
+/** By the kernel's newer calls, the layers of a mount would have to be named in 256 bytes. */
+export const BY_OLDER_CALL = { LIBMOUNT_FORCE_MOUNT2: 'always' };
+
 /** How layers are read, and how one hides what is below it. */
 export interface Views {
   /** A folder that shows these layers, given from the bottom up. */
   readonly readOnly: (folders: readonly string[]) => Promise<string>;
+  /** How many layers can be shown at once. */
+  readonly most: number;
   /** Marks a path as deleted, the way overlayfs reads it. */
   readonly whiteout: (path: string) => Promise<void>;
 }
 
 export class Mounts implements Views {
+  /** Overlays take 500, of which a step has some of its own. */
+  readonly most = 400;
   readonly #links = new Map<string, string>();
   #counter = 0;
 
   /** Prepares the session's folder. The engine must already be in a mount namespace of its own. */
   static async start(tools: string | undefined): Promise<Mounts> {
     const [program, ...words] = tools ? commandOf(tools, 'mount') : ['mount'];
+    Object.assign(process.env, BY_OLDER_CALL);
     const mount = (...options: string[]) => run(program, [...words, ...options]);
     // Shared: what is mounted here later is to be seen by the namespace that steps start from, too.
     await mount('-t', 'tmpfs', '-o', 'mode=0711', '--make-shared', 'drydock', SESSION_FOLDER);

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
+import { BY_OLDER_CALL } from './mounts.ts';
 import type { OutputPipe } from './pipes.ts';
 
 export interface ShellPlace {
@@ -42,7 +43,7 @@ export class StepShell {
     this.#process = spawn(program, args, {
       cwd: folder,
       stdio: ['pipe', stdout.input, stderr.input],
-      env: { PATH: process.env.PATH ?? '', ...SHORT_LIVED },
+      env: { PATH: process.env.PATH ?? '', ...SHORT_LIVED, ...BY_OLDER_CALL },
     });
     for (const { input } of [stdout, stderr]) closeSync(input); // the end of what it says is seen when nobody has it any more
     this.stdout = stdout.output;

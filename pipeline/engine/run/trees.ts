@@ -33,6 +33,7 @@ function commonLength(some: readonly string[], others: readonly string[]): numbe
 }
 
 export class Trees implements Views {
+  readonly most = Number.POSITIVE_INFINITY;
   readonly #folder: string;
   readonly #views = new Map<string, Promise<string>>();
   readonly #removals: Promise<unknown>[] = [];

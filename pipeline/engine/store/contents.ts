@@ -12,6 +12,7 @@ import { promisify } from 'node:util';
 import { encodeName } from '../../src/oci/names.ts';
 import { EngineError } from '../errors.ts';
 import { formatSize } from './sizes.ts';
+import { type LayerXattrs, XattrSighting, xattrsIn } from './xattrs.ts';
 
 const ENTRIES_PER_TURN = 200;
 const SMALL_BYTES = 1 << 18;
@@ -51,9 +52,20 @@ export function contentWay(): Promise<string> {
  * The way in which it is told, and a hash. What is told in different ways cannot be compared. Throws where it comes to more than `most` bytes, holes
  * counted: a file of some terabytes of nothing takes a moment to make, and hours to read.
  */
-export async function contentOf(folder: string, most = Number.POSITIVE_INFINITY): Promise<string> {
+export async function contentOf(
+  folder: string,
+  most = Number.POSITIVE_INFINITY,
+  sighting = new XattrSighting(),
+): Promise<string> {
   const how = await contentWay();
-  return `${how}: ${await (how === WITHOUT_TAR ? filesHash : archiveHash)(folder, most)}`;
+  return `${how}: ${await (how === WITHOUT_TAR ? filesHash(folder, most) : archiveHash(folder, most, sighting))}`;
+}
+
+/** The content, and the extended attributes that files have. */
+export async function toldLayer(folder: string, most: number): Promise<{ content: string; xattrs: LayerXattrs }> {
+  const sighting = new XattrSighting();
+  const content = await contentOf(folder, most, sighting);
+  return { content, xattrs: sighting.seen ? await xattrsIn(readByTar(folder).stdout) : {} };
 }
 
 const tooLarge = (most: number) =>
@@ -64,17 +76,18 @@ const tooLarge = (most: number) =>
 
 export const isTold = (content: string, how: string) => content.startsWith(`${how}: `);
 
-async function archiveHash(folder: string, most: number): Promise<string> {
-  const tar = spawn('tar', [...ARCHIVE, '-C', folder, '.'], {
-    stdio: ['ignore', 'pipe', 'ignore'],
-    env: tarEnvironment(),
-  });
+const readByTar = (folder: string) =>
+  spawn('tar', [...ARCHIVE, '-C', folder, '.'], { stdio: ['ignore', 'pipe', 'ignore'], env: tarEnvironment() });
+
+async function archiveHash(folder: string, most: number, sighting: XattrSighting): Promise<string> {
+  const tar = readByTar(folder);
   const hash = createHash('sha256');
   let size = 0;
   tar.stdout.on('data', (chunk: Buffer) => {
     size += chunk.length;
     if (size > most) tar.kill();
     else hash.update(chunk);
+    sighting.look(chunk);
   });
   const [code] = (await once(tar, 'close')) as [number | null];
   if (size > most) throw tooLarge(most);

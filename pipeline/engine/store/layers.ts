@@ -33,6 +33,7 @@ import {
   recallDigest,
   segments,
 } from './tree.ts';
+import { writeXattrs, type Xattrs } from './xattrs.ts';
 
 /** Layers from the bottom up, and a key that stands for their content. */
 export interface Stack {
@@ -77,9 +78,13 @@ export class Layers {
   /** A layer that holds just this tree. */
   async layerOf(tree: DirNode): Promise<string> {
     const id = (await digestInTurns(tree)).slice(0, 40);
+    return this.#onceAt(id, () => this.#layOut(id, tree));
+  }
+
+  #onceAt(id: string, make: () => Promise<string>): Promise<string> {
     const running = this.#inFlight.get(id);
     if (running !== undefined) return running;
-    const work = this.#layOut(id, tree).finally(() => this.#inFlight.delete(id));
+    const work = make().finally(() => this.#inFlight.delete(id));
     this.#inFlight.set(id, work);
     return work;
   }
@@ -88,6 +93,9 @@ export class Layers {
     if (await this.store.hasLayer(id)) return id;
     const folder = this.store.scratchFolder('layer');
     await this.#writeFolder(tree, join(folder, 'fs'), { files: 0 });
+    // A file that is shared has them.
+    const own = [...xattrsBelow(tree)].filter(([path]) => lstatSync(join(folder, 'fs', path)).nlink === 1);
+    await writeXattrs(join(folder, 'fs'), Object.fromEntries(own), this.store.scratch('xattrs'));
     await this.store.commitLayer(id, folder);
     return id;
   }
@@ -144,13 +152,43 @@ export class Layers {
     return made;
   }
 
-  async #makeView({ layers }: Stack): Promise<string> {
+  async #makeView(stack: Stack): Promise<string> {
+    const layers = await this.#atOnce(stack.layers);
     await this.#intact(layers);
     if (layers.length === 1) return this.store.layerPath(layers[0] as string);
     if (layers.length === 0) return this.store.layerPath(await this.layerOf(emptyDir()));
+    return this.#show(layers);
+  }
+
+  async #show(layers: readonly string[]): Promise<string> {
     const view = await this.#stacks.readOnly(layers.map((id) => this.store.layerPath(id)));
     this.#shown.set(view, layers);
     return view;
+  }
+
+  /** No more layers than can be shown: of more, those at the bottom become one. Always the same ones, so that they do so once. */
+  async #atOnce(layers: readonly string[]): Promise<readonly string[]> {
+    const { most } = this.#stacks;
+    let shown = layers;
+    while (shown.length > most) shown = [await this.#merged(shown.slice(0, most)), ...shown.slice(most)];
+    return shown;
+  }
+
+  #merged(layers: readonly string[]): Promise<string> {
+    const id = sha256(`merged ${layers.join(' ')}`).slice(0, 40);
+    return this.#onceAt(id, async () => {
+      if (await this.store.hasLayer(id)) return id;
+      await this.#intact(layers);
+      const view = await this.#show(layers);
+      const tree = (await this.#read(view, '', { filter: new PathFilter({}), files: 0 })) as DirNode;
+      return this.#layOut(
+        id,
+        fromFolders(
+          tree,
+          layers.toReversed().map((layer) => this.store.layerPath(layer)),
+        ),
+      );
+    });
   }
 
   async #intact(layers: readonly string[], names: readonly string[] = []): Promise<void> {
@@ -323,7 +361,19 @@ export class Layers {
   }
 
   fileAt({ path, stats }: Located): FileNode {
-    return { kind: 'file', ...this.attributes(stats), size: stats.size, bytes: this.#bytesAt(path, stats.size) };
+    const [id, ...names] = this.#mayHaveXattrs(path) ? this.#placeOf(path) : [];
+    const xattrs = id === undefined ? undefined : this.store.xattrsOf(id)[names.join('/')];
+    const bytes = this.#bytesAt(path, stats.size);
+    return { kind: 'file', ...this.attributes(stats), size: stats.size, bytes, ...(xattrs ? { xattrs } : {}) };
+  }
+
+  /** Few layers have any: to find out which one holds a file that a view shows is left to those. */
+  #mayHaveXattrs(path: string): boolean {
+    const has = (id: string) => Object.keys(this.store.xattrsOf(id)).length > 0;
+    const { length } = this.store.layers;
+    if (path.startsWith(this.store.layers)) return has(path.slice(length + 1, path.indexOf('/', length + 1)));
+    for (const [view, layers] of this.#shown) if (path.startsWith(`${view}/`)) return layers.some(has);
+    return false;
   }
 
   /** What a layer holds never changes; what a mounted stack shows is not told apart by its path. */
@@ -348,8 +398,12 @@ export class Layers {
   /** Layers whose stack shows the folder at `path` of a stack as its root: to be mounted without copying. */
   async lowerFolders(stack: Stack, path: string): Promise<string[]> {
     const sole = segments(path).length === 0 ? undefined : this.soleFolder(stack, path);
+    if (segments(path).length === 0) {
+      const layers = await this.#atOnce(stack.layers);
+      await this.#intact(layers);
+      return layers.map((id) => this.store.layerPath(id));
+    }
     await this.#intact(stack.layers, sole === undefined ? [] : segments(path));
-    if (segments(path).length === 0) return stack.layers.map((id) => this.store.layerPath(id));
     if (sole !== undefined) return [sole];
     return [this.store.layerPath(await this.layerOf(await this.treeAt(stack, path)))];
   }
@@ -412,6 +466,35 @@ function locatedAt(path: string): Located | undefined {
 function* pathsOnDisk(node: Node): Generator<string> {
   if (node.kind === 'file' && 'path' in node.bytes) yield node.bytes.path;
   if (node.kind === 'dir') for (const child of node.children.values()) yield* pathsOnDisk(child);
+}
+
+/** A tree whose files are read from where they are in these folders, of which those before hide those after: to be shared, not copied. */
+function fromFolders(dir: DirNode, folders: readonly string[]): DirNode {
+  const children = new Map<string, Node>();
+  for (const [name, node] of dir.children) {
+    const places = folders.map((folder) => join(folder, name));
+    if (node.kind === 'dir')
+      children.set(
+        name,
+        fromFolders(
+          node,
+          places.filter((place) => locatedAt(place)?.stats.isDirectory()),
+        ),
+      );
+    else if (node.kind === 'link') children.set(name, node);
+    else {
+      const place = places.find((place) => locatedAt(place) !== undefined) as string;
+      children.set(name, { ...node, bytes: { path: place } });
+    }
+  }
+  return dirNode(dir, children);
+}
+
+/** The extended attributes in a tree, by path. */
+function* xattrsBelow(dir: DirNode, prefix = ''): Generator<[path: string, xattrs: Xattrs]> {
+  for (const [name, node] of dir.children)
+    if (node.kind === 'dir') yield* xattrsBelow(node, `${prefix}${name}/`);
+    else if (node.kind === 'file' && node.xattrs !== undefined) yield [prefix + name, node.xattrs];
 }
 
 function commonStart(some: readonly string[], others: readonly string[]): readonly string[] {

@@ -24,7 +24,7 @@ import { BOOT_ID } from '../../src/process-name.ts';
 import { EngineError } from '../errors.ts';
 import { REFUSAL } from '../run/isolation.ts';
 import { type Collected, collect } from './collect.ts';
-import { contentOf, contentWay, type FolderState, isTold, stateOf } from './contents.ts';
+import { contentOf, contentWay, type FolderState, isTold, stateOf, toldLayer } from './contents.ts';
 import { diskFullError } from './disk.ts';
 import { settleDurably, writeDurably } from './durable.ts';
 import { Flushes, type Made, madeNow } from './flushes.ts';
@@ -37,6 +37,7 @@ import { removeTree } from './remove.ts';
 import { readSealed, seal } from './sealed.ts';
 import { budgetOf } from './sizes.ts';
 import { sweepDead } from './sweep.ts';
+import type { LayerXattrs } from './xattrs.ts';
 
 export const sha256 = (text: string | Uint8Array): string =>
   createHash('sha256')
@@ -76,6 +77,8 @@ export interface LayerMark {
   /** As `contentOf` says it. */
   readonly content: string;
   readonly exec?: string;
+  /** The extended attributes that files of it have. */
+  readonly xattrs?: LayerXattrs;
 }
 
 /** How many times as large as the store may be a layer may be whose files have holes. */
@@ -131,6 +134,7 @@ export class Store {
   readonly #sound = new Set<string>();
   readonly #verified = new Set<string>();
   readonly #intact = new Map<string, Promise<void>>();
+  readonly #xattrs = new Map<string, LayerXattrs>();
   readonly #madeLayers: string[] = [];
   readonly #madeExecs: string[] = [];
   #madeBlobBytes = 0;
@@ -244,8 +248,16 @@ export class Store {
     return true;
   }
 
+  /** The extended attributes of a layer's files. */
+  xattrsOf(id: string): LayerXattrs {
+    const known = this.#xattrs.get(id) ?? readSealed<LayerMark>(this.root, markPlace(id))?.xattrs ?? {};
+    this.#xattrs.set(id, known);
+    return known;
+  }
+
   async #isSoundLayer(id: string): Promise<boolean> {
     const mark = await markOf(this.root, id);
+    this.#xattrs.set(id, mark?.xattrs ?? {});
     return mark !== undefined && this.#flushes.isReliable(mark.made) && existsSync(this.layerPath(id));
   }
 
@@ -253,8 +265,8 @@ export class Store {
   async commitLayer(id: string, folder: string, exec?: string): Promise<void> {
     await this.lease.use(`layers/${id}`);
     await this.#writeState(id, await stateOf(join(folder, 'fs')), folder);
-    const content = await contentOf(join(folder, 'fs'), HOLES * this.budget);
-    const mark: LayerMark = { made: madeNow(), content, ...(exec === undefined ? {} : { exec }) };
+    const { content, xattrs } = await toldLayer(join(folder, 'fs'), HOLES * this.budget);
+    const mark: LayerMark = { made: madeNow(), content, ...(exec === undefined ? {} : { exec }), xattrs };
     writeFileSync(join(folder, LAYER_MARK), seal(markPlace(id), mark));
     this.#hasGrown = true;
     this.#isUnflushed = true;
@@ -265,6 +277,7 @@ export class Store {
     }
     this.#madeLayers.push(id);
     this.#sound.add(`layers/${id}`);
+    this.#xattrs.set(id, xattrs);
     this.#intact.set(id, Promise.resolve());
   }
 

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { encodeName } from '../../src/oci/names.ts';
 import { EngineError } from '../errors.ts';
 import { type Bytes, hashOf, prepareHash } from './bytes.ts';
+import type { Xattrs } from './xattrs.ts';
 
 /** Who may do what with a node. `mode` holds the permission bits only; ids are those that a container sees. */
 export interface Attributes {
@@ -20,6 +21,7 @@ export interface FileNode extends Attributes {
   readonly kind: 'file';
   readonly size: number;
   readonly bytes: Bytes;
+  readonly xattrs?: Xattrs;
 }
 interface LinkNode extends Attributes {
   readonly kind: 'link';
@@ -170,7 +172,7 @@ export function digest(node: Node): string {
   if (known !== undefined) return known;
   const hash = createHash('sha256').update(`${node.kind} ${node.mode.toString(8)} ${node.uid} ${node.gid}\0`);
   if (node.isStamped) hash.update(`${node.mtime}\0`);
-  if (node.kind === 'file') hash.update(hashOf(node.bytes));
+  if (node.kind === 'file') hash.update(hashOf(node.bytes)).update(node.xattrs ? JSON.stringify(node.xattrs) : '');
   else if (node.kind === 'link') hash.update(encodeName(node.target));
   else
     for (const name of [...node.children.keys()].sort())

@@ -36,7 +36,7 @@ async function unpack(entries: TarInput[]): Promise<string[]> {
   mkdirSync(join(place, 'layer'), { recursive: true });
   const hidden: string[] = [];
   const whiteout = async (path: string) => void hidden.push(path.replace(`${root}/`, ''));
-  const options = { shift: 0, below: [join(place, 'below')], whiteout };
+  const options = { shift: 0, below: [join(place, 'below')], whiteout, aside: join(place, 'aside') };
   await unpackLayer(readTar(Readable.from([await tarOf(entries)])), root, options);
   return hidden;
 }

@@ -89,7 +89,12 @@ describe.runIf(isRoot)('under runc (needs root)', () => {
       for (const layer of base.layers) {
         expect(layer.mediaType).toMatch(/tar$/); // stand-ins and the app's layer are not compressed
         const whiteout = () => Promise.reject(new Error('the image hides nothing'));
-        await unpackLayer(readTar(source.stream(layer.digest)), root, { shift: 0, below: [], whiteout });
+        await unpackLayer(readTar(source.stream(layer.digest)), root, {
+          shift: 0,
+          below: [],
+          whiteout,
+          aside: `${root}.aside`,
+        });
       }
       return base.config.config ?? {};
     } finally {

@@ -15,7 +15,7 @@ export async function appOf({ output }: Pick<Ran, 'output'>): Promise<string> {
     const { layers } = await readBase(source, resultOf({ output }).image?.digest ?? '', 'linux/amd64');
     const whiteout = () => Promise.reject(new Error('the image hides nothing'));
     const layer = layers.at(-1)?.digest ?? '';
-    await unpackLayer(readTar(source.stream(layer)), root, { shift: 0, below: [], whiteout });
+    await unpackLayer(readTar(source.stream(layer)), root, { shift: 0, below: [], whiteout, aside: `${root}.aside` });
     return join(root, 'app');
   } finally {
     await source.close();

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { sh, type Tools, tree, web } from '../sdk-session.ts';
 import { dockerCases } from './docker-cases.ts';
+import { gitDaemon, served } from './neighbours.ts';
 
 type Case = (t: Tools) => Promise<unknown>;
 
@@ -591,6 +592,60 @@ export const cases: Record<string, Case> = {
       await repo.head().tree().entries(),
     ];
   },
+  // ── names, ids, sizes, archives ─────────────────────────────────────────────────────────
+  'names/not-utf8-entries': (t) =>
+    t.base().withExec(sh('mkdir /d; cd /d; touch "$(printf "bad\\377name")" ok')).directory('/d').entries(),
+  'names/odd': (t) =>
+    t
+      .base()
+      .withExec(sh("mkdir /d; cd /d; touch -- '-n' ' lead' 'a\nb' 'q\"q' \"s's\" 'b\\\\s' '*' '~' ü"))
+      .directory('/d')
+      .entries(),
+  'ids/container': async (t) =>
+    t.dag
+      .loadContainerFromID((await t.base().withNewFile('/a', 'A').id()) as never)
+      .file('/a')
+      .contents(),
+  'ids/directory': async (t) =>
+    t.dag.loadDirectoryFromID((await t.dag.directory().withNewFile('a', 'A').id()) as never).entries(),
+  'ids/wrong': async (t) => (await t.failure(t.dag.loadContainerFromID('nonsense' as never).sync())).name,
+  'sizes/file': (t) => t.base().withExec(['truncate', '-s', '3000000000', '/f']).file('/f').size(),
+  'sizes/contents-limit': async (t) =>
+    (await t.failure(t.base().withExec(['truncate', '-s', '134250496', '/f']).file('/f').contents())).name,
+  'archives/docker-save': async (t) => {
+    const dir = await t.host({ hello: 'hi\n' });
+    const run = (program: string, ...args: string[]) => execFileSync(program, args, { cwd: dir }).toString();
+    run('tar', 'cf', 'layer.tar', 'hello');
+    const diffId = `sha256:${run('sha256sum', 'layer.tar').split(' ')[0]}`;
+    const config = { architecture: 'amd64', os: 'linux', config: { Env: ['A=1'] } };
+    await writeFile(`${dir}/c.json`, JSON.stringify({ ...config, rootfs: { type: 'layers', diff_ids: [diffId] } }));
+    const image = { Config: 'c.json', RepoTags: ['x:1'], Layers: ['layer.tar'] };
+    await writeFile(`${dir}/manifest.json`, JSON.stringify([image]));
+    run('tar', 'cf', 'saved.tar', 'c.json', 'manifest.json', 'layer.tar');
+    const container = t.dag
+      .container({ platform: 'linux/amd64' as never })
+      .import_(t.dag.host().file(`${dir}/saved.tar`));
+    return [await container.file('/hello').contents(), await container.envVariable('A')];
+  },
+  // ── the web, and git at an address ──────────────────────────────────────────────────────
+  'http/contents': (t) =>
+    served(200, 'hello', async (url) => {
+      const file = t.dag.http(`${url}/a/b.txt`);
+      return [await file.contents(), await file.name()];
+    }),
+  'http/named': (t) => served(200, 'x', (url) => t.dag.http(`${url}/a`, { name: 'other' }).name()),
+  'http/not-found': (t) => served(404, '', async (url) => (await t.failure(t.dag.http(`${url}/x`).contents())).name),
+  'remote/head': (t) => gitDaemon(t, (url) => t.dag.git(url).head().tree().file('f').contents()),
+  'remote/branch': (t) => gitDaemon(t, (url) => t.dag.git(url).branch('side').tree().file('f').contents()),
+  'remote/tag': (t) => gitDaemon(t, (url) => t.dag.git(url).tag('v1.0.0').tree().file('f').contents()),
+  'remote/branches': (t) => gitDaemon(t, async (url) => (await t.dag.git(url).branches()).sort()),
+  'remote/commit': (t) => gitDaemon(t, (url) => t.dag.git(url).branch('main').commit()),
+  'remote/tree': (t) =>
+    gitDaemon(t, async (url) =>
+      (await t.dag.git(url).head().tree().glob('**/*')).filter((path) => !path.startsWith('.git/')).sort(),
+    ),
+  'remote/no-such-ref': (t) =>
+    gitDaemon(t, async (url) => (await t.failure(t.dag.git(url).branch('nope').tree().sync())).name),
   'git/dirty': async (t) => {
     const dir = await repository(t);
     await writeFile(`${dir}/b.txt`, 'new');

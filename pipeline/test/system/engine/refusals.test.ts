@@ -9,14 +9,17 @@ const missing = (field: string) =>
 
 const rows: Row[] = [
   ['Directory.search', () => errorOf(dag.directory().search({ pattern: 'x' })), missing('Directory.search')],
-  ['Container.publish', () => errorOf(base().publish('x/y')), missing('Container.publish')],
+  ['Directory.asModule', () => errorOf(dag.directory().asModule().sync()), missing('Directory.asModule')],
   [
     'a shell where nobody sits',
     () => errorOf(base().terminal().sync()),
     expect.stringMatching('^GraphQLRequestError: the engine was not told of a terminal'),
   ],
-  ['Query.http', () => errorOf(dag.http('https://example.invalid/').contents()), missing('Query.http')],
-  ['Query.git', () => errorOf(dag.git('https://example.invalid/x').head().commit()), missing('Query.git')],
+  [
+    'git over ssh',
+    () => errorOf(dag.git('git@example.invalid:x/y').head().commit()),
+    missing('git of an address of ssh'),
+  ],
   ['Host.unixSocket', () => errorOf(dag.host().unixSocket('/x').id()), missing('Host.unixSocket')],
   ['secrets of a command', () => errorOf(dag.secret('cmd://echo x').plaintext()), missing('secrets from cmd://')],
   [
@@ -39,7 +42,7 @@ const rows: Row[] = [
     async () => {
       const volume = dag.cacheVolume('refused');
       const withVolume = base().withMountedCache('/c', volume);
-      await failure(withVolume.withExec(sh('touch /c/ran')).publish('x/y'));
+      await failure(withVolume.withExec(sh('touch /c/ran')).exportImage('x'));
       return withVolume.withExec(['ls', '/c']).stdout();
     },
     '',
