@@ -20,6 +20,7 @@ export function checkOutput(root: string, output: string): void {
   const below = relative(root, output);
   if (!relative(output, root).startsWith('..')) throw refusal('is the repository itself, or holds it');
   if (below.startsWith('..')) return;
+  if (below.split('/')[0] === '.git') throw refusal('is git’s own');
   // A file that keeps the folder there, or tells git to ignore the rest, may be.
   const [first] = listed(root, '--cached', '--', below).filter((path) => !/^\.git(keep|ignore)$/.test(basename(path)));
   if (first !== undefined) throw refusal(`holds files of the repository, ${first} among them`);

@@ -88,8 +88,16 @@ export function phraseFailure(
       ...(stage.name === 'gate' && gate !== null ? phraseBlocking(gate) : []),
       ...(stage.name === 'smoke' && smoke !== null ? phraseFailedRows(smoke) : []),
     ]),
-    `  again:     ${COMMAND} ${rerunOf(stage, run)}`,
+    `  again:     ${COMMAND} ${[rerunOf(stage, run), ...failedIn(stage, run)].join(' ')}`,
   ];
+}
+
+/** Of several services those whose steps or verdict failed. */
+function failedIn({ steps }: StageResult, { parts = [] }: Pick<RunResult, 'parts'>): string[] {
+  const red = steps.filter(({ exitCode }) => exitCode !== 0).map(({ log }) => log.split('/')[0]);
+  return parts
+    .filter(({ name, verdict }) => (red.length > 0 ? red.includes(name) : verdict === 'failed'))
+    .map(({ name }) => name);
 }
 
 /** A finding that counts, in two lines: what and where, and what to do. */

@@ -3,10 +3,13 @@ import { PipelineError } from './errors.ts';
 
 export const DEFAULT_PLATFORM = 'linux/amd64';
 
+/** What Node's images are made for. */
+const KNOWN = /^linux\/(amd64|arm64(\/v8)?|arm\/v[67]|ppc64le|s390x|riscv64)$/;
+
 /** Check and tidy a list such as `linux/amd64,linux/arm64`; each entry may itself be a list. */
 export function parsePlatforms(given: readonly string[]): string[] {
   const platforms = given.flatMap((entry) => entry.split(',')).map((entry) => entry.trim());
-  const wrong = platforms.filter((platform) => !/^linux\/[a-z0-9]+(\/v\d+)?$/.test(platform));
+  const wrong = platforms.filter((platform) => !KNOWN.test(platform));
   if (platforms.length === 0 || wrong.length > 0) {
     throw new PipelineError(
       'BAD_OPTION',

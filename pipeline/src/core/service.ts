@@ -86,7 +86,10 @@ const SECOND = 1_000_000_000;
 function healthArguments({ hasHealthcheck, port, health }: SpecInputs): string[] {
   if (hasHealthcheck) return [SERVICE.healthcheck];
   const url = `http://127.0.0.1:${port}${health}`;
-  return ['-e', `fetch('${url}').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))`];
+  return [
+    '-e',
+    `fetch('${url}', { redirect: 'manual' }).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))`,
+  ];
 }
 
 function labelsOf(manifest: ServiceManifest): Record<string, string> {

@@ -66,6 +66,13 @@ export function select(stages: readonly AskedStage[], { only, skip, from }: Sele
   if (first.length > 0) chosen = among(withNeeds(withDependents(first, chosen)));
   const dropped = withDependents(left, chosen);
   const remaining = chosen.filter((stage) => !dropped.includes(stage));
+  const lost = [...kept, ...first].find((stage) => dropped.includes(stage));
+  if (lost !== undefined)
+    throw new PipelineError(
+      'BAD_OPTION',
+      `${lost} is asked for, and --skip ${skip.join(',')} leaves it out`,
+      `leave out what ${lost} does not need, which is ${withNeeds([lost]).join(', ')}`,
+    );
   if (remaining.length > 0) return remaining;
   throw new PipelineError('BAD_OPTION', 'no stage is left to run', `skip fewer of ${stages.join(', ')}`);
 }

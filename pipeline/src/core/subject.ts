@@ -1,4 +1,5 @@
 // What a run is about: the repository as its drydock.yaml describes it. No file at all means one service, found by its package.json.
+import { posix } from 'node:path';
 import { isScalar } from 'yaml';
 import { PipelineError } from './errors.ts';
 import { SOURCE } from './ignore.ts';
@@ -216,10 +217,15 @@ function readPath(fields: Fields): string {
   return names.join('/');
 }
 
+/** Folders of a report. */
+const RESERVED = ['logs', 'times', 'attestations', 'replay'];
+
 function readName(fields: Fields, path: string): string {
-  const name = fields.text('name', nameOf(path));
+  const name = fields.text('name', nameOf(posix.basename(path)));
   if (!/^[a-z0-9][a-z0-9-]{0,39}$/.test(name))
     fields.fault('name', 'must be made of small letters, digits and hyphens, 40 at most: logs are named by it');
+  if (RESERVED.includes(name))
+    fields.fault('name', `cannot be ${name}: a report has something of its own by that name`);
   return name;
 }
 

@@ -179,7 +179,8 @@ export class Fields {
   count(key: string, fallback: number): number {
     const value = this.#scalar(key) ?? fallback;
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-    this.fault(key, 'must be a whole number, 0 or more');
+    const isQuoted = typeof value === 'string' && /^\d+$/.test(value);
+    this.fault(key, `must be a whole number, 0 or more${isQuoted ? ', without quotes' : ''}`);
     return fallback;
   }
 

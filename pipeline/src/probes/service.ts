@@ -24,22 +24,32 @@ export function versionIn(answer: Answer): Offered | undefined {
   }
 }
 
+/** A commit may be cut short, as people write them. */
+const isSame = (key: string, offered: unknown, value: string): boolean =>
+  offered === value ||
+  (key === 'commit' && typeof offered === 'string' && offered.length >= 7 && value.startsWith(offered));
+
 /** Throws what is wrong; says in short what is right. */
 export function judgeVersion(offered: Offered, deployed: Deployed): string {
-  const said = Object.entries(deployed).filter(([key]) => key in offered);
+  // Where nothing was told, such as the commit of a folder without one, nothing is asked.
+  const said = Object.entries(deployed).filter(([key, value]) => key in offered && value !== '');
   for (const [key, value] of said)
     expectThat(
-      (offered[key] || null) === (value || null),
-      `it says that ${key} is ${JSON.stringify(offered[key])}, not ${JSON.stringify(value)}`,
+      isSame(key, offered[key], value),
+      `it says that ${key} is ${JSON.stringify(offered[key])}, not ${JSON.stringify(value)}, which APP_${key.toUpperCase()} told it`,
     );
-  return said.map(([key, value]) => `${key} ${value || 'null'}`).join(', ');
+  return said.map(([key, value]) => `${key} ${value}`).join(', ') || 'nothing was told to it';
 }
 
-/** Prometheus's text format, by its type: a page that is shown for every path is none. */
-export const hasMetrics = (answer: Answer): boolean =>
-  answer.status === 200 &&
-  ['text/plain', 'application/openmetrics-text'].includes(typeOf(answer)) &&
-  /^# (HELP|TYPE) /m.test(answer.text);
+/** Prometheus's text format, by its type, or by its comments where the type is that of any text: a page that is shown for every path is none. */
+export function hasMetrics(answer: Answer): boolean {
+  const type = answer.headers['content-type'] ?? '';
+  if (answer.status !== 200) return false;
+  return (
+    /^(application\/openmetrics-text|text\/plain\s*;.*\bversion=)/.test(type) ||
+    (typeOf(answer) === 'text/plain' && /^# (HELP|TYPE) /m.test(answer.text))
+  );
+}
 
 const SAMPLE =
   /^[a-zA-Z_:][\w:]*(\{.*\})? (NaN|[+-]?(Inf|\d+(\.\d*)?([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?))( -?\d+(\.\d+)?)?( # .*)?$/;

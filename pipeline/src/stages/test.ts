@@ -79,7 +79,8 @@ function readReports(name: string, isGreen: boolean, junit: string | null, cover
     const cases = parseJunit(junit);
     const tests = countTests(cases);
     const suite: SuiteResult = { name, tests, coverage: readCoverage(coverage) };
-    if (tests.total === 0) return { suite, cases, fault: isGreen ? `${name}: no test ran` : null };
+    if (tests.total - tests.skipped === 0)
+      return { suite, cases, fault: isGreen ? `${name}: no test ran${phraseSkipped(tests.skipped)}` : null };
     const fault =
       isGreen && tests.failed > 0 ? `${name}: exit code 0, but the report says ${tests.failed} failed` : null;
     return { suite, cases, fault };
@@ -87,6 +88,9 @@ function readReports(name: string, isGreen: boolean, junit: string | null, cover
     return none(`${name}: the report in $JUNIT_FILE cannot be read: ${reasonOf(error)}`);
   }
 }
+
+const phraseSkipped = (skipped: number) =>
+  skipped === 0 ? '' : `: ${skipped === 1 ? 'the only one is' : `all ${skipped} are`} skipped`;
 
 /** Coverage decides nothing here (the suite's own thresholds do), so a strange report is an absent one. */
 function readCoverage(text: string | null): Coverage | null {

@@ -29,7 +29,6 @@ describe('a selection', () => {
     [{ from: ['scan'] }, 'build sbom scan gate'],
     [{ from: ['build'] }, 'build sbom scan gate'],
     [{ from: ['gate', 'lint'] }, 'lint build sbom scan gate'],
-    [{ only: ['test', 'gate'], skip: ['gate'] }, 'test build sbom scan'],
     [{ from: ['build'], skip: ['gate'] }, 'build sbom scan'],
   ];
   for (const [selection, stages] of rows)
@@ -50,6 +49,14 @@ describe('a selection', () => {
       expect(refused).toThrow(expect.objectContaining({ hint: expect.stringContaining(hint) }));
     });
 });
+
+test.each([
+  [{ only: ['gate'], skip: ['scan'] }, 'gate is asked for, and --skip scan leaves it out'],
+  [{ only: ['gate'], skip: ['gate'] }, 'gate is asked for, and --skip gate leaves it out'],
+  [{ from: ['sbom'], skip: ['build'] }, 'sbom is asked for, and --skip build leaves it out'],
+])('%j is refused: what is asked for by name is never left out in silence', (selection, message) =>
+  expect(() => select(STAGE_FUNCTIONS.ci, { ...WHOLE, ...selection })).toThrow(message),
+);
 
 test.each([
   ['gate', 'build', true],

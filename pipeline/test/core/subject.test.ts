@@ -52,7 +52,7 @@ describe('without a file', () => {
 describe('what a file says', () => {
   test('a service by its folder alone', () => {
     expect(parseSubject('services:\n  - path: ./apps/api/\n').services[0]).toMatchObject({
-      name: 'apps-api',
+      name: 'api',
       path: 'apps/api',
     });
   });
@@ -163,7 +163,7 @@ const REFUSED = [
   ['an empty file', '', 'drydock.yaml:1: the file must be a mapping'],
   ['a list', '- path: api', 'drydock.yaml:1: the file must be a mapping'],
   ['no service', 'packages: []', 'services must name a service'],
-  ['two services of one name', 'services: [{ path: a/b }, { path: a-b }]', 'two packages have the name a-b'],
+  ['two services of one name', 'services: [{ path: x/a }, { path: y/a }]', 'two packages have the name a'],
   ['a service without a folder', 'services:\n  - name: api\n', 'drydock.yaml:2: services[0].path is missing'],
   ['a folder elsewhere', 'services: [{ path: ../other }]', 'must be a folder of this repository'],
   ['a folder of the machine', 'services: [{ path: /srv/api }]', 'must be a folder of this repository'],
@@ -184,6 +184,8 @@ const REFUSED = [
     'would have the name a-b',
   ],
   ['a folder called as what ships', 'services: [{ path: production }]', 'would have the name production'],
+  ['a name that a report has taken', 'services: [{ path: logs }]', 'cannot be logs'],
+  ['a port in quotes', "services: [{ path: a, port: '3000' }]", 'a whole number, 0 or more, without quotes'],
   ['a port that is none', 'services: [{ path: a, port: 70000 }]', 'services[0].port must be a port'],
   ['a health that is code', `services: [{ path: a, health: "/x'+evil()+'" }]`, 'services[0].health must be a path'],
   ['something elsewhere that ships', 'services: [{ path: a, include: [../lib] }]', 'names ../lib, which is no file'],
@@ -208,7 +210,7 @@ describe('the published schema, which editors complete the file by', () => {
     JSON.parse(readFileSync(new URL('../../drydock.schema.json', import.meta.url), 'utf8')),
   );
   /** What only all entries together, or the text itself, are wrong in. */
-  const BEYOND = /(\w+ name|start without a file|look the same|what ships|tab|alias|same key)/;
+  const BEYOND = /(\w+ name|report has taken|start without a file|look the same|what ships|tab|alias|same key)/;
 
   for (const [name, text] of REFUSED.filter(([name]) => !BEYOND.test(name)))
     test(`refuses ${name}`, () => expect(isValid(parse(text))).toBe(false));

@@ -48,7 +48,12 @@ const wrong: [name: string, text: string, read: (fields: Fields) => unknown, fau
   ['a fraction', 'a: 1.5\n', (f) => f.count('a', 0), ['1: a must be a whole number, 0 or more']],
   ['less than nothing', 'a: -1\n', (f) => f.count('a', 0), ['1: a must be a whole number, 0 or more']],
   ['infinity', 'a: .inf\n', (f) => f.count('a', 0), ['1: a must be a whole number, 0 or more']],
-  ['a number in quotes', 'a: "1"\n', (f) => f.count('a', 0), ['1: a must be a whole number, 0 or more']],
+  [
+    'a number in quotes',
+    'a: "1"\n',
+    (f) => f.count('a', 0),
+    ['1: a must be a whole number, 0 or more, without quotes'],
+  ],
   ['another version', 'a: 2\n', (f) => f.exactly('a', 1, 'so'), ['1: a must be 1, so']],
   ['no version', 'b: 1\n', (f) => f.exactly('a', 1, 'so'), ['1: a must be 1, so']],
   ['a slip', 'a: HIHG\n', (f) => f.oneOf('a', ['LOW', 'HIGH'], 'LOW'), ['1: a cannot be "HIHG"; did you mean HIGH?']],

@@ -123,7 +123,7 @@ async function whileServing<T>(
   }
 }
 
-const DEPLOYED = ['--seconds', '0', '--commit', 'c0ffee', '--built', '', '--digest', 'sha256:1'];
+const DEPLOYED = ['--seconds', '0', '--commit', 'c0ffee0123456789', '--built', '', '--digest', 'sha256:1'];
 const JSON_TYPE = 'application/json';
 const PAGE: [number, string, string] = [200, 'text/html', '<!doctype html>'];
 // As `curl localhost:9100/metrics` of exporters shows it.
@@ -150,10 +150,13 @@ const alone: [name: string, answers: Parameters<typeof whileServing>[0], rows: s
   ],
   [
     'the commit alone, and metrics',
-    { '/version': [200, JSON_TYPE, '{"commit":"c0ffee"}'], '/metrics': [200, 'text/plain; version=0.0.4', METRICS] },
+    {
+      '/version': [200, JSON_TYPE, '{"commit":"c0ffee0","built":"whenever"}'],
+      '/metrics': [200, 'text/plain; version=0.0.4', METRICS],
+    },
     [
       '/ is answered passed: 404',
-      '/version says what was deployed passed: commit c0ffee',
+      '/version says what was deployed passed: commit c0ffee0123456789',
       '/metrics can be read passed: 5 samples',
     ],
   ],
@@ -162,7 +165,7 @@ const alone: [name: string, answers: Parameters<typeof whileServing>[0], rows: s
     { '/version': [200, JSON_TYPE, '{"digest":"sha256:2"}'] },
     [
       '/ is answered passed: 404',
-      '/version says what was deployed failed: it says that digest is "sha256:2", not "sha256:1"',
+      '/version says what was deployed failed: it says that digest is "sha256:2", not "sha256:1", which APP_DIGEST told it',
     ],
   ],
   [
@@ -171,6 +174,14 @@ const alone: [name: string, answers: Parameters<typeof whileServing>[0], rows: s
     [
       '/ is answered passed: 404',
       '/metrics can be read failed: it has a line that Prometheus cannot read: a{b="1"} one',
+    ],
+  ],
+  [
+    'metrics by their type, with nothing that can be read',
+    { '/metrics': [200, 'text/plain; version=0.0.4', 'http_requests{ broken\n'] },
+    [
+      '/ is answered passed: 404',
+      '/metrics can be read failed: it has a line that Prometheus cannot read: http_requests{ broken',
     ],
   ],
 ];

@@ -70,8 +70,8 @@ describe('in a repository that has nothing of ours', () => {
     expect(run.exitCode, `${run.stdout}${run.stderr}`).toBe(0);
     const { stages } = resultOf({ output: join(repository, 'out') });
     expect(stages.flatMap(({ steps }) => steps.map(({ log }) => log)).filter((log) => !/scan|sbom/.test(log))).toEqual([
-      ...['logs/install-apps-greeter.log', 'logs/install-production.log', 'logs/lint-types-apps-greeter.log'],
-      ...['logs/test-apps-greeter.log', 'logs/build-compile.log', 'logs/build-assemble.log'],
+      ...['logs/install-apps-greeter.log', 'logs/install-production.log', 'logs/lint-types-greeter.log'],
+      ...['logs/test-greeter.log', 'logs/build-compile.log', 'logs/build-assemble.log'],
     ]);
     const program = readFileSync(join(repository, 'node_modules/drydock-ci/dist/cli.cjs'));
     const key = createHash('sha256').update(process.version).update(program).digest('hex').slice(0, 24);
