@@ -6,6 +6,7 @@ import { SOURCE } from './ignore.ts';
 import type { StageName } from './model.ts';
 import { type Local, type Project, projectOf, type RepositoryFiles } from './project.ts';
 import { entryOf } from './start.ts';
+import { testCommand } from './test-command.ts';
 import { FaultyFile, type Fields, YamlFile } from './yaml.ts';
 
 export const SUBJECT_FILE = 'drydock.yaml';
@@ -63,21 +64,27 @@ export async function describeSubject(text: string | null, files: RepositoryFile
   const { services, packages } = text === null ? await findService(manifestOf) : parseSubject(text);
   const withScripts = async <T extends DeclaredPackage>(declared: T) => {
     const scripts = scriptsOf(await manifestOf(declared.path));
-    const command = (key: 'lint' | 'types' | 'test') => {
+    const isLacking = (key: keyof typeof SCRIPTS) => scripts !== undefined && !Object.hasOwn(scripts, key);
+    const command = (key: 'lint' | 'types') => {
       if (declared[key] !== undefined) return declared[key];
-      return scripts?.includes(key) === false ? null : SCRIPTS[key];
+      return isLacking(key) ? null : SCRIPTS[key];
+    };
+    const test = async () => {
+      if (declared.test !== undefined) return declared.test;
+      const beside = (names: readonly string[]) => Promise.all(names.map((name) => files.text(fileOf(declared, name))));
+      return isLacking('test') ? null : await testCommand(String(scripts?.test ?? ''), beside);
     };
     return {
-      scripts,
+      isLacking,
       described: {
-        ...{ ...declared, lint: command('lint'), types: command('types'), test: command('test') },
+        ...{ ...declared, lint: command('lint'), types: command('types'), test: await test() },
         project: await projectOf(declared.path, files),
       },
     };
   };
   const withBuild = async (service: DeclaredService): Promise<ServicePackage> => {
-    const { scripts, described } = await withScripts(service);
-    const own = scripts?.includes('build') === false ? null : SCRIPTS.build;
+    const { isLacking, described } = await withScripts(service);
+    const own = isLacking('build') ? null : SCRIPTS.build;
     return { ...described, build: service.build === undefined ? own : service.build };
   };
   return {
@@ -109,10 +116,10 @@ async function findService(manifestOf: ManifestOf): Promise<Declared> {
 }
 
 /** Undefined where the manifest cannot be read: what is wrong with it is said elsewhere. */
-function scriptsOf(manifest: string | null): string[] | undefined {
+function scriptsOf(manifest: string | null): Record<string, unknown> | undefined {
   try {
-    const { scripts } = JSON.parse((manifest ?? '').replace(/^\uFEFF/, '')) as { scripts?: object };
-    return Object.keys(scripts ?? {});
+    const { scripts } = JSON.parse((manifest ?? '').replace(/^\uFEFF/, '')) as { scripts?: Record<string, unknown> };
+    return { ...scripts };
   } catch {
     return undefined;
   }
