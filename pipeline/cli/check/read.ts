@@ -4,10 +4,12 @@ import { dirname, join, relative, resolve } from 'node:path';
 import type { LinkFacts, PackageFacts, RepositoryFacts } from '../../src/core/check/facts.ts';
 import { PipelineError } from '../../src/core/errors.ts';
 import { POLICY_FILE, parsePolicy } from '../../src/core/gate/policy.ts';
+import { LOCK_FILES, NPM } from '../../src/core/manager.ts';
 import type { Project, RepositoryFiles } from '../../src/core/project.ts';
 import {
   describeSubject,
   fileOf,
+  lockFileOf,
   placesToCheck,
   type Repository,
   SUBJECT_FILE,
@@ -78,11 +80,8 @@ function kept(read: (path: string) => string | null): (path: string) => string |
   };
 }
 
-const FILES = ['package.json', 'package-lock.json'];
-const filesRead = (folder: string, { root }: Project) => [
-  fileOf({ path: folder }, 'package.json'),
-  fileOf({ path: root }, 'package-lock.json'),
-];
+const FILES = ['package.json', ...Object.values(LOCK_FILES)];
+const filesRead = (folder: string, project: Project) => [fileOf({ path: folder }, 'package.json'), lockFileOf(project)];
 const filesOf = (folder: string) => FILES.map((name) => fileOf({ path: folder }, name));
 const foldersOf = (subject: Repository | null) => [
   ...new Set(subject === null ? [] : [...subject.packages, ...subject.services].map(({ path }) => path)),
@@ -140,7 +139,7 @@ function packagesOf(
     const at = (name: string) => fileOf({ path: folder }, name);
     const said = all.filter(({ path }) => path === folder);
     const service = services.find(({ path }) => path === folder) ?? null;
-    const project = said[0]?.project ?? { root: folder, hasWorkspaces: false, members: [], locals: [] };
+    const project = said[0]?.project ?? { root: folder, manager: NPM, hasWorkspaces: false, members: [], locals: [] };
     const commands = said.flatMap(({ lint, types, test }) => Object.entries({ lint, types, test }));
     const built = service === null ? [] : [['build', service.build] as const];
     const nodeFiles = [...new Set(['', folder])].flatMap((path) =>
@@ -152,13 +151,13 @@ function packagesOf(
       service,
       commands: [...commands, ...built].flatMap(([key, command]) => (command ? [{ key, command }] : [])),
       manifest: seen(at('package.json')),
-      lock: seen(fileOf({ path: project.root }, 'package-lock.json')),
+      lock: seen(lockFileOf(project)),
       linked: placesToCheck({ service: { path: folder, project }, packages: [] })
         .slice(1)
         .map((place) => ({
           ...place,
           manifest: seen(fileOf({ path: place.folder }, 'package.json')),
-          lock: seen(fileOf({ path: place.root }, 'package-lock.json')),
+          lock: seen(lockFileOf(place)),
         })),
       npmrc: textOf(join(root, at('.npmrc'))),
       entries: namesIn(join(root, folder)),

@@ -1,5 +1,6 @@
 // Why a stage ran again after files changed: which of its steps did, and because of what.
 import patterns from 'ignore';
+import { LOCK_FILES } from '../../src/core/manager.ts';
 import type { StageResult, StepResult } from '../../src/core/model.ts';
 import { inPart } from '../../src/core/parts.ts';
 import {
@@ -69,7 +70,11 @@ function reasonOf(
 
 type Reads = (path: string) => boolean;
 
-const isManifest: Reads = (path) => /^(package(-lock)?\.json|\.npmrc)$/.test(path);
+const MANIFESTS: ReadonlySet<string> = new Set([
+  ...['package.json', '.npmrc', '.yarnrc', 'pnpm-workspace.yaml'],
+  ...Object.values(LOCK_FILES),
+]);
+const isManifest: Reads = (path) => MANIFESTS.has(path);
 
 /** What steps read, where it is less than everything: a package's commands its folder, an install what lies in it. */
 function readsOf(subject: Subject): Map<string, Reads> {

@@ -2,11 +2,19 @@
 import { posix } from 'node:path';
 import { quoted } from '../command.ts';
 import { PipelineError, reasonOf } from './errors.ts';
+import { missingIn } from './locks.ts';
+import { checkManager, LOCK_FILES, type Manager } from './manager.ts';
 
 /** The two files of a package; null where there is none. `folder` is '' for the root of the repository, `root` where the lock file lies. */
-export type PackageFiles = { folder: string; root: string; manifest: string | null; lock: string | null };
+export type PackageFiles = {
+  folder: string;
+  root: string;
+  manager: Manager;
+  manifest: string | null;
+  lock: string | null;
+};
 
-const LOCK = 'package-lock.json';
+const LOCK = LOCK_FILES.npm;
 
 type Dependencies = Record<string, string>;
 
@@ -19,7 +27,29 @@ export function checkPackages(packages: readonly PackageFiles[]): void {
 export const renewLock = (folder: string): string =>
   `npm install --package-lock-only --ignore-scripts${folder === '' ? '' : ` --prefix ${quoted(folder)}`}`;
 
-function checkPackage({ folder, root, manifest, lock }: PackageFiles): void {
+function checkPackage(files: PackageFiles): void {
+  if (files.manager.name === 'npm') checkForNpm(files);
+  else checkForOthers(files);
+}
+
+/** Whether all that is asked for is in the lock file; the rest the manager says itself, as its lock file is frozen. */
+function checkForOthers({ folder, root, manager, manifest, lock }: PackageFiles): void {
+  const [place, lockFile] = [posix.join(folder, 'package.json'), posix.join(root, LOCK_FILES[manager.name])];
+  checkManager(root, manager, lock);
+  const wanted = dependenciesOf(parse(manifest, place, 'every package of this repository has one'));
+  const renew = `${manager.name} install --ignore-scripts`;
+  checkConflict(lock ?? '', lockFile, `write it anew with \`${renew}\``);
+  const missing = missingIn(manager.name, lock ?? '', posix.relative(root, folder), wanted);
+  if (missing.length === 0) return;
+  const more = missing.length > 3 ? ` and ${missing.length - 3} more` : '';
+  throw new PipelineError(
+    'LOCK_MISMATCH',
+    `${lockFile} does not belong to ${place}: it lacks ${missing.slice(0, 3).join(', ')}${more}`,
+    `bring it up to date with \`${renew}\`, and commit it`,
+  );
+}
+
+function checkForNpm({ folder, root, manifest, lock }: PackageFiles): void {
   const at = (name: string) => posix.join(name === LOCK ? root : folder, name);
   const renew = renewLock(root);
   const wanted = parse(manifest, at('package.json'), 'every package of this repository has one');
@@ -127,11 +157,7 @@ function dependenciesOf(manifest: Record<string, unknown>): Dependencies {
 
 function parse(text: string | null, where: string, hint: string): Record<string, unknown> {
   if (text === null) throw new PipelineError('BAD_MANIFEST', `${where} is missing`, hint);
-  const conflict = /^<{7} /m.exec(text);
-  if (conflict !== null) {
-    const line = text.slice(0, conflict.index).split('\n').length;
-    throw new PipelineError('BAD_MANIFEST', `${where}:${line} holds a conflict of a merge`, `settle it; ${hint}`);
-  }
+  checkConflict(text, where, hint);
   let raw: unknown;
   try {
     raw = JSON.parse(text.replace(/^\uFEFF/, '')); // npm takes a byte order mark, too
@@ -148,6 +174,13 @@ function parse(text: string | null, where: string, hint: string): Record<string,
   if (!isRecord(raw))
     throw new PipelineError('BAD_MANIFEST', `${where} does not hold a JSON object`, `mend it; ${hint}`);
   return raw;
+}
+
+function checkConflict(text: string, where: string, hint: string): void {
+  const conflict = /^<{7} /m.exec(text);
+  if (conflict === null) return;
+  const line = text.slice(0, conflict.index).split('\n').length;
+  throw new PipelineError('BAD_MANIFEST', `${where}:${line} holds a conflict of a merge`, `settle it; ${hint}`);
 }
 
 /** Node counts characters; people count lines. */

@@ -1,6 +1,7 @@
 // Where the dependencies of a folder are locked, and which packages of the repository itself it is linked to: its workspaces, and what `file:` names.
 import { posix } from 'node:path';
 import { parse } from 'yaml';
+import { type Manager, managerIn, NPM } from './manager.ts';
 
 /** What is asked of a repository: the text of a file, null where there is none, and where its package.json files are. */
 export type RepositoryFiles = {
@@ -19,6 +20,7 @@ export type Local = {
 export type Project = {
   /** The folder that holds the lock file: the package's own, or that of its workspace root. */
   root: string;
+  manager: Manager;
   /** It is the root of workspaces, or one of them. */
   hasWorkspaces: boolean;
   /** Other folders whose package.json an install reads. */
@@ -27,19 +29,19 @@ export type Project = {
   locals: Local[];
 };
 
-const LOCK_FILE = 'package-lock.json';
-
 export async function projectOf(path: string, files: RepositoryFiles): Promise<Project> {
   const root = await rootOf(path, files);
+  const manager = (await managerIn(root, files.text)) ?? NPM;
   const workspaces = await workspacesOf(root, files);
-  const locals = await localsOf({ path, root, workspaces }, files);
+  const found = await localsOf({ path, root, workspaces }, files);
+  const locals = found.map((local) => ({ ...local, isApart: local.isApart && manager.name === 'npm' }));
   const members = new Set([...workspaces.values(), ...locals.map((local) => local.path)]);
   const hasWorkspaces = workspaces.size > 0;
-  return { root, hasWorkspaces, members: [...members].filter((member) => member !== root).sort(), locals };
+  return { root, manager, hasWorkspaces, members: [...members].filter((member) => member !== root).sort(), locals };
 }
 
 async function rootOf(path: string, files: RepositoryFiles): Promise<string> {
-  if ((await files.text(posix.join(path, LOCK_FILE))) !== null) return path;
+  if ((await managerIn(path, files.text)) !== undefined) return path;
   for (const folder of foldersAbove(path))
     if (isWorkspace(await globsOf(folder, files), posix.relative(folder, path))) return folder;
   return path;

@@ -3,6 +3,7 @@ import { posix } from 'node:path';
 import { isScalar } from 'yaml';
 import { PipelineError } from './errors.ts';
 import { SOURCE } from './ignore.ts';
+import { LOCK_FILES, type Manager, NPM } from './manager.ts';
 import type { StageName } from './model.ts';
 import { type Local, type Project, projectOf, type RepositoryFiles } from './project.ts';
 import { entryOf } from './start.ts';
@@ -254,6 +255,7 @@ type PlacesOf = { service: Place; packages: readonly Place[] };
 export type PackageSet = {
   name: string;
   path: string;
+  manager: Manager;
   /** Other folders whose package.json is read. */
   members: string[];
   /** Folders that are installed by themselves, from a lock file of their own. */
@@ -279,6 +281,7 @@ export function packageSets({ service, packages }: PlacesOf): PackageSet[] {
     return {
       name: nameOf(root),
       path: root,
+      manager: inside[0]?.project.manager ?? NPM,
       members: unique(inside.flatMap(({ project }) => project.members)),
       apart: apartIn([...locals.values()]),
       workspace: null,
@@ -288,7 +291,8 @@ export function packageSets({ service, packages }: PlacesOf): PackageSet[] {
     };
   });
   const { path, project } = service;
-  const shipped = { name: PRODUCTION, path: project.root, members: project.members, isProduction: true };
+  const { root, manager, members } = project;
+  const shipped = { name: PRODUCTION, path: root, manager, members, isProduction: true };
   const workspace = path === project.root ? null : path;
   return [...sets, { ...shipped, apart: apartIn(project.locals), workspace, locals: [], isShared: false }];
 }
@@ -298,14 +302,20 @@ const unique = (names: readonly string[]) => [...new Set(names)].sort();
 
 export const PRODUCTION = 'production';
 
+type PlaceToCheck = { folder: string; root: string; manager: Manager };
+
 /** Folders whose package.json must go with a lock file: of all packages, and of what they are linked to. */
-export function placesToCheck({ service, packages }: PlacesOf): { folder: string; root: string }[] {
-  const places = [...packages, service].flatMap(({ path, project: { root, locals } }) => [
-    { folder: path, root },
-    ...locals.map((local) => ({ folder: local.path, root: local.isApart ? local.path : root })),
+export function placesToCheck({ service, packages }: PlacesOf): PlaceToCheck[] {
+  const places = [...packages, service].flatMap(({ path, project: { root, manager, locals } }) => [
+    { folder: path, root, manager },
+    ...locals.map((local) => ({ folder: local.path, root: local.isApart ? local.path : root, manager })),
   ]);
   return [...new Map(places.map((place) => [`${place.root}:${place.folder}`, place])).values()];
 }
+
+/** The lock file of a project, as a path of the repository. */
+export const lockFileOf = ({ root, manager }: Pick<Project, 'root' | 'manager'>): string =>
+  fileOf({ path: root }, LOCK_FILES[manager.name]);
 
 /** Which sets a stage needs: the commands of all packages run with theirs, and build makes of the service what ships. */
 export function setsFor(subject: PlacesOf, stage: StageName): string[] {

@@ -16,7 +16,7 @@ const NODE_REPORTERS = [
 ].join(' ');
 
 /** Files in which Vitest may be told its reporters. */
-export const VITEST_CONFIGS = ['vitest.config', 'vite.config'].flatMap((name) =>
+const VITEST_CONFIGS = ['vitest.config', 'vite.config'].flatMap((name) =>
   ['ts', 'mts', 'js', 'mjs'].map((end) => `${name}.${end}`),
 );
 

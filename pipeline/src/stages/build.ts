@@ -97,7 +97,7 @@ async function appFolder(
     .directory()
     .withDirectory('/', context.source.filter({ include: ['LICENSE'] }))
     .withDirectory('/', whole.filter(shipped(service)));
-  if (project.members.length > 0) {
+  if (project.members.length > 0 || project.manager.name !== 'npm') {
     const built = compiled.directory(SOURCE).filter({ exclude: ['**/node_modules'] });
     const { result, container } = await gather(context, inputs, built, starts);
     const app = own.withDirectory('/', container.directory(`${stepFolder('gather')}/app`));
@@ -116,8 +116,8 @@ async function gather(
 ): Promise<Ran> {
   const { path, project } = context.subject.service;
   const service = posix.relative(project.root, path);
-  // Of one workspace npm installs what it needs; of their root, what all of them need.
-  const isPruned = service === '' && project.hasWorkspaces;
+  // Of one workspace npm installs what it needs; of their root, and the others in any case, what all of them need.
+  const isPruned = project.hasWorkspaces && (service === '' || project.manager.name !== 'npm');
   // What the service has of its own goes where its program finds it first.
   const [into = ''] = (entryOf(starts[0]?.words ?? []) ?? '').split('/').slice(0, -1);
   const args = [

@@ -18,7 +18,7 @@ import {
 import { isCaptured, type Needs, needsOf } from '../core/capsule/needs.ts';
 import { lockedPackages } from '../core/capsule/packages.ts';
 import type { CapsuleResult, RunResult, StageName, StageResult } from '../core/model.ts';
-import { fileOf, type PackageSet, packageSets, setsFor } from '../core/subject.ts';
+import { lockFileOf, type PackageSet, packageSets, setsFor } from '../core/subject.ts';
 import type { PackSpec } from '../oci/capsule.ts';
 import { type PinName, pinned } from '../pins.ts';
 import type { PackageContext } from './context.ts';
@@ -171,22 +171,26 @@ async function holdPackages(context: PackageContext, known: Known, sets: readonl
   if (folders.length === 0) return null;
   const mounted = folders.reduce(
     // Its logs and what it was in the middle of are nothing that an install reads.
-    (to, { name, cache }) => to.withMountedDirectory(`/caches/${name}`, cache.filter({ include: KEPT_OF_CACHE })),
+    (to, { name, cache }) => to.withMountedDirectory(`/caches/${name}`, cache.filter(KEPT_OF_CACHE)),
     packer(context),
   );
   const named = folders.flatMap(({ name }) => ['--folder', `/caches/${name}`]);
   return mounted.withExec(['node', PROGRAM, 'folder', ...named, '--out', `${WORK}/out`]).file(`${WORK}/out`);
 }
 
-const KEPT_OF_CACHE = ['_cacache/content-v2', '_cacache/index-v5'];
+/** No links, which Yarn makes of programs, and does without. */
+const KEPT_OF_CACHE = {
+  include: ['_cacache/content-v2', '_cacache/index-v5', 'yarn', 'pnpm/*/files', 'pnpm/*/index'],
+  exclude: ['yarn/**/.bin'],
+};
 
 async function lockedIn(context: PackageContext, sets: readonly PackageSet[]): Promise<CapsulePackage[]> {
   const found = await Promise.all(
     sets
       .filter(({ isProduction }) => !isProduction)
       .map(async (set) => {
-        const lock = await contentsIfAny(context.source, fileOf(set, 'package-lock.json'));
-        return lockedPackages(set.name, lock ?? '{}');
+        const lock = await contentsIfAny(context.source, lockFileOf({ root: set.path, manager: set.manager }));
+        return lockedPackages(set.name, lock ?? '{}', set.manager.name);
       }),
   );
   return found.flat();

@@ -53,7 +53,7 @@ export async function fetchAll(
         const name = set.isProduction && subjects.length > 1 ? `${set.name} of ${subject.service.name}` : set.name;
         await keep(`packages: ${name}`, async () => {
           const { result } = await install(context, nodeContainer(context), set);
-          return result.exitCode === 0 ? null : (result.firstErrors[0] ?? 'npm failed');
+          return result.exitCode === 0 ? null : (result.firstErrors[0] ?? `${set.manager.name} failed`);
         });
       }),
     ),

@@ -3,12 +3,20 @@ import { posix } from 'node:path';
 import type { Container, Directory } from '@dagger.io/dagger';
 import { quoted } from '../command.ts';
 import { SOURCE } from '../core/ignore.ts';
+import { filesOfManager, LOCK_FILES, type ManagerName } from '../core/manager.ts';
+import type { StepResult } from '../core/model.ts';
 import { fileOf, type PackageSet, placeOf } from '../core/subject.ts';
 import type { RunContext } from './context.ts';
 import { type Ran, runStep } from './step.ts';
 
 /** And packages that are kept beside them. */
-const MANIFESTS = ['package.json', 'package-lock.json', '.npmrc', '**/*.tgz'];
+const MANIFESTS: Readonly<Record<ManagerName, readonly string[]>> = {
+  npm: ['package.json', LOCK_FILES.npm, '.npmrc', '**/*.tgz'],
+  yarn: ['package.json', LOCK_FILES.yarn, '.npmrc', '.yarnrc', '**/*.tgz'],
+  pnpm: [
+    ...['package.json', LOCK_FILES.pnpm, 'pnpm-workspace.yaml', '.npmrc', '.pnpmfile.cjs', 'patches/**', '**/*.tgz'],
+  ],
+};
 
 export const NPM_CACHE = '/var/cache/npm';
 
@@ -34,25 +42,64 @@ export function nodeContainer(context: Pick<RunContext, 'images'>): Container {
   );
 }
 
+export type Installation = Ran & { steps: StepResult[] };
+
 /** Install one set. Manifests go in before sources: an edit to a source must not install every package again. */
-export async function install(context: RunContext, node: Container, set: PackageSet): Promise<Ran> {
-  const { name, path } = set;
+export async function install(context: RunContext, node: Container, set: PackageSet): Promise<Installation> {
   const cached = context.packages === undefined ? node : offline(node, context.packages);
-  const container = withManifests(context, cached, set).withWorkdir(placeOf(path));
-  const [args, ...more] = commandsOf(set);
-  const shown = [args, ...more].map((words) => words.join(' ')).join(' && ');
-  const ran = await runStep(context, {
-    ...{ stage: 'install', step: name, container },
-    args: more.length === 0 ? args : ['sh', '-c', shown],
-    shown: `${shown}${path === '' ? '' : ` --prefix ${path}`}`,
-  });
+  const manager = set.manager.name === 'npm' ? null : await installManager(context, cached, set);
+  const steps = manager === null ? [] : [manager.result];
+  if (manager !== null && manager.result.exitCode !== 0) return { ...manager, steps };
+  const ran = await installSet(context, manager?.container ?? cached, set);
   // Later steps see what they saw when there was a network.
-  return { ...ran, container: ran.container.withoutEnvVariable(OFFLINE) };
+  return { ...ran, container: ran.container.withoutEnvVariable(OFFLINE), steps: [...steps, ran.result] };
 }
 
-function withManifests(context: RunContext, node: Container, { path, members, apart }: PackageSet): Container {
+async function installSet(context: RunContext, node: Container, set: PackageSet): Promise<Ran> {
+  const { name, path } = set;
+  const container = withManifests(context, node, set).withWorkdir(placeOf(path));
+  const [args, ...more] = commandsOf(set);
+  const shown = [args, ...more].map((words) => words.join(' ')).join(' && ');
+  const own = set.manager.name === 'npm' ? args : [...args, ...settingsOf(set.manager.name, context)];
+  return await runStep(context, {
+    ...{ stage: 'install', step: name, container },
+    args: more.length === 0 ? own : ['sh', '-c', shown],
+    shown: path === '' ? shown : inFolder(set, shown),
+  });
+}
+
+const inFolder = ({ path, manager }: PackageSet, shown: string) =>
+  manager.name === 'npm' ? `${shown} --prefix ${path}` : `(cd ${quoted(path)} && ${shown})`;
+
+const MANAGER = '/opt/manager';
+
+/** By npm, which checks what it fetches against the hash that is known here. The scripts of packages find it, too. */
+async function installManager(context: RunContext, node: Container, { name, manager }: PackageSet): Promise<Ran> {
+  const files = Object.entries(filesOfManager(manager));
+  const container = files
+    .reduce((to, [file, text]) => to.withNewFile(`${MANAGER}/${file}`, text), node)
+    .withWorkdir(MANAGER)
+    .withEnvVariable('PATH', `${MANAGER}/node_modules/.bin:$PATH`, { expand: true })
+    .withEnvVariable('YARN_IGNORE_PATH', '1')
+    .withEnvVariable('npm_config_manage_package_manager_versions', 'false');
+  return await runStep(context, {
+    ...{ stage: 'install', step: `${name}-${manager.name}`, container, args: ['npm', 'ci'] },
+    shown: `npm install ${manager.name}@${manager.version}`,
+  });
+}
+
+/** Where it keeps what it fetches: beside npm's, so that capsules hold it. */
+function settingsOf(name: 'yarn' | 'pnpm', { packages }: RunContext): string[] {
+  const offline = packages === undefined ? [] : ['--offline'];
+  if (name === 'yarn') return ['--non-interactive', '--cache-folder', `${NPM_CACHE}/yarn`, ...offline];
+  // Links into a store would not be files of their own in what is kept of a step.
+  return ['--store-dir', `${NPM_CACHE}/pnpm`, '--config.package-import-method=copy', ...offline];
+}
+
+function withManifests(context: RunContext, node: Container, { path, manager, members, apart }: PackageSet): Container {
+  const include = [...MANIFESTS[manager.name]];
   const own = [path, ...apart].reduce(
-    (to, folder) => to.withDirectory(placeOf(folder), folderOf(context, folder).filter({ include: MANIFESTS })),
+    (to, folder) => to.withDirectory(placeOf(folder), folderOf(context, folder).filter({ include })),
     node,
   );
   const others = members.map((member) => fileOf({ path: member }, 'package.json'));
@@ -60,7 +107,12 @@ function withManifests(context: RunContext, node: Container, { path, members, ap
 }
 
 /** The first where the lock file lies, the others for folders that it knows nothing of. */
-function commandsOf({ path, apart, workspace, isProduction }: PackageSet): [string[], ...string[][]] {
+function commandsOf({ path, manager, apart, workspace, isProduction }: PackageSet): [string[], ...string[][]] {
+  const frozen = ['install', '--frozen-lockfile', '--ignore-scripts'];
+  if (manager.name === 'yarn') return [['yarn', ...frozen, ...(isProduction ? ['--production'] : [])]];
+  // Real files: links of pnpm lead to where it keeps them.
+  const hoisted = ['--prod', '--config.node-linker=hoisted'];
+  if (manager.name === 'pnpm') return [['pnpm', ...frozen, ...(isProduction ? hoisted : [])]];
   const clean = ['npm', 'ci', ...(isProduction ? ['--omit=dev'] : [])];
   const alone = isProduction && workspace !== null ? ['--workspace', quoted(posix.relative(path, workspace))] : [];
   return [[...clean, ...alone], ...apart.map((folder) => [...clean, '--prefix', quoted(posix.relative(path, folder))])];

@@ -18,8 +18,8 @@ export type Prepared = {
 
 /** Install a set, and build the packages of the repository that it holds links to: each behind what it needs itself. */
 export async function prepare(context: RunContext, node: Container, set: PackageSet): Promise<Prepared> {
-  const { result, container: installed, log } = await install(context, node, set);
-  const steps = [result];
+  const { result, container: installed, log, steps: before } = await install(context, node, set);
+  const steps = [...before];
   if (result.exitCode !== 0) return { container: null, installed, steps, log };
   let container = withLocals(context, installed, set);
   for (const { path } of set.locals.filter(({ hasBuild }) => hasBuild)) {

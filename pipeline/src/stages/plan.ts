@@ -296,8 +296,9 @@ function toShipped({ archive = null, image = null, standIns = [] }: Partial<Buil
   };
 }
 
-/** npm's words for a registry that it cannot reach, or for a cache that lacks something. */
-const NO_NETWORK = /\b(ENOTFOUND|EAI_AGAIN|ENOTCACHED|ECONNREFUSED|ENETUNREACH|ETIMEDOUT)\b/;
+/** A package manager's words for a registry that it cannot reach, or for a cache that lacks something. */
+const NO_NETWORK =
+  /\b(ENOTFOUND|EAI_AGAIN|ENOTCACHED|ECONNREFUSED|ENETUNREACH|ETIMEDOUT|ERR_PNPM_NO_OFFLINE_\w+)\b|in offline mode/;
 
 function unreachable(ran: readonly Prepared[]): string[] {
   const isCut = ran.some(({ container, log }) => container === null && NO_NETWORK.test(log));

@@ -9,7 +9,7 @@ import { BadReport, type Licence, parseTrivy, type ReportScope, type TrivyReport
 import type { ScannedImage, ScannerFacts } from '../core/gate/verdict.ts';
 import type { StageResult, StandIn, StepResult } from '../core/model.ts';
 import { nameFor } from '../core/platforms.ts';
-import { fileOf } from '../core/subject.ts';
+import { lockFileOf } from '../core/subject.ts';
 import type { PackageContext } from './context.ts';
 import { type Database, type DatabaseOptions, type LookedUp, obtainDatabase } from './database.ts';
 import { layoutOf } from './layout.ts';
@@ -146,7 +146,7 @@ async function read(
   if (bait !== undefined) output.bait = judgeBait(bait.target.ecosystems ?? [], bait.findings);
   const real = reports.filter(({ target }) => target.of !== 'bait');
   const locks = await lockFiles(context);
-  const shipped = fileOf({ path: context.subject.service.project.root }, 'package-lock.json');
+  const shipped = lockFileOf(context.subject.service.project);
   output.findings = mergeFindings(
     real.flatMap(({ findings }) => findings.map((finding) => locate(finding, locks, shipped))),
   );

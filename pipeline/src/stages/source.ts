@@ -8,6 +8,7 @@ import type { SourceFacts } from '../core/model.ts';
 import {
   describeSubject,
   fileOf,
+  lockFileOf,
   placesToCheck,
   type Repository,
   SUBJECT_FILE,
@@ -63,10 +64,11 @@ export async function repositoryIn(source: Directory): Promise<Repository> {
 /** Throws in one sentence if a package could not be installed. Returns the service's manifest. */
 export async function checkManifests(source: Directory, subject: Subject): Promise<string> {
   const packages = await Promise.all(
-    placesToCheck(subject).map(async ({ folder, root }) => {
-      const paths = [fileOf({ path: folder }, 'package.json'), fileOf({ path: root }, 'package-lock.json')];
+    placesToCheck(subject).map(async (place) => {
+      const { folder, root, manager } = place;
+      const paths = [fileOf({ path: folder }, 'package.json'), lockFileOf({ root, manager })];
       const [manifest = null, lock = null] = await Promise.all(paths.map((path) => contentsIfAny(source, path)));
-      return { folder, root, manifest, lock };
+      return { ...place, manifest, lock };
     }),
   );
   checkPackages(packages);

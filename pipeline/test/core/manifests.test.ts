@@ -1,6 +1,7 @@
 // Manifests and lock files that npm could not install, told in a sentence before npm is asked.
 import { expect, test } from 'vitest';
 import { PipelineError } from '../../src/core/errors.ts';
+import { NPM } from '../../src/core/manager.ts';
 import { checkPackages } from '../../src/core/manifests.ts';
 
 type Manifest = Record<string, unknown>;
@@ -35,7 +36,9 @@ const good: [name: string, manifest: unknown, lock: unknown][] = [
 ];
 for (const [name, given, locked] of good) {
   test(`manifest and lock: ${name}`, () => {
-    expect(() => checkPackages([{ folder: '', root: '', manifest: text(given), lock: text(locked) }])).not.toThrow();
+    expect(() =>
+      checkPackages([{ folder: '', root: '', manager: NPM, manifest: text(given), lock: text(locked) }]),
+    ).not.toThrow();
   });
 }
 
@@ -96,7 +99,7 @@ const bad: [name: string, manifest: unknown, lock: unknown, code: string, senten
 for (const [name, given, locked, code, sentence] of bad) {
   test(`manifest and lock: ${name}`, () => {
     const error = caught(() =>
-      checkPackages([{ folder: 'service', root: 'service', manifest: text(given), lock: text(locked) }]),
+      checkPackages([{ folder: 'service', root: 'service', manager: NPM, manifest: text(given), lock: text(locked) }]),
     );
     expect(error).toMatchObject({ code, exitCode: 2, message: expect.stringContaining(sentence) });
     expect(error.hint).not.toBe('');
@@ -104,7 +107,9 @@ for (const [name, given, locked, code, sentence] of bad) {
 }
 
 test('the place of a JSON fault is told by line', () => {
-  const error = caught(() => checkPackages([{ folder: '', root: '', manifest: '{\n  "name": "a",\n}', lock: null }]));
+  const error = caught(() =>
+    checkPackages([{ folder: '', root: '', manager: NPM, manifest: '{\n  "name": "a",\n}', lock: null }]),
+  );
   expect(error.message).toMatch(/line 3/);
 });
 
@@ -127,7 +132,13 @@ test('a workspace is held against its own place in the lock file of its root', (
     'node_modules/b': { resolved: 'packages/b', link: true },
   };
   const files = (dependencies: Record<string, string>) => [
-    { folder: 'packages/a', root: '', manifest: JSON.stringify({ dependencies }), lock: JSON.stringify({ packages }) },
+    {
+      folder: 'packages/a',
+      root: '',
+      manager: NPM,
+      manifest: JSON.stringify({ dependencies }),
+      lock: JSON.stringify({ packages }),
+    },
   ];
   expect(() => checkPackages(files({ ms: '2.1.3', b: '*' }))).not.toThrow();
   expect(caught(() => checkPackages(files({ ms: '2.0.0', b: '*' })))).toMatchObject({

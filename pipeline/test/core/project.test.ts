@@ -24,7 +24,7 @@ const TURBO = {
 
 test('a workspace: the lock file of the root, and what it is linked to behind what that needs', async () => {
   expect(await projectOf('apps/api', filesOf(TURBO))).toEqual({
-    ...{ root: '', hasWorkspaces: true },
+    ...{ root: '', manager: { name: 'npm', version: '', integrity: null }, hasWorkspaces: true },
     members: ['apps/api', 'apps/docs', 'packages/math', 'packages/typescript-config', 'packages/ui'],
     locals: [
       { path: 'packages/math', hasBuild: true, isApart: false },

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { NPM } from '../../src/core/manager.ts';
 import {
   describeSubject,
   packageSets,
@@ -26,7 +27,7 @@ const within = (folders: readonly string[], scripts: readonly string[] = ['types
   );
 
 /** Of a package that is linked to no other. */
-const ALONE = { members: [], apart: [], workspace: null, locals: [], isShared: false };
+const ALONE = { manager: NPM, members: [], apart: [], workspace: null, locals: [], isShared: false };
 
 describe('without a file', () => {
   for (const [name, folders, path] of [
@@ -75,7 +76,7 @@ describe('what a file says', () => {
       {
         ...{ name: 'docs', path: 'docs', lint: 'markdownlint .', ignore: [] },
         ...{ types: 'npm run --silent types', test: 'npm test --silent' },
-        project: { root: 'docs', hasWorkspaces: false, members: [], locals: [] },
+        project: { root: 'docs', manager: NPM, hasWorkspaces: false, members: [], locals: [] },
       },
     ]);
   });

@@ -1,8 +1,12 @@
-// The packages of a package-lock.json, for what capsules say of each other.
+// The packages of a lock file, for what capsules say of each other.
+import { lockedBy } from '../locks.ts';
+import type { ManagerName } from '../manager.ts';
 import type { CapsulePackage } from './manifest.ts';
 
 /** In the order of the lock file. A lock that cannot be read has none: the stage that installs from it says so. */
-export function lockedPackages(set: string, lock: string): CapsulePackage[] {
+export function lockedPackages(set: string, lock: string, manager: ManagerName = 'npm'): CapsulePackage[] {
+  if (manager !== 'npm')
+    return lockedBy(manager, lock).map(({ name, ...of }) => ({ set, path: `node_modules/${name}`, ...of }));
   type Entry = { version?: unknown; integrity?: unknown };
   let packages: Record<string, Entry>;
   try {

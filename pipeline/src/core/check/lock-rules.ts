@@ -1,22 +1,24 @@
-// Rules about lock files and about where packages come from: drydock installs every folder by npm, from the lock file in it.
+// Rules about lock files and about where packages come from.
 import { posix } from 'node:path';
 import { quoted } from '../../command.ts';
 import { PipelineError } from '../errors.ts';
+import { LOCK_FILES } from '../manager.ts';
 import { checkPackages, renewLock } from '../manifests.ts';
 import { fileOf } from '../subject.ts';
 import { blocked, type Finding, named, note } from './finding.ts';
 import { dependenciesOf, nameIn, type PackageView, shippedOf } from './package-view.ts';
 
 const MANAGERS: Readonly<Record<string, string>> = {
-  'pnpm-lock.yaml': 'pnpm',
-  'yarn.lock': 'Yarn',
+  [LOCK_FILES.npm]: 'npm',
+  [LOCK_FILES.pnpm]: 'pnpm',
+  [LOCK_FILES.yarn]: 'Yarn',
   'bun.lock': 'Bun',
   'bun.lockb': 'Bun',
 };
 
 /** Of the other managers' lock files those that are there. */
-const foreignLocks = ({ beside }: Pick<PackageView, 'beside'>) =>
-  beside.filter((name) => Object.hasOwn(MANAGERS, name));
+const foreignLocks = ({ beside, project }: Pick<PackageView, 'beside' | 'project'>) =>
+  beside.filter((name) => Object.hasOwn(MANAGERS, name) && name !== LOCK_FILES[project.manager.name]);
 
 /** One sentence for a package that has no lock file which npm takes; else what manifests.ts says of the two files. */
 export function cannotInstall(view: PackageView): Finding[] {
@@ -31,11 +33,11 @@ export function cannotInstall(view: PackageView): Finding[] {
   if (manifest === null && ignored.includes(ours))
     return [lackingLock(`${ours} is ignored by git, and a clone has none`, `git add -f ${quoted(ours)}`, ours)];
   try {
-    checkPackages([{ folder, root: project.root, manifest, lock }, ...view.linked]);
+    checkPackages([{ folder, root: project.root, manager: project.manager, manifest, lock }, ...view.linked]);
     return [];
   } catch (error) {
     if (!(error instanceof PipelineError)) throw error;
-    const [, file = ours, line] = /^(\S+\.json)(?::(\d+))? /.exec(error.message) ?? [];
+    const [, file = ours, line] = /^(\S+\.(?:json|yaml|lock))(?::(\d+))? /.exec(error.message) ?? [];
     return [
       blocked(error.code, {
         file,
@@ -67,9 +69,8 @@ function foreignFault(view: PackageView): Finding | undefined {
       .filter(([, range]) => isForeign(range))
       .map(([dependency]) => dependency),
   );
-  const problem = `${fileOf({ path: view.project.root }, name)} is a lock file of ${MANAGERS[name]}, and drydock installs with npm, from ${view.lockFile}, which is missing`;
-  const kept = name === 'yarn.lock' ? 'it keeps the versions of yarn.lock' : 'it resolves versions again';
-  const hint = `${renewLock(view.project.root)} (${kept}), and commit it`;
+  const problem = `${fileOf({ path: view.project.root }, name)} is a lock file of ${MANAGERS[name]}, which is not supported yet, and ${view.lockFile} is missing`;
+  const hint = `${renewLock(view.project.root)} (it resolves versions again), and commit it`;
   return lackingLock(
     problem,
     only === '' ? hint : `${only}: name versions or archives that npm can take, then ${hint}`,

@@ -1,5 +1,5 @@
 // One package as rules look at it: what its two files hold, as far as they can be read. What is wrong with them manifests.ts says.
-import { fileOf } from '../subject.ts';
+import { fileOf, lockFileOf } from '../subject.ts';
 import type { PackageFacts } from './facts.ts';
 
 type Fields = Record<string, unknown>;
@@ -23,7 +23,7 @@ export function viewOf(facts: PackageFacts): PackageView {
     isReadable: fields !== null,
     locked: entries.map(([path, entry]) => [path, recordOf(entry)]),
     at: (name) => fileOf({ path: facts.folder }, name),
-    lockFile: fileOf({ path: facts.project.root }, 'package-lock.json'),
+    lockFile: lockFileOf(facts.project),
   };
 }
 

@@ -64,9 +64,7 @@ const rows: [name: string, files: Files, findings: string[]][] = [
   [
     'Hono with pnpm',
     { 'package.json': manifest(HONO), 'pnpm-lock.yaml': "lockfileVersion: '9.0'\n", 'src/index.ts': '' },
-    [
-      'blocked: pnpm-lock.yaml is a lock file of pnpm, and drydock installs with npm, from package-lock.json, which is missing',
-    ],
+    [],
   ],
   [
     'a workspace of npm, with the lock file of its root',
@@ -101,9 +99,33 @@ const rows: [name: string, files: Files, findings: string[]][] = [
       'apps/api/package.json': manifest(KITCHEN_SINK),
       'drydock.yaml': 'services:\n  - path: apps/api\n',
     },
-    [
-      'blocked: pnpm-lock.yaml is a lock file of pnpm, and drydock installs with npm, from package-lock.json, which is missing',
-    ],
+    [],
+  ],
+  [
+    'a lock file of pnpm that another package.json was written with',
+    service(
+      {},
+      {
+        'package-lock.json': undefined,
+        'pnpm-lock.yaml': 'importers:\n  .:\n    dependencies:\n      express:\n        specifier: ^4.21.2\n',
+      },
+    ),
+    ['blocked: pnpm-lock.yaml does not belong to package.json: it lacks express@^5.1.0'],
+  ],
+  [
+    'Yarn 4',
+    service({}, { 'package-lock.json': undefined, 'yarn.lock': '__metadata:\n  version: 8\n  cacheKey: 10c0\n' }),
+    ['blocked: yarn.lock is of Yarn 2 or later, which is not supported yet'],
+  ],
+  [
+    'Bun',
+    service({}, { 'package-lock.json': undefined, 'bun.lock': '{ "lockfileVersion": 1 }\n' }),
+    ['blocked: bun.lock is a lock file of Bun, which is not supported yet, and package-lock.json is missing'],
+  ],
+  [
+    'pnpm 12, a program for one processor',
+    service({ packageManager: 'pnpm@12.21.0' }, { 'package-lock.json': undefined, 'pnpm-lock.yaml': '' }),
+    ['blocked: package.json names pnpm@12.21.0 as its packageManager, which is not supported yet'],
   ],
   ['no lock file', service({}, { 'package-lock.json': undefined }), ['blocked: package-lock.json is missing']],
   [

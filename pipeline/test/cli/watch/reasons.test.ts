@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { phraseChanges, reasonsToRun } from '../../../cli/watch/reasons.ts';
 import type { StageResult } from '../../../src/core/model.ts';
 import { describeSubject } from '../../../src/core/subject.ts';
-import { stage, step } from '../../core/make.ts';
+import { filesOf, stage, step } from '../../core/make.ts';
 
 const SUBJECT = await describeSubject(
   `
@@ -61,3 +61,23 @@ const rows: [name: string, now: StageResult[], before: StageResult[], changed: s
 ];
 for (const [name, now, before, changed, reasons] of rows)
   test(name, () => expect(reasonsToRun(now, before, changed, SUBJECT)).toEqual(reasons));
+
+test('of a workspace, what it is linked to and the manifests of all are read, too', async () => {
+  const repository = await describeSubject(
+    'services: [{ path: apps/api }]',
+    filesOf({
+      'package.json': '{ "workspaces": ["apps/*", "packages/*"] }',
+      'apps/api/package.json': '{ "scripts": { "build": "tsc" }, "dependencies": { "lib": "*" } }',
+      'apps/web/package.json': '{}',
+      'packages/lib/package.json': '{ "name": "lib", "scripts": { "build": "tsc" } }',
+    }),
+  );
+  const now = [ran('install', { name: 'root' }, { name: 'build-packages-lib' }), ran('test', { name: 'apps-api' })];
+  const reasons = (changed: string) => reasonsToRun(now, [], [changed], repository);
+  const [own, other] = ['packages/lib/src/index.ts changed', 'what it builds on is another'];
+  expect(reasons('packages/lib/src/index.ts')).toEqual([
+    ...[`install ran again (root): ${other}`, `install ran again (build-packages-lib): ${own}`],
+    `test ran again (apps-api): ${own}`,
+  ]);
+  expect(reasons('apps/web/package.json')[0]).toBe('install ran again (root): apps/web/package.json changed');
+});
