@@ -9,7 +9,7 @@ import { NO_RIGHTS, registryHost } from '../images/registry.ts';
 import { resolveImage } from '../images/resolve.ts';
 import type { Port } from '../run/services.ts';
 import type { Session } from '../session.ts';
-import { ensureIntact, readWhole } from '../store/bytes.ts';
+import { ensureIntact, textIn } from '../store/bytes.ts';
 import { writeHostFile } from '../store/host.ts';
 import { EMPTY_STACK, type Stack } from '../store/layers.ts';
 import type { Filter } from '../store/patterns.ts';
@@ -245,7 +245,7 @@ async function outcome(self: ContainerValue): Promise<ExecOutcome> {
 }
 
 const output = (stream: 'stdout' | 'stderr' | 'combined') => async (self: ContainerValue) =>
-  readWhole(join((await outcome(self)).outputs, stream), 'what the command said').toString();
+  textIn(join((await outcome(self)).outputs, stream), 'what the command said');
 
 /** Runs all that the container is made of, so that faults show. */
 async function evaluate(self: ContainerValue): Promise<ContainerState> {
