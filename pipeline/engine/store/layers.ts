@@ -1,5 +1,5 @@
 // File systems as stacks of layers: trees laid out on disk, stacks mounted for reading, and read back as trees.
-import type { Stats } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Views } from '../run/mounts.ts';
@@ -56,6 +56,7 @@ export interface Located {
 }
 
 const FILES_PER_TURN = 400;
+const LARGE_BYTES = 64 << 20;
 
 export class Layers {
   readonly store: Store;
@@ -119,20 +120,24 @@ export class Layers {
     const isNew = node.kind === 'file' && 'data' in node.bytes;
     if (node.kind === 'link') symlinkSync(node.target, target);
     else if ('data' in node.bytes) createFile(target, node.bytes.data, node.mode & 0o777);
-    else copyFileSync(node.bytes.path, target);
+    else copyFileSync(node.bytes.path, target, constants.COPYFILE_FICLONE);
     this.#setAttributes(node, target, { hasMode: isNew && node.mode <= 0o777 });
   }
 
-  /** A file of another layer is shared, not copied, when owner, permissions and time are the same too. */
+  /** A file of another layer, or one that the session copied for itself, is shared when owner, permissions and time are the same too. */
   #link(node: FileNode, target: string): boolean {
-    if (!('path' in node.bytes) || !node.bytes.path.startsWith(this.store.layers)) return false;
-    const stats = lstatSync(node.bytes.path);
+    if (!('path' in node.bytes)) return false;
+    const { path } = node.bytes;
+    // What the session made goes when it ends, by which the layer is to be read once more: that is worth it for large ones.
+    const isShared = path.startsWith(this.store.layers) || (node.size >= LARGE_BYTES && this.store.isScratch(path));
+    if (!isShared) return false;
+    const stats = lstatSync(path);
     const same =
       (stats.mode & 0o7777) === node.mode &&
       stats.uid === ownerOnDisk(node.uid, this.#shift) &&
       stats.gid === ownerOnDisk(node.gid, this.#shift) &&
       Math.floor(stats.mtimeMs / 1000) === node.mtime;
-    if (same) linkSync(node.bytes.path, target);
+    if (same) linkSync(path, target);
     return same;
   }
 
