@@ -17,7 +17,7 @@ import {
   symlinkSync,
 } from './files.ts';
 import { ownerOnDisk } from './ids.ts';
-import { kindIn, resolveInside } from './inside.ts';
+import { kindIn, plainStats, resolveInside } from './inside.ts';
 import { type Filter, PathFilter } from './patterns.ts';
 import { type Store, sha256 } from './store.ts';
 import {
@@ -95,7 +95,7 @@ export class Layers {
     const folder = this.store.scratchFolder('layer');
     await this.#writeFolder(tree, join(folder, 'fs'), { files: 0 });
     // A file that is shared has them.
-    const own = [...xattrsBelow(tree)].filter(([path]) => lstatSync(join(folder, 'fs', path)).nlink === 1);
+    const own = [...xattrsBelow(tree)].filter(([path]) => plainStats(join(folder, 'fs'), path.split('/'))?.nlink === 1);
     await writeXattrs(join(folder, 'fs'), Object.fromEntries(own), this.store.scratch('xattrs'));
     await this.store.commitLayer(id, folder);
     return id;
