@@ -3,6 +3,9 @@ import { randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { answerParts } from './answer-text.ts';
 import { answer } from './api/query.ts';
 import { EnvironmentError } from './errors.ts';
 import type { Session } from './session.ts';
@@ -71,7 +74,7 @@ async function handle(
   const query = parseRequest(body);
   if (query === undefined)
     return send(response, 400, { errors: [{ message: 'the request is not a GraphQL query in JSON' }] });
-  send(response, 200, await answer(await session, query));
+  await send(response, 200, await answer(await session, query));
 }
 
 function isAuthorized(request: IncomingMessage, token: string): boolean {
@@ -106,19 +109,22 @@ function parseRequest(body: string): { query: string; variables?: Record<string,
   }
 }
 
-/** Names that are not UTF-8 are shown as a real engine shows them: with U+FFFD for each byte that is none. */
-function answerText(body: object): string {
-  const text = JSON.stringify(body);
-  return /\\ud[89a-f]/.test(text) ? JSON.stringify(body, (_, value) => value?.toWellFormed?.() ?? value) : text;
-}
-
-function send(response: ServerResponse, status: number, body: object): void {
+async function send(response: ServerResponse, status: number, body: object): Promise<void> {
   if (response.headersSent) return;
-  const text = answerText(body);
+  const parts = answerParts(body);
+  const [first = '', second] = [parts.next().value, parts.next()];
+  const isWhole = second?.done === true;
   response.writeHead(status, {
     'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
+    ...(isWhole ? { 'content-length': Buffer.byteLength(first) } : {}),
     ...(status === 413 ? { connection: 'close' } : {}),
   });
-  response.end(text);
+  if (isWhole) return void response.end(first);
+  // Who has gone does not want the rest.
+  await pipeline(Readable.from(rejoined([first, second?.value as string], parts)), response).catch(() => {});
+}
+
+function* rejoined(first: readonly string[], rest: Iterable<string>): Generator<string> {
+  yield* first;
+  yield* rest;
 }

@@ -97,7 +97,7 @@ export class Session {
     this.network = network;
     this.idShift = shift;
     this.layers = new Layers(store, views, shift);
-    this.host = new HostFiles(store);
+    this.host = new HostFiles(store, shift);
     this.volumes = new Volumes(store, this.layers);
     for (const [, proxy] of this.proxies()) for (const secret of passwordsIn(proxy)) this.addSecret(secret);
   }

@@ -179,10 +179,13 @@ export interface ContainerState {
 
 export class ContainerValue extends Value {
   readonly state: Lazy<ContainerState>;
+  /** Known before anything is looked for. */
+  readonly platform: string;
 
-  constructor(state: Lazy<ContainerState>) {
+  constructor(state: Lazy<ContainerState>, platform: string) {
     super();
     this.state = state;
+    this.platform = platform;
   }
 
   /** The same container with some of its state otherwise; worked out when asked for. */
@@ -192,6 +195,7 @@ export class ContainerValue extends Value {
         const { original: _, imageRef: __, ...state } = await this.state();
         return { ...state, ...(await change(state)) };
       }),
+      this.platform,
     );
   }
 

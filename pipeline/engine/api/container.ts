@@ -9,7 +9,7 @@ import { NO_RIGHTS, registryHost } from '../images/registry.ts';
 import { resolveImage } from '../images/resolve.ts';
 import type { Port } from '../run/services.ts';
 import type { Session } from '../session.ts';
-import { ensureIntact, readWhole } from '../store/bytes.ts';
+import { ensureIntact, textIn } from '../store/bytes.ts';
 import { writeHostFile } from '../store/host.ts';
 import { EMPTY_STACK, type Stack } from '../store/layers.ts';
 import type { Filter } from '../store/patterns.ts';
@@ -39,7 +39,7 @@ import { copied, copiedFile, type ExistsArgs, existsIn, linkNode, statValue } fr
 import { type ExecOptions, execute, noCommand } from './exec.ts';
 import { fromHealthcheck, type HealthcheckArgs, toHealthcheck } from './healthcheck.ts';
 import { changedAt, locate, stackWith, stackWithout } from './places.ts';
-import { HOST_PLATFORM, normalized } from './platform.ts';
+import { HOST_PLATFORM, normalized, requireRunnable } from './platform.ts';
 import type { Resolvers } from './resolvers.ts';
 import { bindingTo, containerService, type UpArgs, up } from './service.ts';
 import { openTerminal } from './terminal.ts';
@@ -62,10 +62,11 @@ interface ExecArgs extends Expandable, Partial<Omit<ExecOptions, 'args' | 'of'>>
 type AsServiceArgs = Partial<ExecArgs>;
 type Privilege = 'experimentalPrivilegedNesting' | 'insecureRootCapabilities';
 
-export const newContainer = (platform?: string) =>
-  new ContainerValue(
+export function newContainer(named?: string): ContainerValue {
+  const platform = named === undefined ? HOST_PLATFORM : normalized(named);
+  return new ContainerValue(
     ready<ContainerState>({
-      platform: platform === undefined ? HOST_PLATFORM : normalized(platform),
+      platform,
       settings: NO_SETTINGS,
       rootfs: ready(EMPTY_STACK),
       mounts: [],
@@ -75,7 +76,9 @@ export const newContainer = (platform?: string) =>
       hasOwnArgs: false,
       registryRights: NO_RIGHTS,
     }),
+    platform,
   );
+}
 
 /** What Go's os.Expand takes for a variable; a brace that nothing closes is dropped. */
 const VARIABLE = /\$(?:\{([^}]+)\}|\{\}?|([A-Za-z_]\w*|[\d*#$@!?-]))/g;
@@ -170,6 +173,7 @@ function refuse(field: string, args: AsServiceArgs, privileges: readonly Privile
 
 function asService(self: ContainerValue, args: AsServiceArgs, session: Session): ServiceValue {
   refuse('asService', args, ['experimentalPrivilegedNesting', 'insecureRootCapabilities']);
+  requireRunnable(self.platform);
   return new ServiceValue(
     containerService(session, self, {
       command: async () => serviceCommandOf(await self.state(), args),
@@ -185,6 +189,7 @@ interface TerminalArgs extends AsServiceArgs {
 /** The container as it is; when it is asked for, somebody has looked around in it first. */
 function terminal(self: ContainerValue, args: TerminalArgs, session: Session): ContainerValue {
   refuse('terminal', args, ['experimentalPrivilegedNesting']);
+  requireRunnable(self.platform);
   return self.with((state) => {
     const command = { args: args.cmd ?? ['sh'], insecureRootCapabilities: args.insecureRootCapabilities };
     const looked = lazy(() => openTerminal(session, state, command));
@@ -199,6 +204,7 @@ function terminal(self: ContainerValue, args: TerminalArgs, session: Session): C
 
 function withExec(self: ContainerValue, args: ExecArgs, session: Session): ContainerValue {
   refuse('withExec', args, ['experimentalPrivilegedNesting']);
+  requireRunnable(self.platform);
   if (args.stdin && args.redirectStdin) throw new EngineError('cannot set both stdin and redirectStdin');
   const made: ContainerValue = self.with((state) => {
     const command = commandOf(state, args);
@@ -239,7 +245,7 @@ async function outcome(self: ContainerValue): Promise<ExecOutcome> {
 }
 
 const output = (stream: 'stdout' | 'stderr' | 'combined') => async (self: ContainerValue) =>
-  readWhole(join((await outcome(self)).outputs, stream), 'what the command said').toString();
+  textIn(join((await outcome(self)).outputs, stream), 'what the command said');
 
 /** Runs all that the container is made of, so that faults show. */
 async function evaluate(self: ContainerValue): Promise<ContainerState> {
@@ -321,6 +327,7 @@ const withRights = (self: ContainerValue, change: (rights: RegistryRights) => Re
       const state = await self.state();
       return { ...state, registryRights: change(state.registryRights) };
     }),
+    self.platform,
   );
 
 export const containerFields: Resolvers<ContainerValue> = {

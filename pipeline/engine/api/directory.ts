@@ -1,9 +1,10 @@
 // Fields of Directory and File.
 import { statSync } from 'node:fs';
 import { join, posix, resolve } from 'node:path';
+import { isPlainName } from '../../src/oci/names.ts';
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
-import { ensureIntact, hashOf, prepareHash, readBytes } from '../store/bytes.ts';
+import { ensureIntact, hashOf, prepareHash, readBytes, textIn } from '../store/bytes.ts';
 import { writeHostFile, writeHostFolder } from '../store/host.ts';
 import { type Filter, filterTree, patternToRegExp } from '../store/patterns.ts';
 import { sha256 } from '../store/store.ts';
@@ -356,8 +357,10 @@ export const fileFields: Resolvers<FileValue> = {
   contents: async (self, { offsetLines, limitLines }: { offsetLines?: number; limitLines?: number }) => {
     const { bytes } = await self.node();
     await ensureIntact(bytes);
+    const isWhole = offsetLines === undefined && limitLines === undefined;
+    if (isWhole && 'path' in bytes && isPlainName(bytes.path)) return textIn(bytes.path, self.name);
     const text = readBytes(bytes, self.name).toString();
-    if (offsetLines === undefined && limitLines === undefined) return text;
+    if (isWhole) return text;
     const from = offsetLines ?? 0;
     return (text.match(/[^\n]*\n|[^\n]+$/g) ?? [])
       .slice(from, limitLines === undefined ? undefined : from + limitLines)

@@ -24,3 +24,28 @@ export function normalized(platform: string): string {
   const architecture = machine.join('/');
   return `${os}/${ARCHITECTURES[architecture] ?? architecture}`;
 }
+
+/** What kernels run as well as their own. */
+const NATIVE: Readonly<Record<string, readonly string[]>> = { amd64: ['386'], arm64: ['arm/v7', 'arm/v6', 'arm/v5'] };
+
+/** What emulators are called that a machine has been told of. */
+const EMULATORS: Readonly<Record<string, readonly string[]>> = {
+  amd64: ['qemu-x86_64', 'rosetta'],
+  arm64: ['qemu-aarch64'],
+  '386': ['qemu-i386'],
+  arm: ['qemu-arm'],
+};
+
+/** Throws where this machine cannot run the programs of a platform. */
+export function requireRunnable(platform: string, emulators = process.env.DRYDOCK_EMULATORS ?? ''): void {
+  const [, host = ''] = HOST_PLATFORM.split('/');
+  const [, architecture = '', variant] = platform.split('/');
+  const machine = variant === undefined ? architecture : `${architecture}/${variant}`;
+  if (architecture === host || NATIVE[host]?.includes(machine)) return;
+  const names = EMULATORS[architecture] ?? [`qemu-${architecture}`];
+  if (emulators.split(' ').some((name) => names.includes(name))) return;
+  throw new EngineError(
+    `programs for ${platform} do not run on this machine, which is ${HOST_PLATFORM}`,
+    'give it an emulator with `sudo apt-get install -y qemu-user-static`, or run this on such a machine',
+  );
+}

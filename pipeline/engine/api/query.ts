@@ -27,6 +27,7 @@ import {
   VariablesInAllowedPositionRule,
   validate,
 } from 'graphql';
+import { FileText } from '../answer-text.ts';
 import { EngineError, ExecError, notSupported } from '../errors.ts';
 import { Scrubber } from '../run/scrubber.ts';
 import type { Session } from '../session.ts';
@@ -182,6 +183,7 @@ for (const type of Object.values(schema.getTypeMap())) {
   if (isObjectType(type) && !type.name.startsWith('__')) addResolvers(type);
   if (isEnumType(type) && !type.name.startsWith('__')) acceptStrings(type);
   if (isScalarType(type) && type.name === 'Int') widen(type);
+  if (isScalarType(type) && type.name === 'String') acceptFiles(type);
 }
 
 function loader(type: string): Resolvers<QueryRoot>[string] {
@@ -201,6 +203,12 @@ function widen(type: GraphQLScalarType): void {
   type.serialize = exact;
   type.parseValue = exact;
   type.parseLiteral = (node) => exact(node.kind === Kind.INT ? Number(node.value) : print(node));
+}
+
+/** A large text is not read before it is sent. */
+function acceptFiles(type: GraphQLScalarType): void {
+  const serialize = type.serialize.bind(type);
+  type.serialize = (value) => (value instanceof FileText ? value : serialize(value));
 }
 
 /** Inside an input object the SDK writes an enum's value as a string. */

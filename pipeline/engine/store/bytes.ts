@@ -1,6 +1,7 @@
 // The bytes of files, wherever they are, and their hashes: worked out when first asked for, and known to every copy of a node.
 import { createHash } from 'node:crypto';
 import { closeSync, constants, readSync } from 'node:fs';
+import { FileText } from '../answer-text.ts';
 import { EngineError } from '../errors.ts';
 import { chmodSync, copyFile, copyFileSync, openSync, readFileSync, statSync, writeFileSync } from './files.ts';
 import { digestOfFile } from './store.ts';
@@ -95,10 +96,21 @@ const MOST_BYTES = 128 << 20;
 export const readBytes = (bytes: Bytes, what: string): Buffer =>
   'data' in bytes ? bytes.data : readWhole(bytes.path, what);
 
-/** A file that a stranger may have made as large as a disk, or larger: a sparse one takes no room. */
-export function readWhole(path: string, what: string): Buffer {
+/** The same as text, to be answered: read when it is sent. */
+export function textIn(path: string, what: string): FileText {
+  checkSize(path, what);
+  return new FileText(path);
+}
+
+function readWhole(path: string, what: string): Buffer {
+  checkSize(path, what);
+  return readFileSync(path);
+}
+
+/** A stranger may have made a file as large as a disk, or larger: a sparse one takes no room. */
+function checkSize(path: string, what: string): void {
   const { size } = statSync(path);
-  if (size <= MOST_BYTES) return readFileSync(path);
+  if (size <= MOST_BYTES) return;
   throw new EngineError(
     `${what} has ${size} bytes, and no more than ${MOST_BYTES} are read in one piece`,
     'export it, or mount it into a step',

@@ -1,6 +1,6 @@
 // Reads folders and files of the host into trees, and writes trees back to it.
 import { randomBytes } from 'node:crypto';
-import type { Stats } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -10,6 +10,7 @@ import { copyBytes, ensureIntact } from './bytes.ts';
 import { diskFullError } from './disk.ts';
 import {
   chmodSync,
+  chownSync,
   copyFile,
   createReadStream,
   createWriteStream,
@@ -24,7 +25,9 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
 } from './files.ts';
+import { ownerOnDisk } from './ids.ts';
 import { type Filter, PathFilter } from './patterns.ts';
 import type { Store } from './store.ts';
 import { type DirNode, dirNode, type FileNode, fileNode, type Node } from './tree.ts';
@@ -38,10 +41,13 @@ const FILES_PER_TURN = 400;
 /** The host's files as they are when they are asked for. What did not change since it was last read is not read again. */
 export class HostFiles {
   readonly #store: Store;
+  readonly #shift: number;
   readonly #known = new Map<string, { stamp: string; node: FileNode }>();
 
-  constructor(store: Store) {
+  /** `shift` is what is added to an owner's id in layers. */
+  constructor(store: Store, shift = 0) {
     this.#store = store;
+    this.#shift = shift;
   }
 
   /** A folder, without what the filter leaves out. Everything belongs to root, as a real engine has it. */
@@ -91,10 +97,14 @@ export class HostFiles {
     const attributes = attributesOf(stats);
     if (stats.size <= IN_MEMORY_BYTES) return fileNode(readFileSync(path), attributes);
     const copy = this.#store.scratch('host');
-    await copyFile(path, copy).catch((error: Error) => {
+    await copyFile(path, copy, constants.COPYFILE_FICLONE).catch((error: Error) => {
       rmSync(copy, { force: true });
       throw error;
     });
+    // As a layer has it, which then shares it.
+    chownSync(copy, ownerOnDisk(attributes.uid, this.#shift), ownerOnDisk(attributes.gid, this.#shift));
+    chmodSync(copy, attributes.mode);
+    utimesSync(copy, attributes.mtime, attributes.mtime);
     return { kind: 'file', ...attributes, size: lstatSync(copy).size, bytes: { path: copy } };
   }
 }

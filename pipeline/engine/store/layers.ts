@@ -1,5 +1,5 @@
 // File systems as stacks of layers: trees laid out on disk, stacks mounted for reading, and read back as trees.
-import type { Stats } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Views } from '../run/mounts.ts';
@@ -17,7 +17,7 @@ import {
   symlinkSync,
 } from './files.ts';
 import { ownerOnDisk } from './ids.ts';
-import { kindIn, resolveInside } from './inside.ts';
+import { kindIn, plainStats, resolveInside } from './inside.ts';
 import { type Filter, PathFilter } from './patterns.ts';
 import { type Store, sha256 } from './store.ts';
 import {
@@ -56,6 +56,7 @@ export interface Located {
 }
 
 const FILES_PER_TURN = 400;
+const LARGE_BYTES = 64 << 20;
 
 export class Layers {
   readonly store: Store;
@@ -94,7 +95,7 @@ export class Layers {
     const folder = this.store.scratchFolder('layer');
     await this.#writeFolder(tree, join(folder, 'fs'), { files: 0 });
     // A file that is shared has them.
-    const own = [...xattrsBelow(tree)].filter(([path]) => lstatSync(join(folder, 'fs', path)).nlink === 1);
+    const own = [...xattrsBelow(tree)].filter(([path]) => plainStats(join(folder, 'fs'), path.split('/'))?.nlink === 1);
     await writeXattrs(join(folder, 'fs'), Object.fromEntries(own), this.store.scratch('xattrs'));
     await this.store.commitLayer(id, folder);
     return id;
@@ -119,20 +120,24 @@ export class Layers {
     const isNew = node.kind === 'file' && 'data' in node.bytes;
     if (node.kind === 'link') symlinkSync(node.target, target);
     else if ('data' in node.bytes) createFile(target, node.bytes.data, node.mode & 0o777);
-    else copyFileSync(node.bytes.path, target);
+    else copyFileSync(node.bytes.path, target, constants.COPYFILE_FICLONE);
     this.#setAttributes(node, target, { hasMode: isNew && node.mode <= 0o777 });
   }
 
-  /** A file of another layer is shared, not copied, when owner, permissions and time are the same too. */
+  /** A file of another layer, or one that the session copied for itself, is shared when owner, permissions and time are the same too. */
   #link(node: FileNode, target: string): boolean {
-    if (!('path' in node.bytes) || !node.bytes.path.startsWith(this.store.layers)) return false;
-    const stats = lstatSync(node.bytes.path);
+    if (!('path' in node.bytes)) return false;
+    const { path } = node.bytes;
+    // What the session made goes when it ends, by which the layer is to be read once more: that is worth it for large ones.
+    const isShared = path.startsWith(this.store.layers) || (node.size >= LARGE_BYTES && this.store.isScratch(path));
+    if (!isShared) return false;
+    const stats = lstatSync(path);
     const same =
       (stats.mode & 0o7777) === node.mode &&
       stats.uid === ownerOnDisk(node.uid, this.#shift) &&
       stats.gid === ownerOnDisk(node.gid, this.#shift) &&
       Math.floor(stats.mtimeMs / 1000) === node.mtime;
-    if (same) linkSync(node.bytes.path, target);
+    if (same) linkSync(path, target);
     return same;
   }
 

@@ -168,6 +168,10 @@ export class Store {
     return join(this.#tmp, `${label}-${this.#counter++}`);
   }
 
+  isScratch(path: string): boolean {
+    return path.startsWith(`${this.#tmp}/`);
+  }
+
   scratchFolder(label?: string): string {
     const folder = this.scratch(label);
     mkdirSync(folder, { recursive: true });

@@ -61,7 +61,8 @@ test('faults are sentences', async () => {
     (url) => errorOf(dag.http(`${url}/b`).contents()),
   );
   expect(await broken).toEqual(refusal('cannot fetch '));
-  expect(await errorOf(dag.git('/etc').head().commit())).toEqual(refusal('is no address of a repository'));
+  for (const address of ['/etc', 'file:///etc', 'ext::sh -c true', '--upload-pack=true'])
+    expect(await errorOf(dag.git(address).head().commit())).toEqual(refusal('is no address of a repository'));
 });
 
 test('a commit by its id, which nothing names any more, is there after its server is gone', async () => {

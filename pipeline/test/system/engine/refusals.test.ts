@@ -23,6 +23,18 @@ const rows: Row[] = [
   ['Host.unixSocket', () => errorOf(dag.host().unixSocket('/x').id()), missing('Host.unixSocket')],
   ['secrets of a command', () => errorOf(dag.secret('cmd://echo x').plaintext()), missing('secrets from cmd://')],
   [
+    'a step for another machine, before its image is looked for',
+    () =>
+      errorOf(
+        dag
+          .container({ platform: 'linux/s390x' as never })
+          .from('registry.example/x:1')
+          .withExec(['true'])
+          .sync(),
+      ),
+    expect.stringMatching('^GraphQLRequestError: programs for linux/s390x do not run on this machine'),
+  ],
+  [
     'a session inside a step',
     () => errorOf(base().withExec(['true'], { experimentalPrivilegedNesting: true }).sync()),
     missing('experimentalPrivilegedNesting'),
