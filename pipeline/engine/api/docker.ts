@@ -1,5 +1,6 @@
 // Directory.dockerBuild: what its arguments mean.
 import { ContainerValue, type DirectoryValue, lazy, SecretValue } from '../values.ts';
+import { HOST_PLATFORM, normalized } from './platform.ts';
 import type { Resolvers } from './resolvers.ts';
 
 interface DockerBuildArgs {
@@ -25,5 +26,6 @@ export const dockerFields: Resolvers<DirectoryValue> = {
           noInit: args.noInit ?? false,
         });
       }),
+      args.platform ? normalized(args.platform) : HOST_PLATFORM,
     ),
 };

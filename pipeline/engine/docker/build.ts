@@ -170,7 +170,7 @@ class Build {
       registryRights: NO_RIGHTS,
       hasOwnArgs: false,
     };
-    const of = new ContainerValue(ready(state));
+    const of = new ContainerValue(ready(state), state.platform);
     const args = { dockerfile, given: [...buildArguments].flat(), stage: around.stage.index, step: around.index };
     noteHistory(this.#session, of, { self: this.#directory, field: 'Directory.dockerBuild', args });
     const options = { of, args: step.args, expect: 'SUCCESS', noInit, hasNoNetwork: !step.hasNetwork } as const;
