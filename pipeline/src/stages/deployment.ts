@@ -12,6 +12,8 @@ export type Platform = {
   /** Services that cannot be had here, and why. */
   readonly missing: ReadonlyMap<string, string>;
   stop(service: string): Promise<void>;
+  /** How a service that was stopped has ended, where that can be told. */
+  ended?(service: string): Promise<SmokeRow[]>;
   /** A service that was stopped, until it is healthy again. */
   start(service: string): Promise<SmokeRow>;
   /** From now on the service starts from this image: that of the release before, or the one that is deployed. */
@@ -127,12 +129,13 @@ async function restart(platform: Platform, expected: Expected): Promise<SmokeRow
     (async () => {
       await signal('restart-wait', '--wait', 'loaded');
       await platform.stop('app');
+      const over = (await platform.ended?.('app')) ?? [];
       const well = await platform.start('app');
       await signal('restart-done', '--set', 'restarted');
-      return well;
+      return { over, well };
     })(),
   ]);
-  return [...rows, { ...again, name: 'The service is healthy again' }];
+  return [...rows, ...again.over, { ...again.well, name: 'The service is healthy again' }];
 }
 
 /** Back to the release before, and forward again. */

@@ -123,6 +123,11 @@ export class SessionPlatform implements Platform {
     this.#running.delete(name);
   }
 
+  async ended(name: string): Promise<SmokeRow[]> {
+    const end = endFile(this.#folder, name, this.#starts.get(name) ?? 1);
+    return await this.probe({ name: 'ended', program: 'ended.ts', args: ['--end', end] });
+  }
+
   async probe({ name, program, args }: Probe): Promise<SmokeRow[]> {
     const out = `${stepFolder(name)}/rows.json`;
     const ran = await runStep(this.#context, {

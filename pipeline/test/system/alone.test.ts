@@ -31,6 +31,7 @@ test('it starts, answers, and answers what is in flight when it is told to end',
     ['app is healthy', 'passed', 'its own check says so'],
     ['/ is answered', 'passed', '200'],
     ['A request in flight is answered while the service ends', 'passed', 'HTTP/1.1 200 OK'],
+    ['The service ends when it is told to', 'passed', 'exit code 0'],
     ['The service is healthy again', 'passed', 'its own check says so'],
   ]);
   expect(traces(), 'nothing stays').toEqual(before);
@@ -57,6 +58,12 @@ const faults: [what: string, edit: (text: string) => string, row: string, detail
     (text) => text.replace('server.close()', 'process.exit(0)'),
     'A request in flight is answered while the service ends',
     /ECONNRESET|it was cut off/,
+  ],
+  [
+    'one that something keeps running',
+    (text) => `setInterval(() => {}, 1000);\n${text}`,
+    'The service ends when it is told to',
+    /was killed/,
   ],
   [
     'one that writes to its root',
