@@ -1,6 +1,6 @@
 // Build: compile the service, put it together with what it ships with, and assemble the image by our own program.
 import { posix } from 'node:path';
-import { type Container, type Directory, dag, type File } from '@dagger.io/dagger';
+import { type Container, type Directory, dag, type ExistsType, type File } from '@dagger.io/dagger';
 import { differences } from '../core/delivery/compare.ts';
 import { SOURCE } from '../core/ignore.ts';
 import type { ImageResult, StageResult, StandIn, StepResult } from '../core/model.ts';
@@ -121,14 +121,8 @@ async function gather(
   // What the service has of its own goes where its program finds it first.
   const [into = ''] = (entryOf(starts[0]?.words ?? []) ?? '').split('/').slice(0, -1);
   const args = [
-    ...[
-      'node',
-      `${PROGRAMS}/gather.ts`,
-      '--installed',
-      placeOf(project.root),
-      '--built',
-      posix.join(BUILT, project.root),
-    ],
+    ...['node', `${PROGRAMS}/gather.ts`, '--installed', placeOf(project.root)],
+    ...['--built', posix.join(BUILT, project.root)],
     ...['--service', service, '--into', into, '--out', `${stepFolder('gather')}/app`, ...(isPruned ? ['--prune'] : [])],
   ];
   const container = production
@@ -152,8 +146,8 @@ function shipped({ include, build }: ServicePackage): { include?: string[]; excl
 
 /** What no program reads where it runs: files of the tools around it, and its tests. */
 const NOT_SHIPPED = [
-  ...['node_modules', 'package-lock.json', '**/.*', 'drydock.yaml', 'Dockerfile', 'docker-compose*', 'README.md'],
-  ...['test', 'tests', '**/__tests__', 'policy', 'out'],
+  ...['node_modules', 'package-lock.json', 'yarn.lock', 'pnpm-lock.yaml', '.*', 'drydock.yaml', 'Dockerfile'],
+  ...['docker-compose*', 'README.md', 'test', 'tests', '**/__tests__', 'policy', 'out'],
   ...['js', 'cjs', 'mjs'].flatMap((end) => [`**/*.test.${end}`, `**/*.spec.${end}`]),
 ];
 
@@ -161,14 +155,12 @@ async function startIn(app: Directory, starts: readonly Start[]): Promise<Start 
   for (const start of starts) {
     const files = filesOf(entryOf(start.words) ?? '');
     const found = await Promise.all(
-      files.map(async (file) => (await app.glob(file)).length > 0 && !(await isFolder(app, file))),
+      files.map((file) => app.exists(file, { expectedType: 'REGULAR_TYPE' as ExistsType })),
     );
     if (found.some((isThere) => isThere)) return start;
   }
   return undefined;
 }
-
-const isFolder = async (app: Directory, path: string): Promise<boolean> => (await app.glob(`${path}/*`)).length > 0;
 
 function noStart({ include, build, ...service }: ServicePackage, starts: readonly Start[]): string {
   const said = starts.map(({ words, from }) => `${from} says ${words.join(' ')}`).join(', ');

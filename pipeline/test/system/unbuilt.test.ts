@@ -84,12 +84,13 @@ describe('without a build', () => {
         ),
       ),
       'shop/lib/c.js': '',
+      'shop/views/.well-known/security.txt': '',
     });
     const ran = await ci(other, ['build']);
     expect(ran.exitCode, `${ran.stdout}${ran.stderr}`).toBe(0);
     expect(await look(ran)).toEqual({
       start: ['bin/www'],
-      files: ['app.js', 'bin/www', 'lib/c.js', 'package.json', 'views/index.html'],
+      files: ['app.js', 'bin/www', 'lib/c.js', 'package.json', 'views/.well-known/security.txt', 'views/index.html'],
     });
   });
 
