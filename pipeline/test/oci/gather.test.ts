@@ -95,7 +95,7 @@ test('of what was installed for others, too, only what is needed goes along', as
 });
 
 test('a link in a package of the repository stays a link, and what it leads to stays out', async () => {
-  const built = { ...BUILT, 'back/secret': { link: '/etc/hostname' } };
+  const built = { ...BUILT, 'back/secret': { link: '/etc/passwd' } };
   const found = await gathered(
     { ...INSTALLED, 'back/package.json': '{}' },
     { ...built, 'back/back.js': { link: 'package.json' } },
