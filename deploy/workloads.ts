@@ -1,6 +1,6 @@
 // The service and nginx before it, with what keeps them up, reachable and shut in.
 import { SERVICE } from '../pipeline/src/core/service.ts';
-import { USUAL } from '../pipeline/src/core/subject.ts';
+import { USUAL } from '../pipeline/src/core/subject-file.ts';
 import { type Resource, selectorOf } from './resource.ts';
 import { composeService, probesOf, type Source } from './sources.ts';
 

@@ -2,7 +2,8 @@
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, relative } from 'node:path';
 import { PipelineError } from '../src/core/errors.ts';
-import { describeSubject, type Repository, SUBJECT_FILE } from '../src/core/subject.ts';
+import { describeSubject, type Repository } from '../src/core/subject.ts';
+import { SUBJECT_FILE } from '../src/core/subject-file.ts';
 
 /** The first folder from here up that holds drydock.yaml or is the top of a git repository; this one where none does. */
 export function findRoot(from: string): string {

@@ -5,16 +5,11 @@ import type { LinkFacts, PackageFacts, RepositoryFacts } from '../../src/core/ch
 import { PipelineError } from '../../src/core/errors.ts';
 import { POLICY_FILE, parsePolicy } from '../../src/core/gate/policy.ts';
 import { LOCK_FILES, NPM } from '../../src/core/manager.ts';
+import { fileOf } from '../../src/core/package.ts';
+import { lockFileOf, placesToCheck } from '../../src/core/package-sets.ts';
 import type { Project, RepositoryFiles } from '../../src/core/project.ts';
-import {
-  describeSubject,
-  fileOf,
-  lockFileOf,
-  placesToCheck,
-  type Repository,
-  SUBJECT_FILE,
-  subjectsIn,
-} from '../../src/core/subject.ts';
+import { describeSubject, type Repository, subjectsIn } from '../../src/core/subject.ts';
+import { SUBJECT_FILE } from '../../src/core/subject-file.ts';
 import { isPlainName, onDisk } from '../../src/oci/names.ts';
 import { readBudgets } from '../ledger.ts';
 import { checkRepository, checkSubjectFile, textOf } from '../subject.ts';
@@ -171,7 +166,8 @@ function packagesOf(
   });
 }
 
-function namesIn(folder: string): string[] {
+/** None where there is no such folder. */
+export function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch {

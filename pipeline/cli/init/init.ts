@@ -10,7 +10,7 @@ import { describeFound, lookAt } from '../../src/core/init/found.ts';
 import { subjectFile } from '../../src/core/init/subject-file.ts';
 import { WORKFLOW_FILE, workflowFrom } from '../../src/core/init/workflow.ts';
 import { asLines } from '../../src/core/safe-text.ts';
-import { SUBJECT_FILE } from '../../src/core/subject.ts';
+import { SUBJECT_FILE } from '../../src/core/subject-file.ts';
 import type { InitInvocation } from '../arguments.ts';
 import { readRepository } from '../check/read.ts';
 import { renderFindings } from '../check/render.ts';

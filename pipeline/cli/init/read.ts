@@ -1,11 +1,12 @@
 // Reads of a repository what a look at it needs: manifests, and the programs of what looks like its service. Follows no link.
-import { lstatSync, readdirSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Choice, chooseService } from '../../src/core/init/choose.ts';
 import type { Candidate, InitFacts, Text } from '../../src/core/init/facts.ts';
+import { fileOf } from '../../src/core/package.ts';
 import { workspaceGlobs } from '../../src/core/project.ts';
-import { fileOf } from '../../src/core/subject.ts';
 import { listedFiles } from '../check/git.ts';
+import { namesIn } from '../check/read.ts';
 import { textOf } from '../subject.ts';
 
 export type Look = { facts: InitFacts; choice: Choice | null };
@@ -66,12 +67,4 @@ function textIn(root: string, file: string): Text[] {
   const stats = lstatSync(join(root, file), { throwIfNoEntry: false });
   const text = stats !== undefined && stats.size <= MOST_BYTES ? textOf(join(root, file)) : null;
   return text === null ? [] : [{ file, text }];
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }

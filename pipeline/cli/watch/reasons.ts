@@ -2,17 +2,10 @@
 import patterns from 'ignore';
 import { LOCK_FILES } from '../../src/core/manager.ts';
 import type { StageResult, StepResult } from '../../src/core/model.ts';
+import { fileOf } from '../../src/core/package.ts';
+import { packageSets, setAt, setOf } from '../../src/core/package-sets.ts';
 import { inPart } from '../../src/core/parts.ts';
-import {
-  allPackages,
-  fileOf,
-  packageSets,
-  type Repository,
-  type Subject,
-  setAt,
-  setOf,
-  subjectsIn,
-} from '../../src/core/subject.ts';
+import { allPackages, type Repository, type Subject, subjectsIn } from '../../src/core/subject.ts';
 
 const SHOWN = 3;
 

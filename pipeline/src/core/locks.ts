@@ -1,6 +1,7 @@
 // Reads the lock files of Yarn 1 and pnpm, as far as something is to be said of them before they install.
 import { parse } from 'yaml';
 import type { ManagerName } from './manager.ts';
+import { recordOf } from './record.ts';
 
 type Locked = { name: string; version: string; integrity: string };
 
@@ -20,10 +21,10 @@ export function missingIn(
       .filter(([name, range]) => names.has(name) && !known.has(`${name}@${range}`))
       .map(([name, range]) => `${name}@${range}`);
   }
-  const { importers } = recordOf(pnpmLock(lock)) as { importers?: unknown };
+  const importers = recordOf(recordOf(pnpmLock(lock)).importers);
   // Before version 6, and of one package alone, there are none.
-  if (recordOf(importers)[workspace || '.'] === undefined) return [];
-  const own = recordOf(recordOf(importers)[workspace || '.']);
+  if (importers[workspace || '.'] === undefined) return [];
+  const own = recordOf(importers[workspace || '.']);
   const all = Object.assign({}, ...['dependencies', 'devDependencies'].map((kind) => recordOf(own[kind])));
   return asked
     .filter(([name, range]) => recordOf(all[name]).specifier !== range)
@@ -62,6 +63,3 @@ function pnpmLock(lock: string): unknown {
     return null;
   }
 }
-
-const recordOf = (value: unknown): Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};

@@ -1,6 +1,7 @@
 // Which package manager installs a folder, by its lock file, in which version, and as which bytes.
 import { posix } from 'node:path';
 import { PipelineError } from './errors.ts';
+import { fieldsIn } from './record.ts';
 
 export type ManagerName = 'npm' | 'yarn' | 'pnpm';
 
@@ -58,12 +59,8 @@ function namedIn(name: 'yarn' | 'pnpm', manifest: string | null): Manager {
 const NAMED = /^(yarn|pnpm)@(\d+\.\d+\.\d+[\w.-]*)(?:\+(\w+)\.([0-9a-f]+))?$/;
 
 function packageManagerIn(manifest: string | null): string {
-  try {
-    const { packageManager } = JSON.parse((manifest ?? '').replace(/^\uFEFF/, '')) as { packageManager?: unknown };
-    return typeof packageManager === 'string' ? packageManager : '';
-  } catch {
-    return '';
-  }
+  const { packageManager } = fieldsIn(manifest) ?? {};
+  return typeof packageManager === 'string' ? packageManager : '';
 }
 
 /** Throws `BAD_MANIFEST` for one that cannot be run here. */

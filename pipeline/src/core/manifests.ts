@@ -4,6 +4,7 @@ import { quoted } from '../command.ts';
 import { PipelineError, reasonOf } from './errors.ts';
 import { missingIn } from './locks.ts';
 import { checkManager, LOCK_FILES, type Manager } from './manager.ts';
+import { isRecord } from './record.ts';
 
 /** The two files of a package; null where there is none. `folder` is '' for the root of the repository, `root` where the lock file lies. */
 export type PackageFiles = {
@@ -189,8 +190,4 @@ function placeOf(reason: string, text: string): string {
   if (position === undefined || /line \d+/.test(reason)) return reason;
   const before = text.slice(0, Number(position)).split('\n');
   return `${reason} (line ${before.length} column ${(before[before.length - 1]?.length ?? 0) + 1})`;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import { parse } from 'yaml';
 import { type Manager, managerIn, NPM } from './manager.ts';
+import { fieldsIn, recordOf } from './record.ts';
 
 /** What is asked of a repository: the text of a file, null where there is none, and where its package.json files are. */
 export type RepositoryFiles = {
@@ -80,7 +81,7 @@ async function globsOf(root: string, files: RepositoryFiles): Promise<string[]> 
 
 /** The patterns of folders, without ./ before and / behind. */
 export function workspaceGlobs(manifest: string | null, pnpmWorkspaces: string | null): string[] {
-  const { workspaces } = recordIn(manifest);
+  const { workspaces } = fieldsIn(manifest) ?? {};
   const globs = [workspaces, recordOf(workspaces).packages, yamlOf(pnpmWorkspaces).packages]
     .filter(Array.isArray)
     .flat();
@@ -145,16 +146,8 @@ const FOLDER = /^(?:file|link|portal):(.+)$/;
 const ARCHIVE = /\.(tgz|tar\.gz|tar)$/;
 
 async function manifestOf(folder: string, files: RepositoryFiles): Promise<Record<string, unknown>> {
-  return recordIn(await files.text(posix.join(folder, 'package.json')));
-}
-
-/** Empty for what cannot be read: that is said elsewhere. */
-function recordIn(text: string | null): Record<string, unknown> {
-  try {
-    return recordOf(JSON.parse((text ?? '').replace(/^\uFEFF/, '')));
-  } catch {
-    return {};
-  }
+  // What cannot be read is said elsewhere.
+  return fieldsIn(await files.text(posix.join(folder, 'package.json'))) ?? {};
 }
 
 function yamlOf(text: string | null): Record<string, unknown> {
@@ -164,6 +157,3 @@ function yamlOf(text: string | null): Record<string, unknown> {
     return {};
   }
 }
-
-const recordOf = (value: unknown): Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};

@@ -1,7 +1,8 @@
 // The contract with the service: what the pipeline may rely on, and the image that follows from it.
 import { PipelineError, reasonOf } from './errors.ts';
+import { fileOf, type ServicePackage } from './package.ts';
+import { isRecord, recordOf } from './record.ts';
 import { type Start, startsOf } from './start.ts';
-import { fileOf, type ServicePackage } from './subject.ts';
 
 /** Whoever puts another service in its place keeps to these. */
 export const SERVICE = {
@@ -36,7 +37,7 @@ export function parseServiceManifest(
     version: textOf(raw.version) ?? '0.0.0',
     starts: startsOf(raw, service.start),
     license: textOf(raw.license),
-    repository: textOf(raw.repository) ?? textOf(fieldOf(raw.repository, 'url')),
+    repository: textOf(raw.repository) ?? textOf(recordOf(raw.repository).url),
     description: textOf(raw.description),
   };
 }
@@ -122,15 +123,11 @@ function repositoryOf(name: string): string {
 function parseObject(text: string, where: string): Record<string, unknown> {
   try {
     const raw: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
-    if (typeof raw === 'object' && raw !== null && !Array.isArray(raw)) return raw as Record<string, unknown>;
+    if (isRecord(raw)) return raw;
   } catch (cause) {
     throw new PipelineError('BAD_MANIFEST', `${where} is not JSON: ${reasonOf(cause)}`, 'mend the file', { cause });
   }
   throw new PipelineError('BAD_MANIFEST', `${where} does not hold a JSON object`, 'mend the file');
-}
-
-function fieldOf(value: unknown, key: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
 }
 
 function textOf(value: unknown): string | null {

@@ -1,5 +1,6 @@
 // Reads JSON that comes back from a file: says whether it has the shape that a type promises, and names every place where it hasn't.
 import { reasonOf } from './errors.ts';
+import { isRecord } from './record.ts';
 
 /** Adds to `faults` what is wrong at `path`. Made for a type, so that the compiler holds the two together. */
 export type Shape<T> = (value: unknown, path: string, faults: string[]) => value is T;
@@ -31,7 +32,7 @@ export function listOf<T>(shape: Shape<T>): Shape<T[]> {
 
 export function recordOf<T>(shape: Shape<T>): Shape<Record<string, T>> {
   return (value, path, faults): value is Record<string, T> => {
-    if (!isObject(value)) return miss(path, 'an object', faults);
+    if (!isRecord(value)) return miss(path, 'an object', faults);
     return Object.entries(value)
       .map(([key, entry]) => shape(entry, `${path}.${key}`, faults))
       .every(Boolean);
@@ -41,7 +42,7 @@ export function recordOf<T>(shape: Shape<T>): Shape<Record<string, T>> {
 /** What else the object holds is nobody's concern. */
 export function objectOf<T extends object>(shapes: { [K in keyof T]-?: Shape<T[K]> }): Shape<T> {
   return (value, path, faults): value is T => {
-    if (!isObject(value)) return miss(path, 'an object', faults);
+    if (!isRecord(value)) return miss(path, 'an object', faults);
     return Object.entries<Shape<unknown>>(shapes)
       .map(([key, shape]) => shape(value[key], path === '' ? key : `${path}.${key}`, faults))
       .every(Boolean);
@@ -63,7 +64,7 @@ export function readJson<T extends object>(json: string, shape: Shape<T>, versio
   const twice = repeatedKey(json);
   if (twice !== null) throw new Error(`it says ${twice} twice in one place`);
   const [key, known] = version ?? [];
-  const found = key === undefined || !isObject(value) ? known : value[key];
+  const found = key === undefined || !isRecord(value) ? known : value[key];
   if (found !== known) throw new Error(`its ${key} is ${JSON.stringify(found) ?? 'missing'}, and this reads ${known}`);
   const faults: string[] = [];
   if (shape(value, '', faults)) return value;
@@ -104,8 +105,4 @@ export type Version<T> = readonly [key: keyof T & string, known: number];
 function miss(path: string, what: string, faults: string[]): false {
   faults.push(`${path === '' ? 'the whole' : path} is not ${what}`);
   return false;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

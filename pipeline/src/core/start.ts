@@ -1,4 +1,5 @@
 // How a service is started: as drydock.yaml says, else as its own scripts and its main do. The image has Node and no shell.
+import { type Fields, recordOf } from './record.ts';
 
 /** The words after `node`, and who says so. */
 export type Start = { words: readonly string[]; from: string };
@@ -7,9 +8,9 @@ export type Start = { words: readonly string[]; from: string };
 const USUAL_FILE = 'server.js';
 
 /** In the order in which they count; the first whose file the image has is the one. */
-export function startsOf(fields: Record<string, unknown>, said: readonly string[] | null): Start[] {
+export function startsOf(fields: Fields, said: readonly string[] | null): Start[] {
   if (said !== null) return [{ words: said, from: 'start' }];
-  const scripts = isRecord(fields.scripts) ? fields.scripts : {};
+  const scripts = recordOf(fields.scripts);
   const scripted = ['start:prod', 'start'].flatMap((name) => {
     const words = wordsOf(String(scripts[name] ?? ''));
     return words === null ? [] : [{ words, from: `the script ${name}` }];
@@ -49,7 +50,3 @@ export function entryOf(words: readonly string[]): string | null {
 /** Files that may be meant: Node finds the end of a name by itself, where the package is not of modules. */
 export const filesOf = (entry: string): string[] =>
   /\.[cm]?js$/.test(entry) ? [entry] : [entry, `${entry}.js`, `${entry}.cjs`, `${entry.replace(/\/$/, '')}/index.js`];
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

@@ -4,9 +4,9 @@ import { type Container, type Directory, dag, type ExistsType, type File } from 
 import { differences } from '../core/delivery/compare.ts';
 import { SOURCE } from '../core/ignore.ts';
 import type { ImageResult, StageResult, StandIn, StepResult } from '../core/model.ts';
+import { placeOf, type ServicePackage } from '../core/package.ts';
 import { imageSpec, parseServiceManifest, SERVICE, type ServiceManifest } from '../core/service.ts';
 import { entryOf, filesOf, type Start } from '../core/start.ts';
-import { placeOf, type ServicePackage } from '../core/subject.ts';
 import type { AssembledImage } from '../oci/assemble.ts';
 import { PINS, pinned } from '../pins.ts';
 import type { PackageContext } from './context.ts';

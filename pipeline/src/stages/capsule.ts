@@ -18,7 +18,7 @@ import {
 import { isCaptured, type Needs, needsOf } from '../core/capsule/needs.ts';
 import { lockedPackages } from '../core/capsule/packages.ts';
 import type { CapsuleResult, RunResult, StageName, StageResult } from '../core/model.ts';
-import { lockFileOf, type PackageSet, packageSets, setsFor } from '../core/subject.ts';
+import { lockFileOf, type PackageSet, packageSets, setsFor } from '../core/package-sets.ts';
 import type { PackSpec } from '../oci/capsule.ts';
 import { type PinName, pinned } from '../pins.ts';
 import type { PackageContext } from './context.ts';

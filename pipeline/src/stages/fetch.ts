@@ -1,7 +1,8 @@
 // Fetches what stages need from elsewhere: images, packages, the vulnerability database. Nothing is checked or built with it.
 import { needsOf } from '../core/capsule/needs.ts';
 import type { StageName } from '../core/model.ts';
-import { packageSets, subjectsIn } from '../core/subject.ts';
+import { packageSets } from '../core/package-sets.ts';
+import { subjectsIn } from '../core/subject.ts';
 import { PINS, type PinName } from '../pins.ts';
 import type { RunContext } from './context.ts';
 import { obtainDatabase } from './database.ts';

@@ -9,10 +9,10 @@ import type {
   ImageResult,
   SmokeResult,
   SourceFacts,
-  StageName,
   StageResult,
   StandIn,
 } from '../core/model.ts';
+import type { RunFacts } from '../core/result.ts';
 import type { Database } from './database.ts';
 
 /** A part of what a run finds. Of what is in two parts the later one counts; lists and maps are joined. */
@@ -40,16 +40,12 @@ export type Found = {
 /** Takes a part when it is there: what was found stays found, whatever fails afterwards. */
 export type Keep = (found: Found) => void;
 
-export type Known = {
-  source: SourceFacts;
-  stages: Map<StageName, StageResult>;
+/** All that a run has found: what its result is made of, and what goes into its report and a capsule beside that. */
+export type Known = Pick<
+  RunFacts,
+  'source' | 'stages' | 'image' | 'gate' | 'smoke' | 'delivery' | 'scanners' | 'standIns'
+> & {
   cases: SuiteCases;
-  image: ImageResult | null;
-  gate: GateResult | null;
-  smoke: SmokeResult | null;
-  delivery: DeliveryResult | null;
-  scanners: ScannerFacts[];
-  standIns: StandIn[];
   files: Map<string, File>;
   texts: Map<string, string>;
   packages: Map<string, Container>;

@@ -15,7 +15,7 @@ import {
   type VerdictInputs,
 } from '../core/gate/verdict.ts';
 import type { GateResult, StageResult } from '../core/model.ts';
-import { fileOf } from '../core/subject.ts';
+import { fileOf } from '../core/package.ts';
 import type { PackageContext, RunContext } from './context.ts';
 import type { Deciding } from './policy.ts';
 import type { Scanned } from './scan.ts';

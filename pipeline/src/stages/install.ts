@@ -5,7 +5,8 @@ import { quoted } from '../command.ts';
 import { SOURCE } from '../core/ignore.ts';
 import { filesOfManager, LOCK_FILES, type ManagerName } from '../core/manager.ts';
 import type { StepResult } from '../core/model.ts';
-import { fileOf, type PackageSet, placeOf } from '../core/subject.ts';
+import { fileOf, placeOf } from '../core/package.ts';
+import type { PackageSet } from '../core/package-sets.ts';
 import type { RunContext } from './context.ts';
 import { type Ran, runStep } from './step.ts';
 
@@ -59,7 +60,7 @@ async function installSet(context: RunContext, node: Container, set: PackageSet)
   const { name, path } = set;
   const container = withManifests(context, node, set).withWorkdir(placeOf(path));
   const [args, ...more] = commandsOf(set);
-  const shown = [args, ...more].map((words) => words.join(' ')).join(' && ');
+  const shown = [args, ...more].map((words) => words.map(quoted).join(' ')).join(' && ');
   const own = set.manager.name === 'npm' ? args : [...args, ...settingsOf(set.manager.name, context)];
   return await runStep(context, {
     ...{ stage: 'install', step: name, container },
@@ -69,7 +70,7 @@ async function installSet(context: RunContext, node: Container, set: PackageSet)
 }
 
 const inFolder = ({ path, manager }: PackageSet, shown: string) =>
-  manager.name === 'npm' ? `${shown} --prefix ${path}` : `(cd ${quoted(path)} && ${shown})`;
+  manager.name === 'npm' ? `${shown} --prefix ${quoted(path)}` : `(cd ${quoted(path)} && ${shown})`;
 
 const MANAGER = '/opt/manager';
 
@@ -114,8 +115,8 @@ function commandsOf({ path, manager, apart, workspace, isProduction }: PackageSe
   const hoisted = ['--prod', '--config.node-linker=hoisted'];
   if (manager.name === 'pnpm') return [['pnpm', ...frozen, ...(isProduction ? hoisted : [])]];
   const clean = ['npm', 'ci', ...(isProduction ? ['--omit=dev'] : [])];
-  const alone = isProduction && workspace !== null ? ['--workspace', quoted(posix.relative(path, workspace))] : [];
-  return [[...clean, ...alone], ...apart.map((folder) => [...clean, '--prefix', quoted(posix.relative(path, folder))])];
+  const alone = isProduction && workspace !== null ? ['--workspace', posix.relative(path, workspace)] : [];
+  return [[...clean, ...alone], ...apart.map((folder) => [...clean, '--prefix', posix.relative(path, folder)])];
 }
 
 /** A folder of the source; '' is all of it. */

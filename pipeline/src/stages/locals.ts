@@ -1,7 +1,8 @@
 // Makes ready what commands run with: the packages of a set, and those of the repository that they are linked to, built.
 import type { Container } from '@dagger.io/dagger';
 import type { StepResult } from '../core/model.ts';
-import { type PackageSet, placeOf, setAt } from '../core/subject.ts';
+import { placeOf } from '../core/package.ts';
+import { type PackageSet, setAt } from '../core/package-sets.ts';
 import type { RunContext } from './context.ts';
 import { folderOf, install } from './install.ts';
 import { commandOf } from './package.ts';

@@ -1,7 +1,7 @@
 // A package's own commands, in a container that holds its packages and its folder.
 import type { Container } from '@dagger.io/dagger';
 import { quoted } from '../command.ts';
-import { type Package, placeOf } from '../core/subject.ts';
+import { type Package, placeOf } from '../core/package.ts';
 import type { RunContext } from './context.ts';
 import { folderOf } from './install.ts';
 

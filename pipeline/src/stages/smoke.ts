@@ -7,7 +7,7 @@ import type { SmokeResult, SmokeRow, StageResult, StandIn, StepResult } from '..
 import { ALONE, isPlatform } from '../core/smoke/alone.ts';
 import { DRILL_ALERT, drillAlertmanager, drillCommand, drillPrometheus, drillRules } from '../core/smoke/drill.ts';
 import { judgeRows } from '../core/smoke/rows.ts';
-import { USUAL } from '../core/subject.ts';
+import { USUAL } from '../core/subject-file.ts';
 import { PIN_NAMES, type PinName, pinned } from '../pins.ts';
 import { type Checked, checkAlertmanager, checkNginx, checkPrometheus, configOf, receiversOf } from './checks.ts';
 import type { RunContext } from './context.ts';

@@ -5,15 +5,10 @@ import { branchOf, noFacts } from '../core/git.ts';
 import { SOURCE_IGNORE } from '../core/ignore.ts';
 import { checkPackages } from '../core/manifests.ts';
 import type { SourceFacts } from '../core/model.ts';
-import {
-  describeSubject,
-  fileOf,
-  lockFileOf,
-  placesToCheck,
-  type Repository,
-  SUBJECT_FILE,
-  type Subject,
-} from '../core/subject.ts';
+import { fileOf } from '../core/package.ts';
+import { lockFileOf, placesToCheck } from '../core/package-sets.ts';
+import { describeSubject, type Repository, type Subject } from '../core/subject.ts';
+import { SUBJECT_FILE } from '../core/subject-file.ts';
 import { contentsIfAny } from './engine.ts';
 
 /** Commit, branch, and whether anything differs from it. A working copy that git can't read (no commit yet) has none. */

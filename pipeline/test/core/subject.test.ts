@@ -5,14 +5,9 @@ import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { NPM } from '../../src/core/manager.ts';
-import {
-  describeSubject,
-  packageSets,
-  parseSubject,
-  type Subject,
-  setsFor,
-  subjectsIn,
-} from '../../src/core/subject.ts';
+import { packageSets, setsFor } from '../../src/core/package-sets.ts';
+import { describeSubject, type Subject, subjectsIn } from '../../src/core/subject.ts';
+import { parseSubject } from '../../src/core/subject-file.ts';
 import { filesOf } from './make.ts';
 
 /** A repository with a package.json in these folders, each with these scripts. */

@@ -1,7 +1,7 @@
 // Finds the one input that turns a run that passes into one that fails. Decides what to try next; running it is another's work.
 
 import { posix } from 'node:path';
-import { setAt } from '../subject.ts';
+import { setAt } from '../package-sets.ts';
 import { type Difference, diffCapsules, packageName, phraseDifference } from './diff.ts';
 import { type CapsuleManifest, SOURCE_FOLDER } from './manifest.ts';
 

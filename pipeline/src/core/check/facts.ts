@@ -2,8 +2,8 @@
 
 import type { PipelineError } from '../errors.ts';
 import type { PackageFiles } from '../manifests.ts';
+import type { ServicePackage } from '../package.ts';
 import type { Project } from '../project.ts';
-import type { ServicePackage } from '../subject.ts';
 
 export type RepositoryFacts = {
   /** What other parts of the tool refuse of this repository. */

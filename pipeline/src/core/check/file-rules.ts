@@ -1,6 +1,6 @@
 // Rules about the files of a repository, whatever is in them: names, links, and what a checkout has left out.
 import { quoted } from '../../command.ts';
-import { SUBJECT_FILE } from '../subject.ts';
+import { SUBJECT_FILE } from '../subject-file.ts';
 import type { RepositoryFacts } from './facts.ts';
 import { type Finding, named, note, warning } from './finding.ts';
 

@@ -4,7 +4,7 @@ import { quoted } from '../../command.ts';
 import { PipelineError } from '../errors.ts';
 import { LOCK_FILES } from '../manager.ts';
 import { checkPackages, renewLock } from '../manifests.ts';
-import { fileOf } from '../subject.ts';
+import { fileOf } from '../package.ts';
 import { blocked, type Finding, named, note } from './finding.ts';
 import { dependenciesOf, nameIn, type PackageView, shippedOf } from './package-view.ts';
 

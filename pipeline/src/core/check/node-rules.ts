@@ -1,9 +1,10 @@
 // Rules about the Node that a repository asks for: everything runs on the one that is pinned.
 import { quoted } from '../../command.ts';
 import { PINS } from '../../pins.ts';
+import { recordOf } from '../record.ts';
 import { blocked, type Finding, lineOfKey, note } from './finding.ts';
 import { majorIn, takesMajor } from './node-version.ts';
-import { type PackageView, recordOf } from './package-view.ts';
+import type { PackageView } from './package-view.ts';
 
 /** The major of the pinned image. */
 export const NODE_MAJOR = Number(/node:(\d+)/.exec(PINS.node.image)?.[1]);

@@ -1,8 +1,9 @@
 // One package as rules look at it: what its two files hold, as far as they can be read. What is wrong with them manifests.ts says.
-import { fileOf, lockFileOf } from '../subject.ts';
-import type { PackageFacts } from './facts.ts';
 
-type Fields = Record<string, unknown>;
+import { fileOf } from '../package.ts';
+import { lockFileOf } from '../package-sets.ts';
+import { type Fields, fieldsIn, recordOf } from '../record.ts';
+import type { PackageFacts } from './facts.ts';
 
 export type PackageView = PackageFacts & {
   /** Empty for one that cannot be read. */
@@ -15,12 +16,12 @@ export type PackageView = PackageFacts & {
 };
 
 export function viewOf(facts: PackageFacts): PackageView {
-  const fields = parsed(facts.manifest);
-  const entries = Object.entries(recordOf(parsed(facts.lock)?.packages));
+  const fields = fieldsIn(facts.manifest);
+  const entries = Object.entries(recordOf(fieldsIn(facts.lock)?.packages));
   return {
     ...facts,
     fields: fields ?? {},
-    isReadable: fields !== null,
+    isReadable: fields !== undefined,
     locked: entries.map(([path, entry]) => [path, recordOf(entry)]),
     at: (name) => fileOf({ path: facts.folder }, name),
     lockFile: lockFileOf(facts.project),
@@ -41,16 +42,3 @@ export const shippedOf = ({ locked }: Pick<PackageView, 'locked'>): [path: strin
   locked.filter(([path, { dev, link }]) => path.includes('node_modules/') && dev !== true && link !== true);
 
 export const nameIn = (path: string): string => path.replace(/^.*node_modules\//, '');
-
-export function recordOf(value: unknown): Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
-}
-
-function parsed(text: string | null): Fields | null {
-  try {
-    const value: unknown = JSON.parse((text ?? '').replace(/^\uFEFF/, ''));
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : null;
-  } catch {
-    return null;
-  }
-}

@@ -3,7 +3,7 @@ import { quoted } from '../../command.ts';
 import { nearest } from '../../suggest.ts';
 import type { AskedStage } from '../model.ts';
 import { entryOf, filesOf, startsOf } from '../start.ts';
-import { SUBJECT_FILE } from '../subject.ts';
+import { SUBJECT_FILE } from '../subject-file.ts';
 import type { RepositoryFacts } from './facts.ts';
 import { blocked, type Finding, lineAt, lineOfKey, note } from './finding.ts';
 import { type PackageView, scriptsOf } from './package-view.ts';

@@ -1,4 +1,6 @@
 // Reads Trivy's JSON report, once, at the edge: what is not as it should be is named, and nothing is taken for an empty result.
+
+import { isRecord } from '../record.ts';
 import { type Finding, type PackageName, type Place, SEVERITIES, type Severity } from './finding.ts';
 import { parsePurl } from './purl.ts';
 
@@ -251,10 +253,6 @@ function textIn(value: unknown, key: string): string {
 }
 
 const CONTROLS = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 function oneLine(text: string): string {
   const line = text.replace(/\s+/g, ' ').trim();

@@ -1,5 +1,6 @@
 // Which package of a repository is its service: the one that drydock takes without being told, else the one that looks like a server.
-import { dependenciesOf, type PackageView, recordOf, scriptsOf } from '../check/package-view.ts';
+import { dependenciesOf, type PackageView, scriptsOf } from '../check/package-view.ts';
+import { fieldsIn } from '../record.ts';
 import type { Candidate } from './facts.ts';
 
 export type Choice = {
@@ -34,19 +35,11 @@ const FRAMEWORKS =
 
 /** More for what more servers have. */
 function weightOf({ manifest }: Candidate): number {
-  const view = { fields: fieldsOf(manifest) } as Pick<PackageView, 'fields'>;
+  const view = { fields: fieldsIn(manifest) ?? {} } as Pick<PackageView, 'fields'>;
   const scripts = scriptsOf(view);
   const isServer = dependenciesOf({ fields: { dependencies: view.fields.dependencies } }).some(([name]) =>
     FRAMEWORKS.test(name),
   );
   const starts = /\bnode\b|\bnest start\b/.test(String(scripts['start:prod'] ?? scripts.start ?? ''));
   return Number(isServer) * 2 + Number(starts);
-}
-
-export function fieldsOf(manifest: string): Record<string, unknown> {
-  try {
-    return recordOf(JSON.parse(manifest.replace(/^\uFEFF/, '')));
-  } catch {
-    return {};
-  }
 }

@@ -1,9 +1,11 @@
 // What a look at a repository says of its service: scripts, port, health path, and where each was seen.
 import { lineAt } from '../check/finding.ts';
 import { NODE_MAJOR } from '../check/node-rules.ts';
-import { recordOf, scriptsOf } from '../check/package-view.ts';
-import { fileOf, USUAL } from '../subject.ts';
-import { type Choice, fieldsOf } from './choose.ts';
+import { scriptsOf } from '../check/package-view.ts';
+import { fileOf } from '../package.ts';
+import { fieldsIn, recordOf } from '../record.ts';
+import { USUAL } from '../subject-file.ts';
+import type { Choice } from './choose.ts';
 import type { InitFacts, Text } from './facts.ts';
 
 /** What was seen, and where; `from` is a file with its line. */
@@ -21,7 +23,7 @@ export type Found = {
 type CommandName = 'lint' | 'types' | 'test' | 'build';
 
 export function lookAt(facts: InitFacts, choice: Choice): Found {
-  const fields = fieldsOf(facts.candidates.find(({ folder }) => folder === choice.folder)?.manifest ?? '');
+  const fields = fieldsIn(facts.candidates.find(({ folder }) => folder === choice.folder)?.manifest ?? null) ?? {};
   return { choice, fields, port: portIn(facts, fields, choice), health: healthIn(facts), commands: commandsIn(fields) };
 }
 

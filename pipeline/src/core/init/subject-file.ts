@@ -1,6 +1,6 @@
 // The drydock.yaml of a repository that was looked at: only what differs from what drydock takes by itself.
 import { stringify } from 'yaml';
-import { USUAL } from '../subject.ts';
+import { USUAL } from '../subject-file.ts';
 import type { Found } from './found.ts';
 
 /** Null where nothing has to be said. */

@@ -4,7 +4,7 @@ import { chooseService } from '../../../src/core/init/choose.ts';
 import type { InitFacts } from '../../../src/core/init/facts.ts';
 import { lookAt } from '../../../src/core/init/found.ts';
 import { subjectFile } from '../../../src/core/init/subject-file.ts';
-import { parseSubject } from '../../../src/core/subject.ts';
+import { parseSubject } from '../../../src/core/subject-file.ts';
 
 type Given = { scripts?: Record<string, string>; source?: string; dockerfile?: string; folder?: string };
 

@@ -3,7 +3,7 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { $ } from 'zx';
-import { USUAL } from '../../../src/core/subject.ts';
+import { USUAL } from '../../../src/core/subject-file.ts';
 import { debianProgram } from '../packages.ts';
 import { ROOT, temporaryFolder } from '../support.ts';
 import { compose } from './compose.ts';

@@ -1,0 +1,90 @@
+// What is installed, from which lock file, and which stages need it.
+import { LOCK_FILES, type Manager, NPM } from './manager.ts';
+import type { StageName } from './model.ts';
+import { fileOf, nameOf, type Package } from './package.ts';
+import type { Local, Project } from './project.ts';
+
+type Place = Pick<Package, 'path' | 'project'>;
+type PlacesOf = { service: Place; packages: readonly Place[] };
+
+/** What is installed from one lock file, in one way. `path` is its folder. */
+export type PackageSet = {
+  name: string;
+  path: string;
+  manager: Manager;
+  /** Other folders whose package.json is read. */
+  members: string[];
+  /** Folders that are installed by themselves, from a lock file of their own. */
+  apart: string[];
+  /** The workspace that this is for alone, of what the service ships with; null for all of them. */
+  workspace: string | null;
+  isProduction: boolean;
+  /** Packages of the repository that commands of these packages read, each behind what it needs itself. */
+  locals: Local[];
+  /** Commands run in other folders than that of the lock file, and may read what lies in it. */
+  isShared: boolean;
+};
+
+/** Once for each lock file, and once more for what ships. */
+export function packageSets({ service, packages }: PlacesOf): PackageSet[] {
+  const places = [...packages, service];
+  const roots = [...new Set(places.map(({ project }) => project.root))];
+  const sets = roots.map((root): PackageSet => {
+    const inside = places.filter(({ project }) => project.root === root);
+    const locals = new Map(
+      inside.flatMap(({ project }) => project.locals.map((local) => [local.path, local] as const)),
+    );
+    return {
+      name: nameOf(root),
+      path: root,
+      manager: inside[0]?.project.manager ?? NPM,
+      members: unique(inside.flatMap(({ project }) => project.members)),
+      apart: apartIn([...locals.values()]),
+      workspace: null,
+      isProduction: false,
+      locals: [...locals.values()],
+      isShared: inside.some(({ path }) => path !== root),
+    };
+  });
+  const { path, project } = service;
+  const { root, manager, members } = project;
+  const shipped = { name: PRODUCTION, path: root, manager, members, isProduction: true };
+  const workspace = path === project.root ? null : path;
+  return [...sets, { ...shipped, apart: apartIn(project.locals), workspace, locals: [], isShared: false }];
+}
+
+const apartIn = (locals: readonly Local[]) => locals.filter(({ isApart }) => isApart).map(({ path }) => path);
+const unique = (names: readonly string[]) => [...new Set(names)].sort();
+
+export const PRODUCTION = 'production';
+
+type PlaceToCheck = { folder: string; root: string; manager: Manager };
+
+/** Folders whose package.json must go with a lock file: of all packages, and of what they are linked to. */
+export function placesToCheck({ service, packages }: PlacesOf): PlaceToCheck[] {
+  const places = [...packages, service].flatMap(({ path, project: { root, manager, locals } }) => [
+    { folder: path, root, manager },
+    ...locals.map((local) => ({ folder: local.path, root: local.isApart ? local.path : root, manager })),
+  ]);
+  return [...new Map(places.map((place) => [`${place.root}:${place.folder}`, place])).values()];
+}
+
+/** The lock file of a project, as a path of the repository. */
+export const lockFileOf = ({ root, manager }: Pick<Project, 'root' | 'manager'>): string =>
+  fileOf({ path: root }, LOCK_FILES[manager.name]);
+
+/** Which sets a stage needs: the commands of all packages run with theirs, and build makes of the service what ships. */
+export function setsFor(subject: PlacesOf, stage: StageName): string[] {
+  const sets = packageSets(subject);
+  if (stage === 'install') return sets.map(({ name }) => name);
+  if (stage === 'build') return [setOf(subject.service), PRODUCTION];
+  return stage === 'lint' || stage === 'test'
+    ? sets.filter(({ isProduction }) => !isProduction).map(({ name }) => name)
+    : [];
+}
+
+/** The set that a package's commands run with. */
+export const setOf = ({ project }: Pick<Package, 'project'>): string => setAt(project.root);
+
+/** The set of the lock file in a folder. */
+export const setAt = (root: string): string => nameOf(root);

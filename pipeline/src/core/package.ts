@@ -1,0 +1,43 @@
+// An npm package of the repository, and where its folder lies.
+import { SOURCE } from './ignore.ts';
+import type { Project } from './project.ts';
+
+/** An npm package of the repository, by its folder; '' is the root. Each command is a shell's, run in that folder as npm runs a script; null where there is none. */
+export type Package = {
+  name: string;
+  path: string;
+  lint: string | null;
+  types: string | null;
+  test: string | null;
+  /** What of its folder its commands do not read, as patterns: an edit there does not run them again. */
+  ignore: string[];
+  project: Project;
+};
+
+/** A package whose build becomes an image. `port` is what it listens to, as its PORT tells it; `health` the path that answers 200 where it is well. */
+export type ServicePackage = Package & {
+  /** Null where nothing has to be built. */
+  build: string | null;
+  /** What of its folder ships, as paths below it; null for what is usual: dist/ of one that is built, else all that its program may read. */
+  include: string[] | null;
+  /** What Node is given; null for what its scripts and main say. */
+  start: string[] | null;
+  port: number;
+  health: string;
+};
+
+/** What a folder is called in names of steps and logs. */
+export const nameOf = (path: string) =>
+  path
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '') || ROOT;
+
+const ROOT = 'root';
+
+/** Where a folder of the repository stands in the containers of steps. */
+export const placeOf = (path: string): string => (path === '' ? SOURCE : `${SOURCE}/${path}`);
+
+/** A file of a package, as a path of the repository. */
+export const fileOf = ({ path }: Pick<Package, 'path'>, file: string): string =>
+  path === '' ? file : `${path}/${file}`;

@@ -1,0 +1,122 @@
+// drydock.yaml as it is written: which packages there are, and what it says of each.
+import { posix } from 'node:path';
+import { isScalar } from 'yaml';
+import { nameOf, type Package, type ServicePackage } from './package.ts';
+import { PRODUCTION } from './package-sets.ts';
+import { entryOf } from './start.ts';
+import { FaultyFile, type Fields, YamlFile } from './yaml.ts';
+
+export const SUBJECT_FILE = 'drydock.yaml';
+
+/** As a file says it: undefined is a command of which it says nothing. */
+export type DeclaredPackage = Omit<Package, 'lint' | 'types' | 'test' | 'project'> &
+  Record<'lint' | 'types' | 'test', string | null | undefined>;
+export type DeclaredService = DeclaredPackage &
+  Pick<ServicePackage, 'port' | 'health' | 'include' | 'start'> & { build: string | null | undefined };
+export type Declared = { services: DeclaredService[]; packages: DeclaredPackage[] };
+
+/** Throws one `BAD_SUBJECT` that names every fault with its line. */
+export function parseSubject(text: string): Declared {
+  const yaml = new YamlFile(SUBJECT_FILE, text);
+  const fields = yaml.fields();
+  const services = fields?.list('services').map(readService) ?? [];
+  const packages = fields?.list('packages').map((entry) => readPackage(entry)) ?? [];
+  fields?.end();
+  if (yaml.faults.length === 0 && fields !== undefined && services.length === 0)
+    fields.fault('services', 'must name a service');
+  for (const name of repeated([...services, ...packages].map(({ name }) => name)))
+    yaml.fault(yaml.root, `two packages have the name ${name}: give one of them another by \`name\``);
+  if (yaml.faults.length === 0) {
+    const folders = new Set([...packages, ...services].map(({ path }) => path));
+    const [same] = repeated([...[...folders].map(nameOf), PRODUCTION]);
+    if (same === undefined) return { services, packages };
+    yaml.fault(yaml.root, `the packages of two folders would have the name ${same}: rename one of the folders`);
+  }
+  throw new FaultyFile('BAD_SUBJECT', yaml.faults, `mend ${SUBJECT_FILE}; nothing was run meanwhile`);
+}
+
+const repeated = (names: readonly string[]) => names.filter((name, index) => names.indexOf(name) !== index);
+
+/** Where a service listens, and answers whether it is well, unless it is said otherwise. */
+export const USUAL = { port: 8000, health: '/health' };
+
+function readService(fields: Fields): DeclaredService {
+  const own = {
+    ...{ build: readCommand(fields, 'build'), include: readInclude(fields), start: readStart(fields) },
+    ...{ port: readPort(fields), health: readHealth(fields) },
+  };
+  return { ...readPackage(fields), ...own };
+}
+
+function readPackage(fields: Fields): DeclaredPackage {
+  const path = readPath(fields);
+  const found = {
+    name: readName(fields, path),
+    path,
+    lint: readCommand(fields, 'lint'),
+    types: readCommand(fields, 'types'),
+    test: readCommand(fields, 'test'),
+    ignore: fields.texts('ignore'),
+  };
+  fields.end();
+  return found;
+}
+
+/** `false` is none. */
+function readCommand(fields: Fields, key: string): string | null | undefined {
+  const node = fields.nodeOf(key);
+  return isScalar(node) && node.value === false ? null : fields.text(key);
+}
+
+function readInclude(fields: Fields): string[] | null {
+  if (!fields.has('include')) return null;
+  const paths = fields.texts('include').map((path) => path.replace(/^(\.\/)+/, '').replace(/\/+$/, ''));
+  const wrong = paths.find(
+    (path) => path.startsWith('/') || path.split('/').includes('..') || /[\\*?[\]{}!]/.test(path),
+  );
+  if (wrong !== undefined) fields.fault('include', `names ${wrong}, which is no file or folder of the service`);
+  if (paths.length === 0) fields.fault('include', 'must name what ships, such as [dist, views]');
+  return paths;
+}
+
+/** Words of a command line of Node, with or without its name: there is no other program in the image. */
+function readStart(fields: Fields): string[] | null {
+  if (!fields.has('start')) return null;
+  const node = fields.nodeOf('start');
+  const all = isScalar(node) ? (fields.text('start') ?? '').trim().split(/\s+/) : fields.texts('start');
+  const words = all[0] === 'node' ? all.slice(1) : all;
+  if (entryOf(words) === null) fields.fault('start', 'must name the file that Node starts, such as node dist/main.js');
+  return words;
+}
+
+function readPort(fields: Fields): number {
+  const port = fields.count('port', USUAL.port);
+  if (port < 1 || port > 65_535) fields.fault('port', 'must be a port, 1 to 65535');
+  return port;
+}
+
+function readHealth(fields: Fields): string {
+  const path = fields.text('health', USUAL.health);
+  if (!/^\/[\w./~%-]*$/.test(path)) fields.fault('health', 'must be a path of the service, such as /healthz');
+  return path;
+}
+
+function readPath(fields: Fields): string {
+  const given = fields.required('path');
+  const names = given.split('/').filter((name) => name !== '' && name !== '.');
+  if (given.startsWith('/') || names.includes('..') || given.includes('\\'))
+    fields.fault('path', 'must be a folder of this repository, such as apps/api');
+  return names.join('/');
+}
+
+/** Folders of a report. */
+const RESERVED = ['logs', 'times', 'attestations', 'replay'];
+
+function readName(fields: Fields, path: string): string {
+  const name = fields.text('name', nameOf(posix.basename(path)));
+  if (!/^[a-z0-9][a-z0-9-]{0,39}$/.test(name))
+    fields.fault('name', 'must be made of small letters, digits and hyphens, 40 at most: logs are named by it');
+  if (RESERVED.includes(name))
+    fields.fault('name', `cannot be ${name}: a report has something of its own by that name`);
+  return name;
+}
