@@ -25,8 +25,8 @@ export async function appOf({ output }: Pick<Ran, 'output'>): Promise<string> {
 export const shippedIn = (app: string): string[] => filesIn(app).map((path) => relative(app, path));
 
 /** What the program answers, started as the image starts it; it says where it listens. */
-export async function answerOf(app: string, path: string): Promise<string> {
-  const program = spawn(process.execPath, ['dist/server.js'], {
+export async function answerOf(app: string, path: string, file = 'dist/server.js'): Promise<string> {
+  const program = spawn(process.execPath, [file], {
     ...{ cwd: app, env: { PORT: '0', NODE_ENV: 'production' }, stdio: ['ignore', 'pipe', 'pipe'] },
   });
   try {

@@ -176,3 +176,27 @@ test('a package of another folder, by file:, is there for its commands and in it
   expect(shippedIn(app)).not.toContain('node_modules/word/word.js');
   expect(await answerOf(app, '/you')).toBe('hi /you1h 1m');
 });
+
+test('folders with a space and letters of any language are found by npm as well', async () => {
+  const folder = await temporaryFolder('läden');
+  await foreignIn(
+    folder,
+    {
+      'package.json': json({ name: 'shop', private: true, workspaces: ['die läden/*'] }),
+      'drydock.yaml': 'services: [{ path: die läden/api }]\n',
+      'die läden/api/package.json': json({
+        ...{ name: 'api', version: '1.0.0', private: true, type: 'module', main: 'server.js' },
+        dependencies: { ms: '2.0.0', word: '*' },
+      }),
+      'die läden/api/server.js': SHOP['apps/api/src/server.ts']
+        .replace('@shop/lib', 'word')
+        .replace(' as { port: number }', ''),
+      'die läden/word/package.json': json({ name: 'word', version: '1.0.0', type: 'module', main: 'word.js' }),
+      'die läden/word/word.js': "export const greet = (to) => 'hi ' + to;\n",
+    },
+    renewLock,
+  );
+  const ran = await ci(folder, ['build']);
+  expect(ran.exitCode, `${ran.stdout}${ran.stderr}`).toBe(0);
+  expect(await answerOf(await appOf(ran), '/you', 'server.js')).toBe('hi /you 1m');
+});
