@@ -19,7 +19,7 @@ export async function treeOf(session: Session, content: Content, filter?: Filter
   if ('tree' in content) return folderIn(content, '/');
   const { stack, path } = content;
   if ((await session.layers.folderAt(stack, path)) === undefined) throw await whyNoFolder(session, stack, path, path);
-  return session.layers.treeAt(stack, path, filter && { include: filter.include, exclude: filter.exclude });
+  return session.layers.treeAt(stack, path, filter);
 }
 
 export async function digestOf(session: Session, content: Content): Promise<string> {

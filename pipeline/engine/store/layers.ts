@@ -18,10 +18,11 @@ import {
 } from './files.ts';
 import { ownerOnDisk } from './ids.ts';
 import { kindIn, plainStats, resolveInside } from './inside.ts';
-import { type Filter, PathFilter } from './patterns.ts';
+import { type Filter, namesBefore, PathFilter } from './patterns.ts';
 import { type Store, sha256 } from './store.ts';
 import {
   type Attributes,
+  commonStart,
   DEFAULT_DIR,
   type DirNode,
   digestInTurns,
@@ -64,7 +65,7 @@ export class Layers {
   /** What is added to an owner's id on disk, so that root in a container is nobody on the host. */
   readonly #shift: number;
   readonly #inFlight = new Map<string, Promise<string>>();
-  readonly #views = new Map<string, Promise<string>>();
+  readonly #views = new Map<string, Promise<View>>();
   /** The layers of each view, by its folder. */
   readonly #shown = new Map<string, readonly string[]>();
   readonly #digests = new Map<string, Promise<string>>();
@@ -147,8 +148,15 @@ export class Layers {
     lutimesSync(path, node.mtime, node.mtime);
   }
 
-  /** A folder in which the whole stack can be read. Mounted once a session, in the engine's own mount namespace. */
-  view(stack: Stack): Promise<string> {
+  /** A folder in which the whole stack can be read, or with names, what is on the way to that place and below it. */
+  async view(stack: Stack, names: readonly string[] = []): Promise<string> {
+    const { folder, layers } = await this.#viewOf(stack);
+    await this.#intact(layers, names);
+    return folder;
+  }
+
+  /** Mounted once a session, in the engine's own mount namespace. Nobody has looked at its layers yet. */
+  #viewOf(stack: Stack): Promise<View> {
     const known = this.#views.get(stack.key);
     if (known !== undefined) return known;
     const made = this.#makeView(stack);
@@ -157,12 +165,11 @@ export class Layers {
     return made;
   }
 
-  async #makeView(stack: Stack): Promise<string> {
-    const layers = await this.#atOnce(stack.layers);
-    await this.#intact(layers);
-    if (layers.length === 1) return this.store.layerPath(layers[0] as string);
-    if (layers.length === 0) return this.store.layerPath(await this.layerOf(emptyDir()));
-    return this.#show(layers);
+  async #makeView(stack: Stack): Promise<View> {
+    const some = stack.layers.length > 0 ? stack.layers : [await this.layerOf(emptyDir())];
+    const layers = await this.#atOnce(some);
+    const [only] = layers as [string];
+    return { layers, folder: layers.length === 1 ? this.store.layerPath(only) : await this.#show(layers) };
   }
 
   async #show(layers: readonly string[]): Promise<string> {
@@ -225,18 +232,25 @@ export class Layers {
     return id === undefined ? [] : [id, ...names];
   }
 
-  /** What a path means in a stack, symbolic links followed inside it, also in the last place unless told otherwise. */
-  async locate(stack: Stack, path: string, { follow = true } = {}): Promise<Located | undefined> {
-    const names = segments(path);
-    const direct = this.#views.has(stack.key) ? undefined : this.#inLayers(stack, names, 'file');
+  /**
+   * What a path means in a stack, symbolic links followed inside it, also in the last place unless told otherwise. `names` lead to as much as is to be
+   * read there.
+   */
+  async locate(
+    stack: Stack,
+    path: string,
+    { follow = true, names = segments(path) }: { follow?: boolean; names?: readonly string[] } = {},
+  ): Promise<Located | undefined> {
+    const direct = this.#views.has(stack.key) ? undefined : this.#inLayers(stack, segments(path), 'file');
     if (direct !== undefined) {
       // Those above it have nothing of that name, if they are what they were.
       const from = stack.layers.indexOf(this.#layerAt(direct.path));
       for (const id of stack.layers.slice(from)) await this.store.intact(id, names);
       return direct;
     }
-    const root = await this.view(stack);
+    const root = await this.view(stack, names);
     const real = resolveInside(root, path, follow);
+    if (!isPlain(path, real)) await this.view(stack);
     return real === undefined ? undefined : locatedAt(join(root, real));
   }
 
@@ -267,8 +281,8 @@ export class Layers {
   /** The same of a folder that is there, or undefined. Remembered on disk, since a stack never changes. */
   async folderAt(stack: Stack, path: string): Promise<string | undefined> {
     const names = segments(path);
-    const isPlain = !path.split('/').includes('..');
-    if (names.length === 0 || (isPlain && this.hasFolder(stack, names))) return `/${names.join('/')}`;
+    const lexical = `/${names.join('/')}`;
+    if (names.length === 0 || (isPlain(path, lexical) && this.hasFolder(stack, names))) return lexical;
     return this.#recorded('folders', [stack.key, path], async () => {
       const real = await this.realPath(stack, path);
       return (await this.locate(stack, real))?.stats.isDirectory() ? real : undefined;
@@ -297,7 +311,9 @@ export class Layers {
 
   /** The path without symbolic links that `path` stands for; parts that don't exist are kept as they are. */
   async realPath(stack: Stack, path: string): Promise<string> {
-    return resolveInside(await this.view(stack), path, true, true) as string;
+    const real = resolveInside(await this.view(stack, segments(path)), path, true, true) as string;
+    if (!isPlain(path, real)) await this.view(stack);
+    return real;
   }
 
   attributes(stats: Stats): Attributes {
@@ -332,10 +348,11 @@ export class Layers {
   }
 
   async #treeAt(stack: Stack, path: string, filter: Filter | undefined): Promise<DirNode> {
-    // Read from the one layer that holds it where that is so: files can then be linked from there, and of the others only the way to it matters.
+    // Read from the one layer that holds it where that is so: files can then be linked from there.
     const sole = this.soleFolder(stack, path);
-    await this.#intact(stack.layers, sole === undefined ? [] : segments(path));
-    const folder = sole ?? (await this.locate(stack, path))?.path;
+    const names = [...segments(path), ...namesBefore(filter)];
+    if (sole !== undefined) await this.#intact(stack.layers, names);
+    const folder = sole ?? (await this.locate(stack, path, { names }))?.path;
     if (folder === undefined) throw new Error(`no such directory: ${path}`);
     const tree = (await this.#read(folder, '', { filter: new PathFilter(filter ?? {}), files: 0 })) as DirNode;
     // A part of it is asked for in order to go into something whose digest is wanted.
@@ -416,7 +433,7 @@ export class Layers {
   /** A layer that puts `node` at `path` of a stack, the folders on the way as they are there. What a link to a folder is in the way of goes into that. */
   async putLayer(stack: Stack, path: string, node: Node): Promise<string> {
     const names = segments(path);
-    const root = await this.view(stack);
+    const root = await this.view(stack, names);
     if (node.kind === 'dir') {
       const place = segments(await this.realPath(stack, path));
       const { own, apart } = partsOf(root, place, node);
@@ -463,6 +480,10 @@ export class Layers {
   }
 }
 
+/** Whether a path led where its names say. Elsewhere, where a link leads, nobody has looked before. */
+const isPlain = (path: string, real: string | undefined) =>
+  real === `/${segments(path).join('/')}` && !path.split('/').includes('..');
+
 function locatedAt(path: string): Located | undefined {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   return stats === undefined ? undefined : { path, stats };
@@ -502,9 +523,10 @@ function* xattrsBelow(dir: DirNode, prefix = ''): Generator<[path: string, xattr
     else if (node.kind === 'file' && node.xattrs !== undefined) yield [prefix + name, node.xattrs];
 }
 
-function commonStart(some: readonly string[], others: readonly string[]): readonly string[] {
-  const length = some.findIndex((name, index) => name !== others[index]);
-  return length < 0 ? some : some.slice(0, length);
+/** A stack where it can be read. */
+interface View {
+  readonly folder: string;
+  readonly layers: readonly string[];
 }
 
 interface Part {

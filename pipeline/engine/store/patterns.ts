@@ -1,7 +1,7 @@
 // Which paths a pattern means: include and exclude lists as Docker's .dockerignore reads them, globs, and .gitignore files.
 import { posix } from 'node:path';
 import ignore from 'ignore';
-import { type DirNode, dirNode, type Node } from './tree.ts';
+import { commonStart, type DirNode, dirNode, type Node } from './tree.ts';
 
 /** Turns a pattern with `*`, `?`, `[…]` and `**` into one that matches whole paths. */
 export function patternToRegExp(pattern: string): RegExp {
@@ -140,6 +140,17 @@ export class PathFilter {
     }
     return ignored;
   }
+}
+
+/** The names that lead to all that a filter lets through, and to what it reads for that. */
+export function namesBefore({ include = [], gitignore = false }: Filter = {}): readonly string[] {
+  if (gitignore) return [];
+  const places = include.map((pattern): readonly string[] => {
+    const names = posix.normalize(pattern.trim()).replace(/\/+$/, '').split('/');
+    const first = names.findIndex((name) => name === '..' || name === '' || literalStart(name) !== name);
+    return first < 0 ? names : names.slice(0, first);
+  });
+  return places.length === 0 ? [] : places.reduce((start, names) => commonStart(start, names));
 }
 
 /** The part of a tree that a filter lets through. */

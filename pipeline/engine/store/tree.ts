@@ -71,6 +71,12 @@ export function segments(path: string): string[] {
   return names;
 }
 
+/** The names with which both begin. */
+export function commonStart(some: readonly string[], others: readonly string[]): readonly string[] {
+  const length = some.findIndex((name, index) => name !== others[index]);
+  return length < 0 ? some : some.slice(0, length);
+}
+
 /** The node at a path; symbolic links are followed except, unless asked for, in the last place. */
 export function find(root: DirNode, path: string, options?: { follow?: boolean }): Node | undefined {
   let node: Node | undefined = root;

@@ -1,5 +1,5 @@
 // Small questions to the engine, with the answers that stages need: absent files, and errors in our own words.
-import type { Directory } from '@dagger.io/dagger';
+import type { Client, Directory } from '@dagger.io/dagger';
 import { type EngineSays, readEngineError } from '../core/engine-errors.ts';
 import { type ErrorCode, PipelineError, reasonOf } from '../core/errors.ts';
 
@@ -13,9 +13,38 @@ const ENGINE_ERRORS = new Set([
   'TooManyNestedObjectsError',
 ]);
 
-/** The text of a file in a folder or container; null where there is none. */
-export async function contentsIfAny(place: Pick<Directory, 'exists' | 'file'>, path: string): Promise<string | null> {
+type Place = Pick<Directory, 'exists' | 'file'>;
+const texts = new WeakMap<Place, Map<string, Promise<string | null>>>();
+
+/** The text of a file in a folder or container, asked for once; null where there is none. */
+export async function contentsIfAny(place: Place, path: string): Promise<string | null> {
+  const known = texts.get(place) ?? new Map<string, Promise<string | null>>();
+  texts.set(place, known);
+  const text = known.get(path) ?? read(place, path);
+  known.set(path, text);
+  return await text;
+}
+
+async function read(place: Place, path: string): Promise<string | null> {
   return (await place.exists(path)) ? await place.file(path).contents() : null;
+}
+
+type Requests = { request: (document: string) => Promise<unknown> };
+const ENDS_IN_ID = /\bid[\s}]*$/;
+
+/** The SDK asks for the id of an object at each use of it as an argument. In a session it stays, so that once is enough. */
+export function askIdsOnce(client: Client): void {
+  const { _ctx: context } = client as unknown as { _ctx: { getGQLClient(): Requests } };
+  const requests = context.getGQLClient();
+  if (Object.hasOwn(requests, 'request')) return;
+  const request = requests.request.bind(requests);
+  const ids = new Map<string, Promise<unknown>>();
+  requests.request = (document) => {
+    if (!ENDS_IN_ID.test(document)) return request(document);
+    const id = ids.get(document) ?? request(document);
+    ids.set(document, id);
+    return id;
+  };
 }
 
 /** The SDK says of many a fault only that it does not know it, or guesses; what happened stands in its cause. */

@@ -18,7 +18,7 @@ import { describeGiven } from './archive.ts';
 import { capturedStages, writeCapsule } from './capsule.ts';
 import type { PackageContext, RunContext } from './context.ts';
 import { Delivery } from './delivery.ts';
-import { asPipelineError } from './engine.ts';
+import { askIdsOnce, asPipelineError } from './engine.ts';
 import { type Found, type Keep, type Known, together } from './found.ts';
 import { replayGate } from './gate.ts';
 import { Images } from './images.ts';
@@ -36,6 +36,7 @@ export type Outcome = { report: Directory; result: RunResult };
 
 /** Do what was asked for. A red verdict, wrong configuration and an engine that fails are results, not exceptions. */
 export async function run(request: RunRequest): Promise<Outcome> {
+  askIdsOnce(dag);
   const context = await contextOf(request);
   if (request.kind !== 'stages')
     return await ended(context, request, async (keep) => await runOther(context, request, keep));

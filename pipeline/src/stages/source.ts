@@ -47,12 +47,7 @@ async function trackedThoughIgnored(repo: GitRepository): Promise<Directory | nu
 
 /** What the repository's drydock.yaml says, or what is to be seen without one. Throws `BAD_SUBJECT`. */
 export async function repositoryIn(source: Directory): Promise<Repository> {
-  const known = new Map<string, Promise<string | null>>();
-  const text = (file: string) => {
-    const found = known.get(file) ?? contentsIfAny(source, file);
-    known.set(file, found);
-    return found;
-  };
+  const text = (file: string) => contentsIfAny(source, file);
   return await describeSubject(await text(SUBJECT_FILE), { text, manifests: () => source.glob('**/package.json') });
 }
 

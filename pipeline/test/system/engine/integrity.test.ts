@@ -316,6 +316,52 @@ describe('a file that is asked for alone', () => {
   });
 });
 
+describe('a folder of two layers', () => {
+  const LOW =
+    'mkdir -p /d/sub /e/sub /n; echo low >/d/sub/low; echo false >/e/sub/low; echo aside >/n/a; ln -s /d /one; ln -s /one /two';
+  const low = (inner: string) => sh(LOW, sh('echo high >/d/sub/high; touch /n/b', inner));
+  const text = (path: string) => `file(path: "${path}") { contents }`;
+  const inD = (inner: string) => `directory(path: "/d") { ${inner} }`;
+  const filtered = (include: string, inner: string) => inD(`filter(include: ${include}) { ${inner} }`);
+
+  const FORMS: [what: string, fields: string][] = [
+    ['a file', text('/d/sub/low')],
+    ['a file by way of two links', text('/two/sub/low')],
+    ['a file by a way back', text('/n/../d/sub/low')],
+    ['a file of a folder', inD(text('sub/low'))],
+    ['a part of a folder', filtered('["sub/*"]', text('sub/low'))],
+    ['a part of a folder, by its names', filtered('["sub/low", "sub/high"]', text('sub/low'))],
+    ['a part of a folder, by any name', filtered('["**/low"]', text('sub/low'))],
+    ['a part of a folder, by a way back', filtered('["./sub/../sub/low"]', text('sub/low'))],
+  ];
+
+  test.for(FORMS)('%s: altered after it was looked at', async ([, fields]) => {
+    const asked = low(fields);
+    for (const _ of ['made', 'read whole', 'looked at']) expect(await ask(asked)).toBe('low\n');
+    flip(join(layerWith('d/sub/low'), 'd/sub/low'));
+    await expect(ask(asked)).rejects.toThrow(/is not what was made/);
+    expect(await ask(asked)).toBe('low\n');
+  });
+
+  test('a link on the way that leads elsewhere since it was looked at', async () => {
+    const asked = low(text('/two/sub/low'));
+    for (const _ of ['made', 'read whole', 'looked at']) expect(await ask(asked)).toBe('low\n');
+    const link = join(layerWith('d/sub/low'), 'one');
+    rmSync(link);
+    symlinkSync('/e', link);
+    await expect(ask(asked)).rejects.toThrow(/is not what was made/);
+    expect(await ask(asked)).toBe('low\n');
+  });
+
+  test('what is beside a part that is read is not looked at for it, and still for what reads all', async () => {
+    const part = low(filtered('["sub/*"]', text('sub/low')));
+    for (const _ of ['made', 'read whole', 'looked at']) expect(await ask(part)).toBe('low\n');
+    flip(join(layerWith('n/a'), 'n/a'));
+    expect(await ask(part)).toBe('low\n');
+    await expect(ask(low(sh('cat /d/sub/low; : again')))).rejects.toThrow(/is not what was made/);
+  });
+});
+
 test('where tar is not GNU’s: bytes are looked at all the same, and what was made there is made again elsewhere', async () => {
   const right = await ask(made(LOOK));
   const programs = await temporaryFolder('programs');
