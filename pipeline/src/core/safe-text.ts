@@ -14,6 +14,9 @@ const UNSAFE =
 /** At the start of a line GitHub's runner obeys the first, and anywhere in it the second; Azure's and TeamCity's have the second, too. */
 const COMMANDS = new RegExp(`^((?:[^\\S\\n]|${OUR_COLOUR})*):(?=:)|#(?=#(?:\\[|vso\\[|teamcity\\[))`, 'gm');
 
+/** Most text is: it is safe as it is. */
+const PLAIN = /^[\t\n -~]*$/;
+
 /** One character for one, from the pictures of control characters where there is one. */
 const picture = (character: string): string => {
   const code = character.charCodeAt(0);
@@ -22,6 +25,7 @@ const picture = (character: string): string => {
 
 /** For every surface: no control character but tab and newline, no mark that turns the direction of what follows. */
 export function safeText(text: string): string {
+  if (PLAIN.test(text)) return text;
   return text.toWellFormed().replaceAll('\r\n', '\n').replace(COLOURS, '').replace(UNSAFE, picture);
 }
 

@@ -45,14 +45,19 @@ const MOST_NESTED = 500;
 const ATTRIBUTE = /\s+([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/gy;
 
 function parseAttributes(text: string): Record<string, string> {
-  const pairs = [...text.matchAll(ATTRIBUTE)];
-  const length = pairs.reduce((sum, [whole]) => sum + whole.length, 0);
-  if (text.slice(length).trim() !== '')
-    throw new Error(`this is no attribute: ${text.slice(length).trim().slice(0, 40)}`);
-  return Object.fromEntries(pairs.map(([, key, double, single]) => [key, decode(double ?? single ?? '')]));
+  const attributes: Record<string, string> = {};
+  let end = 0;
+  for (const [whole, key = '', double, single] of text.matchAll(ATTRIBUTE)) {
+    end += whole.length;
+    attributes[key] = decode(double ?? single ?? '');
+  }
+  const rest = text.slice(end).trim();
+  if (rest !== '') throw new Error(`this is no attribute: ${rest.slice(0, 40)}`);
+  return attributes;
 }
 
 function decode(text: string): string {
+  if (!text.includes('&')) return text;
   return text.replace(/&(#x[\da-f]+|#\d+|\w+);/gi, (whole, name: string) => {
     if (!name.startsWith('#')) return ENTITIES[name] ?? whole;
     const code = /^#x/i.test(name) ? Number.parseInt(name.slice(2), 16) : Number(name.slice(1));
