@@ -97,7 +97,10 @@ export async function lookUp(context: RunContext, options: DatabaseOptions, poli
   const { result, container } = await runStep(context, {
     stage: 'scan',
     step: 'database-lookup',
-    container: asking(context, options).withMountedCache('/memory', dag.cacheVolume(MEMORY)),
+    container: asking(context, options)
+      .withMountedCache('/memory', dag.cacheVolume(MEMORY))
+      // It runs each time, and to read the program anew takes longer than to ask.
+      .withEnvVariable('NODE_COMPILE_CACHE', '/memory/compiled'),
     always: true,
     args: [
       ...[
