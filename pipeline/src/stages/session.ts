@@ -5,7 +5,7 @@ import { type CacheVolume, type Container, dag, type File, type Service } from '
 import { type ComposeService, inOrder, patienceOf } from '../core/compose/model.ts';
 import { reasonOf } from '../core/errors.ts';
 import { logPath, type SmokeRow, type StepResult } from '../core/model.ts';
-import { checkFile, endFile, healthFile, logFile, START, wrapper } from '../core/smoke/wrapper.ts';
+import { checkFile, endFile, healthFile, logFile, START, socketsFile, wrapper } from '../core/smoke/wrapper.ts';
 import type { RunContext } from './context.ts';
 import { DASHBOARDS, type Platform, type Probe, RECEIVER } from './deployment.ts';
 import { HIDING } from './hiding.ts';
@@ -203,7 +203,7 @@ export class SessionPlatform implements Platform {
     if (healthcheck === null) return { ...row, status: 'passed', detail: 'it runs, and has no check' };
     const files = [
       ...['--health', healthFile(this.#folder, name, start), '--end', endFile(this.#folder, name, start)],
-      ...['--check', checkFile(this.#folder, name)],
+      ...['--check', checkFile(this.#folder, name), '--sockets', socketsFile(this.#folder, name)],
     ];
     const args = ['--service', name, ...files, '--log', logFile(this.#folder, name)];
     const [found] = await this.probe({

@@ -57,7 +57,7 @@ test('a signal is waited for until somebody sets it', async () => {
 
 const healthy = (health: string, log: string) => [
   ...['--service', 'app', '--seconds', '0', '--health', join(folder, health), '--end', join(folder, 'end')],
-  ...['--check', join(folder, 'check'), '--log', join(folder, log)],
+  ...['--check', join(folder, 'check'), '--sockets', join(folder, 'sockets'), '--log', join(folder, log)],
 ];
 
 test('a service that is well', async () => {
@@ -75,6 +75,14 @@ test('one that is not: what its check and its log said last', async () => {
   expect(await rowsOf('healthy.ts', healthy('not', 'log'))).toEqual([
     { name: 'app is healthy', status: 'failed', detail: `not within 0 s; it last said:\n${last}` },
   ]);
+});
+
+test('one that listens elsewhere: where', async () => {
+  writeFileSync(join(folder, 'sockets'), readFileSync('/proc/net/tcp'));
+  const [row] = await rowsOf('healthy.ts', healthy('not', 'none'));
+  rmSync(join(folder, 'sockets'));
+  expect(row?.detail).toContain(`127.0.0.1:${new URL(url).port}`);
+  expect(row?.detail).toMatch(/^not within 0 s; it listens to /);
 });
 
 test('one that has ended: at once, with its exit code and what it said itself', async () => {

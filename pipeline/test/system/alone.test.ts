@@ -54,6 +54,12 @@ const faults: [what: string, edit: (text: string) => string, row: string, detail
     /^it ended with exit code 1; it last said:\n[\s\S]*Error: no database at 10\.0\.0\.5:5432/,
   ],
   [
+    'one that listens to another port than drydock.yaml says',
+    (text) => text.replace('process.env.PORT', '4000'),
+    'app is healthy',
+    /^not within 34 s; it listens to 4000; it /,
+  ],
+  [
     'one that cuts off what is in flight',
     (text) => text.replace('server.close()', 'process.exit(0)'),
     'A request in flight is answered while the service ends',

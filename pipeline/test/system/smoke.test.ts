@@ -160,7 +160,7 @@ describe('a deployment that does not work', () => {
             .replace('retries: 3, start_period: 10s', 'retries: 1, start_period: 0s'),
       },
       'app is healthy',
-      /^not within 8 s; it last said:\n.*"event":"listening","host":"127\.0\.0\.2"/,
+      /^not within 8 s; it listens to 127\.0\.0\.2:8000; it last said:\n.*"event":"listening","host":"127\.0\.0\.2"/,
     ],
     [
       'a service that ends at once',

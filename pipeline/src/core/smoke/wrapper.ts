@@ -28,6 +28,11 @@ export function checkFile(folder: string, service: string): string {
   return `${folder}/${service}.check`;
 }
 
+/** What the kernel knows of TCP where the service runs, as it was when the check last failed. */
+export function socketsFile(folder: string, service: string): string {
+  return `${folder}/${service}.sockets`;
+}
+
 export function logFile(folder: string, service: string): string {
   return `${folder}/${service}.log`;
 }
@@ -37,10 +42,11 @@ export function wrapper({ folder, service, test, sleep, before = '' }: Wrapping)
   const check = `${testCommand(test)} >${quote(checkFile(folder, service))} 2>&1`;
   // The variable is the service's own no more once the script has read it.
   const [health, end] = ['health', 'end'].map((kind) => `${quote(`${folder}/${service}.`)}"$start".${kind}`);
+  const waiting = `sockets=$(sockets); echo "$sockets" >${quote(socketsFile(folder, service))}; ${quote(sleep)} 0.2`;
   return [
     `start=$${START}; unset ${START}`,
     ...(before === '' ? [] : [before]),
-    ...(test === null ? [] : [`{ until ${check}; do ${quote(sleep)} 0.2; done; echo healthy >${health}; } &`]),
+    ...(test === null ? [] : [SOCKETS, `{ until ${check}; do ${waiting}; done; echo healthy >${health}; } &`]),
     `"$@" >>${quote(logFile(folder, service))} 2>&1 &`,
     'service=$!',
     ...['TERM', 'INT', 'HUP', 'QUIT'].map((signal) => `trap 'kill -${signal} "$service" 2>/dev/null' ${signal}`),
@@ -50,6 +56,12 @@ export function wrapper({ folder, service, test, sleep, before = '' }: Wrapping)
     'exit "$code"',
   ].join('\n');
 }
+
+const SOCKETS = `sockets() {
+  for table in /proc/net/tcp /proc/net/tcp6; do
+    if [ -r "$table" ]; then while read -r line; do echo "$line"; done <"$table"; fi
+  done
+}`;
 
 function testCommand(test: readonly string[] | null): string {
   const [kind, ...words] = test ?? [];

@@ -5,7 +5,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { checkFile, endFile, healthFile, logFile, START, wrapper } from '../../../src/core/smoke/wrapper.ts';
+import {
+  checkFile,
+  endFile,
+  healthFile,
+  logFile,
+  START,
+  socketsFile,
+  wrapper,
+} from '../../../src/core/smoke/wrapper.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -72,6 +80,7 @@ test.for(checks)('%s: healthy once the check holds, and not before', async ([kin
     const asked = kind === 'CMD' ? '' : 'asked\n';
     await vi.waitFor(() => expect(read(checkFile(folder, kind))).toBe(asked), PATIENCE);
     expect(() => read(healthFile(folder, kind, 3))).toThrow('ENOENT');
+    await vi.waitFor(() => expect(read(socketsFile(folder, kind))).toMatch(/local_address/), PATIENCE);
     writeFileSync(ready, '');
     await vi.waitFor(() => expect(read(healthFile(folder, kind, 3))).toBe('healthy\n'), PATIENCE);
   } finally {
