@@ -65,7 +65,10 @@ function readPackage(fields: Fields): DeclaredPackage {
 /** `false` is none. */
 function readCommand(fields: Fields, key: string): string | null | undefined {
   const node = fields.nodeOf(key);
-  return isScalar(node) && node.value === false ? null : fields.text(key);
+  if (isScalar(node) && node.value === false) return null;
+  const command = fields.text(key);
+  if (/^(no|off|none|n)$/i.test(command ?? '')) fields.fault(key, `is a command of that name: none is ${key}: false`);
+  return command;
 }
 
 function readInclude(fields: Fields): string[] | null {

@@ -182,6 +182,7 @@ const REFUSED = [
   ['a folder called as what ships', 'services: [{ path: production }]', 'would have the name production'],
   ['a name that a report has taken', 'services: [{ path: logs }]', 'cannot be logs'],
   ['a port in quotes', "services: [{ path: a, port: '3000' }]", 'a whole number, 0 or more, without quotes'],
+  ['no as YAML 1.1 has it', 'services: [{ path: a, lint: no }]', 'services[0].lint is a command of that name'],
   ['a port that is none', 'services: [{ path: a, port: 70000 }]', 'services[0].port must be a port'],
   ['a health that is code', `services: [{ path: a, health: "/x'+evil()+'" }]`, 'services[0].health must be a path'],
   ['something elsewhere that ships', 'services: [{ path: a, include: [../lib] }]', 'names ../lib, which is no file'],
