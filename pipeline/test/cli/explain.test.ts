@@ -91,3 +91,12 @@ test('the record before is refused by its own name', () => {
   const given = { kind: 'explain' as const, verdict: write('verdict.json', red), before: write('before.json', '') };
   expect(refusalOf(() => explainFiles(given)).message).toMatch(/before\.json is no verdict: it is not JSON/);
 });
+
+test('of a run of several services: each is named', () => {
+  const folder = temporaryFolder();
+  for (const name of ['web', 'api', 'logs']) mkdirSync(join(folder, name));
+  for (const name of ['web', 'api']) writeFileSync(join(folder, name, 'verdict.json'), red);
+  const given = { kind: 'explain' as const, verdict: join(folder, 'verdict.json'), before: null };
+  const commands = ['api', 'web'].map((name) => `npx tsx pipeline/ci.ts explain ${join(folder, name, 'verdict.json')}`);
+  expect(refusalOf(() => explainFiles(given)).hint).toBe(`each service has its own: ${commands.join(', or ')}`);
+});
