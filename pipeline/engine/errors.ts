@@ -29,8 +29,17 @@ export class EngineError extends Error {
 
   /** The same fault, told with the place where it came up. */
   located(place: string): EngineError {
-    const bare = this.hint === undefined ? this.message : this.message.slice(0, -`; ${this.hint}`.length);
-    return new EngineError(`${place}: ${bare}`, this.hint, { cause: this, lack: this.lack });
+    return new EngineError(`${place}: ${this.#bare}`, this.hint, { cause: this, lack: this.lack });
+  }
+
+  /** The same fault, and one thing more that can be done. */
+  hinted(more: string): EngineError {
+    const hint = this.hint === undefined ? more : `${this.hint}; ${more}`;
+    return new EngineError(this.#bare, hint, { cause: this, lack: this.lack });
+  }
+
+  get #bare(): string {
+    return this.hint === undefined ? this.message : this.message.slice(0, -`; ${this.hint}`.length);
   }
 }
 

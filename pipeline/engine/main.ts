@@ -69,6 +69,7 @@ function optionsFrom(env: NodeJS.ProcessEnv, workdir: string): SessionOptions {
   return {
     workdir: resolve(workdir),
     offline: env.DRYDOCK_OFFLINE === '1',
+    substitutes: env.DRYDOCK_SUBSTITUTES !== '0',
     serviceReadyMs: 1000 * (Number(env.DRYDOCK_SERVICE_READY) || SERVICE_READY_SECONDS),
     mirrors: parseMirrors((env.DRYDOCK_MIRRORS ?? '').split(',').filter(Boolean)),
     credentials: (registry) => (config === undefined ? undefined : dockerCredentials(config, registry)),

@@ -27,6 +27,8 @@ import type { Value } from './values.ts';
 export interface SessionOptions {
   readonly workdir: string;
   readonly offline: boolean;
+  /** Whether an image that no registry can give may be assembled from packages. */
+  readonly substitutes: boolean;
   /** How long the ports of a service may take to accept connections. */
   readonly serviceReadyMs: number;
   /** Folder of OCI archives that takes the place of every registry. */
@@ -83,6 +85,7 @@ export class Session {
   /** How a blob that came with an image can be had once more. */
   readonly blobSources = new Map<string, () => Promise<unknown>>();
   readonly #values = new Map<string, Value>();
+  readonly #said = new Set<string>();
   readonly #running = new Map<string, Promise<unknown>>();
   readonly #remembered = new Map<string, Promise<unknown>>();
   readonly #secrets = new Map<string, Buffer>();
@@ -147,6 +150,12 @@ export class Session {
       this.log(
         `warning: ${count === 1 ? 'a file or folder' : `${count} files and folders`} exported to ${path} lost set-user-id and set-group-id bits, which only archives keep`,
       );
+  }
+
+  sayOnce(line: string): void {
+    if (this.#said.has(line)) return;
+    this.#said.add(line);
+    this.log(line);
   }
 
   progress(event: Progress): void {

@@ -10,7 +10,8 @@ import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { packageFolder } from '../store/store.ts';
 import type { ContainerState, RegistryRights } from '../values.ts';
-import { assembleImage, hasRecipe, isCurrent } from './assembled/index.ts';
+import { assembleImage, isCurrent, recipeOf, taggedNames } from './assembled/index.ts';
+import type { Recipe, TagRecipe } from './assembled/recipe.ts';
 import { imageState, isComplete, keepImage } from './import.ts';
 import type { ImageRecord } from './record.ts';
 import { isUnreachable, NO_RIGHTS, referenceOf, registryClient, registryFault } from './registry.ts';
@@ -36,8 +37,15 @@ export async function resolveImage(
       return found;
     });
   const image = await find();
-  if (image.standIn !== undefined) session.progress({ kind: 'stand-in', reference: address, standIn: image.standIn });
+  if (image.standIn !== undefined) announce(session, address, reference, image.standIn);
   return imageState(session, image, find, formatReference({ ...reference, digest: image.top.digest }));
+}
+
+/** Where a tag was asked for, whoever wrote the program may not know that there are substitutes. */
+function announce(session: Session, address: string, { digest }: Reference, standIn: string): void {
+  session.progress({ kind: 'stand-in', reference: address, standIn });
+  if (digest === undefined)
+    session.sayOnce(`warning: no registry could give ${address}; a substitute runs in its place: ${standIn}`);
 }
 
 async function fromStore(
@@ -51,14 +59,17 @@ async function fromStore(
   // A registry of this machine is asked in no time, and what its tags mean changes with each try.
   if (reference.digest === undefined && isLoopback(reference.registry) && !session.options.offline) return undefined;
   const { standIn } = known;
-  return standIn === undefined || session.options.offline || serves(known, reference, platform) ? known : undefined;
+  if (standIn === undefined) return known;
+  if (!session.options.substitutes) return undefined;
+  return session.options.offline || (await serves(known, reference, platform)) ? known : undefined;
 }
 
 /** Made not long ago, and from the recipe as it is now. */
-function serves({ importedAt, top }: ImageRecord, { digest = '' }: Reference, platform: string): boolean {
+async function serves({ importedAt, top }: ImageRecord, reference: Reference, platform: string): Promise<boolean> {
   // One from the future was made by a clock that was wrong: how old it is nobody knows.
   const age = Date.now() - importedAt;
-  return age >= 0 && age < STAND_IN_MS && isCurrent(digest, platform, top.digest);
+  const recipe = await recipeOf(reference);
+  return age >= 0 && age < STAND_IN_MS && recipe !== undefined && isCurrent(recipe, platform, top.digest);
 }
 
 /** `--images`: a folder with an archive for each pin. */
@@ -121,24 +132,34 @@ async function fromRegistry(
     const top = await pullToLayout(client, reference, folder, { platforms: [platform], most: session.store.budget });
     return (await fromLayout(session, folder, top.digest, platform)) as ImageRecord;
   } catch (error) {
-    if (!isUnreachable(error) || reference.digest === undefined || !hasRecipe(reference.digest))
-      throw registryFault(session, 'cannot have', formatReference(reference), error);
-    return assembled(session, reference.digest, platform);
+    const fault = registryFault(session, 'cannot have', formatReference(reference), error);
+    if (!isUnreachable(error) || !session.options.substitutes) throw fault;
+    const recipe = await recipeOf(reference);
+    if (recipe !== undefined) return await assembled(session, recipe, platform);
+    throw reference.digest === undefined ? await withNames(fault) : fault;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function assembled(session: Session, pin: string, platform: string): Promise<ImageRecord> {
+/** The fault, and what can be had here. */
+async function withNames(fault: Error): Promise<Error> {
+  if (!(fault instanceof EngineError)) return fault;
+  return fault.hinted(`without a registry there are substitutes for ${(await taggedNames()).join(', ')}`);
+}
+
+async function assembled(session: Session, recipe: Recipe | TagRecipe, platform: string): Promise<ImageRecord> {
   const layout = session.store.scratchFolder('assembled');
   try {
-    await assembleImage(pin, platform, {
+    const made = await assembleImage(recipe, platform, {
       destination: layout,
       cache: packageFolder(),
       offline: session.options.offline,
       log: session.log,
     });
-    return (await fromLayout(session, layout, pin, platform)) as ImageRecord;
+    const pin = 'digest' in recipe ? recipe.digest : made.manifestDigest;
+    const found = (await fromLayout(session, layout, pin, platform)) as ImageRecord;
+    return { ...found, standIn: made.label };
   } finally {
     rmSync(layout, { recursive: true, force: true });
   }

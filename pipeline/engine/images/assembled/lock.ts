@@ -13,6 +13,7 @@ import { AssembleError } from './errors.ts';
 import { type DebianPin, type Lock, type NpmPin, type PypiPin, parseLock } from './lock-file.ts';
 import type { Recipe } from './recipe.ts';
 import { RECIPES } from './recipes.ts';
+import { TAG_RECIPES } from './recipes-tags.ts';
 import { hostRegistries, type Registries } from './registries.ts';
 import { filledIn } from './steps.ts';
 import { WANTS, type Wants } from './wants.ts';
@@ -98,7 +99,7 @@ async function firstAnswer(
   throw new AssembleError('PACKAGE_GONE', `no registry has ${path}`, 'mend wants.ts');
 }
 
-async function imagesOf(recipe: Recipe, registries: Registries): Promise<Record<string, string>> {
+async function imagesOf(recipe: Omit<Recipe, 'digest'>, registries: Registries): Promise<Record<string, string>> {
   const images: Record<string, string> = {};
   for (const platform of Object.keys(recipe.lock.platforms)) {
     const folder = await mkdtemp(join(tmpdir(), 'drydock-lock-'));
@@ -119,7 +120,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     const lock = keepsPackages
       ? parseLock(JSON.parse(await readFile(file, 'utf8')))
       : await makeLock(name, wants, registries);
-    const recipe = RECIPES.find((one) => one.lock.recipe === name);
+    const recipe = [...RECIPES, ...TAG_RECIPES].find((one) => one.lock.recipe === name);
     if (recipe !== undefined) lock.images = await imagesOf({ ...recipe, lock }, registries);
     await writeFile(file, `${JSON.stringify(lock, null, 2)}\n`);
     process.stdout.write(`locked ${name}\n`);

@@ -17,4 +17,10 @@ export type Recipe = {
   config: RunConfig;
 };
 
+/** For an image that programs name by a tag, which moves: whatever of that name and age. */
+export type TagRecipe = Omit<Recipe, 'digest'> & {
+  /** As people write them, without registry: `node:24`, `debian`. */
+  tags: readonly string[];
+};
+
 export const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

@@ -18,7 +18,7 @@ const APPLETS =
   'nslookup printf ps pwd readlink rm rmdir sed seq sh sleep sort stat tail tee test timeout touch tr true uniq vi wc wget which xargs';
 
 /** Debian without its essential packages: a C library, certificates, time zones, and busybox for the rest. */
-const small = (account: { name: string; uid: number; gid: number; home: string }): steps.Step[] => [
+export const small = (account: { name: string; uid: number; gid: number; home: string }): steps.Step[] => [
   steps.unpackDebian({ keep: steps.slim, status: 'file' }),
   ...APPLETS.split(' ').map((name) => steps.link(`usr/bin/${name}`, 'busybox')),
   steps.certificateBundle,

@@ -11,7 +11,7 @@ import * as steps from './steps.ts';
 
 const NPM = 'usr/local/lib/node_modules/npm';
 
-const utc: steps.Step[] = [
+export const utc: steps.Step[] = [
   steps.link('etc/localtime', '/usr/share/zoneinfo/Etc/UTC'),
   steps.write('etc/timezone', 'Etc/UTC\n'),
 ];

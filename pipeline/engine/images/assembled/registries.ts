@@ -25,7 +25,7 @@ type Env = Record<string, string | undefined>;
 
 const host = (...labels: string[]) => labels.join('.');
 /** Where packages come from unless this machine says otherwise. */
-const PUBLIC = {
+export const PUBLIC = {
   debian: `http://${host('deb', 'debian', 'org')}/`,
   snapshots: `https://${host('snapshot', 'debian', 'org')}/archive/`,
   npm: `https://${host('registry', 'npmjs', 'org')}/`,

@@ -21,6 +21,57 @@ type Package = { name: string; version: string; architecture?: 'amd64' | 'arm64'
 
 const NODE = { name: 'node-linux-{cpu}', version: '24.21.0' } as const;
 
+/** Debian's essential packages, and what its own images have beside them. */
+function debian(
+  suite: 'bookworm' | 'trixie',
+  more: readonly string[] = [],
+  without: Readonly<Record<string, string>> = {},
+): Wants {
+  const usual = ['mawk', 'usr-is-merged', 'mount', 'tzdata'];
+  return {
+    debian: { suite, essential: true, packages: [...usual, ...more], dependencies: true, without },
+    npm: [],
+    pypi: [],
+  };
+}
+
+/** To get other packages: it does so only where each package has all that it depends on. */
+const APT = ['apt', 'debian-archive-keyring', 'ca-certificates', 'libstdc++6'];
+
+/** What builds of packages with native parts ask for first is there; compilers are not. */
+const node = (version: string, npm: string): Wants => ({
+  ...debian('bookworm', [
+    ...APT,
+    ...['libatomic1', 'git', 'curl', 'wget', 'openssh-client', 'unzip', 'xz-utils', 'procps', 'make'],
+    'python3-minimal',
+  ]),
+  npm: [
+    { name: 'node-linux-{cpu}', version },
+    { name: 'npm', version: npm },
+    { name: 'corepack', version: '0.36.0' },
+    { name: 'yarn', version: '1.22.22' },
+  ],
+});
+
+const PYTHON = [...APT, 'python3', 'python3-pip', 'python3-venv', 'git', 'curl'];
+
+/** A C library, busybox, and what is named. */
+function small(more: readonly string[]): Wants {
+  const usual = ['base-files', 'busybox', 'ca-certificates', 'netbase', 'tzdata', 'libc6'];
+  return {
+    debian: { suite: 'trixie', essential: false, packages: [...usual, ...more], dependencies: false, without: {} },
+    npm: [],
+    pypi: [],
+  };
+}
+
+const NO_SERVICES = {
+  'init-system-helpers': 'nothing starts services in an image',
+  'sysvinit-utils': 'the same',
+  adduser: 'accounts are made here',
+  perl: 'only maintainer scripts call it',
+};
+
 const CERTIFICATES = {
   suite: 'trixie',
   essential: false,
@@ -152,4 +203,27 @@ export const WANTS = {
     npm: [],
     pypi: [],
   },
+  'debian-12': debian('bookworm', APT),
+  'debian-13': debian('trixie', APT),
+  'node-22': node('22.23.3', '10.9.9'),
+  'node-24': node('24.21.0', '11.19.0'),
+  'python-3.11': debian('bookworm', PYTHON),
+  'python-3.13': debian('trixie', PYTHON),
+  'busybox-debian13': small([]),
+  'nginx-rooted-debian13': small([
+    ...['media-types', 'nginx', 'nginx-common', 'gettext-base'],
+    ...['libcrypt1', 'libpcre2-8-0', 'libssl3t64', 'libzstd1', 'zlib1g'],
+  ]),
+  'redis-debian13': {
+    ...small(['redis-server', 'redis-tools']),
+    debian: { ...small(['redis-server', 'redis-tools']).debian, dependencies: true, without: NO_SERVICES },
+  },
+  'postgres-debian13': debian('trixie', ['ca-certificates', 'postgresql-17'], {
+    openssl: 'only the maintainer script of ca-certificates calls it, and the bundle is made here',
+    ...NO_SERVICES,
+    libllvm19: 'compiles queries, which is switched off',
+    'postgresql-common': 'its scripts keep several clusters, where an image has one',
+    'postgresql-client-common': 'the same',
+    'ssl-cert': 'makes a certificate when it is installed, which nobody trusts',
+  }),
 } as const satisfies Record<string, Wants>;

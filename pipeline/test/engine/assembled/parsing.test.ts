@@ -9,15 +9,17 @@ import {
   parseDependencies,
   parseStanzas,
 } from '../../../engine/images/assembled/deb822.ts';
-import { hasRecipe } from '../../../engine/images/assembled/index.ts';
+import { hasRecipe, recipeOf } from '../../../engine/images/assembled/index.ts';
 import { resolveDebian } from '../../../engine/images/assembled/lock.ts';
 import { parseLock } from '../../../engine/images/assembled/lock-file.ts';
 import { npmAuthorization, npmRegistryOf, parseNpmrc } from '../../../engine/images/assembled/npmrc.ts';
 import { RECIPES } from '../../../engine/images/assembled/recipes.ts';
+import { TAG_RECIPES } from '../../../engine/images/assembled/recipes-tags.ts';
 import { toSource } from '../../../engine/images/assembled/registries.ts';
 import { mergedPath, slim } from '../../../engine/images/assembled/steps.ts';
 import { WANTS } from '../../../engine/images/assembled/wants.ts';
 import { readZip } from '../../../engine/images/assembled/zip.ts';
+import { parseReference } from '../../../src/oci/registry.ts';
 import { PINS, type PinName } from '../../../src/pins.ts';
 import { ar, debianPin, lockOf, zip } from './packages.ts';
 
@@ -262,6 +264,39 @@ for (const { reference, digest, lock } of RECIPES) {
     expect(Object.keys(WANTS)).toContain(lock.recipe);
   });
 }
+
+for (const { reference, tags, lock } of TAG_RECIPES) {
+  test(`${reference}, named by a tag: its names can be read, and it is locked for both architectures`, () => {
+    for (const tag of tags) expect(parseReference(tag)).toMatchObject({ registry: 'docker.io' });
+    expect(Object.keys(lock.platforms)).toEqual(['linux/amd64', 'linux/arm64']);
+    expect(Object.keys(lock.images ?? {})).toEqual(['linux/amd64', 'linux/arm64']);
+    expect(Object.keys(WANTS)).toContain(lock.recipe);
+  });
+}
+
+test('no tag is of two images', () => {
+  const tags = TAG_RECIPES.flatMap(({ tags }) => tags);
+  expect(tags.filter((tag, index) => tags.indexOf(tag) !== index)).toEqual([]);
+});
+
+const named: [text: string, reference: string | undefined][] = [
+  ['node:24', 'node:24'],
+  ['docker.io/library/node:24-slim', 'node:24'],
+  ['node', 'node:24'],
+  ['python:3.11-slim-bookworm', 'python:3.11'],
+  ['alpine', 'busybox'],
+  ['debian:bookworm', 'debian:12'],
+  [
+    'node:24.21.0-bookworm-slim@sha256:0e0ff40c39bc087845bfb27465a0df4ea419520094bc35842ff83dd8cbe6f9b6',
+    'node:24.21.0-bookworm-slim',
+  ],
+  [`node:24@sha256:${'0'.repeat(64)}`, undefined],
+  ['ghcr.io/library/node:24', undefined],
+  ['node:18', undefined],
+];
+test.for(named)('%s', async ([text, reference]) =>
+  expect((await recipeOf(parseReference(text)))?.reference).toBe(reference),
+);
 
 const substitutes: [name: PinName, isThere: boolean][] = [
   ['node', true],
