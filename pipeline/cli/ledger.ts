@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from 'node:path';
 import { BUDGETS_FILE, type Budgets, NO_BUDGETS, parseBudgets } from '../src/core/times/budgets.ts';
 import { parseTimedRun, type TimedRun } from '../src/core/times/ledger.ts';
+import { textIn } from './plain-files.ts';
 
 const FOLDER = 'times';
 const MOST_RUNS = 500;
@@ -26,8 +27,8 @@ export function keepTimes(output: string, run: TimedRun, most = MOST_RUNS): void
 
 /** None where nobody has set any. */
 export function readBudgets(root: string): Budgets {
-  const file = join(root, BUDGETS_FILE);
-  return existsSync(file) ? parseBudgets(readFileSync(file, 'utf8')) : NO_BUDGETS;
+  const text = textIn(root, BUDGETS_FILE);
+  return text === null ? NO_BUDGETS : parseBudgets(text);
 }
 
 /** A name begins with the time of the run, so names are in its order. */

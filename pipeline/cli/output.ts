@@ -18,11 +18,13 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
+import { quoted } from '../src/command.ts';
 import { PipelineError } from '../src/core/errors.ts';
 import type { StageName } from '../src/core/model.ts';
 import { makeFolders } from '../src/oci/folders.ts';
 import { isOutOfSight, isRunning, PROCESS_NAME, processName, showLife } from '../src/process-name.ts';
+import { plainStats } from './plain-files.ts';
 
 /** The account of a run: each run has its own. */
 const ACCOUNT = ['result.json', 'junit.xml', 'summary.md', 'report.html', 'annotations.txt'];
@@ -53,6 +55,8 @@ export type Output = {
 /** Take the folder for a run of these stages that reads `inputs`, by their real paths, which stay. */
 export function takeOutput(folder: string, stages: readonly StageName[], inputs: readonly string[] = []): Output {
   makeFolder(folder);
+  const link = FOLDERS.find((name) => plainStats(folder, name)?.isSymbolicLink());
+  if (link !== undefined) throw linkThere(join(folder, link));
   ensureFolder(join(folder, 'logs'));
   const own = lock(folder);
   const pulse = showLife(join(folder, LOCK));
@@ -188,12 +192,24 @@ function removeStale(folder: string, stages: readonly StageName[], inputs: reado
   for (const name of ours) rmSync(join(logs, name), { force: true });
 }
 
+/** Folders of results, by way of which files are written: where one is a link, they would be somebody else's. */
+const FOLDERS = ['logs', 'times'];
+
+const linkThere = (path: string) =>
+  new PipelineError(
+    'BAD_OPTION',
+    `${path} is a link, and results are written into plain folders`,
+    `rm ${quoted(path)}`,
+  );
+
 function moveInto(from: string, to: string): void {
   for (const entry of readdirSync(from, { recursive: true, withFileTypes: true })) {
     if (entry.isDirectory()) continue;
     const path = join(entry.parentPath, entry.name);
-    const target = join(to, path.slice(from.length + 1));
+    const place = relative(from, path);
+    const target = join(to, place);
     mkdirSync(dirname(target), { recursive: true });
+    if (!plainStats(to, dirname(place))?.isDirectory()) throw linkThere(dirname(target));
     renameSync(path, target);
   }
 }

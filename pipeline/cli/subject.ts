@@ -1,9 +1,10 @@
 // The repository that a command line is about: where it is, and what its drydock.yaml says.
-import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { dirname, join, posix, relative } from 'node:path';
 import { PipelineError } from '../src/core/errors.ts';
 import { describeSubject, type Repository } from '../src/core/subject.ts';
 import { SUBJECT_FILE } from '../src/core/subject-file.ts';
+import { textIn } from './plain-files.ts';
 
 /** The first folder from here up that holds drydock.yaml or is the top of a git repository; this one where none does. */
 export function findRoot(from: string): string {
@@ -13,9 +14,16 @@ export function findRoot(from: string): string {
   }
 }
 
+/** Throws `NOT_A_REPOSITORY` where none is, or where git would take a folder without a `.git` for one: whoever made it chose what git does there. */
 export function checkRepository(root: string): void {
   for (let folder = root; ; folder = dirname(folder)) {
     if (existsSync(join(folder, '.git'))) return;
+    if (['HEAD', 'objects', 'refs'].every((name) => existsSync(join(folder, name))))
+      throw new PipelineError(
+        'NOT_A_REPOSITORY',
+        `${folder} looks like the inside of a git repository: it has HEAD, objects and refs, and no .git`,
+        'go to a working copy of it: git clone REPOSITORY',
+      );
     if (folder === dirname(folder)) break;
   }
   throw new PipelineError(
@@ -24,10 +32,6 @@ export function checkRepository(root: string): void {
     'go to a repository, or make one of it: git init, and commit',
   );
 }
-
-/** Of a plain file: a link may lead anywhere, and the folder may be a stranger's. */
-export const textOf = (file: string): string | null =>
-  lstatSync(file, { throwIfNoEntry: false })?.isFile() ? readFileSync(file, 'utf8') : null;
 
 /** A file that would be passed over in silence: throws `BAD_SUBJECT`. */
 export function checkSubjectFile(root: string): void {
@@ -44,9 +48,8 @@ export function checkSubjectFile(root: string): void {
 
 /** As the files on this machine say it. Throws `BAD_SUBJECT`. */
 export async function repositoryAt(root: string): Promise<Repository> {
-  const file = join(root, SUBJECT_FILE);
-  return await describeSubject(textOf(file), {
-    text: async (path) => textOf(join(root, path)),
+  return await describeSubject(textIn(root, SUBJECT_FILE), {
+    text: async (path) => textIn(root, path),
     manifests: async () => manifestsBelow(root),
   });
 }

@@ -21,6 +21,10 @@ export function checkOutput(root: string, output: string): void {
   if (!relative(output, root).startsWith('..')) throw refusal('is the repository itself, or holds it');
   if (below.startsWith('..')) return;
   if (below.split('/')[0] === '.git') throw refusal('is git’s own');
+  const parts = below.split('/').map((_, index, names) => names.slice(0, index + 1).join('/'));
+  const link = parts.find((path) => lstatSync(join(root, path), { throwIfNoEntry: false })?.isSymbolicLink());
+  if (link !== undefined)
+    throw refusal(`leads elsewhere: ${link} is a link, which the repository may have brought along`);
   // A file that keeps the folder there, or tells git to ignore the rest, may be.
   const [first] = listed(root, '--cached', '--', below).filter((path) => !/^\.git(keep|ignore)$/.test(basename(path)));
   if (first !== undefined) throw refusal(`holds files of the repository, ${first} among them`);

@@ -14,9 +14,10 @@ import { type Subject, subjectsIn } from '../../src/core/subject.ts';
 import { archiveOf, type PinName } from '../../src/pins.ts';
 import { NO_SCANNING, type SharedRequest, type StagesRequest } from '../../src/stages/request.ts';
 import type { EngineOptions } from '../arguments.ts';
+import { textIn } from '../plain-files.ts';
 import { programsOn } from '../programs.ts';
 import { withEngine } from '../session.ts';
-import { repositoryAt, textOf } from '../subject.ts';
+import { repositoryAt } from '../subject.ts';
 import type { Terminal } from '../terminal.ts';
 import { trackedIn } from '../tracked.ts';
 import type { OpenCapsule } from './open.ts';
@@ -137,7 +138,7 @@ export async function stagesHeld(capsule: OpenCapsule, given: string | null): Pr
   const { service } = manifest.arguments;
   const [subject] = subjectsIn(await repositoryAt(capsule.source), service === undefined ? [] : [service]) as [Subject];
   const recorded = manifest.stages.map(({ name }) => name);
-  const hasPlatform = isPlatform(textOf(join(capsule.source, COMPOSE_FILE)));
+  const hasPlatform = isPlatform(textIn(capsule.source, COMPOSE_FILE));
   return CAPTURED.filter((name) => {
     if (recorded.includes(name)) return true;
     // The others install what they need.

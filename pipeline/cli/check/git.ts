@@ -1,10 +1,9 @@
 // What git knows of the files of a working copy.
-import { spawnSync } from 'node:child_process';
 import { closeSync, lstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { SOURCE_IGNORE } from '../../src/core/ignore.ts';
-import { decodeName, encodeName, onDisk } from '../../src/oci/names.ts';
-import { listFiles } from '../git-files.ts';
+import { onDisk } from '../../src/oci/names.ts';
+import { ignoredAmong, listFiles } from '../git-files.ts';
 
 export type ListedFile = { path: string; kind: 'file' | 'link' | 'submodule' };
 
@@ -30,19 +29,13 @@ export function listedFiles(root: string, withOthers: boolean): ListedFile[] {
   }
 }
 
-/** Of these paths those that git ignores. */
+/** Of these paths those that git ignores; none where it does not answer. */
 export function ignoredOf(root: string, paths: readonly string[]): Set<string> {
-  if (paths.length === 0) return new Set();
-  const input = Buffer.concat(paths.map((path) => encodeName(`${path}\0`)));
-  const { stdout } = spawnSync('git', ['-c', 'core.fsmonitor=false', 'check-ignore', '-z', '--stdin'], {
-    cwd: root,
-    input,
-  });
-  return new Set(
-    decodeName(stdout ?? Buffer.alloc(0))
-      .split('\0')
-      .filter(Boolean),
-  );
+  try {
+    return new Set(ignoredAmong(root, paths));
+  } catch {
+    return new Set();
+  }
 }
 
 /** "version https://git-lfs.github.com/spec/v1" (git-lfs docs/spec.md). */

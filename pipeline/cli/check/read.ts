@@ -1,8 +1,8 @@
 // Reads of a repository what the rules of a check look at. Starts nothing but git, and follows no link.
-import { lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { readlinkSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { LinkFacts, PackageFacts, RepositoryFacts } from '../../src/core/check/facts.ts';
-import { PipelineError } from '../../src/core/errors.ts';
+import { PipelineError, refusalOf } from '../../src/core/errors.ts';
 import { POLICY_FILE, parsePolicy } from '../../src/core/gate/policy.ts';
 import { LOCK_FILES, NPM } from '../../src/core/manager.ts';
 import { fileOf } from '../../src/core/package.ts';
@@ -12,7 +12,8 @@ import { describeSubject, type Repository, subjectsIn } from '../../src/core/sub
 import { SUBJECT_FILE } from '../../src/core/subject-file.ts';
 import { isPlainName, onDisk } from '../../src/oci/names.ts';
 import { readBudgets } from '../ledger.ts';
-import { checkRepository, checkSubjectFile, textOf } from '../subject.ts';
+import { namesIn, plainStats, textIn } from '../plain-files.ts';
+import { checkRepository, checkSubjectFile } from '../subject.ts';
 import { checkOutput } from '../tracked.ts';
 import { filesLackingContent, ignoredOf, listedFiles } from './git.ts';
 
@@ -32,7 +33,7 @@ export async function readRepository({ root, output, isWhole, draft, services }:
   const has = new Set(files);
   const unseen = ignoredOf(root, untrackedOf(root, has));
   /** As a run sees it: without what git ignores. */
-  const committed = kept((path) => (unseen.has(path) ? null : textOf(join(root, path))));
+  const committed = kept((path) => (unseen.has(path) ? null : textIn(root, path)));
   const seen = (path: string) => (path === SUBJECT_FILE && draft !== undefined ? draft : committed(path));
   const manifests = async () => files.filter((path) => /(^|\/)package\.json$/.test(path));
   const { subject, refusals } = await readSubject({ text: async (path) => seen(path), manifests }, services);
@@ -46,7 +47,7 @@ export async function readRepository({ root, output, isWhole, draft, services }:
     links: listed.filter(({ kind }) => kind === 'link').flatMap(({ path }) => strayLink(root, path) ?? []),
     pointers: filesLackingContent(root, files),
     emptySubmodules: listed
-      .filter(({ kind, path }) => kind === 'submodule' && namesIn(join(root, path)).length === 0)
+      .filter(({ kind, path }) => kind === 'submodule' && namesIn(root, path).length === 0)
       .map(({ path }) => path),
     unreadableNames: files.filter((path) => !isPlainName(path)),
     marked: [SUBJECT_FILE, ...foldersOf(subject).flatMap(filesOf)].filter((path) => seen(path)?.startsWith('\uFEFF')),
@@ -86,12 +87,12 @@ const foldersOf = (subject: Repository | null) => [
 function untrackedOf(root: string, has: ReadonlySet<string>): string[] {
   const folders = new Set(['', 'service', ...[...has].filter((path) => /\/package\.json$/.test(path)).map(dirname)]);
   const asked = [SUBJECT_FILE, ...[...folders].flatMap(filesOf)];
-  return asked.filter((path) => !has.has(path) && lstatSync(join(root, path), { throwIfNoEntry: false })?.isFile());
+  return asked.filter((path) => !has.has(path) && plainStats(root, path)?.isFile());
 }
 
 /** What ends a run before it begins. */
 function refusalsOf(root: string, output: string): PipelineError[] {
-  const policy = textOf(join(root, POLICY_FILE));
+  const policy = textIn(root, POLICY_FILE);
   const checks = [
     () => checkRepository(root),
     () => checkSubjectFile(root),
@@ -100,16 +101,6 @@ function refusalsOf(root: string, output: string): PipelineError[] {
     () => policy !== null && parsePolicy(policy),
   ];
   return checks.flatMap((check) => refusalOf(check) ?? []);
-}
-
-function refusalOf(check: () => unknown): PipelineError | undefined {
-  try {
-    check();
-    return undefined;
-  } catch (error) {
-    if (error instanceof PipelineError) return error;
-    throw error;
-  }
 }
 
 async function readSubject(files: RepositoryFiles, services: readonly string[] = []) {
@@ -154,25 +145,16 @@ function packagesOf(
           manifest: seen(fileOf({ path: place.folder }, 'package.json')),
           lock: seen(lockFileOf(place)),
         })),
-      npmrc: textOf(join(root, at('.npmrc'))),
-      entries: namesIn(join(root, folder)),
-      beside: namesIn(join(root, project.root)),
+      npmrc: textIn(root, at('.npmrc')),
+      entries: namesIn(root, folder),
+      beside: namesIn(root, project.root),
       ignored: filesRead(folder, project).filter((path) => unseen.has(path)),
       nodeFiles: nodeFiles.flatMap((file) => {
-        const text = textOf(join(root, file));
+        const text = textIn(root, file);
         return text === null ? [] : [{ file, text }];
       }),
     };
   });
-}
-
-/** None where there is no such folder. */
-export function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }
 
 /** Null for one that leads to something in the repository. */

@@ -2,6 +2,9 @@
 import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { refusalOf } from '../../src/core/errors.ts';
+import { GIT } from '../git-files.ts';
+import { checkRepository } from '../subject.ts';
 import { ask, NOT_FOUND } from './ask.ts';
 import { type Facts, type Features, type Folder, OTHERS, type Setting } from './facts.ts';
 
@@ -85,8 +88,10 @@ export function readFeatures(proc: string): Features | null {
 }
 
 export async function askGit(root: string): Promise<Facts['git']> {
+  const lack = refusalOf(() => checkRepository(root));
+  if (lack !== undefined) return { message: lack.message, hint: lack.hint };
   const git = (...args: string[]) =>
-    ask('git', ['-c', 'core.fsmonitor=false', '-C', root, ...args], {
+    ask('git', [...GIT, '-C', root, ...args], {
       env: { ...process.env, LC_ALL: 'C', GIT_OPTIONAL_LOCKS: '0' },
     });
   const inside = await git('rev-parse', '--is-shallow-repository');
@@ -94,8 +99,8 @@ export async function askGit(root: string): Promise<Facts['git']> {
   if (/detected dubious ownership/.test(inside.stderr)) return OTHERS;
   if (inside.exitCode !== 0)
     return {
-      message: `${root} is not in a git repository`,
-      hint: 'go to a repository, or make one of it: git init, and commit',
+      message: `git cannot read the repository of ${root}: ${inside.stderr.split('\n')[0]}`,
+      hint: 'ask it what is wrong: git status',
     };
   const [last, status] = await Promise.all([git('log', '-1', '--format=%H %ct'), git('status', '--porcelain')]);
   const [commit = '', seconds = ''] = last.stdout.trim().split(' ');

@@ -1,13 +1,11 @@
 // Reads of a repository what a look at it needs: manifests, and the programs of what looks like its service. Follows no link.
-import { lstatSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { type Choice, chooseService } from '../../src/core/init/choose.ts';
 import type { Candidate, InitFacts, Text } from '../../src/core/init/facts.ts';
 import { fileOf } from '../../src/core/package.ts';
 import { workspaceGlobs } from '../../src/core/project.ts';
 import { listedFiles } from '../check/git.ts';
-import { namesIn } from '../check/read.ts';
-import { textOf } from '../subject.ts';
+import { namesIn, plainStats, textIn } from '../plain-files.ts';
 
 export type Look = { facts: InitFacts; choice: Choice | null };
 
@@ -19,10 +17,10 @@ export function look(root: string, given: string | null): Look {
     .filter((path) => MANIFEST.test(path) && !ASIDE.test(path))
     .slice(0, MOST_FILES)
     .flatMap((file) => candidate(root, file));
-  const workspaces = workspaceGlobs(textOf(join(root, 'package.json')), textOf(join(root, 'pnpm-workspace.yaml')));
+  const workspaces = workspaceGlobs(textIn(root, 'package.json'), textIn(root, 'pnpm-workspace.yaml'));
   const choice = given === null ? chooseService(candidates, workspaces) : { folder: given, isUsual: false, others: [] };
   const folder = choice?.folder ?? '';
-  const texts = (paths: readonly string[]) => paths.flatMap((file) => textIn(root, file));
+  const texts = (paths: readonly string[]) => paths.flatMap((file) => smallText(root, file));
   const at = (name: string) => fileOf({ path: folder }, name);
   const [dockerfile = null] = texts([...new Set([at('Dockerfile'), 'Dockerfile'])]);
   const facts: InitFacts = {
@@ -30,7 +28,7 @@ export function look(root: string, given: string | null): Look {
     entries: namesIn(root),
     workspaces,
     sources: texts(sourcesIn(files, folder)),
-    names: namesIn(join(root, folder)),
+    names: namesIn(root, folder),
     dockerfile,
     nodeFiles: texts(['.nvmrc', '.node-version']),
   };
@@ -58,13 +56,12 @@ function sourcesIn(files: readonly string[], folder: string): string[] {
 }
 
 function candidate(root: string, file: string): Candidate[] {
-  const manifest = textIn(root, file)[0]?.text;
+  const manifest = smallText(root, file)[0]?.text;
   const folder = dirname(file);
   return manifest === undefined ? [] : [{ folder: folder === '.' ? '' : folder, manifest }];
 }
 
-function textIn(root: string, file: string): Text[] {
-  const stats = lstatSync(join(root, file), { throwIfNoEntry: false });
-  const text = stats !== undefined && stats.size <= MOST_BYTES ? textOf(join(root, file)) : null;
+function smallText(root: string, file: string): Text[] {
+  const text = (plainStats(root, file)?.size ?? 0) <= MOST_BYTES ? textIn(root, file) : null;
   return text === null ? [] : [{ file, text }];
 }

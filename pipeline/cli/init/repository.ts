@@ -1,17 +1,13 @@
 // What git says of where a repository lives, and what it delivers from.
 import { execFileSync } from 'node:child_process';
-import { lstatSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { textOf } from '../subject.ts';
+import { GIT } from '../git-files.ts';
+import { namesIn, textIn } from '../plain-files.ts';
 import { isThere } from './write.ts';
 
 /** A workflow that runs drydock already, by whatever name; null where there is none. */
 export function workflowThere(root: string): string | null {
   const folder = '.github/workflows';
-  if (!lstatSync(join(root, folder), { throwIfNoEntry: false })?.isDirectory()) return null;
-  const name = readdirSync(join(root, folder)).find((file) =>
-    /\bdrydock\b/.test(textOf(join(root, folder, file)) ?? ''),
-  );
+  const name = namesIn(root, folder).find((file) => /\bdrydock\b/.test(textIn(root, `${folder}/${file}`) ?? ''));
   return name === undefined ? null : `${folder}/${name}`;
 }
 
@@ -30,7 +26,11 @@ export function mainBranch(root: string): string {
 
 function asked(root: string, ...args: string[]): string {
   try {
-    return execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return execFileSync('git', [...GIT, ...args], {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
   } catch {
     return '';
   }

@@ -1,8 +1,9 @@
 // Every pin of the repository: images, actions and packages, and the files that each is written in.
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { type ActionPin, actionsIn, packagesIn } from '../../src/core/pins/rewrite.ts';
 import { PIN_NAMES, PINS, type PinName } from '../../src/pins.ts';
+import { plainStats } from '../plain-files.ts';
 
 type ImagePin = { name: PinName; image: string; digest: string };
 type PackagePin = { name: string; version: string };
@@ -51,8 +52,8 @@ export function takeInventory(root: string): Inventory {
 
 function filesAt(root: string, places: readonly string[]): string[] {
   return places.flatMap((place) => {
-    const facts = statSync(join(root, place), { throwIfNoEntry: false });
-    if (!facts?.isDirectory()) return facts === undefined ? [] : [place];
+    const facts = plainStats(root, place);
+    if (!facts?.isDirectory()) return facts?.isFile() ? [place] : [];
     return readdirSync(join(root, place), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => relative(root, join(entry.parentPath, entry.name)))

@@ -1,5 +1,5 @@
 // `pins update`: looks for successors of every pin, tells what becomes of each, and writes what is due as one change.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { EXIT, reasonOf } from '../../src/core/errors.ts';
 import { COOL_DOWN_DAYS, type Decision } from '../../src/core/pins/decide.ts';
@@ -8,6 +8,7 @@ import { asLines } from '../../src/core/safe-text.ts';
 import { dockerCredentials, isLoopback, parseMirrors, RegistryClient } from '../../src/oci/registry.ts';
 import type { PinsInvocation } from '../arguments.ts';
 import { readDockerConfig } from '../docker-config.ts';
+import { overwrite } from '../plain-files.ts';
 import type { Terminal } from '../terminal.ts';
 import { askGitHub, askNpm, askRegistry, type GitHub } from './ask.ts';
 import { type Inventory, takeInventory } from './inventory.ts';
@@ -171,7 +172,7 @@ function change(root: string, paths: readonly string[], edit: (text: string) => 
     const before = readFileSync(join(root, path), 'utf8');
     const after = edit(before);
     if (after === before) return false;
-    writeFileSync(join(root, path), after);
+    overwrite(root, path, after);
     return true;
   });
 }

@@ -9,6 +9,9 @@ const run = promisify(execFile);
 /** Switched off in the user's own repositories, too: what is asked here should not wait for them. */
 const QUIET = ['-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', '-c', 'core.untrackedCache=false'];
 
+/** A folder that was cloned may look like the inside of a repository, and be owned by who cloned it: one is obeyed where it is in a `.git`, or named. */
+const IN_GIT_ONLY = ['-c', 'safe.bareRepository=explicit'];
+
 export type Variables = Readonly<Record<string, string>>;
 /** Gives what git said. Throws an `EngineError` with its first line. */
 export type GitRunner = (args: readonly string[]) => Promise<string>;
@@ -17,7 +20,7 @@ export type GitRunner = (args: readonly string[]) => Promise<string>;
 export function gitRunner(folder: string, variables: Variables = {}, settings: () => Promise<string>): GitRunner {
   return async (args) => {
     try {
-      const { stdout } = await run('git', [...QUIET, '-C', folder, ...args], {
+      const { stdout } = await run('git', [...QUIET, ...IN_GIT_ONLY, '-C', folder, ...args], {
         maxBuffer: 1 << 28,
         encoding: 'buffer', // names in it may be any bytes
         env: {

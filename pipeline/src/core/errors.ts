@@ -81,3 +81,14 @@ export class PipelineError extends Error {
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** The refusal that something ends with; undefined where it ends well. What is none, a bug, is thrown on. */
+export function refusalOf(work: () => unknown): PipelineError | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    if (error instanceof PipelineError) return error;
+    throw error;
+  }
+}

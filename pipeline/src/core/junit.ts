@@ -1,6 +1,7 @@
 // Test reports: reads JUnit as vitest, Node and jest write it, counts it, and writes one for the whole run.
 import type { RunResult, SmokeRow, StageResult, TestCounts } from './model.ts';
 import { partsOf, phrasePart } from './parts.ts';
+import { safeText } from './safe-text.ts';
 import { escapeXml, parseXml, type XmlElement } from './xml.ts';
 
 export type TestCase = {
@@ -34,14 +35,16 @@ function casesOf(element: XmlElement, suite: string): TestCase[] {
 function toCase(element: XmlElement, suite: string): TestCase {
   const failure = element.children.find((child) => child.name === 'failure' || child.name === 'error');
   const isSkipped = element.children.some((child) => child.name === 'skipped');
+  // Whoever wrote the tests chose them: a line of them is not to look like one of ours.
+  const said = (text = '') => safeText(text);
   return {
-    suite,
-    className: element.attributes.classname ?? '',
-    name: element.attributes.name ?? '',
+    suite: said(suite),
+    className: said(element.attributes.classname),
+    name: said(element.attributes.name),
     seconds: Number(element.attributes.time) || 0,
     outcome: failure ? 'failed' : isSkipped ? 'skipped' : 'passed',
-    message: failure?.attributes.message ?? '',
-    detail: failure?.text.trim() ?? '',
+    message: said(failure?.attributes.message),
+    detail: said(failure?.text.trim()),
   };
 }
 

@@ -125,3 +125,12 @@ test('what was not evaluated says why', () => {
   const open = stage({ status: 'not evaluated', steps: [], reason: 'no database' });
   expect(renderJunit(run({ stages: [open] }), new Map())).toContain('<skipped message="no database"/>');
 });
+
+test('names and messages are text: nothing in them paints or moves what is around it', () => {
+  const text =
+    '<testsuites><testsuite name="s&#27;[31mx"><testcase name="a&#x1b;[32mPASS&#x1b;[0m" classname="c&#8238;d"><failure message="m&#7;">d&#x9b;31m</failure></testcase></testsuite></testsuites>';
+  const [found] = parseJunit(text);
+  const said = Object.values(found ?? {}).join('|');
+  expect(said).not.toMatch(/\p{Cc}|\p{Bidi_Control}/u);
+  expect(found?.name).toContain('PASS');
+});

@@ -268,6 +268,15 @@ const DECIDING = [
   'service/package-lock.json',
   'service/.npmrc',
   'policy/gate.yaml',
+  // Tools find these beside what they are about.
+  'service/src/biome.json',
+  'service/src/deep/biome.jsonc',
+  'service/test/.gitignore',
+  'service/src/.gitattributes',
+  'service/src/package.json',
+  'service/src/tsconfig.build.json',
+  'service/test/.trivyignore.yaml',
+  'docs/.npmrc',
   'a-new-file',
 ];
 for (const path of DECIDING)

@@ -8,5 +8,7 @@ export function workflowFrom(template: string, branch: string): string {
   const purpose = first.replace(/^# Copy to \S+: c/, '# C');
   return [purpose, ...rest]
     .join('\n')
-    .replaceAll('branches: [main]', `branches: [${JSON.stringify(branch)}]`.replace('"main"', 'main'));
+    .replaceAll('branches: [main]', () =>
+      branch === 'main' ? 'branches: [main]' : `branches: [${JSON.stringify(branch)}]`,
+    );
 }
