@@ -86,6 +86,8 @@ export type DeliveryArguments = {
   registry: string;
   repository: string;
   ref: string;
+  builder: string;
+  invocation: string;
   username: string;
   secrets: Record<SecretName, string>;
   dryRun: boolean;
@@ -305,6 +307,8 @@ function toDelivery(values: Values, reference: string | undefined): DeliveryArgu
     registry: given('registry') || 'ghcr.io',
     repository: given('repository'),
     ref: given('ref'),
+    builder: given('builder'),
+    invocation: given('invocation'),
     username: given('username'),
     secrets: Object.fromEntries(SECRETS.map((name) => [name, given(name)])) as Record<SecretName, string>,
     dryRun: values['dry-run'] === true,

@@ -93,10 +93,10 @@ export function deliveryOptions(
   values: Values,
   { run }: CheckedInputs,
 ): DeliveryOptions {
-  const { ref, dryRun, skipRollback } = given;
+  const { ref, builder, invocation, dryRun, skipRollback } = given;
   return {
     ...targetOf(dag, given, values),
-    ...{ ref, dryRun, skipRollback, run: folderOf(dag, run) },
+    ...{ ref, builder, invocation, dryRun, skipRollback, run: folderOf(dag, run) },
     signing: {
       key: secretOf(dag, values, 'cosign-key'),
       password: secretOf(dag, values, 'cosign-password'),

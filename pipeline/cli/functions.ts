@@ -91,6 +91,8 @@ export const OPTIONS = {
   'cosign-password': { value: 'SECRET', summary: 'the key’s password', taken: 'env://COSIGN_PASSWORD' },
   'oidc-url': { value: 'SECRET', summary: 'sign by identity, as GitHub Actions gives it to a job: where to ask' },
   'oidc-token': { value: 'SECRET', summary: 'and with which token' },
+  builder: { value: 'URI', summary: 'who built it, for the provenance: the workflow, at its ref' },
+  invocation: { value: 'URI', summary: 'and by which run' },
   'dry-run': { summary: 'push to a registry of the run’s own, which is gone afterwards' },
   'skip-rollback': { summary: 'do not rehearse going back to the release before' },
   reference: { value: 'REF', summary: 'the image to verify, e.g. ghcr.io/OWNER/NAME:main' },
@@ -141,7 +143,7 @@ const GATE = [...SCAN, 'baseline', 'rehearsal'] as const;
 
 const ACCESS = ['registry', 'repository', 'username', 'token'] as const;
 const TARGET = [...ACCESS, 'ref'] as const;
-const SIGN = ['cosign-key', 'cosign-password', 'oidc-url', 'oidc-token'] as const;
+const SIGN = ['cosign-key', 'cosign-password', 'oidc-url', 'oidc-token', 'builder', 'invocation'] as const;
 
 /** Of drydock.yaml; all of them, if none is named. */
 const SERVICES = '[SERVICE…]';

@@ -234,7 +234,16 @@ export class Ci {
     const database = { folder: vulnDb, reference: vulnDbRef, service: vulnDbService, mirrors: this.mirror };
     const scanning = { ...NO_SCANNING, database, base, baseline, rehearsal };
     const target = { registry, repository, service: registryService, username, token };
-    const delivery = { ...target, ref, signing: NO_SIGNING, dryRun, skipRollback: true, run };
+    const delivery = {
+      ...target,
+      ref,
+      builder: '',
+      invocation: '',
+      signing: NO_SIGNING,
+      dryRun,
+      skipRollback: true,
+      run,
+    };
     return toRun(await runStages(this, 'publish', { platforms, scanning, delivery }, { run: run !== undefined }));
   }
 
@@ -253,6 +262,8 @@ export class Ci {
    * @param cosignPassword the key’s password
    * @param oidcUrl sign by identity, as GitHub Actions gives it to a job: where to ask
    * @param oidcToken and with which token
+   * @param builder who built it, for the provenance: the workflow, at its ref
+   * @param invocation and by which run
    * @param skipRollback do not rehearse going back to the release before
    * @param vulnDb the vulnerability database (default: the policy's)
    * @param vulnDbRef the same, always a reference
@@ -276,6 +287,8 @@ export class Ci {
     cosignPassword?: Secret,
     oidcUrl?: Secret,
     oidcToken?: Secret,
+    builder = '',
+    invocation = '',
     skipRollback = false,
     vulnDb?: Directory,
     vulnDbRef = '',
@@ -289,7 +302,7 @@ export class Ci {
     const scanning = { ...NO_SCANNING, database, base, baseline, rehearsal };
     const target = { registry, repository, service: registryService, username, token };
     const signing = { key: cosignKey, password: cosignPassword, oidcUrl, oidcToken };
-    const delivery = { ...target, ref, signing, dryRun, skipRollback, run };
+    const delivery = { ...target, ref, builder, invocation, signing, dryRun, skipRollback, run };
     return toRun(await runStages(this, 'cd', { platforms, scanning, delivery }, { run: run !== undefined }));
   }
 

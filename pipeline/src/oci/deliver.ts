@@ -1,6 +1,7 @@
 // What delivery does at an image registry, as a program. The credentials come by REGISTRY_TOKEN; without it, nobody logs in.
 //   node deliver.ts push    --repository ghcr.io/acme/app --archive image.tar --out pushed.json
 //   node deliver.ts resolve --repository ghcr.io/acme/app --tag main --out tags.json
+//   node deliver.ts tags    --repository ghcr.io/acme/app --out tags.json
 //   node deliver.ts tag     --repository ghcr.io/acme/app --digest sha256:… --tag main --tag 1.2.3
 //   node deliver.ts fetch   --repository ghcr.io/acme/app --digest sha256:… --archive image.tar
 //   node deliver.ts attach  --repository ghcr.io/acme/app --digest sha256:… --bundles DIR --release release.json
@@ -8,7 +9,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Attachment, attach, attachments, BUNDLE, bundleOf, RELEASE } from './attach.ts';
+import { type Attachment, attach, attachments, BUNDLE, bundleOf, latestRecord, RELEASE } from './attach.ts';
 import { OciError, reasonOf } from './errors.ts';
 import { openLayout } from './layout.ts';
 import { exitCodeOf, hide, runAsProgram } from './program.ts';
@@ -18,7 +19,7 @@ import { withRights } from './rights.ts';
 import { digestOfTag, moveTags, pushImage } from './upload.ts';
 
 const USAGE =
-  'node deliver.ts push|resolve|tag|fetch|attach|referrers --repository REGISTRY/NAME [--username NAME] [--plain-http HOST:PORT] ' +
+  'node deliver.ts push|resolve|tags|tag|fetch|attach|referrers --repository REGISTRY/NAME [--username NAME] [--plain-http HOST:PORT] ' +
   '[--digest DIGEST] [--tag TAG]… [--archive FILE] [--bundles DIR] [--release FILE] [--folder DIR] [--out FILE]';
 
 const OPTIONS = {
@@ -54,6 +55,14 @@ const COMMANDS: Record<string, (place: Place, flags: Flags) => Promise<void>> = 
     for (const tag of wanted(flags, 'tag')) found.set(tag, await digestOfTag(client, repository, tag));
     await writeJson(wanted(flags, 'out'), Object.fromEntries(found));
   },
+  async tags({ client, repository }, flags) {
+    const listed = await client.tags(repository).catch((error: unknown) => {
+      // Some list a repository only once it has a tag.
+      if (error instanceof OciError && error.code === 'NOT_FOUND') return { names: [] };
+      throw error;
+    });
+    await writeJson(wanted(flags, 'out'), listed.names);
+  },
   async tag({ client, repository }, flags) {
     const { digest } = pinOf(repository, flags);
     await withRights(client, repository, () => moveTags(client, repository, digest, wanted(flags, 'tag')));
@@ -74,9 +83,10 @@ const COMMANDS: Record<string, (place: Place, flags: Flags) => Promise<void>> = 
     const folder = wanted(flags, 'folder');
     await mkdir(folder, { recursive: true });
     const found = await attachments(client, repository, pinOf(repository, flags).digest, [BUNDLE, RELEASE]);
-    // Of several records the last one stays.
-    for (const [index, { type, bytes }] of found.entries())
-      await writeFile(join(folder, type === BUNDLE ? `${index}.sigstore.json` : 'release.json'), bytes);
+    const bundles = found.filter(({ type }) => type === BUNDLE);
+    for (const [index, { bytes }] of bundles.entries()) await writeFile(join(folder, `${index}.sigstore.json`), bytes);
+    const record = latestRecord(found);
+    if (record !== undefined) await writeFile(join(folder, 'release.json'), record);
   },
 };
 

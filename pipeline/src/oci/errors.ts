@@ -24,6 +24,7 @@ export type OciErrorCode =
   | 'UNAUTHORIZED'
   | 'FORBIDDEN'
   | 'RATE_LIMITED'
+  | 'TAG_KEPT' // a tag that the registry does not let be moved
   | 'UPLOAD_REFUSED' // what was sent is not what was announced
   | 'REGISTRY_ERROR' // an answer that is none of the above
   | 'ANSWER_INVALID' // one that is wrong in itself: no HTTP, or cut

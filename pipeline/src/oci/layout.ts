@@ -258,6 +258,11 @@ export function isIndexDocument(bytes: Buffer, where: string): boolean {
   return Array.isArray(parseObject(bytes, where).manifests);
 }
 
+/** Whether they are an index's, with `null` for its list. */
+export function isNullList(bytes: Buffer, where: string): boolean {
+  return parseObject(bytes, where).manifests === null;
+}
+
 function badDocument(where: string, what: string): OciError {
   return new OciError(
     'MANIFEST_INVALID',

@@ -9,8 +9,11 @@ export type Pace = {
 
 const WINDOW_MS = 60_000;
 const BYTES_PER_SECOND = 1000;
-/** For what is sent: a kernel takes megabytes ahead, and then nothing until a good part of them has left. */
+/** For what is sent: a kernel takes megabytes ahead, and then nothing until a good part of them has left; and registries put together what they took. */
 const SENDING_WINDOWS = 5;
+/** What kernels on the way take ahead at most, and how much faster than at the least rate it has to leave them: nobody sees it leave. */
+const TAKEN_AHEAD = 32 * 1024 * 1024;
+const LEAVING = 32;
 
 /** A host was slower than that. The network may be better at the next attempt. */
 export class TooSlow extends Error {
@@ -34,6 +37,7 @@ class Meter {
   #bytes = 0;
   #leftMs: number;
   #since = 0;
+  #lastMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor({ windowMs = WINDOW_MS, bytesPerSecond = BYTES_PER_SECOND }: Pace, giveUp: GiveUp) {
@@ -49,12 +53,21 @@ class Meter {
 
   wait(): void {
     this.#since = performance.now();
+    this.#lastMs = Math.max(this.#windowMs, this.#leftMs);
     this.#timer = setTimeout(() => {
-      if (this.#bytes < this.#leastBytes) return this.#giveUp(this.#bytes, this.#windowMs);
+      if (this.#bytes < this.#leastBytes) return this.#giveUp(this.#bytes, this.#lastMs);
       this.#bytes = 0;
       this.#leftMs = this.#windowMs;
       this.wait();
     }, this.#leftMs);
+  }
+
+  /** All that there is was counted: once more a window, and so long besides. */
+  allow(ms: number): void {
+    this.rest();
+    this.#bytes = 0;
+    this.#leftMs = this.#windowMs + ms;
+    this.wait();
   }
 
   /** What is waited for is there: how long it is worked on does not count. */
@@ -71,17 +84,21 @@ const count = (bytes: number) => (bytes === 1 ? '1 byte' : `${bytes} bytes`);
 export async function fetchPaced(url: string | URL, init: RequestInit, pace: Pace = {}): Promise<Response> {
   const { host } = new URL(url);
   const end = new AbortController();
-  const isSending = init.body instanceof Blob;
+  const body = init.body instanceof Blob ? init.body : undefined;
   const { windowMs = WINDOW_MS } = pace;
-  const meter = new Meter({ ...pace, windowMs: isSending ? windowMs * SENDING_WINDOWS : windowMs }, (bytes, ms) => {
-    end.abort(
-      new TooSlow(host, isSending ? `took ${count(bytes)} in ${seconds(ms)}` : `sent no answer in ${seconds(ms)}`),
-    );
+  const windows = body !== undefined || init.method === 'PUT' ? SENDING_WINDOWS : 1;
+  let isTaken = body === undefined;
+  const meter = new Meter({ ...pace, windowMs: windowMs * windows }, (bytes, ms) => {
+    end.abort(new TooSlow(host, `${isTaken ? 'sent no answer' : `took ${count(bytes)}`} in ${seconds(ms)}`));
   });
+  const taken = () => {
+    isTaken = true;
+    meter.allow(leavingMs(body?.size ?? 0, pace));
+  };
   const signal = AbortSignal.any([end.signal, ...(init.signal ? [init.signal] : [])]);
   meter.wait();
   try {
-    return await fetch(url, { ...init, ...(init.body instanceof Blob ? counted(init, init.body, meter) : {}), signal });
+    return await fetch(url, { ...init, ...(body === undefined ? {} : counted(init, body, meter, taken)), signal });
   } catch (error) {
     throw end.signal.aborted ? end.signal.reason : error;
   } finally {
@@ -89,8 +106,11 @@ export async function fetchPaced(url: string | URL, init: RequestInit, pace: Pac
   }
 }
 
+const leavingMs = (bytes: number, { bytesPerSecond = BYTES_PER_SECOND }: Pace) =>
+  (Math.min(bytes, TAKEN_AHEAD) / (bytesPerSecond * LEAVING)) * 1000;
+
 /** A body that says how much of it was taken. Registries want to know its length beforehand, which a stream does not have. */
-function counted({ headers }: RequestInit, body: Blob, meter: Meter): RequestInit {
+function counted({ headers }: RequestInit, body: Blob, meter: Meter, taken: () => void): RequestInit {
   const withLength = new Headers(headers);
   withLength.set('content-length', String(body.size));
   const count = new TransformStream<Uint8Array, Uint8Array>({
@@ -98,6 +118,7 @@ function counted({ headers }: RequestInit, body: Blob, meter: Meter): RequestIni
       meter.add(chunk.byteLength);
       controller.enqueue(chunk);
     },
+    flush: taken,
   });
   return { headers: withLength, body: body.stream().pipeThrough(count), duplex: 'half' };
 }

@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { isDigest, verifyBytes } from './digest.ts';
 import { isIndexDocument, parseIndex, parseManifest, pickPlatform } from './layout.ts';
-import { type Document, formatReference, type Reference, type RegistryClient, requireRoom } from './registry.ts';
+import { type Document, formatReference, type Reference, type RegistryClient } from './registry.ts';
+import { requireRoom } from './room.ts';
 import { type TarInput, writeTar } from './tar.ts';
 import type { Descriptor } from './types.ts';
 

@@ -1,23 +1,49 @@
 // Speaks to image registries over fetch: tokens, mirrors, retries and redirects; every byte that comes is checked by its digest.
-import { open, rm, statfs } from 'node:fs/promises';
-import { BlockList, isIP } from 'node:net';
 import { dirname } from 'node:path';
+import { isInward, isLoopback, type Mirrors, mirrorsOf } from './addresses.ts';
+import {
+  ACCEPT,
+  checkDocument,
+  type Document,
+  MAX_TAGS,
+  nextPage,
+  parseTags,
+  type Tags,
+  tooManyTags,
+} from './answers.ts';
+import { BodyLimits } from './body-limits.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
 import type { Credentials } from './credentials.ts';
-import { digestFault, digestOf, type Expected, isDigest, verified, verifyBytes } from './digest.ts';
-import { OciError, type OciErrorCode, reasonOf, withoutLogins } from './errors.ts';
-import { isIndexDocument, MAX_DOCUMENT, parseManifest } from './layout.ts';
+import { type Expected, verified, verifyBytes } from './digest.ts';
+import { OciError } from './errors.ts';
+import { MAX_DOCUMENT } from './layout.ts';
 import { bodyOf, fetchPaced, type Pace, TooSlow } from './pace.ts';
 import { whyUnreachable } from './reach.ts';
 import { formatReference, isTag, type Reference } from './reference.ts';
-import { Passing, type Patience, retried } from './retry.ts';
-import { MEDIA } from './types.ts';
+import {
+  answerFault,
+  type Endpoint,
+  foreignChallenge,
+  mostTelling,
+  networkFault,
+  networkReason,
+  parseUrl,
+  Refusal,
+  realmWithoutHost,
+  refusal,
+  retryAfter,
+  tooManyRedirects,
+  unauthorized,
+  unreachable,
+} from './refusals.ts';
+import { isPassing, Passing, type Patience, retried } from './retry.ts';
+import { requireRoom, writeChecked } from './room.ts';
+import { basic, parseToken, redirected, tokenRequest } from './tokens.ts';
 
+export { isLoopback, parseMirrors } from './addresses.ts';
+export type { Document, Tags } from './answers.ts';
 export { type Credentials, dockerCredentials } from './credentials.ts';
 export { formatReference, parsePin, parseReference, type Reference } from './reference.ts';
-
-/** Where to look before the registry itself: `docker.io` → [`mirror.example/hub`]. A scheme may be given. */
-type Mirrors = Readonly<Record<string, readonly string[]>>;
 
 export type RegistryOptions = Patience & {
   mirrors?: Mirrors;
@@ -33,48 +59,54 @@ export type RegistryOptions = Patience & {
   signal?: AbortSignal;
 };
 
-/** A manifest or index as the registry holds it; the bytes hash to the digest. `host` is who answered: the registry or a mirror. */
-export type Document = { bytes: Buffer; mediaType: string; digest: string; size: number; host: string };
-
-/** `uploaded` is by digest, and empty where a registry does not say it (Google's does). */
-export type Tags = { names: string[]; uploaded: ReadonlyMap<string, Date> };
-
 /** Which rights a token is asked for. */
 type Actions = 'pull' | 'pull,push';
 
-/** One host that may have the repository: a mirror or the registry itself. */
-type Endpoint = { host: string; base: string; repository: string };
-
 /** A request to an endpoint. */
-type Call = {
+export type Call = {
   method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT';
   /** Below `/v2/<repository>/`; or a whole URL, which the registry gave. */
   path: string;
-  actions: Actions;
+  /** Another repository that is read from, which the token has to allow as well. */
+  from?: string;
   headers?: Readonly<Record<string, string>>;
   body?: Blob;
 };
 
-/** A request that writes, or asks how far writing has come. */
-export type WriteCall = Omit<Call, 'actions'>;
-
-const ACCEPT = [MEDIA.index, MEDIA.manifest, MEDIA.dockerIndex, MEDIA.dockerManifest].join(', ');
+/** Below `manifests/`, what is no digest. */
+const tagOf = (path: string) => path.split('manifests/').slice(1).find(isTag);
+const NO_SUCH_METHOD = [405, 501];
 const MAX_REDIRECTS = 5;
 const NO_TAG = 'latest';
 /** What registries give at most. */
 const TAGS_A_PAGE = 1000;
 const MAX_PAGES = 100;
-const MAX_TAGS = 1_000_000;
 
 /** Speaks to registries, and remembers their tokens as long as it lives. */
 export class RegistryClient {
+  /** How large a request may be, as far as was seen. */
+  readonly bodies: BodyLimits;
   readonly #options: RegistryOptions;
+  readonly #actions: Actions;
   /** By endpoint, repository and actions: a token is good for nothing else. */
   readonly #authorizations = new Map<string, string>();
   readonly #reached = new Set<string>();
+  #pusher: RegistryClient | undefined;
 
-  constructor(options: RegistryOptions = {}) {
+  constructor(options: RegistryOptions = {}, actions: Actions = 'pull', bodies = new BodyLimits()) {
     this.#options = options;
+    this.#actions = actions;
+    this.bodies = bodies;
+  }
+
+  /**
+   * The same for a push: it reads with the right to push, too, as some registries allow nobody to read what does not exist yet;
+   * and asks no mirror, which may not have what was just sent.
+   */
+  get pusher(): RegistryClient {
+    if (this.#actions === 'pull,push') return this;
+    this.#pusher ??= new RegistryClient({ ...this.#options, mirrors: {} }, 'pull,push', this.bodies);
+    return this.#pusher;
   }
 
   /** The manifest or index of a reference, by digest if it has one, else by tag (else `latest`). */
@@ -86,7 +118,6 @@ export class RegistryClient {
           method: 'GET',
           path: `manifests/${wanted}`,
           headers: { accept: ACCEPT },
-          actions: 'pull',
         });
         const bytes = await this.#readDocument(response, endpoint);
         return checkDocument(bytes, response, wanted, endpoint);
@@ -99,20 +130,21 @@ export class RegistryClient {
     return await this.#fromAny(reference, async (endpoint) => {
       const names = new Set<string>();
       const uploaded = new Map<string, Date>();
-      let path: string | undefined = `tags/list?n=${TAGS_A_PAGE}`;
-      for (let page = 0; path !== undefined && page < MAX_PAGES; page += 1) {
-        const call: Call = { method: 'GET', path, actions: 'pull' };
-        path = await retried(this.#options, async () => {
-          const response = await this.#send(endpoint, call);
-          const listed = parseTags(await this.#readDocument(response, endpoint), endpoint);
-          for (const name of listed.names) names.add(name);
-          if (names.size > MAX_TAGS) throw tooManyTags(endpoint);
-          for (const [digest, date] of listed.uploaded) uploaded.set(digest, date);
-          return nextPage(response.headers.get('link'));
-        });
+      for await (const page of this.#pages(endpoint, `tags/list?n=${TAGS_A_PAGE}`)) {
+        const listed = parseTags(page, endpoint);
+        for (const name of listed.names) names.add(name);
+        if (names.size > MAX_TAGS) throw tooManyTags(endpoint);
+        for (const [digest, date] of listed.uploaded) uploaded.set(digest, date);
       }
       return { names: [...names], uploaded };
     });
+  }
+
+  /** What the end point for referrers lists, page by page. Throws a `Refusal` where it is not served. */
+  async referrers(reference: Reference, digest: string): Promise<Buffer[]> {
+    const pages: Buffer[] = [];
+    for await (const page of this.#pages(this.#registryItself(reference), `referrers/${digest}`)) pages.push(page);
+    return pages;
   }
 
   /** Download a blob into a file, which exists afterwards only if digest and size are right. */
@@ -123,7 +155,6 @@ export class RegistryClient {
         const response = await this.#send(endpoint, {
           method: 'GET',
           path: `blobs/${expected.digest}`,
-          actions: 'pull',
         });
         const where = `${endpoint.host}/${endpoint.repository}`;
         await writeChecked(path, verified(this.#body(response, endpoint), expected, where));
@@ -144,23 +175,26 @@ export class RegistryClient {
     try {
       const response = await retried(
         this.#options,
-        async () => await this.#send(endpoint, { method: 'HEAD', path: `blobs/${digest}`, actions: 'pull' }),
+        async () => await this.#send(endpoint, { method: 'HEAD', path: `blobs/${digest}` }),
       );
       const length = response.headers.get('content-length');
       return length === null ? undefined : Number(length);
     } catch (error) {
-      if (error instanceof OciError && error.code === 'NOT_FOUND') return null;
+      if (!(error instanceof Refusal)) throw error;
+      // Where a registry leads to, only what it signed may be asked: a GET.
+      if (error.isElsewhere || NO_SUCH_METHOD.includes(error.status)) return undefined;
+      if (error.status === 404) return null;
       throw error;
     }
   }
 
   /**
-   * One request to the registry itself (no mirror), with the right to push. Not tried again here, since what has to be sent again
-   * may have changed by then: a fault that may pass is a `Passing`.
+   * One request to the registry itself (no mirror). Not tried again here, since what has to be sent again may have changed by then: a
+   * fault that may pass is a `Passing`.
    */
-  async write(reference: Reference, call: WriteCall): Promise<Response> {
+  async write(reference: Reference, call: Call): Promise<Response> {
     const endpoint = this.#registryItself(reference);
-    const response = await this.#send(endpoint, { ...call, actions: 'pull,push' });
+    const response = await this.#send(endpoint, call);
     // Nothing in it is of interest, and a connection is free again when it was read.
     await this.#readDocument(response, endpoint);
     return response;
@@ -170,7 +204,7 @@ export class RegistryClient {
   async document(reference: Reference, path: string): Promise<Buffer> {
     const endpoint = this.#registryItself(reference);
     return await retried(this.#options, async () =>
-      this.#readDocument(await this.#send(endpoint, { method: 'GET', path, actions: 'pull' }), endpoint),
+      this.#readDocument(await this.#send(endpoint, { method: 'GET', path }), endpoint),
     );
   }
 
@@ -225,19 +259,40 @@ export class RegistryClient {
 
   // ------------------------------------------------------------------------------------------------ requests
 
+  /** Documents that a registry answers in parts, each naming the next. */
+  async *#pages(endpoint: Endpoint, first: string): AsyncGenerator<Buffer> {
+    let path: string | undefined = first;
+    for (let page = 0; path !== undefined && page < MAX_PAGES; page += 1) {
+      const call: Call = { method: 'GET', path };
+      const { bytes, link } = await retried(this.#options, async () => {
+        const response = await this.#send(endpoint, call);
+        return { bytes: await this.#readDocument(response, endpoint), link: response.headers.get('link') };
+      });
+      yield bytes;
+      path = nextPage(link, first);
+    }
+  }
+
   /** One request with its authorization: asked for at the first 401, and once more if the one we had ran out. */
   async #send(endpoint: Endpoint, call: Call): Promise<Response> {
-    const key = `${endpoint.base} ${endpoint.repository} ${call.actions}`;
+    const scopes = this.#scopesOf(endpoint, call);
+    const key = [endpoint.base, ...scopes].join(' ');
     const first = await this.#follow(endpoint, call, this.#authorizations.get(key));
-    if (first.status !== 401) return await this.#accepted(first, endpoint);
+    if (first.status !== 401) return await this.#accepted(first, endpoint, call);
     await first.body?.cancel();
     const challenges = parseChallenges(first.headers.get('www-authenticate') ?? '');
-    const authorization = await this.#authorize(endpoint, challenges, call.actions);
+    const authorization = await this.#authorize(endpoint, challenges, scopes);
     this.#authorizations.set(key, authorization);
     const second = await this.#follow(endpoint, call, authorization);
     // A token that was refused is not offered again.
     if (second.status === 401) this.#authorizations.delete(key);
-    return await this.#accepted(second, endpoint);
+    return await this.#accepted(second, endpoint, call);
+  }
+
+  /** The repository itself comes last: some token services grant the last one only. */
+  #scopesOf({ repository }: Endpoint, { from }: Call): string[] {
+    const other = from === undefined ? [] : [`repository:${from}:pull`];
+    return [...other, `repository:${repository}:${this.#actions}`];
   }
 
   /** Follow redirects by hand: fetch would carry Authorization along, and accept https → http. */
@@ -245,6 +300,7 @@ export class RegistryClient {
     const { origin } = new URL(endpoint.base);
     let url = parseUrl(call.path, endpoint, new URL(`${endpoint.base}/v2/${endpoint.repository}/`));
     this.#requireSafe(endpoint, url, `${endpoint.host} names`);
+    const isUpload = url.href === call.path && call.method !== 'GET';
     for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
       const headers = new Headers({ 'accept-encoding': 'identity', ...call.headers }); // blobs are hashed as they are
       // Signed storage URLs refuse a second authorization, and no other host may see ours.
@@ -258,18 +314,14 @@ export class RegistryClient {
       const location = response.headers.get('location');
       if (response.status === 401 && url.origin !== origin) {
         await response.body?.cancel();
-        throw foreignChallenge(endpoint, url);
+        throw foreignChallenge(endpoint, url, isUpload);
       }
       if (response.status < 300 || response.status >= 400 || location === null) return response;
       await response.body?.cancel();
       url = parseUrl(location, endpoint, url);
       this.#requireSafe(endpoint, url, `${endpoint.host} redirects to`);
     }
-    throw new OciError(
-      'REGISTRY_ERROR',
-      `${endpoint.host} redirects more than ${MAX_REDIRECTS} times`,
-      'check the mirror or proxy',
-    );
+    throw tooManyRedirects(endpoint.host);
   }
 
   /** Who is asked decides where it may lead: only a place on this machine to another one here, only one in plain http to more of it. */
@@ -291,7 +343,9 @@ export class RegistryClient {
     throw new OciError(
       'INSECURE',
       `${what} ${url.protocol}//${url.host}, which is not encrypted`,
-      'plain http is used for loopback addresses only, or where it was allowed for that host',
+      own.host === url.host
+        ? 'the proxy before the registry has to pass on X-Forwarded-Proto, or the registry to know its address (https) by its configuration'
+        : 'plain http is used for loopback addresses only, or where it was allowed for that host',
     );
   }
 
@@ -313,12 +367,21 @@ export class RegistryClient {
   }
 
   /** A response that holds what was asked for; any other is an error with a name. */
-  async #accepted(response: Response, endpoint: Endpoint): Promise<Response> {
+  async #accepted(response: Response, endpoint: Endpoint, call?: Call): Promise<Response> {
     if (response.ok) return response;
-    const detail = await this.#errorDetail(response, endpoint);
-    const fault = refusal(response.status, endpoint, detail, this.#options.credentials?.(endpoint.host) !== undefined);
-    const isPassing = response.status === 429 || response.status === 408 || response.status >= 500;
-    if (!isPassing) throw fault;
+    const { status, url } = response;
+    const isElsewhere = new URL(url).origin !== new URL(endpoint.base).origin;
+    const fault = refusal({
+      status,
+      endpoint,
+      detail: await this.#errorDetail(response, endpoint),
+      hasCredentials: this.#options.credentials?.(endpoint.host) !== undefined,
+      isElsewhere,
+      bytes: call?.body?.size ?? 0,
+      tag: call?.method === 'PUT' ? tagOf(call.path) : undefined,
+    });
+    // Of a list that is asked for elsewhere, another time would be as good as this one.
+    if (!isPassing(status) || (isElsewhere && call?.path.startsWith('referrers/'))) throw fault;
     throw new Passing(fault, retryAfter(response.headers.get('retry-after')));
   }
 
@@ -383,310 +446,52 @@ export class RegistryClient {
   // ------------------------------------------------------------------------------------------------ authorization
 
   /** The Authorization header that a challenge asks for. */
-  async #authorize(endpoint: Endpoint, challenges: Challenge[], actions: Actions): Promise<string> {
+  async #authorize(endpoint: Endpoint, challenges: Challenge[], scopes: string[]): Promise<string> {
     const credentials = this.#options.credentials?.(endpoint.host);
     const bearer = challenges.find((challenge) => challenge.scheme === 'bearer');
-    if (bearer !== undefined) return `Bearer ${await this.#token(endpoint, bearer, credentials, actions)}`;
+    if (bearer !== undefined) return `Bearer ${await this.#token(endpoint, bearer, credentials, scopes)}`;
     const isBasic = challenges.some((challenge) => challenge.scheme === 'basic');
     if (isBasic && credentials?.kind === 'password') return basic(credentials);
-    throw refusal(401, endpoint, isBasic ? '' : 'in a way that is not known here', credentials !== undefined);
+    throw unauthorized(endpoint, isBasic ? '' : 'in a way that is not known here', credentials !== undefined);
   }
 
   async #token(
     endpoint: Endpoint,
-    challenge: Challenge & { scheme: 'bearer' },
+    { realm, service }: Challenge & { scheme: 'bearer' },
     credentials: Credentials | undefined,
-    actions: Actions,
+    scopes: string[],
   ): Promise<string> {
-    const realm = parseUrl(challenge.realm, endpoint);
-    this.#requireSafe(endpoint, realm, `${endpoint.host} wants tokens from`);
-    // The scope is ours, not the challenge's: a registry must not widen what we ask for.
-    const query = { service: challenge.service, scope: `repository:${endpoint.repository}:${actions}` };
-    const response = await this.#fetch(...tokenRequest(realm, query, credentials));
-    const accepted = await this.#accepted(response, endpoint);
+    // Of `https:///token` a URL's parser makes a host that is called token.
+    if (!URL.canParse(realm) || !/^\w+:\/\/[^/]/.test(realm)) throw realmWithoutHost(endpoint, realm);
+    // The scopes are ours, not the challenge's: a registry must not widen what we ask for.
+    const [url, init] = tokenRequest(new URL(realm), { service, scopes }, credentials);
+    this.#requireSafe(endpoint, url, `${endpoint.host} wants tokens from`);
+    const accepted = await this.#accepted(await this.#askForToken(endpoint, url, init), endpoint);
     const answer = parseToken(await this.#readDocument(accepted, endpoint));
     if (answer === undefined) {
       throw new OciError(
         'REGISTRY_ERROR',
-        `the token service ${realm.host} answers without a token that could be one`,
+        `the token service ${url.host} answers without a token that could be one`,
         'try again, or use --mirror',
       );
     }
     return answer;
   }
-}
 
-/** Whether a host (with or without port) is this machine by its very address. A name that merely resolves to it is not. */
-export function isLoopback(host: string): boolean {
-  const name = host
-    .replace(/:\d+$/, '')
-    .replace(/^\[(.*)\]$/, '$1')
-    .toLowerCase();
-  if (name === 'localhost' || name.endsWith('.localhost') || name === '::1') return true;
-  return isIP(name) === 4 && name.startsWith('127.');
-}
-
-/** Loopback, this host, and the link it is on, where clouds answer with the machine's own credentials. */
-const INWARD = new BlockList();
-for (const [network, bits, family] of [
-  ['127.0.0.0', 8, 'ipv4'],
-  ['0.0.0.0', 8, 'ipv4'],
-  ['169.254.0.0', 16, 'ipv4'],
-  ['::', 127, 'ipv6'],
-  ['fe80::', 10, 'ipv6'],
-  ['fd00:ec2::', 32, 'ipv6'],
-] as const)
-  INWARD.addSubnet(network, bits, family);
-
-function isInward(hostname: string): boolean {
-  const name = hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
-  const version = isIP(name);
-  return isLoopback(name) || (version !== 0 && INWARD.check(name, version === 6 ? 'ipv6' : 'ipv4'));
-}
-
-const mirrorsOf = (mirrors: Mirrors, registry: string): readonly string[] =>
-  Object.hasOwn(mirrors, registry) ? (mirrors[registry] ?? []) : [];
-
-/** Read `docker.io=mirror.example/hub` (as `--mirror` takes it) into a map; several for one registry keep their order. */
-export function parseMirrors(pairs: readonly string[]): Record<string, string[]> {
-  const mirrors = new Map<string, string[]>();
-  for (const pair of pairs) {
-    if (pair.includes('@')) {
-      throw new OciError(
-        'REFERENCE_INVALID',
-        'a mirror has a login in its address, which is not shown here',
-        'leave it out, and give it to `docker login` and the host of the mirror',
-      );
+  /** A token service may lead to another address: with the secret to another one of its own only. */
+  async #askForToken(endpoint: Endpoint, first: URL, init: RequestInit): Promise<Response> {
+    let url = first;
+    let request = init;
+    for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
+      const response = await this.#fetch(url, { ...request, redirect: 'manual' });
+      const location = response.headers.get('location');
+      if (response.status < 300 || response.status >= 400 || location === null) return response;
+      await response.body?.cancel();
+      const next = parseUrl(location, endpoint, url);
+      this.#requireSafe(endpoint, next, `the token service of ${endpoint.host} redirects to`);
+      request = redirected(request, response.status, { from: first, to: next });
+      url = next;
     }
-    const [, registry, mirror] = /^([^=/\s]+)=((?:https?:\/\/)?[^\s/=]+(?:\/[^\s=]*)?)$/.exec(pair) ?? [];
-    if (registry === undefined || mirror === undefined) {
-      throw new OciError(
-        'REFERENCE_INVALID',
-        `${JSON.stringify(pair)} is not a mirror`,
-        'write it as docker.io=mirror.example/prefix',
-      );
-    }
-    mirrors.set(registry, [...(mirrors.get(registry) ?? []), mirror]);
+    throw tooManyRedirects(`the token service of ${endpoint.host}`);
   }
-  return Object.fromEntries(mirrors);
-}
-
-function checkDocument(bytes: Buffer, response: Response, wanted: string, { host, repository }: Endpoint): Document {
-  const where = `${host}/${repository}`;
-  const digest = digestOf(bytes);
-  if (isDigest(wanted) && digest !== wanted) throw digestFault(wanted, digest, where);
-  const announced = response.headers.get('docker-content-digest');
-  // By tag there is no digest to hold it to but the registry's own word, which has to be true at least.
-  if (isDigest(announced) && announced !== digest) throw digestFault(announced, digest, where);
-  const mediaType = mediaTypeOf(bytes, response, where);
-  return { bytes, mediaType, digest, size: bytes.byteLength, host };
-}
-
-/** The type that the document itself states; the header's is only a fallback, as it isn't covered by the digest. */
-function mediaTypeOf(bytes: Buffer, response: Response, where: string): string {
-  const isIndex = isIndexDocument(bytes, where);
-  const stated = (JSON.parse(bytes.toString('utf8')) as { mediaType?: unknown }).mediaType;
-  if (typeof stated === 'string') return stated;
-  const header = response.headers.get('content-type')?.split(';')[0]?.trim() ?? '';
-  if (ACCEPT.split(', ').includes(header)) return header;
-  if (!isIndex) parseManifest(bytes, where);
-  return isIndex ? MEDIA.index : MEDIA.manifest;
-}
-
-function parseTags(bytes: Buffer, { host, repository }: Endpoint): Tags {
-  const fault = (cause?: unknown) =>
-    new OciError('REGISTRY_ERROR', `${host} lists no tags of ${repository}`, 'try again later', { cause });
-  try {
-    const { tags, manifest } = JSON.parse(bytes.toString('utf8')) as {
-      tags: unknown;
-      manifest?: Record<string, { timeUploadedMs?: string }>;
-    };
-    const names: unknown = tags ?? [];
-    if (!Array.isArray(names) || !names.every(isTag)) throw fault();
-    const uploaded = Object.entries(manifest ?? {}).flatMap(([digest, { timeUploadedMs }]): [string, Date][] => {
-      const date = new Date(Number(timeUploadedMs));
-      return date.getTime() > 0 ? [[digest, date]] : [];
-    });
-    return { names, uploaded: new Map(uploaded) };
-  } catch (cause) {
-    throw cause instanceof OciError ? cause : fault(cause);
-  }
-}
-
-function tooManyTags({ host, repository }: Endpoint): OciError {
-  return new OciError('REGISTRY_ERROR', `${host} lists more than ${MAX_TAGS} tags of ${repository}`, 'name the tag');
-}
-
-/** `</v2/name/tags/list?last=x&n=1000>; rel="next"`: the part that a call has. Whatever host it names, ours is asked. */
-function nextPage(link: string | null): string | undefined {
-  return /<[^>]*\/(tags\/list\?[^>]+)>\s*;[^,]*rel="?next"?/.exec(link ?? '')?.[1];
-}
-
-/** Whether a folder's disk can take what is announced, and what may be taken at all allows it; before anything of it comes. */
-export async function requireRoom(bytes: number, folder: string, what: string, most = Infinity): Promise<void> {
-  const { bavail, bsize } = await statfs(folder);
-  if (bytes <= Math.min(most, bavail * bsize)) return;
-  const isFull = bytes <= most;
-  throw new OciError(
-    'TOO_LARGE',
-    `${what} announces ${bytes} bytes, and ${isFull ? `${bavail * bsize} are free on the disk` : `no more than ${most} may be kept`}`,
-    isFull ? 'make room, if the image is to be trusted' : 'if that is meant, set DRYDOCK_STORE_BUDGET to more',
-    // As the disk itself would say it, once that many had come.
-    isFull ? { cause: Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }) } : {},
-  );
-}
-
-async function writeChecked(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  const handle = await open(path, 'w');
-  let isWhole = false;
-  try {
-    for await (const chunk of chunks) await handle.writeFile(chunk);
-    isWhole = true;
-  } finally {
-    await handle.close();
-    if (!isWhole) await rm(path, { force: true });
-  }
-}
-
-function tokenRequest(
-  realm: URL,
-  query: { service: string | undefined; scope: string },
-  credentials: Credentials | undefined,
-): [URL, RequestInit] {
-  const parameters = new URLSearchParams({
-    ...(query.service === undefined ? {} : { service: query.service }),
-    scope: query.scope,
-  });
-  if (credentials?.kind === 'identity') {
-    parameters.set('grant_type', 'refresh_token');
-    parameters.set('refresh_token', credentials.token);
-    parameters.set('client_id', 'drydock');
-    return [realm, { method: 'POST', body: parameters, redirect: 'error' }];
-  }
-  const url = new URL(realm);
-  for (const [key, value] of parameters) url.searchParams.set(key, value);
-  const headers: Record<string, string> = credentials === undefined ? {} : { authorization: basic(credentials) };
-  return [url, { headers, redirect: 'error' }];
-}
-
-function parseToken(bytes: Buffer): string | undefined {
-  try {
-    const { token, access_token: accessToken } = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
-    // RFC 6750 has fewer characters still; with any other than these it is no header.
-    return [token, accessToken].find((value) => typeof value === 'string' && /^[\x21-\x7e]+$/.test(value)) as
-      | string
-      | undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function parseUrl(text: string, endpoint: Endpoint, base?: URL): URL {
-  try {
-    return new URL(text, base);
-  } catch (cause) {
-    throw new OciError(
-      'REGISTRY_ERROR',
-      `${endpoint.host} points to ${JSON.stringify(withoutLogins(text))}, which is no URL`,
-      'check the mirror',
-      {
-        cause,
-      },
-    );
-  }
-}
-
-function basic(credentials: { username: string; password: string }): string {
-  return `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
-}
-
-/** Seconds or a date, in milliseconds from now. */
-function retryAfter(header: string | null): number | undefined {
-  if (header === null) return undefined;
-  const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
-}
-
-/** Whose challenge it is decides who gets the credentials: those of a registry are for no place that it leads to. */
-function foreignChallenge({ host }: Endpoint, url: URL): OciError {
-  return new OciError(
-    'REGISTRY_ERROR',
-    `${host} leads to ${url.host}, which wants to know who asks: the credentials for ${host} are not for it`,
-    'check the storage of the registry, or the mirror',
-  );
-}
-
-/** What a status that is no success means, and what to do about it. */
-function refusal(status: number, endpoint: Endpoint, detail: string, hasCredentials: boolean): OciError {
-  const { host, repository } = endpoint;
-  const login = hasCredentials
-    ? `the credentials for ${host} were not enough: log in again, or ask for read access to ${repository}`
-    : `there are no credentials for ${host}: \`docker login ${host}\`, and check the name (a missing repository is answered like this too)`;
-  const rows: Record<number, [OciErrorCode, string, string]> = {
-    401: ['UNAUTHORIZED', `${host} wants to know who asks for ${repository}`, login],
-    403: ['FORBIDDEN', `${host} refuses access to ${repository}`, login],
-    404: [
-      'NOT_FOUND',
-      `${host} has no such image in ${repository}`,
-      'check name, tag and digest; it may have been deleted',
-    ],
-    416: ['UPLOAD_REFUSED', `${host} did not get the bytes of the blob as they were sent`, 'try again'],
-    429: [
-      'RATE_LIMITED',
-      `${host} allows no more requests for now (429)`,
-      `wait, log in, or take it from elsewhere: --mirror ${host}=<host>/<prefix>`,
-    ],
-  };
-  // Of a blob: the bytes are not those of its digest, or do not go on from where the upload stands.
-  const isRefusedUpload = status === 416 || (status === 400 && /^(DIGEST|SIZE|BLOB_UPLOAD|RANGE)_INVALID/.test(detail));
-  const [code, message, hint] = rows[isRefusedUpload ? 416 : status] ?? [
-    'REGISTRY_ERROR',
-    `${host} answers ${status}`,
-    `try again later, or use --mirror ${host}=<host>/<prefix>`,
-  ];
-  return new OciError(code, detail === '' ? message : `${message} (${detail})`, hint);
-}
-
-function unreachable(host: string, reason: string, cause?: unknown): OciError {
-  return new OciError(
-    'UNREACHABLE',
-    `${host} cannot be reached: ${reason}`,
-    'check network and proxy (Node takes a proxy from the environment with NODE_USE_ENV_PROXY=1), or use --mirror or an archive',
-    { cause },
-  );
-}
-
-/** Whoever answers so is there, and could answer better: that is not the absence of an answer. */
-function answerFault(message: string, cause?: unknown): OciError {
-  return new OciError('ANSWER_INVALID', message, 'check the registry, and the proxy or mirror before it', { cause });
-}
-
-/** By what fetch calls it: errors of decompression, and an answer that is not allowed to lead elsewhere. Its parser's have no code in later Nodes. */
-const NO_HTTP = /^(HPE_|Z_|UND_ERR_(HEADERS_OVERFLOW|RES_)|unexpected redirect)/;
-const isNoHttp = (error: unknown, reason: string) =>
-  NO_HTTP.test(reason) ||
-  (error instanceof Error && error.cause instanceof Error && error.cause.name === 'HTTPParserError');
-
-/** `when` says in what the network failed, where that is not how it began. */
-function networkFault(host: string, cause: unknown, when?: string): OciError {
-  if (cause instanceof TooSlow) return new OciError('UNREACHABLE', cause.message, SLOW_HINT, { cause });
-  const reason = networkReason(cause);
-  if (isNoHttp(cause, reason)) return answerFault(`${host} answers what is no HTTP (${reason})`, cause);
-  return unreachable(host, when === undefined ? reason : `${when} (${reason})`, cause);
-}
-
-const SLOW_HINT = 'try again when it is less busy, check the proxy, or use --mirror or an archive';
-
-/** fetch says only "fetch failed"; what happened stands in its cause. */
-function networkReason(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  if (cause instanceof Error) return 'code' in cause && typeof cause.code === 'string' ? cause.code : reasonOf(cause);
-  return reasonOf(error);
-}
-
-/** The registry's own fault, which comes last; but where only a mirror could be reached, what that refused. */
-function mostTelling(faults: readonly OciError[]): OciError {
-  const own = faults[faults.length - 1] as OciError;
-  if (own.code !== 'UNREACHABLE') return own;
-  return faults.find(({ code }) => code !== 'UNREACHABLE' && code !== 'NOT_FOUND') ?? own;
 }

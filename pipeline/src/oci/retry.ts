@@ -15,6 +15,9 @@ const ATTEMPTS = 4;
 const MAX_WAIT_MS = 30_000;
 const FIRST_WAIT_MS = 500;
 
+/** Whether a status may be another one at the next attempt. */
+export const isPassing = (status: number) => status === 429 || status === 408 || status >= 500;
+
 /** A fault that may be gone at the next attempt. Only `retried` catches it; what it throws in the end is the fault itself. */
 export class Passing extends Error {
   readonly fault: OciError;

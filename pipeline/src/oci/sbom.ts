@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { reasonOf } from './errors.ts';
+import { downloadLocation, extractedLicences } from './spdx-values.ts';
 
 type Json = Record<string, unknown>;
 
@@ -31,17 +32,21 @@ export function normaliseSpdx(raw: Json, subject: Subject): Json {
   // Else the subject's digest would silently be in no document.
   if (!packages.some(({ SPDXID }) => SPDXID === root))
     throw new Error('the SPDX document does not say what it is about');
+  const extracted = extractedLicences(raw);
+  const licences = extracted.length === 0 ? {} : { hasExtractedLicensingInfos: sorted(extracted, 'licenseId') };
   const document: Json = {
     ...raw,
     name: subject.name,
     documentNamespace: '',
     creationInfo: { ...(raw.creationInfo as Json), created: NO_TIME },
     packages: sorted(
-      packages.map((entry) => (entry.SPDXID === root ? describeSpdx(entry, subject) : entry)),
+      packages
+        .map((entry): Json => ({ ...entry, downloadLocation: downloadLocation(entry.downloadLocation) }))
+        .map((entry) => (entry.SPDXID === root ? describeSpdx(entry, subject) : entry)),
       'SPDXID',
     ),
     ...inOrder(raw, 'files', 'SPDXID'),
-    ...inOrder(raw, 'hasExtractedLicensingInfos', 'licenseId'),
+    ...licences,
     relationships: sorted(relationships, 'spdxElementId', 'relationshipType', 'relatedSpdxElement'),
   };
   return { ...document, documentNamespace: `https://spdx.org/spdxdocs/${subject.name}-${uuidOf(document)}` };

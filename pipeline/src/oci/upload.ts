@@ -1,11 +1,14 @@
-// Pushes to an image registry: blobs that are there are not sent, uploads that were cut are taken up where they ended, tags are moved last.
-import { digestFault, digestOf, type Expected, isDigest } from './digest.ts';
+// Pushes to an image registry: the blobs first, several at once, then the manifests, by their digests; tags are moved last.
+import { inParallel } from './at-once.ts';
+import { digestFault, digestOf, isDigest } from './digest.ts';
 import { OciError } from './errors.ts';
 import { type BlobSource, isIndexDocument, openBlob, parseIndex, parseManifest, readBlob } from './layout.ts';
+import { pushBlob } from './push-blob.ts';
+import { parseReference } from './reference.ts';
 import { formatReference, type Reference, type RegistryClient } from './registry.ts';
-import { Passing, retried } from './retry.ts';
+import { retried } from './retry.ts';
 import { mayRead } from './rights.ts';
-import type { Descriptor } from './types.ts';
+import { BASE_NAME, type Descriptor, type Manifest } from './types.ts';
 
 /** What came of pushing: an image that was there whole has nothing sent. */
 export type Pushed = {
@@ -25,130 +28,60 @@ export async function pushImage(client: RegistryClient, repository: Reference, s
       'push the image.tar that `build` wrote',
     );
   }
-  const pushed: Pushed = { digest: top.digest, sent: { blobs: 0, bytes: 0 }, there: { blobs: 0, bytes: 0 } };
+  const pusher = client.pusher;
   const isIndex = isIndexDocument(await readBlob(source, top), source.name);
-  const seen = new Set<string>();
-  const manifests = isIndex ? parseIndex(await readBlob(source, top), source.name).manifests : [top];
+  const descriptors = isIndex ? parseIndex(await readBlob(source, top), source.name).manifests : [top];
+  const manifests = await Promise.all(
+    descriptors.map(async ({ mediaType, ...manifest }) => ({
+      mediaType,
+      bytes: await readBlob(source, { mediaType, ...manifest }),
+    })),
+  );
+  const pushed = await pushBlobs(
+    pusher,
+    repository,
+    source,
+    manifests.map(({ bytes }) => parseManifest(bytes, source.name)),
+  );
+  for (const { bytes, mediaType } of manifests) await pushManifest(pusher, repository, bytes, mediaType);
+  if (isIndex) await pushManifest(pusher, repository, await readBlob(source, top), top.mediaType);
+  return { digest: top.digest, ...pushed };
+}
+
+async function pushBlobs(
+  client: RegistryClient,
+  repository: Reference,
+  source: BlobSource,
+  manifests: readonly Manifest[],
+): Promise<Omit<Pushed, 'digest'>> {
+  const counts = { sent: { blobs: 0, bytes: 0 }, there: { blobs: 0, bytes: 0 } };
+  // Platforms share layers.
+  const blobs = new Map<string, { blob: Descriptor; from: string | undefined }>();
   for (const manifest of manifests) {
-    const bytes = await readBlob(source, manifest);
-    const { config, layers } = parseManifest(bytes, source.name);
-    for (const blob of [config, ...layers]) {
-      // Platforms share layers.
-      if (seen.has(blob.digest)) continue;
-      seen.add(blob.digest);
-      // Also of one that is there already: an archive that is not whole is not what was built.
-      for await (const _ of openBlob(source, blob));
-      const count = (await pushBlob(client, repository, blob, await source.blob(blob.digest))) ? 'sent' : 'there';
-      pushed[count] = { blobs: pushed[count].blobs + 1, bytes: pushed[count].bytes + blob.size };
-    }
-    await pushManifest(client, repository, bytes, manifest.mediaType);
+    const from = baseWithin(repository, manifest);
+    for (const blob of [manifest.config, ...manifest.layers]) blobs.set(blob.digest, { blob, from });
   }
-  if (isIndex) await pushManifest(client, repository, await readBlob(source, top), top.mediaType);
-  return pushed;
-}
-
-/** Whether the blob had to be sent. */
-export async function pushBlob(
-  client: RegistryClient,
-  repository: Reference,
-  expected: Expected,
-  bytes: Blob,
-): Promise<boolean> {
-  if (bytes.size !== expected.size) {
-    throw new OciError(
-      'BLOB_SIZE',
-      `${expected.digest} should have ${expected.size} bytes but has ${bytes.size}`,
-      'make the archive again',
-    );
-  }
-  const isThere = async () => (await client.sizeOfBlob(repository, expected.digest)) === expected.size;
-  if (await isThere()) return false;
-  let upload: Upload | undefined;
-  await retried(client.patience, async () => {
-    // Whose answer got lost may have ended well.
-    if (upload !== undefined && (await isThere())) return;
-    upload = (upload && (await whereItStands(client, repository, upload))) ?? (await begin(client, repository));
-    try {
-      if (upload.offset < bytes.size) upload = await send(client, repository, upload, bytes);
-      await finish(client, repository, upload, expected.digest);
-    } catch (error) {
-      // It holds other bytes than we sent, or was forgotten: there is nothing to go on from.
-      if (error instanceof OciError && ['UPLOAD_REFUSED', 'NOT_FOUND'].includes(error.code)) {
-        upload = undefined;
-        throw new Passing(error);
-      }
-      throw error;
-    }
+  await inParallel([...blobs.values()], async ({ blob, from }) => {
+    // Also of one that is there already: an archive that is not whole is not what was built.
+    for await (const _ of openBlob(source, blob));
+    const count =
+      counts[(await pushBlob(client, repository, blob, await source.blob(blob.digest), from)) ? 'sent' : 'there'];
+    count.blobs += 1;
+    count.bytes += blob.size;
   });
-  await requireKept(client, repository, expected);
-  return true;
+  return counts;
 }
 
-/** Not what the registry says that it took: what it says that it has. */
-async function requireKept(client: RegistryClient, repository: Reference, { digest, size }: Expected): Promise<void> {
-  const kept = await client.sizeOfBlob(repository, digest);
-  if (kept === size || kept === undefined) return;
-  throw new OciError(
-    'REGISTRY_ERROR',
-    `${formatReference(repository)}: ${digest} was sent with ${size} bytes, and ${kept === null ? 'is not there' : `has ${kept} there`}`,
-    'look at the registry or the proxy before it: it does not keep what it takes',
-  );
-}
-
-/** An upload that has begun: where it goes on, and how much of it the registry has. */
-type Upload = { url: string; offset: number };
-
-async function begin(client: RegistryClient, repository: Reference): Promise<Upload> {
-  const response = await client.write(repository, { method: 'POST', path: 'blobs/uploads/' });
-  return { url: locationOf(response, repository), offset: 0 };
-}
-
-/** Undefined if the registry knows nothing of it any more. */
-async function whereItStands(
-  client: RegistryClient,
-  repository: Reference,
-  { url }: Upload,
-): Promise<Upload | undefined> {
+/** The repository of the base image, if the same registry has it: its layers are there already. */
+function baseWithin({ registry, repository }: Reference, { annotations }: Manifest): string | undefined {
+  const name = annotations?.[BASE_NAME];
+  if (name === undefined) return undefined;
   try {
-    const response = await client.write(repository, { method: 'GET', path: url });
-    return { url: locationOf(response, repository, url), offset: offsetOf(response) };
-  } catch (error) {
-    if (error instanceof OciError && !(error.code === 'UNAUTHORIZED' || error.code === 'FORBIDDEN')) return undefined;
-    throw error;
+    const base = parseReference(name);
+    return base.registry === registry && base.repository !== repository ? base.repository : undefined;
+  } catch {
+    return undefined; // anybody may annotate anything
   }
-}
-
-async function send(client: RegistryClient, repository: Reference, upload: Upload, bytes: Blob): Promise<Upload> {
-  const { url, offset } = upload;
-  const headers = {
-    'content-type': 'application/octet-stream',
-    // The first time as everybody does it; registries are particular about ranges, and most never see one.
-    ...(offset === 0 ? {} : { 'content-range': `${offset}-${bytes.size - 1}` }),
-  };
-  const response = await client.write(repository, { method: 'PATCH', path: url, headers, body: bytes.slice(offset) });
-  return { url: locationOf(response, repository, url), offset: bytes.size };
-}
-
-async function finish(client: RegistryClient, repository: Reference, upload: Upload, digest: string): Promise<void> {
-  const url = `${upload.url}${upload.url.includes('?') ? '&' : '?'}digest=${encodeURIComponent(digest)}`;
-  await client.write(repository, { method: 'PUT', path: url });
-}
-
-/** Bytes `0-n`; a registry that has none yet may say `0-0`, which is sent again rather than left out. */
-function offsetOf(response: Response): number {
-  const [, last = '0'] = /^(?:bytes=)?0-(\d+)$/.exec(response.headers.get('range') ?? '') ?? [];
-  return last === '0' ? 0 : Number(last) + 1;
-}
-
-function locationOf(response: Response, repository: Reference, before?: string): string {
-  const location = response.headers.get('location');
-  if (location !== null && URL.canParse(location, response.url)) return new URL(location, response.url).href;
-  if (location === null && before !== undefined) return before;
-  throw new OciError(
-    'REGISTRY_ERROR',
-    `${repository.registry} takes an upload without saying where it goes`,
-    'is it an image registry?',
-  );
 }
 
 /** Under its digest, or under a tag; the registry's own word on the digest has to be ours, and so have the bytes that it then serves. */
@@ -160,8 +93,9 @@ export async function pushManifest(
   tag?: string,
 ): Promise<Response> {
   const digest = digestOf(bytes);
+  const pusher = client.pusher;
   const response = await retried(client.patience, () =>
-    client.write(repository, {
+    pusher.write(repository, {
       method: 'PUT',
       path: `manifests/${tag ?? digest}`,
       headers: { 'content-type': mediaType },
@@ -172,8 +106,8 @@ export async function pushManifest(
   if (isDigest(stored) && stored !== digest) throw digestFault(digest, stored, formatReference(repository));
   const served =
     tag === undefined
-      ? (await client.manifest({ ...repository, digest })).digest
-      : await digestOfTag(client, repository, tag);
+      ? (await pusher.manifest({ ...repository, digest })).digest
+      : await digestOfTag(pusher, repository, tag);
   if (served !== digest) {
     throw digestFault(
       digest,
@@ -198,15 +132,19 @@ export async function digestOfTag(client: RegistryClient, repository: Reference,
   }
 }
 
-/** Point tags at what the repository has by this digest. */
+/** Point tags at what the repository has by this digest. One that does already is left alone: a registry may refuse even that. */
 export async function moveTags(
   client: RegistryClient,
   repository: Reference,
   digest: string,
   tags: readonly string[],
 ): Promise<void> {
-  const { bytes, mediaType } = await client.manifest({ ...repository, digest });
-  for (const tag of tags) await pushManifest(client, repository, bytes, mediaType, tag);
+  const pusher = client.pusher;
+  const { bytes, mediaType } = await pusher.manifest({ ...repository, digest });
+  for (const tag of tags) {
+    if ((await digestOfTag(pusher, repository, tag)) === digest) continue;
+    await pushManifest(pusher, repository, bytes, mediaType, tag);
+  }
 }
 
 /** What all blobs without content have in common: an artifact has no configuration. */

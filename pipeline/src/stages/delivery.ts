@@ -3,8 +3,9 @@ import type { Directory, File, Secret, Service } from '@dagger.io/dagger';
 import { type EarlierRun, type Evidence, faultsOf, standInsOf } from '../core/delivery/evidence.ts';
 import { RELEASE_FILE, RELEASE_SCHEMA, type Release, renderRelease } from '../core/delivery/release.ts';
 import type { SigningMode } from '../core/delivery/signing.ts';
-import { provenance, type StatementName } from '../core/delivery/statements.ts';
-import { nameOf, type Target, tagsOf } from '../core/delivery/target.ts';
+import { engineUri, provenance, type StatementName } from '../core/delivery/statements.ts';
+import { allTags, type Tags, tagsOf } from '../core/delivery/tags.ts';
+import { nameOf, type Target } from '../core/delivery/target.ts';
 import { PipelineError } from '../core/errors.ts';
 import { parseRecord } from '../core/gate/verdict.ts';
 import { isShared } from '../core/isolation.ts';
@@ -32,6 +33,9 @@ export type TargetOptions = {
 export type DeliveryOptions = TargetOptions & {
   /** git's name of what is delivered; empty for the branch that is checked out. */
   ref: string;
+  /** The addresses of who built it and of the run, for the provenance; empty where there are none. */
+  builder: string;
+  invocation: string;
   signing: SigningOptions;
   /** Push to a registry of the run's own, which is gone afterwards. */
   dryRun: boolean;
@@ -64,6 +68,8 @@ export class Delivery {
   readonly #target: Target;
   readonly #mode: SigningMode;
   #registry: Registry | undefined;
+  /** Without those that a newer release has; known when it was pushed. */
+  #tags: Tags | undefined;
   #dryRegistry: Service | undefined;
 
   private constructor(
@@ -83,6 +89,7 @@ export class Delivery {
   static async prepare(context: RunContext, options: DeliveryOptions): Promise<Delivery> {
     const target = parseTarget(options.dryRun ? DRY_REGISTRY : options.registry, options.repository);
     tagsOf({ commit: null, branch: null, dirty: null, reason: null }, options.ref);
+    for (const name of ['builder', 'invocation'] as const) requireUri(name, options[name]);
     const mode = await modeOf(options.signing);
     const recorded = options.run === undefined ? null : await readRun(options.run);
     return new Delivery(context, options, { target, mode, recorded });
@@ -110,7 +117,8 @@ export class Delivery {
     const evidence = this.#evidence(ready);
     const registry = await this.#open();
     const published = await publish(this.#context, { registry, archive, evidence, tags: this.#tagsOf(ready) });
-    const { pushed, previous } = published;
+    const { pushed, previous, tags } = published;
+    this.#tags = tags;
     if (pushed === null) return published;
     return {
       ...published,
@@ -150,7 +158,7 @@ export class Delivery {
     const { statements = [], previous = null } = delivery ?? {};
     const release: Release = {
       schemaVersion: RELEASE_SCHEMA,
-      image: { name: nameOf(this.#target), digest, tags: this.#tagsOf(ready) },
+      image: { name: nameOf(this.#target), digest, tags: allTags(this.#tags ?? this.#tagsOf(ready)) },
       source,
       built: startedAt,
       released: new Date(this.#context.startedMs).toISOString(),
@@ -189,7 +197,7 @@ export class Delivery {
     return this.recorded?.run.result ?? { source, startedAt: new Date(this.#context.startedMs).toISOString() };
   }
 
-  #tagsOf(ready: Ready): string[] {
+  #tagsOf(ready: Ready): Tags {
     return tagsOf(this.#factsOf(ready).source, this.#options.ref);
   }
 
@@ -246,7 +254,8 @@ export class Delivery {
             materials: image === null || image.standIn ? [] : [image.base],
             startedAt,
             finishedAt: result?.finishedAt ?? new Date().toISOString(),
-            builder: `https://drydock.dev/engine/${result?.engine?.kind ?? 'any'}`,
+            builder: this.#options.builder || engineUri(result?.engine?.kind),
+            invocation: this.#options.invocation || null,
           }),
         ),
       ],
@@ -254,6 +263,15 @@ export class Delivery {
     ];
     return new Map(stated.filter((row): row is [StatementName, File | string] => row[1] !== undefined));
   }
+}
+
+function requireUri(name: 'builder' | 'invocation', text: string): void {
+  if (text === '' || (/^https:\/\/\S+$/.test(text) && URL.canParse(text))) return;
+  throw new PipelineError(
+    'BAD_OPTION',
+    `--${name} ${JSON.stringify(text)} is no https address`,
+    'in GitHub Actions the workflow passes both; leave it out elsewhere',
+  );
 }
 
 const KEPT = /^(image\.tar|scan\.(json|sarif)|junit\.xml|sbom(-[\w-]+)?\.(spdx|cdx)\.json)$/;

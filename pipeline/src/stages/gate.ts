@@ -39,11 +39,14 @@ export async function gate(context: PackageContext, given: GateInputs): Promise<
   const inputs = await recordable(context, given);
   const { scanned, deciding } = given;
   const verdict = decideInputs(inputs);
+  const fallback = fileOf(context.subject.service, 'package.json');
+  const sarif = renderSarif(verdict.decisions, fallback, deciding.parsed.sarif);
   const texts = new Map([
     ['verdict.json', renderVerdict(freezeDecided(inputs, verdict))],
-    ['scan.sarif', renderSarif(verdict.decisions, fileOf(context.subject.service, 'package.json'))],
+    ['scan.sarif', sarif.text],
   ]);
-  const account = gateResult({ verdict, inputs, policyChanges: deciding.changes, licences: scanned.licences });
+  const result = gateResult({ verdict, inputs, policyChanges: deciding.changes, licences: scanned.licences });
+  const account = { ...result, warnings: [...result.warnings, ...sarif.cut] };
   const stage = await toStage(context, account, phraseOutcomes(verdict.decisions));
   return { stage, gate: account, texts };
 }

@@ -2,23 +2,25 @@
 import { dag, type File } from '@dagger.io/dagger';
 import { type Evidence, objections, objectionsBeyondLoopback } from '../core/delivery/evidence.ts';
 import { RELEASE_FILE, type Release, renderRelease } from '../core/delivery/release.ts';
-import { movingTags, nameOf } from '../core/delivery/target.ts';
+import { type Tags, withoutNewer } from '../core/delivery/tags.ts';
+import { nameOf } from '../core/delivery/target.ts';
 import type { StageResult, StepResult } from '../core/model.ts';
 import { phraseBytes } from '../core/phrases.ts';
 import type { Pushed } from '../oci/upload.ts';
 import type { RunContext } from './context.ts';
 import { outOf, type Registry } from './registry.ts';
-import { type Previous, previousOf } from './releases.ts';
+import { type Asking, type Previous, previousOf, tagsThere } from './releases.ts';
 import { timedStage } from './timed.ts';
 
-export type Published = { stage: StageResult; pushed: Pushed | null; previous: Previous | null };
-export type PublishInputs = { registry: Registry; archive: File; evidence: Evidence; tags: readonly string[] };
+/** `tags` are those that it is to have, now that the registry's own are known. */
+export type Published = { stage: StageResult; pushed: Pushed | null; previous: Previous | null; tags: Tags };
+export type PublishInputs = { registry: Registry; archive: File; evidence: Evidence; tags: Tags };
 
 const ARCHIVE = '/delivery/image.tar';
 
 export async function publish(context: RunContext, inputs: PublishInputs): Promise<Published> {
-  const { registry, archive, evidence, tags } = inputs;
-  const output: Omit<Published, 'stage'> = { pushed: null, previous: null };
+  const { registry, archive, evidence } = inputs;
+  const output: Omit<Published, 'stage'> = { pushed: null, previous: null, tags: inputs.tags };
   const stage = await timedStage(context, 'publish', async () => {
     const { isLoopback } = registry.target;
     const beyond = objectionsBeyondLoopback(evidence);
@@ -37,13 +39,14 @@ export async function publish(context: RunContext, inputs: PublishInputs): Promi
     steps.push(pushing.result);
     if (pushing.result.exitCode !== 0) return { steps };
     output.pushed = JSON.parse(await pushing.container.file(file).contents()) as Pushed;
-    const moving = movingTags(tags, evidence.source.commit);
-    output.previous = await previousOf({ registry, stage: 'publish', steps }, moving, evidence.digest);
+    const asking: Asking = { registry, stage: 'publish', steps };
+    output.tags = withoutNewer(inputs.tags, await tagsThere(asking));
+    output.previous = await previousOf(asking, output.tags.moving, evidence.digest);
     const { sent, there } = output.pushed;
     return {
       steps,
       remark: `${nameOf(registry.target)}@${output.pushed.digest.slice(0, 19)}… · ${sent.blobs} blobs sent (${phraseBytes(sent.bytes)}), ${there.blobs} were there`,
-      details: isLoopback ? [rehearsal(beyond)] : [],
+      details: [...output.tags.remarks, ...(isLoopback ? [rehearsal(beyond)] : [])],
     };
   });
   return { stage, ...output };

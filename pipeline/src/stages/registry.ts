@@ -19,7 +19,7 @@ export type RegistryOptions = {
 export type Doing = {
   stage: StageName;
   step: string;
-  command: 'push' | 'resolve' | 'tag' | 'fetch' | 'attach' | 'referrers';
+  command: 'push' | 'resolve' | 'tags' | 'tag' | 'fetch' | 'attach' | 'referrers';
   /** Option and value in turn. */
   args: readonly string[];
   /** Mounted where the arguments say. */

@@ -30,6 +30,13 @@ export async function resolve(asking: Asking, tag: string): Promise<string | nul
   return Object.hasOwn(found, tag) ? (found[tag] ?? null) : null; // a tag may be called as any object's own things are
 }
 
+/** Every tag of the repository. */
+export async function tagsThere(asking: Asking): Promise<string[]> {
+  const file = outOf('tags', 'tags.json');
+  const asked = await ask(asking, { step: 'tags', command: 'tags', args: ['--out', file] });
+  return asked === null ? [] : (JSON.parse(await asked.container.file(file).contents()) as string[]);
+}
+
 export async function fetchImage(asking: Asking, digest: string): Promise<File | null> {
   const archive = outOf('fetch', IMAGE_FILE);
   const args = ['--digest', digest, '--archive', archive];

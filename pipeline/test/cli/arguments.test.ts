@@ -31,6 +31,8 @@ const stages: StageInvocation['options'] = {
     username: '',
     secrets: { token: '', 'cosign-key': '', 'cosign-password': '', 'oidc-url': '', 'oidc-token': '' },
     dryRun: false,
+    builder: '',
+    invocation: '',
     skipRollback: false,
     reference: '',
     files: null,

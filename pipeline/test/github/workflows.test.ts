@@ -58,7 +58,7 @@ for (const { id, step, name, run } of CALLS.filter((call) => call.run.includes('
     const job = JOBS.find((one) => one.id === id)?.job;
     const identity = ['ACTIONS_ID_TOKEN_REQUEST_URL', 'ACTIONS_ID_TOKEN_REQUEST_TOKEN'];
     const set = [...Object.keys(step.env ?? {}), ...(job?.permissions['id-token'] === 'write' ? identity : [])];
-    const named = [...run.matchAll(/env:\/\/(\w+)/g)].map(([, variable]) => variable);
+    const named = [...run.matchAll(/(?:env:\/\/|\$(?!GITHUB_))(\w+)/g)].map(([, variable]) => variable);
     expect(set.sort()).toEqual(named.sort());
   });
 }

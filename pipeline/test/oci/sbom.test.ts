@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { ecosystemsOf, normaliseCycloneDx, normaliseSpdx, type Subject } from '../../src/oci/sbom.ts';
+import { downloadLocation, extractedLicences } from '../../src/oci/spdx-values.ts';
 import { TYPESCRIPT } from '../typescript.ts';
 
 type Json = Record<string, unknown>;
@@ -207,3 +208,45 @@ for (const [name, files, message] of failures) {
 }
 
 test('the program says how it is used', () => expect(program().stderr).toMatch(/^sbom: usage: node sbom\.ts --in DIR/));
+
+// docs.npmjs.com, package.json, `repository`; git-scm.com, git-clone, "GIT URLS"; SPDX 2.3, 7.7 "Package download location".
+const locations: [given: unknown, location: string][] = [
+  ['NOASSERTION', 'NOASSERTION'],
+  ['NONE', 'NONE'],
+  ['https://registry.example/express/-/express-4.17.1.tgz', 'https://registry.example/express/-/express-4.17.1.tgz'],
+  ['git+https://github.com/acme/app.git@v1.0#src', 'git+https://github.com/acme/app.git@v1.0#src'],
+  ['git://git.myproject.org/MyProject.git', 'git://git.myproject.org/MyProject.git'],
+  ['git+ssh://git@git.myproject.org/MyProject.git', 'git+ssh://git@git.myproject.org/MyProject.git'],
+  ['jshttp/accepts', 'git+https://github.com/jshttp/accepts.git'],
+  ['github:watson/ci-info', 'git+https://github.com/watson/ci-info.git'],
+  ['gitlab:user/repo', 'git+https://gitlab.com/user/repo.git'],
+  ['bitbucket:user/repo', 'git+https://bitbucket.org/user/repo.git'],
+  ['gist:11081aaa281a11081aaa281a', 'git+https://gist.github.com/11081aaa281a11081aaa281a.git'],
+  ['git@github.com:siimon/prom-client.git', 'git+ssh://git@github.com/siimon/prom-client.git'],
+  ['acme/app.git', 'git+https://github.com/acme/app.git'],
+  ['https://example.org/a b', 'NOASSERTION'],
+  ['file:///root/app', 'NOASSERTION'],
+  ['../app', 'NOASSERTION'],
+  ['a/b/c', 'NOASSERTION'],
+  ['javascript:alert(1)', 'NOASSERTION'],
+  ['', 'NOASSERTION'],
+  [null, 'NOASSERTION'],
+  [undefined, 'NOASSERTION'],
+  [7, 'NOASSERTION'],
+];
+test.each(locations)('a package that is from %j', (given, location) => expect(downloadLocation(given)).toBe(location));
+
+test('a licence that a document refers to is one that it holds, once', () => {
+  const document = {
+    packages: [
+      { licenseDeclared: 'MIT AND LicenseRef-a.b' },
+      { licenseDeclared: '(LicenseRef-a.b OR LicenseRef-held)' },
+    ],
+    hasExtractedLicensingInfos: [{ licenseId: 'LicenseRef-held', extractedText: 'As it is.' }],
+    comment: 'DocumentRef-other:LicenseRef-theirs',
+  };
+  expect(extractedLicences(document)).toEqual([
+    { licenseId: 'LicenseRef-held', extractedText: 'As it is.' },
+    { licenseId: 'LicenseRef-a.b', name: 'a.b', extractedText: 'NOASSERTION' },
+  ]);
+});

@@ -2,13 +2,16 @@
 import type { SourceFacts } from '../model.ts';
 import { VERSION } from '../version.ts';
 
+/** Names of our own begin with the repository, which nobody else can claim. */
+const OWN = 'https://github.com/drydock-ci/drydock';
+
 /** The name of a statement in files and reports, and the type by which verifiers ask for it. */
 export const STATEMENTS = {
   /** How current cosign says "I have signed this image". */
   signature: 'https://sigstore.dev/cosign/sign/v1',
   sbom: 'https://spdx.dev/Document',
   provenance: 'https://slsa.dev/provenance/v1',
-  verdict: 'https://drydock.dev/verdict/v1',
+  verdict: `${OWN}/verdict/v1`,
 } as const;
 
 export type StatementName = keyof typeof STATEMENTS;
@@ -22,9 +25,14 @@ export type ProvenanceFacts = {
   materials: readonly string[];
   startedAt: string;
   finishedAt: string;
-  /** Who built it: an address, or the name of a person's machine. */
+  /** Who built it: the address of a workflow, or of the kind of engine. */
   builder: string;
+  /** The address of the run; null where it has none. */
+  invocation: string | null;
 };
+
+/** Of a build that no workflow answers for: on whichever machine. */
+export const engineUri = (kind = 'any') => `${OWN}/engine/${kind}`;
 
 /** SLSA provenance, version 1: https://slsa.dev/spec/v1.0/provenance */
 export function provenance(facts: ProvenanceFacts): object {
@@ -36,14 +44,18 @@ export function provenance(facts: ProvenanceFacts): object {
   });
   return {
     buildDefinition: {
-      buildType: 'https://drydock.dev/build/v1',
+      buildType: `${OWN}/build/v1`,
       externalParameters: { function: facts.function, platforms: facts.platforms },
       internalParameters: { version: VERSION },
       resolvedDependencies: [...git, ...images],
     },
     runDetails: {
       builder: { id: facts.builder },
-      metadata: { startedOn: facts.startedAt, finishedOn: facts.finishedAt },
+      metadata: {
+        ...(facts.invocation === null ? {} : { invocationId: facts.invocation }),
+        startedOn: facts.startedAt,
+        finishedOn: facts.finishedAt,
+      },
     },
   };
 }

@@ -1,7 +1,17 @@
 // Decides whether what was scanned may ship. Findings, policy and today's date come in, a verdict goes out; nothing is started.
-import { compareFindings, type Finding, type FindingKind, fileOf, KINDS, keyOf, phraseThing, rank } from './finding.ts';
+import {
+  compareFindings,
+  type Finding,
+  type FindingKind,
+  fileOf,
+  isCalled,
+  KINDS,
+  keyOf,
+  phraseThing,
+  rank,
+} from './finding.ts';
 import type { DatabasePolicy, Exception, Policy } from './policy.ts';
-import { acquits, type ImageNames, type Statement, statementFor, strangersIn } from './vex.ts';
+import { acquits, type ImageNames, isAbout, type Statement, statementFor, strangersIn } from './vex.ts';
 
 /** `blocks`: it counts. All others are why a finding does not. */
 export const OUTCOMES = ['blocks', 'below', 'development', 'no-fix', 'vex', 'accepted', 'known'] as const;
@@ -80,7 +90,7 @@ export function decideGate(facts: GateFacts, policy: Policy, statements: readonl
       ...baseline.warnings,
       ...policy.exceptions.filter((entry) => isUnused(entry, facts)).map(unused),
       ...statements.filter((statement) => !issued.includes(statement)).map(early),
-      ...issued.flatMap((statement) => ofAnother(statement, around)),
+      ...idleStatements(around),
     ],
     decisions,
   };
@@ -125,7 +135,7 @@ function decideFinding(finding: Finding, { facts, policy, statements, image, kno
 }
 
 function speaksOf(exception: Exception, finding: Finding): boolean {
-  if (exception.id !== finding.id) return false;
+  if (!isCalled(finding, [exception.id])) return false;
   if (exception.package !== null && exception.package !== finding.package?.name) return false;
   if (exception.file === null) return true;
   return finding.places.length > 0 && finding.places.every((place) => fileOf(place) === exception.file);
@@ -163,14 +173,32 @@ function early({ place, timestamp }: Statement): string {
   return `the VEX statement ${place} is of ${timestamp.slice(0, 10)}, which is yet to come: it does not hold`;
 }
 
-/** Said only where it may be why a finding counts. */
-function ofAnother(statement: Statement, { facts, image }: Around): string[] {
+/** Statements that say nothing of what was found; those of one document together, but for one that may be why a finding counts. */
+function idleStatements({ facts, statements, image }: Around): string[] {
+  if (facts.missing.some(({ kind }) => kind === 'vulnerability')) return [];
+  const idle = statements.filter((statement) => !facts.findings.some((finding) => isAbout(statement, finding, image)));
+  const without = new Map<string, string[]>();
+  const missed = idle.flatMap((statement) => {
+    const found = facts.findings.find((finding) => isCalled(finding, statement.vulnerabilities));
+    if (found !== undefined) return [missedBy(statement, found, image)];
+    const [, file = '', line = ''] = /^(.*):(\d+)$/s.exec(statement.place) ?? [];
+    without.set(file, [...(without.get(file) ?? []), line]);
+    return [];
+  });
+  const others = [...without].map(([file, lines]) => {
+    const all = lines.length === 1 ? 'line' : 'lines';
+    const more = lines.length > 5 ? ' and others' : '';
+    return `VEX statements that speak of nothing that was found: ${file}, ${all} ${lines.slice(0, 5).join(', ')}${more}`;
+  });
+  return [...missed, ...others];
+}
+
+function missedBy(statement: Statement, found: Finding, image: ImageNames): string {
   const [stranger] = strangersIn(statement, image);
-  const isWanted = facts.findings.some(({ id }) => statement.vulnerabilities.includes(id));
-  if (stranger === undefined || !isWanted) return [];
-  return [
-    `the VEX statement ${statement.place} is of ${stranger}, which is not among the \`images\` of the policy: it says nothing of this image`,
-  ];
+  const [id] = statement.vulnerabilities;
+  return stranger === undefined
+    ? `the VEX statement ${statement.place} is about ${id}, but of no product that it was found in: ${found.package?.purl ?? phraseThing(found)}`
+    : `the VEX statement ${statement.place} is of ${stranger}, which is not among the \`images\` of the policy: it says nothing of this image`;
 }
 
 /** What cannot be said for want of data. It never makes a gate green. */

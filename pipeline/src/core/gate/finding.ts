@@ -17,6 +17,8 @@ export type Finding = {
   kind: FindingKind;
   /** `CVE-…`, `GHSA-…`, or the id of the rule. */
   id: string;
+  /** Other names of the same vulnerability: a GHSA where the id is a CVE. */
+  aliases?: string[];
   severity: Severity;
   title: string;
   url: string | null;
@@ -36,6 +38,12 @@ export type Finding = {
 
 export function rank(severity: Severity): number {
   return SEVERITIES.indexOf(severity);
+}
+
+/** Whether one of the names that somebody gave is one of the finding's. */
+export function isCalled(finding: Finding, names: readonly string[]): boolean {
+  const own = [finding.id, ...(finding.aliases ?? [])].map((name) => name.toLowerCase());
+  return names.some((name) => own.includes(name.toLowerCase()));
 }
 
 /** The same fault in the same package, wherever it was seen. Of what has no package, the file counts, and what is wrong in it. */
@@ -73,8 +81,10 @@ export function mergeFindings(findings: readonly Finding[]): Finding[] {
 }
 
 function join(a: Finding, b: Finding): Finding {
+  const aliases = [...new Set([...(a.aliases ?? []), ...(b.aliases ?? [])])].sort();
   return {
     ...a,
+    ...(aliases.length > 0 ? { aliases } : {}),
     severity: rank(b.severity) > rank(a.severity) ? b.severity : a.severity,
     fixedIn: a.fixedIn ?? b.fixedIn,
     layer: a.layer ?? b.layer,

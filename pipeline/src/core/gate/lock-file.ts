@@ -1,4 +1,6 @@
-// Which dependency brought a package, and on which line of the lock file it stands. Reads npm's package-lock.json.
+// Which dependency brought a package, and on which line of the lock file it stands. Reads npm's package-lock.json, of npm 6 (version 1), too.
+
+import { isRecord } from '../record.ts';
 
 export type LockedPackage = {
   /** 1 for the first. */
@@ -53,9 +55,50 @@ export class LockFile {
 }
 
 function entriesOf(text: string): Map<string, Entry> {
-  const { packages } = (parse(text) ?? {}) as { packages?: unknown };
-  if (typeof packages !== 'object' || packages === null) return new Map();
-  return new Map(Object.entries(packages).filter(([, entry]) => typeof entry === 'object' && entry !== null));
+  const { packages, dependencies } = (parse(text) ?? {}) as { packages?: unknown; dependencies?: unknown };
+  if (packages === undefined) return oldEntries(dependencies);
+  return new Map(recordsOf<Entry>(packages));
+}
+
+const recordsOf = <T>(value: unknown): [string, T][] =>
+  isRecord(value) ? Object.entries(value).filter((pair): pair is [string, T & Json] => isRecord(pair[1])) : [];
+type Json = Record<string, unknown>;
+
+/** A tree, in which what is installed in a package's own folder stands below it. */
+type OldEntry = { version?: string; dev?: boolean; requires?: Record<string, string>; dependencies?: unknown };
+
+function oldEntries(tree: unknown): Map<string, Entry> {
+  const entries = new Map<string, Entry>();
+  const add = (folder: string, dependencies: unknown) => {
+    for (const [name, entry] of recordsOf<OldEntry>(dependencies)) {
+      const path = `${folder}node_modules/${name}`;
+      entries.set(path, entryOf(entry));
+      add(`${path}/`, entry.dependencies);
+    }
+  };
+  add('', tree);
+  if (entries.size > 0) entries.set('', { dependencies: wantedByNone(entries) });
+  return entries;
+}
+
+function entryOf({ version = '', dev = false, requires }: OldEntry): Entry {
+  const [, name, aliased] = /^npm:(.+)@([^@]+)$/.exec(version) ?? [];
+  return {
+    ...(name === undefined ? {} : { name }),
+    version: aliased ?? version,
+    dev,
+    ...(isRecord(requires) ? { dependencies: requires } : {}),
+  };
+}
+
+/** What the project itself wants, such a file does not say: whatever else nobody would have brought. */
+function wantedByNone(entries: ReadonlyMap<string, Entry>): Record<string, string> {
+  const wanted = [...entries].flatMap(([path, { dependencies = {} }]) =>
+    Object.keys(dependencies).map((name) => resolve(entries, path, name)),
+  );
+  const brought = new Set(wanted);
+  const own = [...entries.keys()].filter((path) => !brought.has(path) && path.lastIndexOf('node_modules/') === 0);
+  return Object.fromEntries(own.map((path) => [folderName(path), '']));
 }
 
 function parse(text: string): unknown {
@@ -72,11 +115,28 @@ function folderName(path: string): string {
 
 function linesOf(text: string): Map<string, number> {
   const lines = new Map<string, number>();
+  const above: { indent: number; key: string }[] = [];
   for (const [index, line] of text.split('\n').entries()) {
-    const path = /^\s*"((?:[^"]*\/)?node_modules\/[^"]+)": \{/.exec(line)?.[1];
-    if (path !== undefined) lines.set(path, index + 1);
+    const [, indent = '', key] = /^(\s*)"([^"]+)": \{/.exec(line) ?? [];
+    if (key === undefined) continue;
+    while ((above.at(-1)?.indent ?? -1) >= indent.length) above.pop();
+    above.push({ indent: indent.length, key });
+    const path = pathOf(above.map((one) => one.key));
+    // In a file of version 2 both stand, `packages` first.
+    if (path !== undefined && !lines.has(path)) lines.set(path, index + 1);
   }
   return lines;
+}
+
+/** Of `packages`, a path; of `dependencies`, a name, and below it the same again. */
+function pathOf([first, ...keys]: readonly string[]): string | undefined {
+  if (first === 'packages') return keys.length === 1 && keys[0]?.includes('node_modules/') ? keys[0] : undefined;
+  if (first !== 'dependencies' || keys.length % 2 === 0) return undefined;
+  if (keys.some((key, index) => index % 2 === 1 && key !== 'dependencies')) return undefined;
+  return keys
+    .filter((_, index) => index % 2 === 0)
+    .map((name) => `node_modules/${name}`)
+    .join('/');
 }
 
 /** Breadth first, so that each package gets its shortest chain. */

@@ -39,6 +39,8 @@ export type Policy = {
   newFindingsOnly: boolean;
   /** Whether what only development needs counts as well. */
   developmentDependencies: 'report' | 'gate';
+  /** What scan.sarif holds: all findings, those that do not count as suppressed; or only the open ones, for readers that know no suppressions. */
+  sarif: 'all' | 'open';
   /** Repositories that the image is published to (`ghcr.io/acme/service`): by these, VEX statements may name it without a digest. */
   images: string[];
   database: DatabasePolicy;
@@ -51,6 +53,7 @@ export const DEFAULT_POLICY: Policy = {
   fixableOnly: false,
   newFindingsOnly: false,
   developmentDependencies: 'report',
+  sarif: 'all',
   images: [],
   database: {
     maxAgeDays: 7,
@@ -86,6 +89,7 @@ function readPolicy(yaml: YamlFile, fields: Fields): Policy {
       ['report', 'gate'],
       DEFAULT_POLICY.developmentDependencies,
     ),
+    sarif: fields.oneOf('sarif', ['all', 'open'], DEFAULT_POLICY.sarif),
     images: fields.texts('images'),
     database: readDatabase(fields.mapping('database')),
     exceptions: fields.list('exceptions').map((entry) => readException(yaml, entry)),

@@ -3,7 +3,7 @@
 // The hash of each text (policy, VEX) stands beside the text; a record whose texts don't match their hashes is refused.
 import { createHash } from 'node:crypto';
 import { PipelineError, reasonOf } from '../errors.ts';
-import { count, flag, listOf, objectOf, oneOf, orNull, readJson, recordOf, text } from '../shape.ts';
+import { count, flag, listOf, objectOf, oneOf, optional, orNull, readJson, recordOf, text } from '../shape.ts';
 import {
   type BaitFacts,
   type Baseline,
@@ -123,6 +123,7 @@ const packageName = objectOf<PackageName>({ name: text, version: text, ecosystem
 const finding = objectOf<Finding>({
   kind: oneOf(KINDS),
   id: text,
+  aliases: optional(listOf(text)),
   severity: oneOf(SEVERITIES),
   title: text,
   url: orNull(text),

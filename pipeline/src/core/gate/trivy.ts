@@ -109,6 +109,7 @@ function vulnerability(result: Json, raw: Json, scope: ReportScope): Finding {
   return {
     kind: 'vulnerability',
     id,
+    ...aliasesOf(raw),
     severity: severityOf(raw),
     title: oneLine(textIn(raw, 'Title') || textIn(raw, 'Description') || id),
     url: urlOf(raw),
@@ -119,6 +120,12 @@ function vulnerability(result: Json, raw: Json, scope: ReportScope): Finding {
     via: [],
     places: [placeOf(packageFile(result, raw), null, scope)],
   };
+}
+
+/** A GHSA is of one CVE. What distributions publish (DSA, RHSA) is of several, and accepting one would accept all of them. */
+function aliasesOf(raw: Json): Pick<Finding, 'aliases'> {
+  const aliases = listOf(raw, 'VendorIDs').filter((id) => typeof id === 'string' && /^GHSA(-[\da-z]{4}){3}$/i.test(id));
+  return aliases.length === 0 ? {} : { aliases: aliases as string[] };
 }
 
 /** Where the image keeps what is installed, else the file that names the package. */

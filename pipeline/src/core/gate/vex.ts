@@ -1,13 +1,24 @@
 // OpenVEX documents (https://github.com/openvex/spec): statements that a vulnerability does, or does not, matter in a product.
+import { isMap, isScalar, isSeq } from 'yaml';
 import { PipelineError } from '../errors.ts';
 import { type Fields, phraseFaults, YamlFile } from '../yaml.ts';
-import { compareText, type Finding } from './finding.ts';
+import { compareText, type Finding, isCalled } from './finding.ts';
 import { matchesPurl, type Purl, parsePurl } from './purl.ts';
 
 export const VEX_FOLDER = 'policy/vex';
 
 /** The specification's own examples carry the last one; what they hold is 0.2.0 too. */
 const CONTEXTS = ['https://openvex.dev/ns/v0.2.0', 'https://openvex.dev/ns/v0.2', 'https://openvex.dev/ns'];
+/** In these, vulnerabilities and products are texts, and parts are the statement's. */
+const OLD_CONTEXTS = ['https://openvex.dev/ns/v0.0.1', 'https://openvex.dev/ns/v0.0.2'];
+
+/** What else is called VEX, by the field that gives it away. */
+const OTHERS: [name: string, is: (fields: Fields) => boolean][] = [
+  ['CSAF', (fields) => isMap(fields.nodeOf('document')) && !fields.has('@context')],
+  ['CycloneDX', (fields) => fields.has('bomFormat') || fields.has('specVersion')],
+  ['SPDX', (fields) => fields.has('spdxVersion') || /\bspdx\b/.test(contextOf(fields))],
+];
+const contextOf = (fields: Fields) => (isScalar(fields.nodeOf('@context')) ? fields.text('@context', '') : '');
 const STATUSES = ['not_affected', 'affected', 'fixed', 'under_investigation'] as const;
 const JUSTIFICATIONS = [
   'component_not_present',
@@ -45,14 +56,19 @@ export function parseVex(documents: readonly VexText[]): Statement[] {
     throw new PipelineError(
       'BAD_VEX',
       phraseFaults(yaml.faults),
-      'mend the document, or take it out; OpenVEX 0.2.0 is described at https://github.com/openvex/spec',
+      'mend the document, or take it out; OpenVEX is described at https://github.com/openvex/spec, and its vexctl makes it of others',
     );
   });
 }
 
 function readDocument(yaml: YamlFile, fields: Fields): Statement[] {
+  const [other] = OTHERS.find(([, is]) => is(fields)) ?? [];
+  if (other !== undefined) {
+    yaml.fault(fields.node, `this is ${other}, and only OpenVEX is read here`);
+    return [];
+  }
   const context = fields.required('@context');
-  if (context !== '' && !CONTEXTS.includes(context)) {
+  if (context !== '' && ![...CONTEXTS, ...OLD_CONTEXTS].includes(context)) {
     fields.fault('@context', `is ${JSON.stringify(context)}: a version of OpenVEX that is not known here`);
     return [];
   }
@@ -76,7 +92,7 @@ function readStatement(yaml: YamlFile, fields: Fields, documentTime: string): St
   if (!fields.has('products')) fields.fault('products', 'is missing: a statement about nothing says nothing');
   return {
     vulnerabilities: readVulnerability(fields),
-    products: fields.list('products').map(readProduct),
+    products: readProducts(fields),
     status,
     justification,
     impact,
@@ -86,12 +102,21 @@ function readStatement(yaml: YamlFile, fields: Fields, documentTime: string): St
 }
 
 function readVulnerability(fields: Fields): string[] {
+  if (isScalar(fields.nodeOf('vulnerability'))) return [fields.required('vulnerability')];
   const vulnerability = fields.mapping('vulnerability');
   if (vulnerability === undefined) {
     if (!fields.has('vulnerability')) fields.fault('vulnerability', 'is missing');
     return [];
   }
   return [vulnerability.required('name'), ...vulnerability.texts('aliases')];
+}
+
+function readProducts(fields: Fields): Product[] {
+  const listed = fields.nodeOf('products');
+  const isOld = isSeq(listed) && listed.items.length > 0 && listed.items.every(isScalar);
+  if (!isOld) return fields.list('products').map(readProduct);
+  const parts = fields.texts('subcomponents');
+  return fields.texts('products').map((name) => ({ names: [name], parts }));
 }
 
 function readProduct(fields: Fields): Product {
@@ -125,9 +150,12 @@ export function statementFor(
   image: ImageNames,
 ): Statement | undefined {
   return statements
-    .filter(({ vulnerabilities }) => vulnerabilities.includes(finding.id))
-    .filter(({ products }) => products.some((product) => speaksOf(product, finding, image)))
+    .filter((statement) => isAbout(statement, finding, image))
     .sort((a, b) => compareText(b.timestamp, a.timestamp) || Number(acquits(a)) - Number(acquits(b)))[0];
+}
+
+export function isAbout({ vulnerabilities, products }: Statement, finding: Finding, image: ImageNames): boolean {
+  return isCalled(finding, vulnerabilities) && products.some((product) => speaksOf(product, finding, image));
 }
 
 /** Whether a finding that this statement speaks of does not count. */

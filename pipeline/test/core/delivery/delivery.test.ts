@@ -20,7 +20,6 @@ import {
   verifyArguments,
 } from '../../../src/core/delivery/signing.ts';
 import { provenance, STATEMENTS } from '../../../src/core/delivery/statements.ts';
-import { movingTags, tagsOf } from '../../../src/core/delivery/target.ts';
 import { PipelineError } from '../../../src/core/errors.ts';
 import { parseRecord } from '../../../src/core/gate/verdict.ts';
 import type { RunResult, StageResult } from '../../../src/core/model.ts';
@@ -44,24 +43,6 @@ const faultOf = (work: () => unknown): string => {
     return `${code}: ${message}`;
   }
 };
-
-describe('tags', () => {
-  const rows: [ref: string, branch: string | null, tags: string][] = [
-    ['', 'main', `${COMMIT} main`],
-    ['', 'feature/x y', `${COMMIT} feature-x-y`],
-    ['', null, COMMIT],
-    ['refs/heads/release/2', 'main', `${COMMIT} release-2`],
-    ['refs/tags/v1.2.3', 'main', `${COMMIT} 1.2.3 1.2 1`],
-    ['refs/tags/1.2.3', 'main', `${COMMIT} 1.2.3 1.2 1`],
-    ['refs/tags/v1.2.3-rc.1', 'main', `${COMMIT} 1.2.3-rc.1`],
-    ['refs/tags/nightly', 'main', `${COMMIT} nightly`],
-    ['refs/heads/-.x', null, `${COMMIT} x`],
-  ];
-  test.for(rows)('%j of %j', ([ref, branch, tags]) => expect(tagsOf({ ...SOURCE, branch }, ref).join(' ')).toBe(tags));
-  test('a ref that is none', () => expect(faultOf(() => tagsOf(SOURCE, 'main'))).toMatch(/^BAD_OPTION: --ref main/));
-  test('those that a release moves', () =>
-    expect(movingTags([COMMIT, '1.2.3', '1.2', '1', 'main', '1.2.3-rc.1'], COMMIT)).toEqual(['1.2', '1', 'main']));
-});
 
 describe('where to', () => {
   const rows: [registry: string, repository: string, found: string][] = [
@@ -387,9 +368,14 @@ describe('statements', () => {
       materials: [`gcr.io/base:1@${DIGEST}`],
       startedAt: 'a',
       finishedAt: 'b',
-      builder: 'c',
+      builder: 'https://github.com/acme/app/.github/workflows/cd.yml@refs/heads/main',
+      invocation: 'https://github.com/acme/app/actions/runs/1/attempts/1',
     });
     expect(said).toMatchObject({
+      runDetails: {
+        builder: { id: 'https://github.com/acme/app/.github/workflows/cd.yml@refs/heads/main' },
+        metadata: { invocationId: 'https://github.com/acme/app/actions/runs/1/attempts/1', startedOn: 'a' },
+      },
       buildDefinition: {
         resolvedDependencies: [
           { digest: { gitCommit: COMMIT } },

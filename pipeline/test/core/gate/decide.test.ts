@@ -122,6 +122,37 @@ const outcomes: [name: string, finding: Finding, given: Given, outcome: Outcome]
     { vex: [statement({ products: [{ names: ['pkg:npm/lodash'], parts: ['pkg:npm/other'] }] })] },
     'blocks',
   ],
+  // lodash: GHSA-jf85-cpcp-j695 is CVE-2019-10744.
+  [
+    'an exception by GHSA, of what is found as a CVE',
+    finding({ id: 'CVE-2019-10744', aliases: ['GHSA-jf85-cpcp-j695'] }),
+    { policy: { exceptions: [exception({ id: 'ghsa-JF85-cpcp-j695' })] } },
+    'accepted',
+  ],
+  [
+    'an exception by CVE, of what is found as a GHSA',
+    finding({ id: 'GHSA-jf85-cpcp-j695', aliases: ['CVE-2019-10744'] }),
+    { policy: { exceptions: [exception({ id: 'CVE-2019-10744' })] } },
+    'accepted',
+  ],
+  [
+    'an exception by another GHSA',
+    finding({ id: 'CVE-2019-10744', aliases: ['GHSA-jf85-cpcp-j695'] }),
+    { policy: { exceptions: [exception({ id: 'GHSA-35jh-r3h4-6jhm' })] } },
+    'blocks',
+  ],
+  [
+    'VEX: by GHSA, of what is found as a CVE',
+    finding({ id: 'CVE-2019-10744', aliases: ['GHSA-jf85-cpcp-j695'] }),
+    { vex: [statement({ vulnerabilities: ['GHSA-jf85-cpcp-j695'] })] },
+    'vex',
+  ],
+  [
+    'VEX: with aliases, of what is found as a GHSA',
+    finding({ id: 'GHSA-jf85-cpcp-j695' }),
+    { vex: [statement({ vulnerabilities: ['CVE-2019-10744', 'GHSA-jf85-cpcp-j695'] })] },
+    'vex',
+  ],
   ['VEX: of the image', finding(), { vex: [ofImage()], policy: OURS }, 'vex'],
   ...names.map(([purl, outcome]): (typeof outcomes)[number] => [
     `VEX: ${purl}`,
@@ -478,7 +509,39 @@ const warnings: [name: string, findings: Finding[], given: Given, warnings: stri
     'a statement about another image, of what nobody found',
     [],
     { vex: [statement({ products: [{ names: ['pkg:oci/other'], parts: [] }] })] },
-    [],
+    ['VEX statements that speak of nothing that was found: policy/vex/own.json, line 9'],
+  ],
+  [
+    'statements of two documents about what nobody found, and one of what was',
+    [finding({ severity: 'LOW' })],
+    {
+      vex: [
+        statement(),
+        ...[20, 31].map((line) => statement({ vulnerabilities: ['CVE-1'], place: `policy/vex/own.json:${line}` })),
+        ...[1, 2, 3, 4, 5, 6].map((line) =>
+          statement({ vulnerabilities: ['CVE-2'], place: `policy/vex/b.json:${line}` }),
+        ),
+      ],
+    },
+    [
+      'VEX statements that speak of nothing that was found: policy/vex/own.json, lines 20, 31',
+      'VEX statements that speak of nothing that was found: policy/vex/b.json, lines 1, 2, 3, 4, 5 and others',
+    ],
+  ],
+  [
+    'a statement whose distribution is another one, by a point release',
+    [debian({ severity: 'LOW' })],
+    {
+      vex: [
+        statement({
+          vulnerabilities: ['CVE-2026-0002'],
+          products: [{ names: ['pkg:deb/debian/openssl?distro=debian-13'], parts: [] }],
+        }),
+      ],
+    },
+    [
+      'the VEX statement policy/vex/own.json:9 is about CVE-2026-0002, but of no product that it was found in: pkg:deb/debian/openssl@3.5.0?arch=amd64',
+    ],
   ],
   [
     'an exception that matches nothing',

@@ -167,3 +167,72 @@ const untouched: [name: string, given: ReturnType<typeof finding>][] = [
 ];
 for (const [name, given] of untouched)
   test(`locate: ${name} stays as it is`, () => expect(locate(given, [sample], shipped)).toEqual(given));
+
+// As npm 6 writes it (docs.npmjs.com, package-lock.json, "Hidden lockfiles" and "lockfileVersion"): nested, with `requires`.
+const OLD = `{
+  "name": "sample",
+  "version": "1.0.0",
+  "lockfileVersion": 1,
+  "requires": true,
+  "dependencies": {
+    "a": {
+      "version": "1.0.0",
+      "requires": {
+        "shared": "1"
+      }
+    },
+    "dependencies": {
+      "version": "0.0.1",
+      "dev": true
+    },
+    "mocha": {
+      "version": "2.5.3",
+      "dev": true,
+      "requires": {
+        "minimist": "0.0.8"
+      },
+      "dependencies": {
+        "minimist": {
+          "version": "0.0.8",
+          "resolved": "https://registry.example/minimist/-/minimist-0.0.8.tgz",
+          "dev": true
+        }
+      }
+    },
+    "minimist": {
+      "version": "1.2.8"
+    },
+    "renamed": {
+      "version": "npm:lodash@4.17.4"
+    },
+    "shared": {
+      "version": "1.0.0",
+      "requires": {
+        "minimist": "^1.2.0"
+      }
+    }
+  }
+}
+`;
+const old = new LockFile('service/package-lock.json', OLD);
+test.each([
+  ['a', '1.0.0', { line: 7, via: ['a'], dev: false }],
+  ['dependencies', '0.0.1', { line: 13, via: ['dependencies'], dev: true }],
+  ['mocha', '2.5.3', { line: 17, via: ['mocha'], dev: true }],
+  ['minimist', '0.0.8', { line: 24, via: ['mocha', 'minimist'], dev: true }],
+  ['minimist', '1.2.8', { line: 31, via: ['a', 'shared', 'minimist'], dev: false }],
+  ['lodash', '4.17.4', { line: 34, via: ['renamed'], dev: false }],
+  ['shared', '1.0.0', { line: 37, via: ['a', 'shared'], dev: false }],
+  ['minimist', '9.9.9', undefined],
+])('in a lock file of version 1: %s %s', (name, version, expected) =>
+  expect(old.find(name, version)).toEqual(expected),
+);
+
+test('a file of version 2 is read by its packages, and says the lines of these', () => {
+  const both = TEXT.replace('"lockfileVersion": 3', '"lockfileVersion": 2').replace(
+    /\n}\n$/,
+    ',\n  "dependencies": {\n    "tool": {\n      "version": "1.0.0"\n    }\n  }\n}\n',
+  );
+  const found = new LockFile('package-lock.json', both).find('tool', '1.0.0');
+  expect(found).toEqual(sample.find('tool', '1.0.0'));
+});

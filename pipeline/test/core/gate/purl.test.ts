@@ -33,6 +33,7 @@ const read: [text: string, parts: unknown][] = [
 for (const [text, expected] of read) test(`purl ${text}`, () => expect(parts(text)).toEqual(expected));
 
 const GIVEN = 'pkg:deb/debian/openssl@3.5.0?arch=amd64&distro=debian-13';
+const LIBSSL = 'pkg:deb/debian/libssl3@3.0.19-1~deb12u2?arch=amd64&distro=debian-12.13';
 const matches: [wanted: string, given: string, doesMatch: boolean][] = [
   [GIVEN, GIVEN, true],
   ['pkg:deb/debian/openssl', GIVEN, true],
@@ -48,6 +49,20 @@ const matches: [wanted: string, given: string, doesMatch: boolean][] = [
   ['pkg:npm/%40a/b', 'pkg:npm/@a/b@1', true],
   ['pkg:npm/b', 'pkg:npm/@a/b@1', false],
   ['pkg:npm/*', 'pkg:npm/b@1', false],
+  // Of arthur-ai/arthur-engine pull request 1862, and docker-hardened-images/advisories issue 2051: what Trivy matches to nothing.
+  ['pkg:deb/debian/libssl3@3.0.19-1~deb12u2?distro=debian-12', LIBSSL, false],
+  ['pkg:deb/debian/libssl3@3.0.19-1~deb12u2?distro=debian-12.13', LIBSSL, true],
+  ['pkg:deb/debian/libssl3@3.0.19-1~deb12u2?os_name=debian&os_version=12', LIBSSL, false],
+  ['pkg:deb/debian/libssl3@3.0.19-1~deb12u2', LIBSSL, true],
+  // package-url/purl-spec: a qualifier without a value is left out; case by type; PyPI's underscores are hyphens.
+  ['pkg:deb/Debian/LibSSL3?arch=', LIBSSL, true],
+  ['pkg:pypi/Ruamel_Yaml@0.18', 'pkg:pypi/ruamel-yaml@0.18', true],
+  ['pkg:pypi/ruamel.yaml', 'pkg:pypi/ruamel-yaml@0.18', false],
+  ['pkg:golang/GitHub.com/Azure/go-autorest', 'pkg:golang/github.com/azure/go-autorest@v14', true],
+  ['pkg:maven/org.Apache/log4j', 'pkg:maven/org.apache/log4j@2', false],
+  ['pkg:golang/x/crypto@v1#ssh', 'pkg:golang/x/crypto@v1', false],
+  ['pkg:golang/x/crypto@v1#ssh', 'pkg:golang/x/crypto@v1#ssh/', true],
+  ['pkg:golang/x/crypto@v1', 'pkg:golang/x/crypto@v1#ssh', true],
   // What is wanted leaves the version open; what is given never does by itself.
   ['pkg:npm/b@1', 'pkg:npm/b', false],
   ['https://example.org/a', 'https://example.org/a', true],

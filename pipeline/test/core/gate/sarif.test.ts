@@ -1,7 +1,7 @@
 // out/scan.sarif: SARIF by its official schema, and what GitHub's code scanning wants beyond it.
 import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Decision, decideGate } from '../../../src/core/gate/decide.ts';
 import type { Finding, Place } from '../../../src/core/gate/finding.ts';
 import { renderSarif } from '../../../src/core/gate/sarif.ts';
@@ -37,7 +37,7 @@ function decisionsOf(findings: Finding[]): Decision[] {
   return decideGate(facts({ findings }), policy({ exceptions }), vex).decisions;
 }
 
-const render = (...findings: Finding[]) => JSON.parse(renderSarif(decisionsOf(findings), FALLBACK)) as Log;
+const render = (...findings: Finding[]) => JSON.parse(renderSarif(decisionsOf(findings), FALLBACK).text) as Log;
 const resultsOf = (...findings: Finding[]) => render(...findings).runs[0].results;
 
 const ALL = [
@@ -192,5 +192,73 @@ test('a message says what, where from, what mends it, and why it counts', () => 
 });
 
 test('equal findings make equal bytes', () => {
-  expect(renderSarif(decisionsOf([...ALL].reverse()), FALLBACK)).toBe(renderSarif(decisionsOf(ALL), FALLBACK));
+  expect(renderSarif(decisionsOf([...ALL].reverse()), FALLBACK)).toEqual(renderSarif(decisionsOf(ALL), FALLBACK));
+});
+
+// docs.github.com, "SARIF support for code scanning", "Uploading more than the limits".
+describe('limits of GitHub', () => {
+  const many = (count: number, over: Partial<Finding> = {}) =>
+    Array.from({ length: count }, (_, index) => finding({ id: `CVE-2026-${10_000 + index}`, ...over }));
+
+  test('25,000 results: the open ones stay, and what was cut is said', () => {
+    const decisions = decisionsOf([...many(24_999), finding({ id: 'CVE-accepted' }), finding({ id: 'CVE-vex' })]);
+    const { text, cut } = renderSarif(decisions, FALLBACK);
+    const [run] = (JSON.parse(text) as { runs: [{ results: Result[]; invocations: unknown }] }).runs;
+    expect(run.results).toHaveLength(25_000);
+    expect(run.results.filter(({ suppressions }) => suppressions !== undefined)).toHaveLength(1);
+    expect(cut).toEqual(['scan.sarif holds 25000 of 25001 findings, as GitHub takes no more']);
+    expect(run.invocations).toEqual([
+      { executionSuccessful: true, toolExecutionNotifications: [{ level: 'warning', message: { text: cut[0] } }] },
+    ]);
+  });
+
+  test('1,000 places of a result', () => {
+    const places = Array.from({ length: 1001 }, (_, line) => ({
+      in: 'source' as const,
+      file: 'a.lock',
+      line: line + 1,
+    }));
+    const { text, cut } = renderSarif(decisionsOf([finding({ places })]), FALLBACK);
+    expect((JSON.parse(text) as Log).runs[0].results[0]?.locations).toHaveLength(1000);
+    // Held to the schema here: that of 25,000 takes minutes, as it compares each with each.
+    validate(JSON.parse(text));
+    expect(validate.errors ?? []).toEqual([]);
+    expect(cut).toEqual([
+      'scan.sarif names 1000 of the places of CVE-2026-0001 in lodash 4.17.4, as GitHub takes no more',
+    ]);
+  });
+
+  test('as many as it takes are all there, and nothing is said', () => {
+    const { text, cut } = renderSarif(decisionsOf(many(25_000)), FALLBACK);
+    expect((JSON.parse(text) as Log).runs[0].results).toHaveLength(25_000);
+    expect(cut).toEqual([]);
+  });
+});
+
+describe('what somebody, or the policy, answers for', () => {
+  const given = [
+    finding(),
+    finding({ id: 'CVE-accepted' }),
+    finding({ id: 'CVE-vex' }),
+    finding({ id: 'CVE-dev', dev: true }),
+  ];
+
+  test('is suppressed, and does not alarm', () => {
+    const found = resultsOf(...given).map(({ ruleId, level, suppressions }) => [
+      ruleId,
+      level,
+      suppressions?.length ?? 0,
+    ]);
+    expect(Object.fromEntries(found.map(([id, ...rest]) => [id, rest]))).toEqual({
+      'CVE-2026-0001': ['error', 0],
+      'CVE-accepted': ['note', 1],
+      'CVE-vex': ['note', 1],
+      'CVE-dev': ['note', 1],
+    });
+  });
+
+  test('is left out where the policy says so', () => {
+    const { text } = renderSarif(decisionsOf(given), FALLBACK, 'open');
+    expect((JSON.parse(text) as Log).runs[0].results.map(({ ruleId }) => ruleId)).toEqual(['CVE-2026-0001']);
+  });
 });

@@ -17,6 +17,15 @@ function recorded(name: string, version: string): string {
 const lines = (findings: readonly Finding[]) =>
   findings.map((finding) => `${finding.severity} ${finding.id} ${phrasePlace(finding.places[0])}`);
 
+test('what else GitHub calls a vulnerability', () => {
+  const found = parseTrivy(recorded('source', '0.74.0'), SOURCE).findings.filter(({ package: of }) => of !== null);
+  expect(found.map(({ aliases }) => aliases)).toEqual([
+    ['GHSA-jf85-cpcp-j695'],
+    ['GHSA-35jh-r3h4-6jhm'],
+    ['GHSA-xvch-5gv4-984h'],
+  ]);
+});
+
 for (const version of VERSIONS) {
   test(`the source, by Trivy ${version}: packages, the ones of development too`, () => {
     const { findings } = parseTrivy(recorded('source', version), SOURCE);

@@ -8,14 +8,23 @@ import { main as deliver } from '../../../src/oci/deliver.ts';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { OciError } from '../../../src/oci/errors.ts';
 import { describeArchive, openLayout } from '../../../src/oci/layout.ts';
+import { pushBlob } from '../../../src/oci/push-blob.ts';
 import { RegistryClient } from '../../../src/oci/registry.ts';
 import { withRights } from '../../../src/oci/rights.ts';
-import { digestOfTag, moveTags, pushBlob, pushImage } from '../../../src/oci/upload.ts';
+import { digestOfTag, moveTags, pushImage } from '../../../src/oci/upload.ts';
 import { smallImage, writeArchive } from '../../oci/helpers.ts';
 import { debianProgram, PROGRAMS } from '../packages.ts';
 import { temporaryFolder } from '../support.ts';
 import { mountDisk, unmountDisk } from '../tools.ts';
-import { type Fault, type FaultyRegistry, onFirst, type Registry, startProxy, startRegistry } from './registry.ts';
+import {
+  type Fault,
+  type FaultyRegistry,
+  onFirst,
+  type Registry,
+  startProxy,
+  startRegistry,
+  startSlowLine,
+} from './registry.ts';
 
 let registry: Registry;
 let proxy: FaultyRegistry;
@@ -129,8 +138,8 @@ const hangUp: Fault = (request) => {
 };
 const PASSING: [fault: string, fault_: () => Fault, waits: number[]][] = [
   ['429, which says when', () => onFirst(1, /PATCH/, answer(429, { 'retry-after': '7' })), [7000]],
-  ['500 in a blob, twice', () => onFirst(2, /PATCH/, answer(500)), [500, 1000]],
-  ['503 at a manifest', () => onFirst(1, /PUT .*manifests/, answer(503)), [500]],
+  ['500 in a blob', () => onFirst(1, /PATCH/, answer(500)), [500]],
+  ['503 at a manifest, twice', () => onFirst(2, /PUT .*manifests/, answer(503)), [500, 1000]],
   ['a connection that is cut in a blob', () => onFirst(1, /PATCH/, cut), [500]],
   ['a connection that is cut at an upload’s end', () => onFirst(1, /PUT .*uploads/, hangUp), [500]],
   ['an upload that the registry forgot', () => onFirst(1, /PATCH/, answer(404)), [500]],
@@ -142,8 +151,13 @@ describe('faults that pass', () => {
     expect(waited).toEqual(waits);
   });
 
-  test('a large blob that was cut goes on where it ended', async () => {
+  const large = async () => {
     const bytes = randomBytes(24 * 1024 * 1024);
+    return { blob: { digest: digestOf(bytes), size: bytes.byteLength }, bytes: new Blob([new Uint8Array(bytes)]) };
+  };
+  const requests = (request: RegExp) => proxy.seen.filter((seen) => request.test(seen)).length;
+
+  test('a large blob that was cut in the middle of a request arrives', async () => {
     let passed = 0;
     proxy.faults = [
       onFirst(1, /PATCH/, (request) => {
@@ -155,12 +169,57 @@ describe('faults that pass', () => {
         return false;
       }),
     ];
-    const blob = { digest: digestOf(bytes), size: bytes.byteLength };
-    expect(await pushBlob(client(), repositoryAt(proxy), blob, new Blob([new Uint8Array(bytes)]))).toBe(true);
+    const { blob, bytes } = await large();
+    expect(await pushBlob(client(), repositoryAt(proxy), blob, bytes)).toBe(true);
     expect(await client().sizeOfBlob(repositoryAt(registry), blob.digest)).toBe(blob.size);
-    const patches = proxy.seen.filter((request) => request.startsWith('PATCH'));
-    expect(patches.length).toBeGreaterThan(1);
-    expect(proxy.seen.some((request) => /^GET .*blobs\/uploads\//.test(request))).toBe(true);
+    // It is asked how far it got. This registry has signed that it got nowhere, and so does not know its own upload any more.
+    expect(requests(/^GET .*blobs\/uploads\//)).toBe(1);
+    expect(requests(/^POST/)).toBe(2);
+  });
+
+  test('one that is sent in parts goes on with the part at which it was cut', async () => {
+    const most = 4 * 1024 * 1024;
+    let parts = 0;
+    proxy.faults = [
+      (request, response) => {
+        if (Number(request.headers['content-length'] ?? 0) <= most) return false;
+        return answer(413)(request, response);
+      },
+      (request, response) => {
+        if (request.method !== 'PATCH') return false;
+        parts += 1;
+        return parts === 4 ? hangUp(request, response) : false;
+      },
+    ];
+    const { blob, bytes } = await large();
+    expect(await pushBlob(client(), repositoryAt(proxy), blob, bytes)).toBe(true);
+    expect(await client().sizeOfBlob(repositoryAt(registry), blob.digest)).toBe(blob.size);
+    expect(waited).toEqual([500]);
+    expect(requests(/^POST/)).toBe(1);
+    // Of 24, 12 and 6 MB, which are too much; eight of 3 MB, and one of them again.
+    expect(requests(/^PATCH/)).toBe(3 + 8 + 1);
+  });
+
+  test('a line that is slow, and keeps on, takes as long as it takes: only silence is silence', async () => {
+    const bytes = randomBytes(40 * 1024 * 1024);
+    const blob = { digest: digestOf(bytes), size: bytes.byteLength };
+    const line = await startSlowLine(registry, 4 * 1024 * 1024);
+    // Five windows of a second are less than it needs.
+    const patient = new RegistryClient({ pace: { windowMs: 1000 }, attempts: 1 });
+    expect(await pushBlob(patient, repositoryAt(line), blob, new Blob([new Uint8Array(bytes)]))).toBe(true);
+    expect(await client().sizeOfBlob(repositoryAt(registry), blob.digest)).toBe(blob.size);
+  });
+
+  test('layers of another repository of the registry are mounted, and nothing of them is sent', async () => {
+    await push(registry);
+    const [from, layers] = [name, (await smallImage()).layer];
+    name = `${name}-mounted`;
+    const source = await openLayout(archive);
+    const bytes = await source.blob(layers.digest);
+    expect(await pushBlob(client(), repositoryAt(proxy), layers, bytes, from)).toBe(false);
+    await source.close();
+    expect(requests(/^PATCH/)).toBe(0);
+    expect(await client().sizeOfBlob(repositoryAt(registry), layers.digest)).toBe(layers.size);
   });
 });
 

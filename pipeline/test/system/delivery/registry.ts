@@ -3,8 +3,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, vi } from 'vitest';
 import { parseLock } from '../../../engine/images/assembled/lock-file.ts';
 import lock from '../../../engine/images/assembled/locks/registry-debian13.json' with { type: 'json' };
@@ -95,6 +97,29 @@ export async function startProxy({ host }: Registry): Promise<FaultyRegistry> {
   });
   return Object.assign(proxy, { host: ownHost() });
 }
+
+/** A slow line to a registry: no more bytes in a second go there. */
+export async function startSlowLine({ host }: Registry, bytesPerSecond: number): Promise<{ host: string }> {
+  const { hostname, port } = new URL(`http://${host}`);
+  const server = createTcpServer((near) => {
+    const far = connect(Number(port), hostname);
+    void pipeline(near, slowly(bytesPerSecond), far).catch(() => near.destroy());
+    void pipeline(far, near).catch(() => far.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  stops.push(async () => {
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+const slowly = (bytesPerSecond: number) =>
+  async function* (source: AsyncIterable<Buffer>) {
+    for await (const chunk of source) {
+      await sleep((chunk.byteLength / bytesPerSecond) * 1000);
+      yield chunk;
+    }
+  };
 
 /** The first `times` requests that match. */
 export function onFirst(times: number, matches: RegExp, answer: Fault): Fault {
