@@ -167,6 +167,10 @@ export function nginx(): Resource[] {
       { name: 'NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
       { name: 'NGINX_ENVSUBST_FILTER', value: source.environment.NGINX_ENVSUBST_FILTER ?? '' },
       { name: 'NGINX_RESOLVER', value: NAME_SERVER },
+      ...['NGINX_TRUSTED_PROXIES', 'NGINX_STREAM_PATHS'].map((name) => ({
+        name,
+        value: source.environment[name] ?? '',
+      })),
       { name: 'NGINX_UPSTREAM', value: 'app.$(NAMESPACE).svc.cluster.local' },
     ],
     probes: probesOf(source, '/health', 'health'),
