@@ -27,13 +27,14 @@ export interface App {
   readonly metrics: Metrics;
 }
 
+const ROUTES = ['/', '/health', '/metrics', '/version'] as const;
 const JSON_TYPE = 'application/json; charset=utf-8';
 const ALLOWED = 'GET, HEAD, OPTIONS';
 
 export function buildApp(options: AppOptions): App {
   const { about, log, bodyLimit, lifecycle, checks, registry = new Registry() } = options;
-  const metrics = createMetrics(registry, about, lifecycle);
-  const routes: Record<string, RequestHandler> = {
+  const metrics = createMetrics(registry, about, lifecycle, ROUTES);
+  const routes: Record<(typeof ROUTES)[number], RequestHandler> = {
     '/': home(about),
     '/health': health(lifecycle, checks),
     '/metrics': async (_req, res) => send(res, 200, registry.contentType, await registry.metrics()),
