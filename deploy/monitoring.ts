@@ -3,7 +3,13 @@ import { type Resource, selectorOf } from './resource.ts';
 import { alertmanager, type Inhibition, type PagerDuty, type Route, ruleGroups, type Webhook } from './sources.ts';
 
 /** About Prometheus and Alertmanager themselves, which kube-prometheus-stack watches with rules of its own. */
-export const NOT_OURS: readonly string[] = ['TargetDown', 'AlertmanagerUnreachable', 'NotificationsFail'];
+export const NOT_OURS: readonly string[] = [
+  'TargetDown',
+  'AlertmanagerUnreachable',
+  'NotificationsFail',
+  'ReceiverNeverReached',
+  'job:alertmanager_notifications:delivered',
+];
 /** Addresses and credentials, none of which is in any file. deploy/README.md says how it is made. */
 const SECRET = 'alerting';
 
@@ -24,7 +30,7 @@ export function serviceMonitor(): Resource {
 export function prometheusRule(): Resource {
   const groups = ruleGroups().map((group) => ({
     ...group,
-    rules: group.rules.filter(({ alert }) => alert === undefined || !NOT_OURS.includes(alert)),
+    rules: group.rules.filter(({ alert, record = alert }) => record === undefined || !NOT_OURS.includes(record)),
   }));
   return {
     apiVersion: 'monitoring.coreos.com/v1',

@@ -37,15 +37,22 @@ export function composeService(name: string): Source {
 }
 
 /** The health check as Kubernetes asks it: patient until it was well once, then as strict as Docker. */
-export function probesOf({ healthcheck }: Source, path: string, port: string): Record<string, object> {
+/** Sent no requests as soon as it is not well; started anew only when it does not answer at all, for longer. */
+export function probesOf(
+  { healthcheck }: Source,
+  port: string,
+  path: { ready: string; alive: string },
+): Record<string, object> {
   const { intervalSeconds, timeoutSeconds, retries } = healthcheck;
-  const probe = { httpGet: { path, port }, periodSeconds: intervalSeconds, timeoutSeconds };
+  const probe = { httpGet: { path: path.ready, port }, periodSeconds: intervalSeconds, timeoutSeconds };
   return {
     startupProbe: { ...probe, failureThreshold: Math.ceil(patienceOf(healthcheck) / intervalSeconds) },
     readinessProbe: { ...probe, failureThreshold: retries },
-    livenessProbe: { ...probe, failureThreshold: retries },
+    livenessProbe: { ...probe, httpGet: { path: path.alive, port }, failureThreshold: PATIENT * retries },
   };
 }
+
+const PATIENT = 4;
 
 type Rule = { alert?: string; record?: string; expr: string; [field: string]: unknown };
 export type RuleGroup = { name: string; rules: Rule[]; [field: string]: unknown };

@@ -7,7 +7,11 @@ import { composeService, probesOf, type Source } from './sources.ts';
 /** How long the cluster takes to send no more requests to a pod that is told to end. */
 const DRAIN_SECONDS = 5;
 /** CoreDNS is called so in nearly every cluster; nginx asks it by name at its start. */
-const NAME_SERVER = 'kube-dns.kube-system.svc.cluster.local';
+const NAME_SERVER = 'kube-dns.kube-system.svc';
+/** What nearly every cluster calls itself. */
+const CLUSTER_DOMAIN = 'cluster.local';
+/** Where NodeLocal DNSCache listens, at each node: no pod's address. */
+const NODE_LOCAL_DNS = '169.254.20.10/32';
 
 const labels = (name: string) => ({ ...selectorOf(name), 'app.kubernetes.io/part-of': 'drydock' });
 
@@ -63,7 +67,11 @@ function deployment({ source, uid, requests, ports, env, probes, mounts, volumes
               imagePullPolicy: 'IfNotPresent',
               ports,
               env,
-              resources: { requests, limits },
+              // Logs, and nothing else: what a pod writes is in memory.
+              resources: {
+                requests: { ...requests, 'ephemeral-storage': '64Mi' },
+                limits: { ...limits, 'ephemeral-storage': '256Mi' },
+              },
               ...probes,
               lifecycle: { preStop: { sleep: { seconds: DRAIN_SECONDS } } },
               securityContext: {
@@ -118,7 +126,7 @@ export function app(): Resource[] {
       { name: 'PORT', value: PORT },
       { name: 'LOG_LEVEL', value: LOG_LEVEL },
     ],
-    probes: probesOf(source, USUAL.health, 'http'),
+    probes: probesOf(source, 'http', { ready: USUAL.health, alive: '/version' }),
     mounts: [],
     volumes: [],
   });
@@ -165,11 +173,16 @@ export function nginx(): Resource[] {
     ],
     env: [
       { name: 'NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
+      { name: 'CLUSTER_DOMAIN', value: CLUSTER_DOMAIN },
       { name: 'NGINX_ENVSUBST_FILTER', value: source.environment.NGINX_ENVSUBST_FILTER ?? '' },
-      { name: 'NGINX_RESOLVER', value: NAME_SERVER },
-      { name: 'NGINX_UPSTREAM', value: 'app.$(NAMESPACE).svc.cluster.local' },
+      { name: 'NGINX_RESOLVER', value: `${NAME_SERVER}.$(CLUSTER_DOMAIN)` },
+      ...['NGINX_TRUSTED_PROXIES', 'NGINX_STREAM_PATHS'].map((name) => ({
+        name,
+        value: source.environment[name] ?? '',
+      })),
+      { name: 'NGINX_UPSTREAM', value: 'app.$(NAMESPACE).svc.$(CLUSTER_DOMAIN)' },
     ],
-    probes: probesOf(source, '/health', 'health'),
+    probes: probesOf(source, 'health', { ready: '/health', alive: '/health' }),
     mounts: [
       { name: 'templates', mountPath: '/etc/nginx/templates', readOnly: true },
       ...writable.map(({ name, path }) => ({ name, mountPath: path })),
@@ -227,7 +240,10 @@ export function networkPolicies(): Resource[] {
       ingress: [{ from: [namespaced('ingress-nginx')], ports: [tcp('http')] }],
       egress: [
         { to: [pods('app')], ports: [tcp('http')] },
-        { to: [namespaced('kube-system')], ports: [tcp(53), { protocol: 'UDP', port: 53 }] },
+        {
+          to: [namespaced('kube-system'), { ipBlock: { cidr: NODE_LOCAL_DNS } }],
+          ports: [tcp(53), { protocol: 'UDP', port: 53 }],
+        },
       ],
     }),
   ];

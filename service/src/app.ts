@@ -27,13 +27,14 @@ export interface App {
   readonly metrics: Metrics;
 }
 
+const ROUTES = ['/', '/health', '/metrics', '/version'] as const;
 const JSON_TYPE = 'application/json; charset=utf-8';
 const ALLOWED = 'GET, HEAD, OPTIONS';
 
 export function buildApp(options: AppOptions): App {
   const { about, log, bodyLimit, lifecycle, checks, registry = new Registry() } = options;
-  const metrics = createMetrics(registry, about, lifecycle);
-  const routes: Record<string, RequestHandler> = {
+  const metrics = createMetrics(registry, about, lifecycle, ROUTES);
+  const routes: Record<(typeof ROUTES)[number], RequestHandler> = {
     '/': home(about),
     '/health': health(lifecycle, checks),
     '/metrics': async (_req, res) => send(res, 200, registry.contentType, await registry.metrics()),
@@ -42,7 +43,7 @@ export function buildApp(options: AppOptions): App {
 
   const app = express();
   app.disable('x-powered-by').disable('etag').set('query parser', false);
-  app.use(observe(log, metrics, lifecycle), limitBody(bodyLimit));
+  app.use(observe(log, metrics, lifecycle), wellAsked, limitBody(bodyLimit));
   for (const [path, handler] of Object.entries(routes)) app.route(path).get(handler).all(notAllowed);
   app.use(notFound, failed(log));
   return { app, metrics };
@@ -69,6 +70,18 @@ function health(lifecycle: Lifecycle, checks: Checks): RequestHandler {
     send(res, status === 'ok' ? 200 : 503, JSON_TYPE, JSON.stringify(body));
   };
 }
+
+/** What Node would refuse by itself, without an id and unseen. */
+const wellAsked: RequestHandler = (req, res, next) => {
+  const refuse = (status: number, detail: string) => {
+    res.setHeader('Connection', 'close');
+    sendProblem(res, { status, detail });
+  };
+  if (req.headers.host === undefined && req.httpVersion === '1.1') refuse(400, 'A request by HTTP/1.1 needs a Host');
+  else if (req.headers.expect !== undefined && req.headers.expect.toLowerCase() !== '100-continue')
+    refuse(417, 'Only 100-continue can be expected');
+  else next();
+};
 
 const notAllowed: RequestHandler = (req, res) => {
   res.setHeader('Allow', ALLOWED);

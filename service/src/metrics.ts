@@ -38,7 +38,12 @@ interface Labels {
   status_code: string;
 }
 
-export function createMetrics(registry: Registry, about: About, lifecycle: Lifecycle): Metrics {
+export function createMetrics(
+  registry: Registry,
+  about: About,
+  lifecycle: Lifecycle,
+  routes: readonly string[] = [],
+): Metrics {
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
   const requests = new Counter({ ...REQUESTS, registers });
@@ -72,6 +77,15 @@ export function createMetrics(registry: Registry, about: About, lifecycle: Lifec
       series.set(key, found);
     }
     return found;
+  }
+
+  // A series that begins with its first failure has not increased: those that matter begin at 0.
+  for (const route of [...routes, UNMATCHED]) {
+    for (const status of [200, 500]) {
+      const of = labels('GET', route, status);
+      requests.inc(of, 0);
+      seconds.zero(of);
+    }
   }
 
   return {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe } from './about.ts';
@@ -20,14 +20,18 @@ export interface Service {
 }
 
 const SWEEP_MS = 50;
+/** How long a client of a connection that is kept may take to ask once more, and to hear that it closes. */
+const FAREWELL_MS = 500;
 
 /** What the parser's error codes mean to a client; any other is a plain 400. */
 const TOO_SLOW: Problem = { status: 408, detail: 'The request took too long to arrive' };
 const TOO_LARGE: Problem = { status: 431, detail: 'The header is too large' };
 const MALFORMED: Problem = { status: 400, detail: 'The request is not well-formed HTTP' };
+const NO_TUNNEL: Problem = { status: 501, detail: 'The service opens no tunnels' };
 const REFUSALS: Readonly<Record<string, Problem>> = {
   ERR_HTTP_REQUEST_TIMEOUT: TOO_SLOW,
   HPE_HEADER_OVERFLOW: TOO_LARGE,
+  CONNECT: NO_TUNNEL,
 };
 /** The client left in the middle of its request. */
 const GONE = new Set(['ECONNRESET', 'HPE_INVALID_EOF_STATE']);
@@ -45,6 +49,8 @@ export async function serve(config: Config, log: Log): Promise<Service> {
   const server = createServer(
     {
       maxHeaderSize: config.headerLimit,
+      // The app refuses it, with an id and a line in the log.
+      requireHostHeader: false,
       requestTimeout: config.requestTimeoutMs,
       headersTimeout: config.requestTimeoutMs,
       keepAliveTimeout: config.keepAliveTimeoutMs,
@@ -58,6 +64,10 @@ export async function serve(config: Config, log: Log): Promise<Service> {
     refused.add(socket);
     refuse(error, socket);
   });
+  server.on('checkExpectation', app);
+  server.on('connect', (_request, socket) =>
+    refuse(Object.assign(new Error('no tunnel'), { code: 'CONNECT' }), socket),
+  );
   const unused = trackUnused(server);
 
   server.listen(config.port, config.host);
@@ -70,9 +80,12 @@ export async function serve(config: Config, log: Log): Promise<Service> {
       lifecycle.draining = true;
       await delay(config.drainDelayMs);
       const closed = once(server, 'close');
-      server.close();
+      // Not HTTP's own, which closes idle connections at once: what their clients are about to send would be lost.
+      NetServer.prototype.close.call(server);
+      const farewell = performance.now() + Math.min(FAREWELL_MS, config.shutdownTimeoutMs / 2);
       // A connection becomes idle when its last answer is out, and some never send anything: look again until all are gone.
       const sweep = setInterval(() => {
+        if (performance.now() < farewell) return;
         server.closeIdleConnections();
         for (const socket of unused()) socket.destroy();
       }, SWEEP_MS);
@@ -106,7 +119,9 @@ function refusal(log: Log, metrics: Metrics, lifecycle: Lifecycle) {
     const code = error.code ?? '';
     const problem = REFUSALS[code] ?? MALFORMED;
     const owed = [...lifecycle.inFlight].find((res) => res.socket === socket);
-    if (owed !== undefined && problem === TOO_SLOW && !owed.headersSent) {
+    // A body whose coding is not known is found once its request is under way.
+    const isOwn = problem === TOO_SLOW || (code === 'HPE_INVALID_TRANSFER_ENCODING' && owed?.req.complete === false);
+    if (owed !== undefined && isOwn && !owed.headersSent) {
       owed.setHeader('Connection', 'close');
       sendProblem(owed, problem);
     } else if (owed !== undefined || GONE.has(code) || !socket.writable) {

@@ -35,7 +35,19 @@ test('metrics: unknown paths and odd methods share their series', async () => {
   const { url } = await startApp();
   for (let n = 0; n < 20; n += 1) await ask(url, n % 2 === 0 ? 'MKCOL' : 'PURGE', `/unknown-${n}`);
   const series = (await scrape(url)).filter((line) => line.startsWith(`${REQUESTS.name}{`));
-  expect(series).toEqual([`${REQUESTS.name}{method="other",route="unmatched",status_code="404"} 20`]);
+  const counted = series.filter((line) => !line.endsWith(' 0'));
+  expect(counted).toEqual([`${REQUESTS.name}{method="other",route="unmatched",status_code="404"} 20`]);
+});
+
+test('metrics: series of failures are there before a failure', async () => {
+  const { url } = await startApp();
+  const lines = await scrape(url);
+  for (const route of ['/', '/version', 'unmatched']) {
+    const labels = `method="GET",route="${route}",status_code="500"`;
+    expect(lines).toContain(`${REQUESTS.name}{${labels}} 0`);
+    expect(lines).toContain(`${REQUEST_SECONDS.name}_count{${labels}} 0`);
+    expect(lines).toContain(`${REQUEST_SECONDS.name}_bucket{le="0.25",${labels}} 0`);
+  }
 });
 
 test('metrics: what runs, what is in flight, and the process', async () => {

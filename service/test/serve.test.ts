@@ -1,6 +1,6 @@
 // The open port: requests that are none, limits, and an end that loses nothing.
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { REQUESTS } from '../src/metrics.ts';
 import { answerOf, open, startService, withBody } from './support.ts';
@@ -24,6 +24,38 @@ for (const [name, request, status, title, code] of refused) {
     expect(metrics).toContain(`${REQUESTS.name}{method="other",route="unmatched",status_code="${status}"} 1`);
   });
 }
+
+/** What Node answers by itself, without a word of why: RFC 9112, 3.2 and 6.1; RFC 9110, 9.3.6 and 10.1.1. */
+const nodes: [name: string, request: string, status: string][] = [
+  ['HTTP/1.1 without Host', 'GET / HTTP/1.1\r\n\r\n', '400'],
+  ['a transfer coding that is not known', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n', '400'],
+  [
+    'a length and a coding',
+    'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
+    '400',
+  ],
+  ['two lengths', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', '400'],
+  ['another version', 'GET / HTTP/3.0\r\nHost: a\r\n\r\n', '400'],
+  ['an expectation', 'GET / HTTP/1.1\r\nHost: a\r\nExpect: the-unexpected\r\n\r\n', '417'],
+  ['a tunnel', 'CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n', '501'],
+];
+test.for(nodes)('serve refuses as the service does: %s', async ([, request, status]) => {
+  const { port, url, lines } = await startService();
+  const [header = '', body = ''] = (await answerOf(await open(port, request))).split('\r\n\r\n');
+  expect(header).toMatch(`HTTP/1.1 ${status} `);
+  expect(header).toContain('Content-Type: application/problem+json');
+  expect(header).toContain('\r\nConnection: close');
+  const { request_id } = JSON.parse(body) as { request_id: string };
+  expect(header).toContain(`X-Request-Id: ${request_id}`);
+  await vi.waitFor(() => expect(lines()).toEqual([expect.objectContaining({ request_id, status: Number(status) })]));
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  expect(metrics).toMatch(new RegExp(`${REQUESTS.name}{.*status_code="${status}"} 1`));
+});
+
+test('serve: HTTP/1.0 needs no Host', async () => {
+  const { port } = await startService();
+  expect(await answerOf(await open(port, 'GET /health HTTP/1.0\r\n\r\n'))).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+});
 
 const slow: [name: string, request: string, timeout: string, line: Record<string, unknown>][] = [
   ['a header', 'GET / HTTP/1.1\r\n', '50', { event: 'refused', status: 408 }],
@@ -102,6 +134,16 @@ test('serve: idle and unused connections do not hold up the end', async () => {
   await Promise.all(closed);
 });
 
+test('serve: clients that keep their connections and ask on are told that it closes, and none is cut off', async () => {
+  const { port, stop } = await startService();
+  const clients = await Promise.all(Array.from({ length: 50 }, () => open(port)));
+  const ends = clients.map((socket) => askOn(socket));
+  // Each has had an answer before it begins.
+  await Promise.all(clients.map((socket) => once(socket, 'data')));
+  expect(await stop()).toBe(true);
+  expect(await Promise.all(ends)).toEqual(Array(50).fill('told'));
+});
+
 test('serve: what takes too long is cut off', async () => {
   const { port, url, stop } = await startService({ SHUTDOWN_TIMEOUT_MS: '50' });
   const socket = await open(port, withBody('/', 10, 'half'));
@@ -137,4 +179,18 @@ async function inFlight(url: string, count: number): Promise<void> {
 
 async function refusesConnections(url: string): Promise<void> {
   await vi.waitFor(() => expect(fetch(url)).rejects.toThrow(), 5000);
+}
+
+/** Asks again whenever it is answered; whether it was told of the end, or cut off. */
+async function askOn(socket: Socket): Promise<'told' | 'cut off'> {
+  let end: 'told' | 'cut off' = 'cut off';
+  const ask = () => socket.write('GET /version HTTP/1.1\r\nHost: a\r\n\r\n');
+  socket.on('error', () => {});
+  socket.on('data', (answer) => {
+    if (/^connection: close/im.test(String(answer))) end = 'told';
+    else ask();
+  });
+  ask();
+  await once(socket, 'close');
+  return end;
 }

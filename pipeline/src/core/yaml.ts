@@ -129,11 +129,22 @@ export class Fields {
     return this.nodeOf(key) !== undefined;
   }
 
+  /** A name with nothing behind it, not even an empty text. */
+  isEmpty(key: string): boolean {
+    const node = this.#map.get(key, true) as Node | null | undefined;
+    return node === null || (isScalar(node) && node.value === null);
+  }
+
+  /** For a fault: where a field is. */
+  pathOf(key: string): string {
+    return this.#at(key);
+  }
+
   /** What stands behind a name. */
   nodeOf(key: string): Node | undefined {
     this.#known.add(key);
-    const node = this.#map.get(key, true) as Node | undefined;
-    return node === undefined || (isScalar(node) && node.value === null) ? undefined : node;
+    const node = this.#map.get(key, true) as Node | null | undefined;
+    return node === undefined || node === null || (isScalar(node) && node.value === null) ? undefined : node;
   }
 
   /** Where a name stands. */
@@ -199,6 +210,11 @@ export class Fields {
       this.#file.fault(node, `${this.#at(key)} must be a list of texts`);
       return [];
     });
+  }
+
+  /** Texts of which each may be empty. */
+  strings(key: string): string[] {
+    return this.#nodes(key).flatMap((node) => (isScalar(node) && typeof node.value === 'string' ? [node.value] : []));
   }
 
   /** The entries of a list of mappings. */

@@ -4,8 +4,7 @@
 //
 // --end is there once the service has ended: it will not be well any more. --check is what the check last said, --log what the service says: the
 // ends of both are told with the reason. --sockets shows what it listened to meanwhile.
-import { existsSync, readFileSync } from 'node:fs';
-import { expectThat, optionsOf, probe, runAsProgram, until } from './program.ts';
+import { expectThat, lastLines, optionsOf, probe, runAsProgram, textOf, until } from './program.ts';
 import { phraseListening } from './sockets.ts';
 
 runAsProgram('healthy.ts', async (args) => {
@@ -35,16 +34,3 @@ runAsProgram('healthy.ts', async (args) => {
 });
 
 const MOST_LINES = 10;
-const LONGEST_LINE = 2000;
-
-function textOf(path: string): string {
-  return existsSync(path) ? readFileSync(path, 'utf8') : '';
-}
-
-function lastLines(text: string, count: number): string[] {
-  return text
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .slice(-count)
-    .map((line) => line.slice(0, LONGEST_LINE));
-}

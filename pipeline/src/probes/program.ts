@@ -1,5 +1,5 @@
 // What the probes have in common: checks that become rows, and waiting for what is to come, with an end to it.
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -68,4 +68,19 @@ export function reasonOf(error: unknown): string {
 /** Fails a check unless it holds. */
 export function expectThat(holds: boolean, otherwise: string): asserts holds {
   if (!holds) throw new Error(otherwise);
+}
+
+/** Of a file that may not be there yet. */
+export function textOf(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}
+
+const LONGEST_LINE = 2000;
+
+export function lastLines(text: string, count: number): string[] {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(-count)
+    .map((line) => line.slice(0, LONGEST_LINE));
 }

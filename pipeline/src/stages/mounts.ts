@@ -1,4 +1,5 @@
 // The files of the repository that docker-compose.yml mounts into a service, put where it says.
+import { posix } from 'node:path';
 import type { Container, Directory } from '@dagger.io/dagger';
 import type { ComposeService } from '../core/compose/model.ts';
 import { PipelineError } from '../core/errors.ts';
@@ -8,7 +9,7 @@ export async function withBinds(container: Container, service: ComposeService, s
   let mounted = container;
   for (const { source: path, target } of service.binds) {
     const [isFolder, isFile] = await Promise.all([
-      source.glob(`${path}/**`).then((inside) => inside.length > 0),
+      source.glob(posix.join(path, '**')).then((inside) => inside.length > 0),
       source.glob(path).then((found) => found.length > 0),
     ]);
     if (isFolder) mounted = mounted.withMountedDirectory(target, source.directory(path));
@@ -28,7 +29,7 @@ export async function withBinds(container: Container, service: ComposeService, s
 export function sourceOf(service: ComposeService, path: string): string | undefined {
   for (const { source, target } of service.binds) {
     if (path === target) return source;
-    if (path.startsWith(`${target}/`)) return `${source}${path.slice(target.length)}`;
+    if (path.startsWith(`${target}/`)) return posix.join(source, path.slice(target.length));
   }
   return undefined;
 }

@@ -2,7 +2,7 @@
 // service stops, everything that is bound to it fails.
 import { randomUUID } from 'node:crypto';
 import { type CacheVolume, type Container, dag, type File, type Service } from '@dagger.io/dagger';
-import { type ComposeService, inOrder, patienceOf } from '../core/compose/model.ts';
+import { type ComposeService, type Condition, inOrder, patienceOf } from '../core/compose/model.ts';
 import { reasonOf } from '../core/errors.ts';
 import { logPath, type SmokeRow, type StepResult } from '../core/model.ts';
 import { checkFile, endFile, healthFile, logFile, START, socketsFile, wrapper } from '../core/smoke/wrapper.ts';
@@ -26,6 +26,9 @@ const LENT = ['dash', 'sleep'] as const;
 const NGINX_RESOLVES = `resolved() { awk -v key=$1 '$1 == key { print $2; exit }' /etc/resolv.conf; }
 export NGINX_RESOLVER=$(resolved nameserver) NGINX_UPSTREAM=app.$(resolved search)`;
 
+/** How long a service may take that others wait for to end. */
+const COMPLETION_SECONDS = 300;
+
 const COLLECT_LOGS = `${HIDING}folder=/logs; cp -r "$1" "$folder" && rm -rf "$1" && hide_proxies`;
 
 export class SessionPlatform implements Platform {
@@ -35,6 +38,8 @@ export class SessionPlatform implements Platform {
   readonly #inputs: Deployment;
   readonly #running = new Map<string, Service>();
   readonly #starts = new Map<string, number>();
+  /** Those that nobody asks whether they are well, their image included. */
+  readonly #unchecked = new Set<string>();
   #release: 'before' | 'deployed' = 'deployed';
   readonly #run = randomUUID();
   readonly #folder = `${SHARED}/${this.#run}`;
@@ -75,12 +80,30 @@ export class SessionPlatform implements Platform {
 
   async #upAfter(service: ComposeService, rows: ReadonlyMap<string, Promise<SmokeRow>>): Promise<SmokeRow> {
     const row = { name: `${service.name} is healthy`, seconds: 0 };
-    const needed = await Promise.all(Object.keys(service.dependsOn).map((name) => rows.get(name)));
+    const conditions = Object.entries(service.dependsOn);
+    const needed = await Promise.all(conditions.map(([name, condition]) => this.#isMet(condition, name, rows)));
     const bad = needed.find((other) => other !== undefined && other.status !== 'passed');
     if (bad !== undefined) return { ...row, status: bad.status, detail: `not started: it waits until ${bad.name}` };
     const why = this.missing.get(service.name);
     if (why !== undefined) return { ...row, status: 'not evaluated', detail: why };
     return await this.start(service.name);
+  }
+
+  async #isMet(
+    condition: Condition,
+    name: string,
+    rows: ReadonlyMap<string, Promise<SmokeRow>>,
+  ): Promise<SmokeRow | undefined> {
+    const row = await rows.get(name);
+    if (row?.status !== 'passed' || condition === 'service_started') return row;
+    if (condition === 'service_healthy') return this.#unchecked.has(name) ? { ...row, status: 'failed' } : row;
+    const end = ['--service', name, '--end', endFile(this.#folder, name, 1)];
+    const [completed] = await this.probe({
+      name: `completed-${name}`,
+      program: 'completed.ts',
+      args: [...end, '--log', logFile(this.#folder, name), '--seconds', String(COMPLETION_SECONDS)],
+    });
+    return completed ?? { ...row, name: `${name} completes`, status: 'failed' };
   }
 
   use(which: 'before' | 'deployed'): void {
@@ -164,6 +187,7 @@ export class SessionPlatform implements Platform {
       image.defaultArgs(),
       this.#testOf(service, image),
     ]);
+    if (test === null) this.#unchecked.add(name);
     const command = service.command ?? (service.entrypoint === null ? defaults : []);
     let container = ports.reduce((with_, port) => with_.withoutExposedPort(port), image.withoutDockerHealthcheck());
     for (const [key, value] of Object.entries(service.environment)) container = container.withEnvVariable(key, value);
@@ -200,7 +224,8 @@ export class SessionPlatform implements Platform {
 
   async #healthy({ name, healthcheck }: ComposeService, start: number): Promise<SmokeRow> {
     const row = { name, seconds: 0 };
-    if (healthcheck === null) return { ...row, status: 'passed', detail: 'it runs, and has no check' };
+    if (healthcheck === null || this.#unchecked.has(name))
+      return { ...row, status: 'passed', detail: 'it runs, and has no check' };
     const files = [
       ...['--health', healthFile(this.#folder, name, start), '--end', endFile(this.#folder, name, start)],
       ...['--check', checkFile(this.#folder, name), '--sockets', socketsFile(this.#folder, name)],

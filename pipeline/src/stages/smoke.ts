@@ -1,7 +1,9 @@
 // Smoke: deploys docker-compose.yml with the very image that was built, and proves that the whole works, alarm included.
 import { type Container, type Directory, dag, type File } from '@dagger.io/dagger';
+import { withEnvFiles } from '../core/compose/env-file.ts';
 import type { ComposeFile, ComposeService } from '../core/compose/model.ts';
 import { COMPOSE_FILE, readCompose } from '../core/compose/read.ts';
+import type { Variables } from '../core/compose/variables.ts';
 import { PipelineError } from '../core/errors.ts';
 import type { SmokeResult, SmokeRow, StageResult, StandIn, StepResult } from '../core/model.ts';
 import { ALONE, isPlatform } from '../core/smoke/alone.ts';
@@ -88,7 +90,7 @@ async function readDeployment(context: RunContext, { commit, built, digest }: De
   const text = await contentsIfAny(context.source, COMPOSE_FILE);
   const variables = { APP_IMAGE, APP_COMMIT: commit, APP_BUILT: built, APP_DIGEST: digest };
   if (!isPlatform(text)) return readCompose(ALONE, variables);
-  const compose = readCompose(text, variables);
+  const compose = await withFiles(context.source, readCompose(text, variables), variables);
   const missing = ['app', 'nginx', 'prometheus', 'alertmanager', 'grafana'].filter(
     (name) => !compose.services.some((service) => service.name === name),
   );
@@ -98,6 +100,15 @@ async function readDeployment(context: RunContext, { commit, built, digest }: De
     `${COMPOSE_FILE} has no service ${missing.join(', ')}`,
     'the probes ask each of them',
   );
+}
+
+/** Services with what their files of variables bring. Throws `BAD_COMPOSE`. */
+async function withFiles(source: Directory, compose: ComposeFile, variables: Variables): Promise<ComposeFile> {
+  const paths = compose.services.flatMap(({ envFiles }) => envFiles.map(({ path }) => path));
+  const texts = await Promise.all(paths.map((path) => contentsIfAny(source, path)));
+  const contents = new Map(paths.map((path, at) => [path, texts[at] ?? undefined]));
+  const services = compose.services.map((service) => withEnvFiles(service, variables, (path) => contents.get(path)));
+  return { ...compose, services };
 }
 
 /** The services whose images are at hand, and why the others are not. */

@@ -31,11 +31,12 @@ test('no rendered file is left over', () => {
 // -------------------------------------------------------------------------------------------------- the same sources
 
 test('every rule is there but those about the monitoring itself', () => {
+  const nameOf = ({ alert, record }: RuleGroup['rules'][number]) => alert ?? record ?? '';
   const rules = (groups: RuleGroup[]) => groups.flatMap((group) => group.rules);
   const { groups } = prometheusRule().spec as { groups: RuleGroup[] };
   const own = rules(ruleGroups());
-  expect(rules(groups)).toEqual(own.filter(({ alert }) => !NOT_OURS.includes(alert ?? '')));
-  expect(own.map(({ alert }) => alert)).toEqual(expect.arrayContaining([...NOT_OURS]));
+  expect(rules(groups)).toEqual(own.filter((rule) => !NOT_OURS.includes(nameOf(rule))));
+  expect(own.map(nameOf)).toEqual(expect.arrayContaining([...NOT_OURS]));
 });
 
 test('nginx’s template and the dashboards are the same bytes', () => {
@@ -97,7 +98,10 @@ for (const { metadata, spec } of base.filter(({ kind }) => kind === 'Deployment'
     });
     expect(template.spec.containers).toHaveLength(1);
     expect(template.spec.containers[0]).toMatchObject({
-      resources: { requests: expect.anything(), limits: { cpu: expect.anything(), memory: expect.anything() } },
+      resources: {
+        requests: { 'ephemeral-storage': expect.anything() },
+        limits: { cpu: expect.anything(), memory: expect.anything(), 'ephemeral-storage': expect.anything() },
+      },
       startupProbe: expect.anything(),
       readinessProbe: expect.anything(),
       livenessProbe: expect.anything(),
@@ -109,6 +113,15 @@ for (const { metadata, spec } of base.filter(({ kind }) => kind === 'Deployment'
     });
   });
 }
+
+test('a service that is not well is not started anew for that, and no name has the cluster’s domain in it', () => {
+  const text = read('base/app.yaml');
+  const probes = ['readinessProbe', 'livenessProbe'].map(
+    (kind) => new RegExp(`${kind}:\\n +httpGet:\\n +path: (\\S+)`).exec(text)?.[1],
+  );
+  expect(probes).toEqual(['/health', '/version']);
+  expect(read('base/nginx.yaml').match(/cluster\.local/g)).toHaveLength(1);
+});
 
 // --------------------------------------------------------------------------------------------------------- releases
 

@@ -39,9 +39,14 @@ test('only nginx is published beyond the loopback address', () => {
   expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual(['${HTTP_PORT:-8080}:8080']);
 });
 
-test('the template has two variables, and only they are rendered', () => {
+test('the template has these variables, and only they are rendered', () => {
   const variables = new Set(matches(template, /\$\{(\w+)\}/g));
-  expect([...variables].sort()).toEqual(['NGINX_RESOLVER', 'NGINX_UPSTREAM']);
+  expect([...variables].sort()).toEqual([
+    'NGINX_RESOLVER',
+    'NGINX_STREAM_PATHS',
+    'NGINX_TRUSTED_PROXIES',
+    'NGINX_UPSTREAM',
+  ]);
   const filter = /NGINX_ENVSUBST_FILTER: "(.+)"/.exec(service('nginx'))?.[1] ?? '';
   for (const name of variables) expect(name).toMatch(new RegExp(filter.replaceAll('$$', '$')));
 });

@@ -93,6 +93,18 @@ test('one that has ended: at once, with its exit code and what it said itself', 
   expect(row?.detail).toBe('it ended with exit code 3; it last said:\nError: connect ECONNREFUSED 127.0.0.1:5432');
 });
 
+const completions: [code: string, status: string, detail: string][] = [
+  ['0\n', 'passed', 'exit code 0'],
+  ['2\n', 'failed', 'it ended with exit code 2; it last said:\nmigration failed'],
+  ['', 'failed', 'not within 0 s: it still runs'],
+];
+test.for(completions)('a service that others wait for to end: %j', async ([code, status, detail]) => {
+  writeFileSync(join(folder, 'code'), code);
+  writeFileSync(join(folder, 'said'), 'migration failed\n');
+  const files = ['--service', 'app', '--end', join(folder, 'code'), '--log', join(folder, 'said'), '--seconds', '0'];
+  expect(await rowsOf('completed.ts', files)).toEqual([{ name: 'app completes', status, detail }]);
+});
+
 test('a server that is not nginx fails every path, each with its reason', async () => {
   const args = ['--nginx', url, '--seconds', '0', '--commit', '', '--built', '', '--digest', 'sha256:1'];
   const rows = await rowsOf('paths.ts', args);

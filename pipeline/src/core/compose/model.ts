@@ -9,7 +9,7 @@ export type ComposeFile = {
 /** `place` is `file:line` of the first service that says it. */
 export type Noted = { key: string; services: string[]; place: string; why: string };
 
-export type Condition = 'service_started' | 'service_healthy';
+export type Condition = 'service_started' | 'service_healthy' | 'service_completed_successfully';
 
 export type ComposeService = {
   name: string;
@@ -20,19 +20,23 @@ export type ComposeService = {
   entrypoint: string[] | null;
   command: string[] | null;
   environment: Record<string, string>;
+  /** Of the repository; a later one says more than one before it, and `environment` more than all. */
+  envFiles: { path: string; isRequired: boolean }[];
   user: string | null;
   workdir: string | null;
   ports: Port[];
   binds: Bind[];
-  /** Folders of named volumes. */
-  volumes: { name: string; target: string }[];
+  /** Folders of volumes; one without a name is the service's own. */
+  volumes: { name: string | null; target: string }[];
   tmpfs: string[];
+  /** Null where it is off. */
   healthcheck: Healthcheck | null;
   dependsOn: Record<string, Condition>;
 };
 
-export type Port = { host: string | null; published: number; target: number };
-/** `source` is relative to the folder of the file, without `./`. */
+/** `published` is null where any that is free will do. */
+export type Port = { host: string | null; published: number | null; target: number; protocol: string };
+/** `source` is relative to the folder of the file, without `./`; `.` for the folder itself. */
 export type Bind = { source: string; target: string; readOnly: boolean };
 
 export type Healthcheck = {

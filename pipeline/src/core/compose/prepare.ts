@@ -1,6 +1,7 @@
-// Makes a document plain before it is read: variables are substituted, aliases written out, and what `<<` names is merged.
-import { type Document, isMap, isScalar, isSeq, type Node, type Pair, parse, Scalar, visit, type YAMLMap } from 'yaml';
+// Makes a document plain before it is read: words become what they are to Compose, variables are substituted, aliases written out, and what `<<` names is merged.
+import { type Document, isMap, isScalar, isSeq, type Node, type Pair, Scalar, visit, type YAMLMap } from 'yaml';
 import { reasonOf } from '../errors.ts';
+import { Odd, resolve } from './scalars.ts';
 
 type Fail = (node: Node | null | undefined, text: string) => void;
 
@@ -11,12 +12,15 @@ export function prepare(document: Document, expand: (text: string) => string, fa
   visit(document, { Map: (_position, map) => merge(map, fail) });
 }
 
+/** Only what is a text before can have variables, and is a text afterwards, whatever it looks like then. */
 function expandText(node: Scalar, expand: (text: string) => string, fail: Fail): void {
+  if (node.type === Scalar.PLAIN && node.tag === undefined) node.value = resolve(node.source ?? '');
+  else if (typeof node.value === 'number' && Number.isInteger(node.value)) node.value = BigInt(node.value);
+  if (node.value instanceof Odd && !node.value.isDate)
+    fail(node, `${node.source} is a number that Compose refuses; put it in quotes`);
   if (typeof node.value !== 'string') return;
   try {
-    const text = expand(node.value);
-    // What stands there without quotes may be a number afterwards.
-    if (text !== node.value) node.value = node.type === Scalar.PLAIN && text !== '' ? parse(text) : text;
+    node.value = expand(node.value);
   } catch (error) {
     fail(node, reasonOf(error));
   }

@@ -29,15 +29,17 @@ function plain(text: string, at: number): [inside: string, length: number] {
   return [name, name.length + 1];
 }
 
-/** Up to the brace that closes it: a default may hold variables of its own. */
+/** Up to the brace that closes it: a default may hold variables of its own, and braces. Compose looks at no sign that follows a brace. */
 function braced(text: string, at: number): [inside: string, length: number] {
   let depth = 0;
-  for (let end = at; end < text.length; end += 1) {
-    if (text.startsWith('${', end)) depth += 1;
+  for (let end = at; end < text.length && text[end] !== '\n'; end += 1) {
     if (text[end] === '}') depth -= 1;
     if (text[end] === '}' && depth === 0) return [text.slice(at + 2, end), end + 1 - at];
+    if (text[end] !== '{') continue;
+    depth += 1;
+    end += 1;
   }
-  throw new Error(`${JSON.stringify(text)} has a \${ that is not closed`);
+  throw new Error(`${JSON.stringify(text)} has a \${ that is not closed on its line`);
 }
 
 function expansionOf(inside: string, variables: Variables): string {

@@ -27,7 +27,7 @@ const faults: [text: string, fault: string][] = [
   ['${NONE}', 'NONE is not defined; give it a value, or write ${NONE:-default}'],
   ['$NONE', 'NONE is not defined; give it a value, or write ${NONE:-default}'],
   ['costs $5', '"costs $5" has a $ that begins no variable; write $$'],
-  ['${NAME', '"${NAME" has a ${ that is not closed'],
+  ['${NAME', '"${NAME" has a ${ that is not closed on its line'],
   ['${NAME/a/b}', '${NAME/a/b} is no variable; write ${NAME}, or ${NAME:-default}'],
 ];
 test.for(faults)('%s: %s', ([text, fault]) => expect(() => substitute(text, VARIABLES)).toThrow(new Error(fault)));

@@ -40,9 +40,13 @@ beforeAll(async () => {
   await eventually(async () => expect((await fetch(`${url}/-/ready`)).status).toBe(200));
 });
 
-async function tell(alerts: readonly Labels[], endsAt?: Date): Promise<void> {
-  const annotations = { summary: 'The summary', description: 'What it is', runbook_url: 'https://runbook.example' };
-  const body = alerts.map((labels) => ({ labels, annotations, ...(endsAt === undefined ? {} : { endsAt }) }));
+async function tell(alerts: readonly Labels[], endsAt?: Date, summaryOf = (_: Labels) => 'The summary'): Promise<void> {
+  const annotations = { description: 'What it is', runbook_url: 'https://runbook.example' };
+  const body = alerts.map((labels) => ({
+    labels,
+    annotations: { ...annotations, summary: summaryOf(labels) },
+    ...(endsAt === undefined ? {} : { endsAt }),
+  }));
   const headers = { 'Content-Type': 'application/json' };
   const response = await fetch(`${url}/api/v2/alerts`, { method: 'POST', headers, body: JSON.stringify(body) });
   expect(response.status).toBe(200);
@@ -83,6 +87,20 @@ test('what is critical goes to the webhook and to PagerDuty, and so does its end
   expect(over.body).toMatchObject({ event_action: 'resolve', dedup_key: toPagerDuty.body.dedup_key });
 });
 
+test('a page of two alerts has a summary, though their annotations differ', async () => {
+  const lost = (integration: string) => ({
+    alertname: 'NotificationsFail',
+    severity: 'critical',
+    job: 'b',
+    integration,
+  });
+  await tell([lost('email'), lost('slack')], undefined, ({ integration }) => `by ${integration}`);
+  const { body } = await messageTo('/pagerduty', 'NotificationsFail', 'trigger');
+  expect(body).toMatchObject({
+    payload: { summary: expect.stringMatching(/^NotificationsFail: by (email|slack) \(2 alerts\)$/) },
+  });
+});
+
 test('a warning goes to the webhook only, all of its kind in one message', async () => {
   const warning = (instance: string) => ({ alertname: 'TargetDown', severity: 'warning', job: 'other', instance });
   await tell([warning('a'), warning('b')]);
@@ -111,6 +129,7 @@ const inhibitions: [name: string, source: Labels, target: Labels, state: string]
   ['not one of another objective', burning('Fast', 'latency'), burning('Slowly', 'availability'), 'active'],
   ['not what is no burn', burning('Fast', 'latency'), lags, 'active'],
   ['what else the service has while it is down', appDown, lags, 'suppressed'],
+  ['not in another namespace', { ...appDown, namespace: 'staging' }, { ...lags, namespace: 'production' }, 'active'],
   ['not what others have', appDown, { ...lags, job: 'other' }, 'active'],
 ];
 test.for(inhibitions)('kept still: %s', async ([, source, target, state]) => {

@@ -143,6 +143,9 @@ export interface Nginx extends Program {
 export type NginxOptions = {
   resolver: string;
   upstream: string;
+  /** Networks of proxies, and paths of streams; none. */
+  trusted?: string;
+  streams?: string;
   /** What this nginx has else than the shipped one. */
   changes?: readonly (readonly [from: string, to: string])[];
 };
@@ -162,7 +165,7 @@ export async function checkNginx(options: NginxOptions): Promise<{ exitCode: num
 }
 
 /** The shipped template, rendered into the main configuration that the image has, with its paths moved into a folder. */
-async function configureNginx({ resolver, upstream, changes = [] }: NginxOptions) {
+async function configureNginx({ resolver, upstream, trusted = 'unix:', streams = '(?!)', changes = [] }: NginxOptions) {
   const folder = await temporaryFolder('nginx');
   // Workers are another user.
   await chmod(folder, 0o755);
@@ -180,6 +183,8 @@ async function configureNginx({ resolver, upstream, changes = [] }: NginxOptions
     template,
     ['${NGINX_RESOLVER}', resolver],
     ['${NGINX_UPSTREAM}', upstream],
+    ['${NGINX_TRUSTED_PROXIES}', trusted],
+    ['${NGINX_STREAM_PATHS}', streams],
     ['listen      8080', `listen      ${host}:8080`],
     ['listen     8081', `listen     ${healthHost}:8081`],
     ...changes,

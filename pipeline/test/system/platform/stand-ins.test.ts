@@ -76,7 +76,9 @@ test('nginx renders the template, and finds the service again at another address
     'exec /docker-entrypoint.sh nginx -g "daemon off;"',
   ].join('\n');
   const nginx = await image('nginx')
-    .withEnvVariable('NGINX_ENVSUBST_FILTER', '^NGINX_(RESOLVER|UPSTREAM)$')
+    .withEnvVariable('NGINX_ENVSUBST_FILTER', '^NGINX_(RESOLVER|UPSTREAM|TRUSTED_PROXIES|STREAM_PATHS)$')
+    .withEnvVariable('NGINX_TRUSTED_PROXIES', 'unix:')
+    .withEnvVariable('NGINX_STREAM_PATHS', '(?!)')
     .withDirectory('/etc/nginx/templates', folder('nginx/templates'))
     .asService({ args: sh(start) })
     .withHostname('nginx')
