@@ -7,7 +7,8 @@ export type Wrapping = {
   service: string;
   /** `['CMD', …]` or `['CMD-SHELL', text]`; null for none. */
   test: readonly string[] | null;
-  sleep: string;
+  /** A program and its arguments. */
+  sleep: readonly string[];
   /** Done first; may set variables. */
   before?: string;
 };
@@ -40,7 +41,9 @@ export function wrapper({ folder, service, test, sleep, before = '' }: Wrapping)
   return [
     `start=$${START}; unset ${START}`,
     ...(before === '' ? [] : [before]),
-    ...(test === null ? [] : [`{ until ${check}; do ${quote(sleep)} 0.2; done; echo healthy >${health}; } &`]),
+    ...(test === null
+      ? []
+      : [`{ until ${check}; do ${sleep.map(quote).join(' ')} 0.2; done; echo healthy >${health}; } &`]),
     `"$@" >>${quote(logFile(folder, service))} 2>&1 &`,
     'service=$!',
     ...['TERM', 'INT', 'HUP', 'QUIT'].map((signal) => `trap 'kill -${signal} "$service" 2>/dev/null' ${signal}`),
