@@ -1,7 +1,8 @@
 // Reads of a repository what a look at it needs: manifests, and the programs of what looks like its service. Follows no link.
 import { lstatSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { type Choice, chooseService } from '../../src/core/init/choose.ts';
+import { type FoundDockerfile, lookForDockerfile } from '../../src/core/init/dockerfile.ts';
 import type { Candidate, InitFacts, Text } from '../../src/core/init/facts.ts';
 import { fileOf } from '../../src/core/package.ts';
 import { workspaceGlobs } from '../../src/core/project.ts';
@@ -9,7 +10,8 @@ import { listedFiles } from '../check/git.ts';
 import { namesIn } from '../check/read.ts';
 import { textOf } from '../subject.ts';
 
-export type Look = { facts: InitFacts; choice: Choice | null };
+/** `dockerfile` is looked for where no package looks like a server. */
+export type Look = { facts: InitFacts; choice: Choice | null; dockerfile: FoundDockerfile | null };
 
 /** `given` is the folder that an own drydock.yaml names. */
 export function look(root: string, given: string | null): Look {
@@ -34,7 +36,9 @@ export function look(root: string, given: string | null): Look {
     dockerfile,
     nodeFiles: texts(['.nvmrc', '.node-version']),
   };
-  return { facts, choice };
+  const here = files.filter((path) => !ASIDE.test(path));
+  const found = () => lookForDockerfile(here, basename(resolve(root)), (file) => textIn(root, file)[0] ?? null);
+  return { facts, choice, dockerfile: choice === null ? found() : null };
 }
 
 const MANIFEST = /(^|\/)package\.json$/;
