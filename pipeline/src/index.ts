@@ -23,8 +23,8 @@ import {
 } from './core/functions.ts';
 import { phraseVerdict } from './core/phrases.ts';
 import { DEFAULT_PLATFORM } from './core/platforms.ts';
-import { IMAGE_FILE } from './stages/build.ts';
 import { explainRecords } from './stages/gate.ts';
+import { IMAGE_FILE } from './stages/made.ts';
 import { NO_SCANNING, type StagesRequest } from './stages/request.ts';
 import { type Outcome, run as runRequest } from './stages/run.ts';
 import { NO_SIGNING } from './stages/sign.ts';

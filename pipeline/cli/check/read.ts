@@ -40,6 +40,18 @@ export async function readRepository({ root, output, isWhole, draft, services }:
   return {
     refusals: [...(isWhole ? refusalsOf(root, output) : []), ...refusals],
     packages: subject === null ? [] : packagesOf(root, subject, seen, unseen),
+    dockerfiles: (subject?.services ?? []).flatMap(({ docker, ...service }) =>
+      docker === null
+        ? []
+        : [
+            {
+              ...docker,
+              file: fileOf(service, docker.file),
+              service: service.name,
+              text: seen(fileOf(service, docker.file)),
+            },
+          ],
+    ),
     subjectText: seen(SUBJECT_FILE),
     isSubjectIgnored: unseen.has(SUBJECT_FILE),
     unignored: isWhole && files.length > 0 ? unignoredIn(root) : [],
@@ -120,11 +132,11 @@ function packagesOf(
   seen: (path: string) => string | null,
   unseen: ReadonlySet<string>,
 ): PackageFacts[] {
-  const all = [...packages, ...services];
-  return foldersOf({ services, packages }).map((folder) => {
+  const all = [...packages, ...services].filter(({ project }) => project !== null);
+  return [...new Set(all.map(({ path }) => path))].map((folder) => {
     const at = (name: string) => fileOf({ path: folder }, name);
     const said = all.filter(({ path }) => path === folder);
-    const service = services.find(({ path }) => path === folder) ?? null;
+    const service = services.find(({ path, docker }) => path === folder && docker === null) ?? null;
     const project = said[0]?.project ?? { root: folder, manager: NPM, hasWorkspaces: false, members: [], locals: [] };
     const commands = said.flatMap(({ lint, types, test }) => Object.entries({ lint, types, test }));
     const built = service === null ? [] : [['build', service.build] as const];

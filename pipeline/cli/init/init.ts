@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline/promises';
 import { COMMAND } from '../../src/command.ts';
 import { findingsOf } from '../../src/core/check/rules.ts';
 import { EXIT, PipelineError } from '../../src/core/errors.ts';
+import { describeDockerfile, dockerfileSubject } from '../../src/core/init/dockerfile.ts';
 import { describeFound, lookAt } from '../../src/core/init/found.ts';
 import { subjectFile } from '../../src/core/init/subject-file.ts';
 import { WORKFLOW_FILE, workflowFrom } from '../../src/core/init/workflow.ts';
@@ -17,7 +18,7 @@ import { renderFindings } from '../check/render.ts';
 import { TEMPLATES } from '../programs.ts';
 import { repositoryAt } from '../subject.ts';
 import type { Terminal } from '../terminal.ts';
-import { look } from './read.ts';
+import { type Look, look } from './read.ts';
 import { isOnGitHub, mainBranch, workflowThere } from './repository.ts';
 import { isThere, type NewFile, writeNew } from './write.ts';
 
@@ -27,11 +28,9 @@ export async function init(
   { out, interrupted }: Terminal,
 ): Promise<number> {
   const say = (...lines: string[]) => out.write(asLines(lines));
-  const { facts, choice } = look(root, await servicePath(root));
-  const found = choice === null ? null : lookAt(facts, choice);
-  if (found === null) say('found: no package.json of a service');
-  else say('found', ...columns(describeFound(facts, found)));
-  const subject = found === null ? null : subjectFile(found);
+  const { rows, subject } = describe(look(root, await servicePath(root)));
+  if (rows.length === 0) say('found: no package.json of a service, and no Dockerfile');
+  else say('found', ...columns(rows));
   const workflow = () => workflowFrom(readFileSync(join(TEMPLATES, 'github.yml'), 'utf8'), mainBranch(root));
   const there = workflowThere(root);
   const wanted: NewFile[] = [
@@ -67,11 +66,24 @@ export async function init(
   return EXIT.ok;
 }
 
+type Described = { rows: readonly (readonly [string, string])[]; subject: string | null };
+
+/** What was found, for a person, and the drydock.yaml that says so. */
+function describe({ facts, choice, dockerfile }: Look): Described {
+  if (choice !== null) {
+    const found = lookAt(facts, choice);
+    return { rows: describeFound(facts, found), subject: subjectFile(found) };
+  }
+  if (dockerfile === null) return { rows: [], subject: null };
+  return { rows: describeDockerfile(dockerfile), subject: dockerfileSubject(dockerfile) };
+}
+
 /** What a drydock.yaml that is there names first; null without one, and where it cannot be read, which the check says. */
 async function servicePath(root: string): Promise<string | null> {
   if (!isThere(root, SUBJECT_FILE)) return null;
   try {
-    return (await repositoryAt(root)).services[0]?.path ?? null;
+    const [service] = (await repositoryAt(root)).services;
+    return service === undefined || service.docker !== null ? null : service.path;
   } catch (error) {
     if (error instanceof PipelineError) return null;
     throw error;

@@ -1,13 +1,15 @@
 // Reads of a repository what a look at it needs: manifests, and the programs of what looks like its service. Follows no link.
-import { dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { type Choice, chooseService } from '../../src/core/init/choose.ts';
+import { type FoundDockerfile, lookForDockerfile } from '../../src/core/init/dockerfile.ts';
 import type { Candidate, InitFacts, Text } from '../../src/core/init/facts.ts';
 import { fileOf } from '../../src/core/package.ts';
 import { workspaceGlobs } from '../../src/core/project.ts';
 import { listedFiles } from '../check/git.ts';
 import { namesIn, plainStats, textIn } from '../plain-files.ts';
 
-export type Look = { facts: InitFacts; choice: Choice | null };
+/** `dockerfile` is looked for where no package looks like a server. */
+export type Look = { facts: InitFacts; choice: Choice | null; dockerfile: FoundDockerfile | null };
 
 /** `given` is the folder that an own drydock.yaml names. */
 export function look(root: string, given: string | null): Look {
@@ -32,7 +34,9 @@ export function look(root: string, given: string | null): Look {
     dockerfile,
     nodeFiles: texts(['.nvmrc', '.node-version']),
   };
-  return { facts, choice };
+  const here = files.filter((path) => !ASIDE.test(path));
+  const found = () => lookForDockerfile(here, basename(resolve(root)), (file) => smallText(root, file)[0] ?? null);
+  return { facts, choice, dockerfile: choice === null ? found() : null };
 }
 
 const MANIFEST = /(^|\/)package\.json$/;

@@ -83,7 +83,7 @@ function readsOf(subject: Subject): Map<string, Reads> {
   }
   for (const { name, path, ignore, project } of allPackages(subject)) {
     const ignored = patterns().add(ignore);
-    const linked = within(locals.get(setOf({ project })) ?? []);
+    const linked = within(locals.get(setOf({ path, project })) ?? []);
     const own: Reads = (file) => {
       const inside = below(path, file);
       return linked(file) || (inside !== undefined && !ignored.ignores(inside));
@@ -91,8 +91,11 @@ function readsOf(subject: Subject): Map<string, Reads> {
     reads.set(name, own);
     reads.set(`types-${name}`, own);
   }
-  const { path, project } = subject.service;
-  return reads.set('compile', within([path, ...(locals.get(setOf({ project })) ?? [])]));
+  const { path, project, docker } = subject.service;
+  return reads.set(
+    docker === null ? 'compile' : 'dockerfile',
+    within([path, ...(locals.get(setOf({ path, project })) ?? [])]),
+  );
 }
 
 const within =

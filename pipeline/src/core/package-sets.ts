@@ -6,6 +6,9 @@ import type { Local, Project } from './project.ts';
 
 type Place = Pick<Package, 'path' | 'project'>;
 type PlacesOf = { service: Place; packages: readonly Place[] };
+type Installed = { path: string; project: Project };
+
+const isInstalled = (place: Place): place is Installed => place.project !== null;
 
 /** What is installed from one lock file, in one way. `path` is its folder. */
 export type PackageSet = {
@@ -27,7 +30,7 @@ export type PackageSet = {
 
 /** Once for each lock file, and once more for what ships. */
 export function packageSets({ service, packages }: PlacesOf): PackageSet[] {
-  const places = [...packages, service];
+  const places = [...packages, service].filter(isInstalled);
   const roots = [...new Set(places.map(({ project }) => project.root))];
   const sets = roots.map((root): PackageSet => {
     const inside = places.filter(({ project }) => project.root === root);
@@ -46,6 +49,7 @@ export function packageSets({ service, packages }: PlacesOf): PackageSet[] {
       isShared: inside.some(({ path }) => path !== root),
     };
   });
+  if (!isInstalled(service)) return sets;
   const { path, project } = service;
   const { root, manager, members } = project;
   const shipped = { name: PRODUCTION, path: root, manager, members, isProduction: true };
@@ -62,7 +66,8 @@ type PlaceToCheck = { folder: string; root: string; manager: Manager };
 
 /** Folders whose package.json must go with a lock file: of all packages, and of what they are linked to. */
 export function placesToCheck({ service, packages }: PlacesOf): PlaceToCheck[] {
-  const places = [...packages, service].flatMap(({ path, project: { root, manager, locals } }) => [
+  const installed = [...packages, service].filter(isInstalled);
+  const places = installed.flatMap(({ path, project: { root, manager, locals } }) => [
     { folder: path, root, manager },
     ...locals.map((local) => ({ folder: local.path, root: local.isApart ? local.path : root, manager })),
   ]);
@@ -77,14 +82,14 @@ export const lockFileOf = ({ root, manager }: Pick<Project, 'root' | 'manager'>)
 export function setsFor(subject: PlacesOf, stage: StageName): string[] {
   const sets = packageSets(subject);
   if (stage === 'install') return sets.map(({ name }) => name);
-  if (stage === 'build') return [setOf(subject.service), PRODUCTION];
+  if (stage === 'build') return isInstalled(subject.service) ? [setOf(subject.service), PRODUCTION] : [];
   return stage === 'lint' || stage === 'test'
     ? sets.filter(({ isProduction }) => !isProduction).map(({ name }) => name)
     : [];
 }
 
 /** The set that a package's commands run with. */
-export const setOf = ({ project }: Pick<Package, 'project'>): string => setAt(project.root);
+export const setOf = ({ path, project }: Place): string => setAt(project?.root ?? path);
 
 /** The set of the lock file in a folder. */
 export const setAt = (root: string): string => nameOf(root);

@@ -11,8 +11,12 @@ export type Package = {
   test: string | null;
   /** What of its folder its commands do not read, as patterns: an edit there does not run them again. */
   ignore: string[];
-  project: Project;
+  /** Null where nothing is installed for it. */
+  project: Project | null;
 };
+
+/** How a Dockerfile makes an image: which of the folder, to which of its stages (the last, if none is named), with which arguments. */
+export type DockerBuild = { file: string; target: string; args: Readonly<Record<string, string>> };
 
 /** A package whose build becomes an image. `port` is what it listens to, as its PORT tells it; `health` the path that answers 200 where it is well. */
 export type ServicePackage = Package & {
@@ -20,7 +24,9 @@ export type ServicePackage = Package & {
   build: string | null;
   /** What of its folder ships, as paths below it; null for what is usual: dist/ of one that is built, else all that its program may read. */
   include: string[] | null;
-  /** What Node is given; null for what its scripts and main say. */
+  /** What makes its image instead of drydock's own assembler. */
+  docker: DockerBuild | null;
+  /** What Node is given; of a Dockerfile's image, the program and its arguments. Null for what its scripts and main say, or the image. */
   start: string[] | null;
   port: number;
   health: string;

@@ -15,6 +15,9 @@ export const SERVICE = {
   healthcheck: 'dist/healthcheck.js',
 } as const;
 
+/** Of an image that a Dockerfile made: the path that answers 200. Its deployment may know nothing of the repository. */
+export const HEALTH_LABEL = 'dev.drydock.health';
+
 export type ServiceManifest = {
   name: string;
   version: string;
@@ -27,11 +30,11 @@ export type ServiceManifest = {
 
 /** What the image takes from the service's package.json. */
 export function parseServiceManifest(
-  text: string,
+  text: string | null,
   service: Pick<ServicePackage, 'path' | 'name' | 'start'>,
 ): ServiceManifest {
   const where = fileOf(service, 'package.json');
-  const raw = parseObject(text, where);
+  const raw = text === null ? {} : parseObject(text, where);
   return {
     name: textOf(raw.name) ?? service.name,
     version: textOf(raw.version) ?? '0.0.0',
@@ -54,6 +57,10 @@ export type SpecInputs = Pick<ServicePackage, 'port' | 'health'> & {
   hasHealthcheck: boolean;
 };
 
+/** What the image is called in its archive. */
+export const repoTagOf = ({ name, version }: Pick<ServiceManifest, 'name' | 'version'>): string =>
+  `${repositoryOf(name)}:${version.replace(/[^\w.-]/g, '_')}`;
+
 /** The spec that src/oci/assemble.ts takes. Only content goes in: no clock, no commit, so equal content is an equal digest. */
 export function imageSpec(inputs: SpecInputs): Record<string, unknown> {
   const { manifest, pin, archives, app, platforms, mirrors, offline } = inputs;
@@ -62,7 +69,7 @@ export function imageSpec(inputs: SpecInputs): Record<string, unknown> {
     app,
     target: SERVICE.target,
     platforms,
-    repoTag: `${repositoryOf(manifest.name)}:${manifest.version.replace(/[^\w.-]/g, '_')}`,
+    repoTag: repoTagOf(manifest),
     user: SERVICE.user,
     entrypoint: [SERVICE.node, ...inputs.start.words],
     cmd: [],
@@ -93,7 +100,7 @@ function healthArguments({ hasHealthcheck, port, health }: SpecInputs): string[]
   ];
 }
 
-function labelsOf(manifest: ServiceManifest): Record<string, string> {
+export function labelsOf(manifest: ServiceManifest): Record<string, string> {
   const optional = {
     'org.opencontainers.image.source': sourceUrl(manifest.repository),
     'org.opencontainers.image.licenses': manifest.license,

@@ -1,7 +1,7 @@
 // drydock.yaml as it is written: which packages there are, and what it says of each.
 import { posix } from 'node:path';
 import { isScalar } from 'yaml';
-import { nameOf, type Package, type ServicePackage } from './package.ts';
+import { type DockerBuild, nameOf, type Package, type ServicePackage } from './package.ts';
 import { PRODUCTION } from './package-sets.ts';
 import { entryOf } from './start.ts';
 import { FaultyFile, type Fields, YamlFile } from './yaml.ts';
@@ -12,7 +12,7 @@ export const SUBJECT_FILE = 'drydock.yaml';
 export type DeclaredPackage = Omit<Package, 'lint' | 'types' | 'test' | 'project'> &
   Record<'lint' | 'types' | 'test', string | null | undefined>;
 export type DeclaredService = DeclaredPackage &
-  Pick<ServicePackage, 'port' | 'health' | 'include' | 'start'> & { build: string | null | undefined };
+  Pick<ServicePackage, 'port' | 'health' | 'include' | 'start' | 'docker'> & { build: string | null | undefined };
 export type Declared = { services: DeclaredService[]; packages: DeclaredPackage[] };
 
 /** Throws one `BAD_SUBJECT` that names every fault with its line. */
@@ -40,12 +40,43 @@ const repeated = (names: readonly string[]) => names.filter((name, index) => nam
 /** Where a service listens, and answers whether it is well, unless it is said otherwise. */
 export const USUAL = { port: 8000, health: '/health' };
 
+const KINDS = ['node', 'dockerfile'] as const;
+type Kind = (typeof KINDS)[number];
+
+/** What can be said of one kind only, and what a service of another is told. */
+const OF_KIND: Readonly<Record<Kind, { keys: readonly string[]; otherwise: string }>> = {
+  node: {
+    keys: ['build', 'include', 'lint', 'types', 'test'],
+    otherwise: 'is for kind node alone: what the Dockerfile does, it says itself',
+  },
+  dockerfile: {
+    keys: ['dockerfile', 'target', 'args'],
+    otherwise: 'is for kind dockerfile alone: add kind: dockerfile',
+  },
+};
+
 function readService(fields: Fields): DeclaredService {
+  const kind = fields.oneOf('kind', KINDS, 'node');
+  for (const other of KINDS.filter((one) => one !== kind))
+    for (const key of OF_KIND[other].keys) if (fields.has(key)) fields.fault(key, OF_KIND[other].otherwise);
+  const isNode = kind === 'node';
   const own = {
-    ...{ build: readCommand(fields, 'build'), include: readInclude(fields), start: readStart(fields) },
+    ...{ build: isNode ? readCommand(fields, 'build') : null, include: isNode ? readInclude(fields) : null },
+    ...{ docker: isNode ? null : readDockerBuild(fields), start: isNode ? readStart(fields) : readProgram(fields) },
     ...{ port: readPort(fields), health: readHealth(fields) },
   };
   return { ...readPackage(fields), ...own };
+}
+
+function readDockerBuild(fields: Fields): DockerBuild {
+  const file = fields.text('dockerfile', 'Dockerfile').replace(/^(\.\/)+/, '');
+  if (file.startsWith('/') || file.split('/').includes('..') || file.includes('\\'))
+    fields.fault('dockerfile', 'must be a file of the folder, such as docker/Dockerfile');
+  const args = fields.mapping('args');
+  const given = args?.names().map((name) => [name, args.text(name, '')] as const) ?? [];
+  const odd = given.find(([name]) => !/^[A-Za-z_]\w*$/.test(name));
+  if (odd !== undefined) fields.fault('args', `names ${odd[0]}, which is no argument of a Dockerfile`);
+  return { file, target: fields.text('target', ''), args: Object.fromEntries(given) };
 }
 
 function readPackage(fields: Fields): DeclaredPackage {
@@ -82,11 +113,22 @@ function readInclude(fields: Fields): string[] | null {
   return paths;
 }
 
+function readWords(fields: Fields): string[] {
+  return isScalar(fields.nodeOf('start')) ? (fields.text('start') ?? '').trim().split(/\s+/) : fields.texts('start');
+}
+
+/** Of an image that somebody else makes: its program and its arguments, no shell. */
+function readProgram(fields: Fields): string[] | null {
+  if (!fields.has('start')) return null;
+  const words = readWords(fields);
+  if (words.length === 0 || words[0] === '') fields.fault('start', 'must name a program, such as [./server]');
+  return words;
+}
+
 /** Words of a command line of Node, with or without its name: there is no other program in the image. */
 function readStart(fields: Fields): string[] | null {
   if (!fields.has('start')) return null;
-  const node = fields.nodeOf('start');
-  const all = isScalar(node) ? (fields.text('start') ?? '').trim().split(/\s+/) : fields.texts('start');
+  const all = readWords(fields);
   const words = all[0] === 'node' ? all.slice(1) : all;
   if (entryOf(words) === null) fields.fault('start', 'must name the file that Node starts, such as node dist/main.js');
   return words;

@@ -1,7 +1,7 @@
 // What a run is about: the repository as its drydock.yaml describes it. No file at all means one service, found by its package.json.
 import { PipelineError } from './errors.ts';
 import { fileOf, nameOf, type Package, type ServicePackage } from './package.ts';
-import { projectOf, type RepositoryFiles } from './project.ts';
+import { type Project, projectOf, type RepositoryFiles } from './project.ts';
 import { type Fields, fieldsIn, recordOf } from './record.ts';
 import {
   type Declared,
@@ -56,11 +56,12 @@ export async function describeSubject(text: string | null, files: RepositoryFile
       isLacking,
       described: {
         ...{ ...declared, lint: command('lint'), types: command('types'), test: await test() },
-        project: await projectOf(declared.path, files),
+        project: (await projectOf(declared.path, files)) as Project | null,
       },
     };
   };
   const withBuild = async (service: DeclaredService): Promise<ServicePackage> => {
+    if (service.docker !== null) return { ...service, lint: null, types: null, test: null, build: null, project: null };
     const { isLacking, described } = await withScripts(service);
     const own = isLacking('build') ? null : SCRIPTS.build;
     return { ...described, build: service.build === undefined ? own : service.build };
@@ -75,7 +76,15 @@ export async function describeSubject(text: string | null, files: RepositoryFile
 type ManifestOf = (path: string) => Promise<string | null>;
 
 async function findService(manifestOf: ManifestOf): Promise<Declared> {
-  const nothing = { lint: undefined, types: undefined, test: undefined, build: undefined, include: null, start: null };
+  const nothing = {
+    lint: undefined,
+    types: undefined,
+    test: undefined,
+    build: undefined,
+    include: null,
+    start: null,
+    docker: null,
+  };
   for (const path of ['service', ''])
     if ((await manifestOf(path)) !== null)
       return { services: [{ name: nameOf(path), path, ignore: [], ...nothing, ...USUAL }], packages: [] };

@@ -1,47 +1,32 @@
 // Assembles the image that ships: a base, byte for byte, and one layer of app. Equal content makes an equal digest.
 //   node assemble.ts --spec /spec.json --out /out/image.tar
-import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { appEntries } from './applayer.ts';
-import { digestOf, digestOfStream, verified } from './digest.ts';
+import { digestOfStream, verified } from './digest.ts';
 import { OciError, reasonOf } from './errors.ts';
-import { imageConfig, imageManifest } from './image.ts';
-import { canonicalJson } from './json.ts';
-import { type Base, type BlobSource, openBlob, openLayout, readBase } from './layout.ts';
+import { imageConfig } from './image.ts';
+import {
+  type AssembledImage,
+  type Blobs,
+  type BuiltPlatform,
+  buildPlatform,
+  type ImageBlob,
+  writeImage,
+} from './image-files.ts';
+import { type BlobSource, openLayout, readBase } from './layout.ts';
 import { exitCodeOf, runAsProgram } from './program.ts';
 import { pullToLayout } from './pull.ts';
-import { formatReference, parsePin, parseReference } from './reference.ts';
+import { parsePin } from './reference.ts';
 import { dockerCredentials, parseMirrors, RegistryClient } from './registry.ts';
 import { type AssembleSpec, parseSpec } from './spec.ts';
-import { sortedByPath, type TarInput, writeTar } from './tar.ts';
-import { type Descriptor, type DescriptorPlatform, type ImageConfig, MEDIA } from './types.ts';
+import { writeTar } from './tar.ts';
+import { MEDIA } from './types.ts';
 
 /** Recorded beside the digest. Raise it with every change that makes other bytes of the same content. */
 export const ASSEMBLER = 'drydock-assemble/1';
-
-/** What was assembled; written as `image.json` beside the archive. */
-export type AssembledImage = {
-  digest: string;
-  mediaType: string;
-  size: number;
-  platforms: AssembledPlatform[];
-  /** The recipes of the stand-ins it is built on; empty for an image that may be published. */
-  standIn: string[];
-  assembler: string;
-};
-
-export type AssembledPlatform = {
-  platform: string;
-  digest: string;
-  config: string;
-  diffIds: string[];
-  appLayer: { digest: string; size: number };
-  standIn?: string;
-};
 
 export type AssembleOptions = {
   /** Where the OCI archive goes; `image.json` is written beside it. */
@@ -50,31 +35,24 @@ export type AssembleOptions = {
   note?: (sentence: string) => void;
 };
 
-/** A blob of the image to be written: its size is known, its bytes come when asked for. */
-type Blob = Descriptor & { content: Uint8Array | AsyncIterable<Uint8Array> };
-
-/** A base that was found, and where its layers can be read. */
-type FoundBase = { base: Base; source: BlobSource };
-
 /** Assemble the image, write the archive and `image.json`, and say what came out. */
 export async function assemble(spec: AssembleSpec, options: AssembleOptions): Promise<AssembledImage> {
   const entries = await appEntries(spec.app, spec.target, spec.platforms);
   const layerId = await digestOfStream(writeTar(entries));
   // Made twice rather than kept: checked the second time, in case the folder changed in between.
   const content = verified(writeTar(entries), layerId, `the app layer of ${spec.app}`);
-  const layer: Blob = { mediaType: MEDIA.layer, ...layerId, content };
+  const layer: ImageBlob = { mediaType: MEDIA.layer, ...layerId, content };
   const bases = new BaseFinder(spec, options.note ?? (() => {}));
   try {
-    const blobs = new Map<string, Blob>([[layer.digest, layer]]);
+    const blobs: Blobs = new Map([[layer.digest, layer]]);
     const platforms: BuiltPlatform[] = [];
-    for (const platform of spec.platforms)
-      platforms.push(buildPlatform(platform, await bases.find(platform), layer, spec, blobs));
-    const top = topOf(platforms, blobs);
-    const image = describeImage(top, platforms);
-    await mkdir(dirname(options.out), { recursive: true });
-    await writeWhole(options.out, writeTar(archiveEntries(top, platforms, blobs, spec.repoTag)));
-    await writeFile(join(dirname(options.out), 'image.json'), `${JSON.stringify(image, null, 2)}\n`);
-    return image;
+    for (const platform of spec.platforms) {
+      const found = await bases.find(platform);
+      // Uncompressed, so the layer's digest is its diff id.
+      const image = imageConfig(found.base.config, spec, layer.digest);
+      platforms.push(buildPlatform(platform, found, { layer, image, pin: spec.base.pin }, blobs));
+    }
+    return await writeImage(platforms, blobs, { out: options.out, repoTag: spec.repoTag, assembler: ASSEMBLER });
   } finally {
     await bases.close();
   }
@@ -95,7 +73,7 @@ class BaseFinder {
     this.#note = note;
   }
 
-  async find(platform: string): Promise<FoundBase> {
+  async find(platform: string) {
     const { pin, archives, offline } = this.#spec.base;
     const { digest } = parsePin(pin);
     const reasons: string[] = [];
@@ -140,7 +118,7 @@ class BaseFinder {
     return source;
   }
 
-  async #fetch(platform: string): Promise<FoundBase> {
+  async #fetch(platform: string) {
     this.#client ??= await registryClient(this.#spec.base);
     this.#fetched ??= await mkdtemp(join(tmpdir(), 'drydock-base-'));
     // A folder for each: what one platform left behind must not be taken for another's.
@@ -168,151 +146,6 @@ function missing(pin: string, platform: string, ...reasons: string[]): OciError 
     `there is no base ${pin} for ${platform}: ${reasons.join('; ')}`,
     'give an archive of it, a mirror, or access to its registry',
   );
-}
-
-// ---------------------------------------------------------------------------------------------------- the image
-
-type BuiltPlatform = {
-  platform: string;
-  manifest: Descriptor & { platform: DescriptorPlatform };
-  config: Descriptor;
-  layers: Descriptor[];
-  diffIds: string[];
-  appLayer: Descriptor;
-  standIn?: string;
-};
-
-function buildPlatform(
-  platform: string,
-  { base, source }: FoundBase,
-  layer: Blob,
-  spec: AssembleSpec,
-  blobs: Map<string, Blob>,
-): BuiltPlatform {
-  // Uncompressed, so the layer's digest is its diff id.
-  const image = imageConfig(base.config, spec, layer.digest);
-  const config = addDocument(blobs, MEDIA.config, image);
-  const appLayer: Descriptor = { mediaType: layer.mediaType, digest: layer.digest, size: layer.size };
-  const manifest = imageManifest(base, config, appLayer, spec.base.pin);
-  for (const blob of base.layers) {
-    if (!blobs.has(blob.digest)) blobs.set(blob.digest, { ...blob, content: openBlob(source, blob) });
-  }
-  return {
-    platform,
-    manifest: { ...addDocument(blobs, MEDIA.manifest, manifest), platform: platformOf(image) },
-    config,
-    layers: manifest.layers,
-    diffIds: image.rootfs.diff_ids,
-    appLayer,
-    ...(base.standIn === undefined ? {} : { standIn: base.standIn }),
-  };
-}
-
-function platformOf(config: ImageConfig): DescriptorPlatform {
-  const { architecture, os, variant } = config;
-  return { architecture, os, ...(variant === undefined || variant === '' ? {} : { variant }) };
-}
-
-/** What the image is called by: the manifest of its one platform, or an index of several. */
-function topOf(platforms: BuiltPlatform[], blobs: Map<string, Blob>): Descriptor {
-  const [first, ...more] = platforms;
-  if (first !== undefined && more.length === 0) {
-    const { platform: _, ...descriptor } = first.manifest;
-    return descriptor;
-  }
-  const manifests = platforms.map(({ manifest }) => manifest);
-  return addDocument(blobs, MEDIA.index, { schemaVersion: 2, mediaType: MEDIA.index, manifests });
-}
-
-function addDocument(blobs: Map<string, Blob>, mediaType: string, document: unknown): Descriptor {
-  const bytes = canonicalJson(document);
-  const descriptor: Descriptor = { mediaType, digest: digestOf(bytes), size: bytes.byteLength };
-  blobs.set(descriptor.digest, { ...descriptor, content: bytes });
-  return descriptor;
-}
-
-function describeImage(top: Descriptor, platforms: BuiltPlatform[]): AssembledImage {
-  const standIns = platforms.flatMap(({ standIn }) => (standIn === undefined ? [] : [standIn]));
-  return {
-    digest: top.digest,
-    mediaType: top.mediaType,
-    size: top.size,
-    platforms: platforms.map(({ platform, manifest, config, diffIds, appLayer, standIn }) => ({
-      platform,
-      digest: manifest.digest,
-      config: config.digest,
-      diffIds,
-      appLayer: { digest: appLayer.digest, size: appLayer.size },
-      ...(standIn === undefined ? {} : { standIn }),
-    })),
-    standIn: [...new Set(standIns)],
-    assembler: ASSEMBLER,
-  };
-}
-
-// ---------------------------------------------------------------------------------------------------- the archive
-
-function archiveEntries(
-  top: Descriptor,
-  platforms: BuiltPlatform[],
-  blobs: ReadonlyMap<string, Blob>,
-  repoTag: string | undefined,
-): TarInput[] {
-  const file = (path: string, content: TarInput['content'], size?: number): TarInput => ({
-    path,
-    type: 'file',
-    mode: 0o644,
-    ...(content === undefined ? {} : { content }),
-    ...(size === undefined ? {} : { size }),
-  });
-  const folder = (path: string): TarInput => ({ path, type: 'directory', mode: 0o755 });
-  const named = repoTag === undefined ? top : { ...top, annotations: nameAnnotations(repoTag) };
-  return sortedByPath([
-    folder('blobs'),
-    folder('blobs/sha256'),
-    ...[...blobs.values()].map((blob) => file(blobPath(blob), blob.content, blob.size)),
-    file('index.json', canonicalJson({ schemaVersion: 2, mediaType: MEDIA.index, manifests: [named] })),
-    file('manifest.json', canonicalJson(dockerManifest(platforms, repoTag))),
-    file('oci-layout', '{"imageLayoutVersion":"1.0.0"}'),
-  ]);
-}
-
-/** For `docker load` before Docker 25, which knows no OCI layout and takes one platform. */
-function dockerManifest(platforms: BuiltPlatform[], repoTag: string | undefined): unknown[] {
-  const image = platforms.find(({ manifest }) => manifest.platform.architecture === 'amd64') ?? platforms[0];
-  if (image === undefined) return [];
-  return [
-    {
-      Config: blobPath(image.config),
-      RepoTags: repoTag === undefined ? null : [repoTag],
-      Layers: image.layers.map(blobPath),
-    },
-  ];
-}
-
-/** containerd (and Docker on it) looks for the full name, others for the tag. */
-function nameAnnotations(repoTag: string): Record<string, string> {
-  const reference = parseReference(repoTag);
-  const tag = reference.tag ?? 'latest';
-  return {
-    'io.containerd.image.name': formatReference({ ...reference, tag }),
-    'org.opencontainers.image.ref.name': tag,
-  };
-}
-
-function blobPath(descriptor: Descriptor): string {
-  return `blobs/${descriptor.digest.replace(':', '/')}`;
-}
-
-/** Write aside and rename: a half-written archive is never found under its name. */
-async function writeWhole(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  const aside = `${path}.part`;
-  try {
-    await pipeline(chunks, createWriteStream(aside));
-    await rename(aside, path);
-  } finally {
-    await rm(aside, { force: true });
-  }
 }
 
 // ---------------------------------------------------------------------------------------------------- the program

@@ -53,14 +53,19 @@ export function imageConfig(base: ImageConfig, spec: RunSpec & { target: string 
 }
 
 /** The manifest of base and app together, in OCI's terms whatever the base's were; layer bytes are the base's own. */
-export function imageManifest(base: Base, config: Descriptor, appLayer: Descriptor, pin: string): Manifest {
+export function imageManifest(
+  base: Pick<Base, 'layers' | 'standIn'>,
+  config: Descriptor,
+  appLayer: Descriptor,
+  pin: string | null,
+): Manifest {
   return {
     schemaVersion: 2,
     mediaType: MEDIA.manifest,
     config,
     layers: [...base.layers.map(ociLayer), appLayer],
     // A stand-in is not the base that the pin names, so it doesn't say so.
-    ...(base.standIn === undefined ? { annotations: baseAnnotations(pin) } : {}),
+    ...(base.standIn === undefined && pin !== null ? { annotations: baseAnnotations(pin) } : {}),
   };
 }
 

@@ -5,18 +5,18 @@ import { differences } from '../core/delivery/compare.ts';
 import { SOURCE } from '../core/ignore.ts';
 import type { ImageResult, StageResult, StandIn, StepResult } from '../core/model.ts';
 import { placeOf, type ServicePackage } from '../core/package.ts';
+import type { Project } from '../core/project.ts';
 import { imageSpec, parseServiceManifest, SERVICE, type ServiceManifest } from '../core/service.ts';
 import { entryOf, filesOf, type Start } from '../core/start.ts';
-import type { AssembledImage } from '../oci/assemble.ts';
+import type { AssembledImage } from '../oci/image-files.ts';
 import { PINS, pinned } from '../pins.ts';
 import type { PackageContext } from './context.ts';
+import { makeByDockerfile } from './dockerfile.ts';
 import { folderOf, nodeContainer } from './install.ts';
+import { IMAGE_FILE, type Made, type Making } from './made.ts';
 import { commandOf, withSource } from './package.ts';
 import { type Ran, runStep, stepFolder } from './step.ts';
 import { timedStage } from './timed.ts';
-
-/** Name of the archive in the report. */
-export const IMAGE_FILE = 'image.tar';
 
 /** Where things stand in the container that assembles. */
 const APP = '/assembly/app';
@@ -34,39 +34,59 @@ export type Built = {
   files: Map<string, File>;
 };
 export type BuildInputs = {
-  service: Container;
-  production: Container;
+  /** What is installed for it, and for what it ships with; null for a service that its Dockerfile makes. */
+  packages: Packages | null;
   platforms: readonly string[];
-  manifest: string;
+  manifest: string | null;
   /** What another run built, to be held against this one. */
   other: ImageResult | null;
 };
+type Packages = { own: Container; production: Container };
 
 export async function build(context: PackageContext, inputs: BuildInputs): Promise<Built> {
   const output: Omit<Built, 'stage'> = { archive: null, image: null, standIns: [], files: new Map() };
   const stage = await timedStage(context, 'build', async () => {
-    const manifest = parseServiceManifest(inputs.manifest, context.subject.service);
-    const compiled = await compile(context, inputs.service);
-    const before = compiled.result === null ? [] : [compiled.result];
-    if (compiled.result !== null && compiled.result.exitCode !== 0) return { steps: before };
-    const { app, steps: gathered } = await appFolder(context, inputs, compiled.container, manifest.starts);
-    if (app === null) return { steps: [...before, ...gathered] };
-    const [start, hasHealthcheck] = await Promise.all([startIn(app, manifest.starts), app.exists(SERVICE.healthcheck)]);
-    if (start === undefined)
-      return { steps: [...before, ...gathered], fault: noStart(context.subject.service, manifest.starts) };
-    const assembled = await assemble(context, { app, manifest, start, hasHealthcheck, platforms: inputs.platforms });
-    if (assembled.result.exitCode === 0) {
-      const text = await assembled.container.file(`${OUT}/image.json`).contents();
-      const archive = assembled.container.file(`${OUT}/${IMAGE_FILE}`);
-      Object.assign(output, describe(text), { archive, files: new Map([[IMAGE_FILE, archive]]) });
-    }
-    const steps = [...before, ...gathered, assembled.result];
-    if (output.image === null || inputs.other === null) return { steps };
-    const [first, ...more] = differences(output.image, inputs.other);
+    const { service } = context.subject;
+    const manifest = parseServiceManifest(inputs.manifest, service);
+    const { platforms, packages, other } = inputs;
+    const made =
+      packages === null
+        ? await makeByDockerfile(context, { manifest, platforms })
+        : await makeOfPackages(context, { manifest, platforms, packages });
+    const { steps, folder, fault = null, remark = null } = made;
+    if (folder === null) return { steps, fault };
+    const archive = folder.file(IMAGE_FILE);
+    const image = describe(await folder.file('image.json').contents(), made);
+    Object.assign(output, image, { archive, files: new Map([[IMAGE_FILE, archive]]) });
+    if (other === null) return { steps, remark };
+    const [first, ...more] = differences(image.image, other);
     if (first === undefined) return { steps, remark: 'the same image as in the other run' };
     return { steps, fault: `not the image of the other run: ${first}`, details: more };
   });
   return { stage, ...output };
+}
+
+async function makeOfPackages(
+  context: PackageContext,
+  { manifest, platforms, packages }: Making & { packages: Packages },
+): Promise<Made> {
+  const pin = pinned('runtime');
+  const about = {
+    base: pin,
+    standIns: (recipes: readonly string[]) => recipes.map((recipe) => ({ image: PINS.runtime.image, pin, recipe })),
+  };
+  const compiled = await compile(context, packages.own);
+  const before = compiled.result === null ? [] : [compiled.result];
+  if (compiled.result !== null && compiled.result.exitCode !== 0) return { ...about, steps: before, folder: null };
+  const { app, steps: gathered } = await appFolder(context, packages, compiled.container, manifest.starts);
+  const steps = [...before, ...gathered];
+  if (app === null) return { ...about, steps, folder: null };
+  const [start, hasHealthcheck] = await Promise.all([startIn(app, manifest.starts), app.exists(SERVICE.healthcheck)]);
+  if (start === undefined)
+    return { ...about, steps, folder: null, fault: noStart(context.subject.service, manifest.starts) };
+  const { result, container } = await assemble(context, { app, manifest, start, hasHealthcheck, platforms });
+  const folder = result.exitCode === 0 ? container.directory(OUT) : null;
+  return { ...about, steps: [...steps, result], folder };
 }
 
 /** The sources among their packages, and built where there is something to build. */
@@ -82,15 +102,21 @@ async function compile(
 
 type App = { app: Directory | null; steps: StepResult[] };
 
+function projectOf({ name, project }: ServicePackage): Project {
+  if (project === null) throw new Error(`nothing is installed for ${name}`);
+  return project;
+}
+
 /** What goes into the image, and nothing else. */
 async function appFolder(
   context: PackageContext,
-  inputs: BuildInputs,
+  packages: Packages,
   compiled: Container,
   starts: readonly Start[],
 ): Promise<App> {
   const { service } = context.subject;
-  const { path, project, build: command } = service;
+  const { path, build: command } = service;
+  const project = projectOf(service);
   const place = placeOf(path);
   const whole = command === null ? folderOf(context, path) : compiled.directory(place);
   const own = dag
@@ -99,22 +125,23 @@ async function appFolder(
     .withDirectory('/', whole.filter(shipped(service)));
   if (project.members.length > 0 || project.manager.name !== 'npm') {
     const built = compiled.directory(SOURCE).filter({ exclude: ['**/node_modules'] });
-    const { result, container } = await gather(context, inputs, built, starts);
+    const { result, container } = await gather(context, packages, built, starts);
     const app = own.withDirectory('/', container.directory(`${stepFolder('gather')}/app`));
     return { app: result.exitCode === 0 ? app : null, steps: [result] };
   }
-  const installed = inputs.production.directory(place).filter({ include: ['package.json', 'node_modules/**'] });
+  const installed = packages.production.directory(place).filter({ include: ['package.json', 'node_modules/**'] });
   return { app: own.withDirectory('/', installed), steps: [] };
 }
 
 /** Of a project of several packages what its service needs, with real files in place of links. */
 async function gather(
   context: PackageContext,
-  { production }: BuildInputs,
+  { production }: Packages,
   built: Directory,
   starts: readonly Start[],
 ): Promise<Ran> {
-  const { path, project } = context.subject.service;
+  const { path } = context.subject.service;
+  const project = projectOf(context.subject.service);
   const service = posix.relative(project.root, path);
   // Of one workspace npm installs what it needs; of their root, and the others in any case, what all of them need.
   const isPruned = project.hasWorkspaces && (service === '' || project.manager.name !== 'npm');
@@ -210,7 +237,7 @@ async function assemble(context: PackageContext, { app, manifest, start, hasHeal
 }
 
 /** The assembler's own account, in the words of the result model. */
-function describe(text: string): Pick<Built, 'image' | 'standIns'> {
+function describe(text: string, { base, standIns }: Made): { image: ImageResult; standIns: StandIn[] } {
   const raw = JSON.parse(text) as AssembledImage;
   const image: ImageResult = {
     digest: raw.digest,
@@ -222,10 +249,9 @@ function describe(text: string): Pick<Built, 'image' | 'standIns'> {
       appLayer: { digest: appLayer.digest, bytes: appLayer.size },
     })),
     assembler: raw.assembler,
-    base: pinned('runtime'),
+    base,
     standIn: raw.standIn.length > 0,
     file: IMAGE_FILE,
   };
-  const standIns = raw.standIn.map((recipe) => ({ image: PINS.runtime.image, pin: pinned('runtime'), recipe }));
-  return { image, standIns };
+  return { image, standIns: standIns(raw.standIn) };
 }

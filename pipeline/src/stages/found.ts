@@ -69,7 +69,7 @@ export function together(parts: readonly Found[]): Known {
     smoke: last(({ smoke }) => smoke),
     delivery: deliveries.length === 0 ? null : Object.assign({ ...NOTHING_DELIVERED }, ...deliveries),
     scanners: each(({ scanner }) => scanner),
-    standIns: parts.flatMap(({ standIns = [] }) => standIns),
+    standIns: uniqueOf(parts.flatMap(({ standIns = [] }) => standIns)),
     files: joined(({ files }) => files),
     texts: joined(({ texts }) => texts),
     packages: joined(({ packages }) => packages),
@@ -87,3 +87,6 @@ const NOTHING_DELIVERED: DeliveryResult = {
   tags: [],
   statements: [],
 };
+
+/** An image may have a part in several stages. */
+const uniqueOf = (standIns: readonly StandIn[]) => [...new Map(standIns.map((one) => [one.pin, one])).values()];

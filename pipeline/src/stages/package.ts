@@ -2,6 +2,7 @@
 import type { Container } from '@dagger.io/dagger';
 import { quoted } from '../command.ts';
 import { type Package, placeOf } from '../core/package.ts';
+import type { Project } from '../core/project.ts';
 import type { RunContext } from './context.ts';
 import { folderOf } from './install.ts';
 
@@ -20,10 +21,10 @@ export function withSource(context: RunContext, installed: Container, { path, ig
 /** A command as npm runs a script: by a shell, which finds the programs of the folder's packages. */
 export function commandOf(
   container: Container,
-  { path, project }: Pick<Package, 'path'> & { project: Pick<Package['project'], 'root'> },
+  { path, project }: Pick<Package, 'path'> & { project: Pick<Project, 'root'> | null },
   command: string,
 ): { container: Container; args: string[]; shown: string } {
-  const programs = [...new Set([path, project.root])].map((folder) => `${placeOf(folder)}/node_modules/.bin`);
+  const programs = [...new Set([path, project?.root ?? path])].map((folder) => `${placeOf(folder)}/node_modules/.bin`);
   return {
     container: container
       .withWorkdir(placeOf(path))

@@ -33,8 +33,8 @@ import { timedStage } from './timed.ts';
 export type PlanInputs = {
   asked: readonly AskedStage[];
   platforms: readonly string[];
-  /** The service's package.json. */
-  manifest: string;
+  /** The service's package.json; null where it needs none, and has none. */
+  manifest: string | null;
   facts: Promise<SourceFacts>;
   strict: boolean;
   deciding: Deciding | null;
@@ -97,13 +97,12 @@ export class Plan {
     },
 
     build: async () => {
-      const [service, production] = await Promise.all([
-        this.#ready(setOf(this.#context.subject.service)),
-        this.#ready(PRODUCTION),
-      ]);
-      if (!service || !production) return lacking('build', 'install');
       const { platforms, manifest, other } = this.#inputs;
-      return await build(this.#context, { service, production, platforms, manifest, other });
+      const { service } = this.#context.subject;
+      if (service.project === null) return await build(this.#context, { packages: null, platforms, manifest, other });
+      const [own, production] = await Promise.all([this.#ready(setOf(service)), this.#ready(PRODUCTION)]);
+      if (!own || !production) return lacking('build', 'install');
+      return await build(this.#context, { packages: { own, production }, platforms, manifest, other });
     },
 
     sbom: async (need) => {

@@ -2,8 +2,8 @@
 import type { Directory, File } from '@dagger.io/dagger';
 import { parseRelease, RELEASE_FILE, type Release } from '../core/delivery/release.ts';
 import type { StageName, StepResult } from '../core/model.ts';
-import { IMAGE_FILE } from './build.ts';
 import { contentsIfAny } from './engine.ts';
+import { IMAGE_FILE } from './made.ts';
 import { type Doing, outOf, type Registry } from './registry.ts';
 import type { Ran } from './step.ts';
 

@@ -18,6 +18,8 @@ export type Deployment = {
   /** The pins of the others. */
   pins: ReadonlyMap<string, PinName>;
   deployed: Deployed;
+  /** The address that answers 200 where the service is well: asked where neither file nor image has a check. */
+  health: string;
   /** The release before, to go back to. */
   before: { image: Container; deployed: Deployed } | null;
 };

@@ -7,7 +7,9 @@ import { locate } from '../core/gate/locate.ts';
 import { LockFile } from '../core/gate/lock-file.ts';
 import { BadReport, type Licence, parseTrivy, type ReportScope, type TrivyReport } from '../core/gate/trivy.ts';
 import type { ScannedImage, ScannerFacts } from '../core/gate/verdict.ts';
+import { LOCK_FILES } from '../core/manager.ts';
 import type { StageResult, StandIn, StepResult } from '../core/model.ts';
+import { fileOf } from '../core/package.ts';
 import { lockFileOf } from '../core/package-sets.ts';
 import { nameFor } from '../core/platforms.ts';
 import type { PackageContext } from './context.ts';
@@ -146,7 +148,8 @@ async function read(
   if (bait !== undefined) output.bait = judgeBait(bait.target.ecosystems ?? [], bait.findings);
   const real = reports.filter(({ target }) => target.of !== 'bait');
   const locks = await lockFiles(context);
-  const shipped = lockFileOf(context.subject.service.project);
+  const { service } = context.subject;
+  const shipped = service.project === null ? fileOf(service, LOCK_FILES.npm) : lockFileOf(service.project);
   output.findings = mergeFindings(
     real.flatMap(({ findings }) => findings.map((finding) => locate(finding, locks, shipped))),
   );

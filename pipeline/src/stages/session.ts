@@ -1,7 +1,7 @@
 // docker-compose.yml as services of the engine's session: no Docker, no privileges. Started by name and never bound: when a bound
 // service stops, everything that is bound to it fails.
 import { randomUUID } from 'node:crypto';
-import { type CacheVolume, type Container, dag, type File, type Service } from '@dagger.io/dagger';
+import { type CacheVolume, type Container, dag, type Service } from '@dagger.io/dagger';
 import { type ComposeService, type Condition, inOrder, patienceOf } from '../core/compose/model.ts';
 import { reasonOf } from '../core/errors.ts';
 import { logPath, type SmokeRow, type StepResult } from '../core/model.ts';
@@ -19,8 +19,13 @@ const SHARED = '/drydock/shared';
 const TOOLS = '/drydock/tools';
 const PROGRAMS = '/probes';
 
-/** The service's image has no shell. These two need nothing but the C library that Node needs too. */
+/** The service's image may have no shell, and no C library: these two bring what they need, and nothing else sees it. */
 const LENT = ['dash', 'sleep'] as const;
+const LIBRARY = 'libc.so.6';
+/** What loads them, by architecture; it lies beside the library. */
+const X86 = { folder: '/usr/lib/x86_64-linux-gnu', loader: 'ld-linux-x86-64.so.2' };
+const ARM = { folder: '/usr/lib/aarch64-linux-gnu', loader: 'ld-linux-aarch64.so.1' };
+const lent = (tool: (typeof LENT)[number]) => [`${TOOLS}/loader`, '--library-path', TOOLS, `${TOOLS}/${tool}`];
 
 /** Docker's name server is not here; nginx asks the session's, which knows full names only. */
 const NGINX_RESOLVES = `resolved() { awk -v key=$1 '$1 == key { print $2; exit }' /etc/resolv.conf; }
@@ -138,7 +143,8 @@ export class SessionPlatform implements Platform {
       const detail = `it could not be started: ${reasonOf(error)}`;
       return { name: service.name, status: 'failed', seconds: 0, detail };
     }
-    return await this.#healthy(service, start);
+    const isAsked = service.name === this.#inputs.app && (await this.#testOf(service, image)) === null;
+    return await this.#healthy(service, start, isAsked);
   }
 
   async stop(name: string): Promise<void> {
@@ -196,22 +202,28 @@ export class SessionPlatform implements Platform {
     container = (await withBinds(container, service, this.#inputs.source))
       .withMountedCache(SHARED, this.#shared)
       .withEnvVariable(START, String(start));
-    if (isApp) for (const tool of LENT) container = container.withMountedFile(`${TOOLS}/${tool}`, this.#lent(tool));
+    if (isApp) container = await this.#withLent(container);
     const script = wrapper({
       folder: this.#folder,
       service: name,
       test,
-      sleep: isApp ? `${TOOLS}/sleep` : 'sleep',
+      sleep: isApp ? lent('sleep') : ['sleep'],
       before: name === 'nginx' ? NGINX_RESOLVES : '',
     });
-    const shell = isApp ? `${TOOLS}/dash` : 'sh';
+    const shell = isApp ? lent('dash') : ['sh'];
     return container
-      .asService({ args: [shell, '-c', script, name, ...(service.entrypoint ?? entrypoint), ...command] })
+      .asService({ args: [...shell, '-c', script, name, ...(service.entrypoint ?? entrypoint), ...command] })
       .withHostname(name);
   }
 
-  #lent(tool: (typeof LENT)[number]): File {
-    return this.#context.images.container('node').file(`/usr/bin/${tool}`);
+  async #withLent(container: Container): Promise<Container> {
+    const node = this.#context.images.container('node');
+    const { folder, loader } = /arm64/.test(await dag.defaultPlatform()) ? ARM : X86;
+    const tools = LENT.map((tool) => [tool, `/usr/bin/${tool}`] as const);
+    return [...tools, ['loader', `${folder}/${loader}`] as const, [LIBRARY, `${folder}/${LIBRARY}`] as const].reduce(
+      (with_, [name, path]) => with_.withMountedFile(`${TOOLS}/${name}`, node.file(path)),
+      container,
+    );
   }
 
   /** What the file asks, or the image itself. */
@@ -219,10 +231,12 @@ export class SessionPlatform implements Platform {
     if (healthcheck === null || healthcheck.test !== null) return healthcheck?.test ?? null;
     const check = image.dockerHealthcheck();
     const [args, isShell] = await Promise.all([check.args(), check.shell()]);
-    return args.length === 0 ? null : [isShell ? 'CMD-SHELL' : 'CMD', ...args];
+    // An image without a check has no words for one, whatever the SDK's types say.
+    const [first] = (args as string[] | null) ?? [];
+    return first === undefined || first === 'NONE' ? null : [isShell ? 'CMD-SHELL' : 'CMD', ...args];
   }
 
-  async #healthy({ name, healthcheck }: ComposeService, start: number): Promise<SmokeRow> {
+  async #healthy({ name, healthcheck }: ComposeService, start: number, isAsked: boolean): Promise<SmokeRow> {
     const row = { name, seconds: 0 };
     if (healthcheck === null || this.#unchecked.has(name))
       return { ...row, status: 'passed', detail: 'it runs, and has no check' };
@@ -234,7 +248,7 @@ export class SessionPlatform implements Platform {
     const [found] = await this.probe({
       name: start === 1 ? `healthy-${name}` : `healthy-${name}-${start}`,
       program: 'healthy.ts',
-      args: [...args, '--seconds', String(patienceOf(healthcheck))],
+      args: [...args, '--seconds', String(patienceOf(healthcheck)), '--ask', isAsked ? this.#inputs.health : ''],
     });
     return found ?? { ...row, status: 'failed', detail: 'the probe failed' };
   }

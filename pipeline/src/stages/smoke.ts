@@ -6,6 +6,7 @@ import { COMPOSE_FILE, readCompose } from '../core/compose/read.ts';
 import type { Variables } from '../core/compose/variables.ts';
 import { PipelineError } from '../core/errors.ts';
 import type { SmokeResult, SmokeRow, StageResult, StandIn, StepResult } from '../core/model.ts';
+import { HEALTH_LABEL } from '../core/service.ts';
 import { ALONE, isPlatform } from '../core/smoke/alone.ts';
 import { DRILL_ALERT, drillAlertmanager, drillCommand, drillPrometheus, drillRules } from '../core/smoke/drill.ts';
 import { judgeRows } from '../core/smoke/rows.ts';
@@ -179,7 +180,8 @@ async function deploy(
   const services = compose.services.map((service) =>
     service.name === 'prometheus' ? { ...service, command: drillCommand(service.command ?? []) } : service,
   );
-  const deployment = { services, source, images, missing, app, archive, pins, deployed, before };
+  const health = await healthOf(expected, images.get(app));
+  const deployment = { services, source, images, missing, app, archive, pins, deployed, health, before };
   const platform = runtime.platform(context, deployment);
   try {
     const rows = await prove(platform, expected);
@@ -255,6 +257,11 @@ async function portOf({ services }: ComposeFile, checked: Found['checked']): Pro
   const app = services.find(({ image }) => image === APP_IMAGE);
   const told = app?.environment.PORT ?? (await checked.get(app?.name ?? '')?.image.envVariable('PORT'));
   return Number(told || USUAL.port);
+}
+
+/** As its image says it, where it was made by a Dockerfile. */
+async function healthOf({ port }: Expected, image: Container | undefined): Promise<string> {
+  return `http://app:${port}${(await image?.label(HEALTH_LABEL)) || USUAL.health}`;
 }
 
 /** The configuration of a service, as a file of the repository. */

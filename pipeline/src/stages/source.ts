@@ -51,8 +51,8 @@ export async function repositoryIn(source: Directory): Promise<Repository> {
   return await describeSubject(await text(SUBJECT_FILE), { text, manifests: () => source.glob('**/package.json') });
 }
 
-/** Throws in one sentence if a package could not be installed. Returns the service's manifest. */
-export async function checkManifests(source: Directory, subject: Subject): Promise<string> {
+/** Throws in one sentence if a package could not be installed. Returns the service's manifest, null where one without packages has none. */
+export async function checkManifests(source: Directory, subject: Subject): Promise<string | null> {
   const packages = await Promise.all(
     placesToCheck(subject).map(async (place) => {
       const { folder, root, manager } = place;
@@ -62,5 +62,5 @@ export async function checkManifests(source: Directory, subject: Subject): Promi
     }),
   );
   checkPackages(packages);
-  return packages.find(({ folder }) => folder === subject.service.path)?.manifest ?? '';
+  return await contentsIfAny(source, fileOf(subject.service, 'package.json'));
 }

@@ -5,7 +5,7 @@ import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { NPM } from '../../src/core/manager.ts';
-import { packageSets, setsFor } from '../../src/core/package-sets.ts';
+import { packageSets, placesToCheck, setsFor } from '../../src/core/package-sets.ts';
 import { describeSubject, type Subject, subjectsIn } from '../../src/core/subject.ts';
 import { parseSubject } from '../../src/core/subject-file.ts';
 import { filesOf } from './make.ts';
@@ -154,6 +154,38 @@ describe('several services', async () => {
     ));
 });
 
+describe('a service that its Dockerfile makes', async () => {
+  const text = `services:
+  - path: api
+    kind: dockerfile
+    dockerfile: ./docker/Dockerfile
+    target: runtime
+    args: { VERSION: "1" }
+    start: ./server --verbose
+packages: [{ path: docs }]`;
+  const repository = await describeSubject(text, within(['api', 'docs']));
+  const [subject] = subjectsIn(repository) as [Subject];
+
+  test('what is said of it, and that no script of a package.json is taken', () =>
+    expect(subject.service).toMatchObject({
+      docker: { file: 'docker/Dockerfile', target: 'runtime', args: { VERSION: '1' } },
+      start: ['./server', '--verbose'],
+      ...{ port: 8000, health: '/health', lint: null, types: null, test: null, build: null, project: null },
+    }));
+
+  test('by its folder alone', () =>
+    expect(parseSubject('services: [{ path: api, kind: dockerfile }]').services[0]).toMatchObject({
+      docker: { file: 'Dockerfile', target: '', args: {} },
+      start: null,
+    }));
+
+  test('nothing is installed for it, and what lies beside it is', () => {
+    expect(packageSets(subject).map(({ name }) => name)).toEqual(['docs']);
+    expect([setsFor(subject, 'build'), setsFor(subject, 'test')]).toEqual([[], ['docs']]);
+    expect(placesToCheck(subject).map(({ folder }) => folder)).toEqual(['docs']);
+  });
+});
+
 /** What is wrong with it, the file, and what is said. */
 const REFUSED = [
   ['an empty file', '', 'drydock.yaml:1: the file must be a mapping'],
@@ -193,6 +225,29 @@ const REFUSED = [
     'services: [{ path: a, start: node --import ./otel.js }]',
     'must name the file that Node starts',
   ],
+  ['a kind that is none', 'services: [{ path: a, kind: docker }]', 'kind cannot be "docker"; did you mean dockerfile?'],
+  [
+    'a build of what a Dockerfile makes',
+    'services:\n  - path: a\n    kind: dockerfile\n    build: false\n',
+    'drydock.yaml:4: services[0].build is for kind node alone',
+  ],
+  ['tests of it', 'services: [{ path: a, kind: dockerfile, test: pytest }]', 'services[0].test is for kind node alone'],
+  ['a stage without a Dockerfile', 'services: [{ path: a, target: runtime }]', 'target is for kind dockerfile alone'],
+  [
+    'a Dockerfile elsewhere',
+    'services: [{ path: a, kind: dockerfile, dockerfile: ../D }]',
+    'must be a file of the folder',
+  ],
+  [
+    'an argument that is none',
+    'services: [{ path: a, kind: dockerfile, args: { "a-b": x } }]',
+    'names a-b, which is no',
+  ],
+  [
+    'an argument that is a number',
+    'services: [{ path: a, kind: dockerfile, args: { V: 1 } }]',
+    'args.V must be a text',
+  ],
   ['a tab for a space', 'services:\n\t- path: a', 'drydock.yaml:2: '],
   ['an alias', 'services: [&a { path: a }]\npackages: [*a]', 'an alias hides what is meant'],
   ['the same key twice', 'services: []\nservices: [{ path: a }]', 'this name stands here a second time'],
@@ -215,6 +270,7 @@ describe('the published schema, which editors complete the file by', () => {
   for (const text of [
     'services: [{ path: . }]',
     'services: [{ path: ./apps/api/, name: api, port: 3000, health: /up, build: make, lint: false, types: x, test: y }]',
+    'services: [{ path: a, kind: dockerfile, dockerfile: d/Dockerfile, target: x, args: { V: "1" }, start: [./a], port: 1 }]',
     'services: [{ path: a..b }]\npackages: [{ path: docs, ignore: ["**/*.md"] }]',
     readFileSync(new URL('../../../drydock.yaml', import.meta.url), 'utf8'),
   ])

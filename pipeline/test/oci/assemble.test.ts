@@ -3,7 +3,8 @@ import { chmod, mkdir, readFile, symlink, utimes, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { type AssembledImage, assemble } from '../../src/oci/assemble.ts';
+import { assemble } from '../../src/oci/assemble.ts';
+import type { AssembledImage } from '../../src/oci/image-files.ts';
 import { type Chain, describeArchive, MEDIA, openLayout, STAND_IN_LABEL, verifyChain } from '../../src/oci/layout.ts';
 import { type AssembleSpec, parseSpec } from '../../src/oci/spec.ts';
 import { readTar } from '../../src/oci/tar.ts';

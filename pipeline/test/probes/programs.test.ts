@@ -57,7 +57,7 @@ test('a signal is waited for until somebody sets it', async () => {
 
 const healthy = (health: string, log: string) => [
   ...['--service', 'app', '--seconds', '0', '--health', join(folder, health), '--end', join(folder, 'end')],
-  ...['--check', join(folder, 'check'), '--sockets', join(folder, 'sockets'), '--log', join(folder, log)],
+  ...['--check', join(folder, 'check'), '--sockets', join(folder, 'sockets'), '--log', join(folder, log), '--ask', ''],
 ];
 
 test('a service that is well', async () => {
@@ -65,6 +65,17 @@ test('a service that is well', async () => {
   expect(await rowsOf('healthy.ts', healthy('health', 'none'))).toEqual([
     { name: 'app is healthy', status: 'passed', detail: 'its own check says so' },
   ]);
+});
+
+test('one without a check is asked', async () => {
+  const server = createServer((request, response) => response.writeHead(request.url === '/up' ? 200 : 503).end());
+  await once(server.listen(0), 'listening');
+  const at = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const asked = async (url: string) => await rowsOf('healthy.ts', [...healthy('none', 'none'), '--ask', url]);
+  expect(await asked(`${at}/up`)).toMatchObject([{ status: 'passed', detail: '/up answers 200' }]);
+  const detail = `not within 0 s (${at}/ answers 503); it has said nothing`;
+  expect(await asked(`${at}/`)).toMatchObject([{ status: 'failed', detail }]);
+  server.close();
 });
 
 test('one that is not: what its check and its log said last', async () => {

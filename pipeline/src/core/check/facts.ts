@@ -2,13 +2,14 @@
 
 import type { PipelineError } from '../errors.ts';
 import type { PackageFiles } from '../manifests.ts';
-import type { ServicePackage } from '../package.ts';
+import type { DockerBuild, ServicePackage } from '../package.ts';
 import type { Project } from '../project.ts';
 
 export type RepositoryFacts = {
   /** What other parts of the tool refuse of this repository. */
   refusals: PipelineError[];
   packages: PackageFacts[];
+  dockerfiles: DockerfileFacts[];
   /** As a run sees it. */
   subjectText: string | null;
   /** Of a drydock.yaml that lies here though git ignores it. */
@@ -51,6 +52,9 @@ export type PackageFacts = {
   /** Files that name a Node version, of this folder and of the root. */
   nodeFiles: { file: string; text: string }[];
 };
+
+/** The Dockerfile that a service is built by. `text` is null where a run finds none. */
+export type DockerfileFacts = DockerBuild & { service: string; text: string | null };
 
 /** A symbolic link that leads out of the repository, or to nothing. */
 export type LinkFacts = { path: string; target: string; leads: 'outside' | 'nowhere' };

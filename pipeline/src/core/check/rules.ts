@@ -2,6 +2,7 @@
 import type { PipelineError } from '../errors.ts';
 import type { AskedStage } from '../model.ts';
 import { FaultyFile } from '../yaml.ts';
+import { missingDockerfile, unknownTarget, unpinnedImages } from './dockerfile-rules.ts';
 import type { RepositoryFacts } from './facts.ts';
 import {
   byteOrderMarks,
@@ -32,6 +33,9 @@ const REPOSITORY_RULES = {
   collidingNames,
   byteOrderMarks,
   unignoredFolders,
+  missingDockerfile,
+  unknownTarget,
+  unpinnedImages,
 } as const satisfies Record<string, RepositoryRule>;
 
 const PACKAGE_RULES = {

@@ -1,5 +1,4 @@
 // What a look at a repository says of its service: scripts, port, health path, and where each was seen.
-import { lineAt } from '../check/finding.ts';
 import { NODE_MAJOR } from '../check/node-rules.ts';
 import { scriptsOf } from '../check/package-view.ts';
 import { fileOf } from '../package.ts';
@@ -7,9 +6,7 @@ import { fieldsIn, recordOf } from '../record.ts';
 import { USUAL } from '../subject-file.ts';
 import type { Choice } from './choose.ts';
 import type { InitFacts, Text } from './facts.ts';
-
-/** What was seen, and where; `from` is a file with its line. */
-type Seen<T> = { value: T; from: string };
+import { checkedPath, exposedPort, isPort, placeIn, type Seen } from './seen.ts';
 
 export type Found = {
   choice: Choice;
@@ -35,15 +32,16 @@ function portIn(
   const scripts = recordOf(fields.scripts);
   const started = [scripts['start:prod'], scripts.start].map(String).join('\n');
   const manifest = { file: fileOf({ path: folder }, 'package.json'), text: started };
-  const looked: [Text | null, RegExp][] = [
-    [dockerfile, /^EXPOSE\s+(\d+)/im],
+  const exposed = dockerfile === null ? null : exposedPort(dockerfile);
+  if (exposed !== null) return exposed;
+  const looked: [Text, RegExp][] = [
     [manifest, /\bPORT=(\d+)/],
     ...sources.map((source): [Text, RegExp] => [source, LISTENING]),
   ];
   for (const [text, pattern] of looked) {
-    const found = text === null ? null : pattern.exec(text.text);
+    const found = pattern.exec(text.text);
     const port = Number(found?.slice(1).find((part) => part !== undefined));
-    if (text !== null && found !== null && port >= 1 && port <= 65_535)
+    if (found !== null && isPort(port))
       return { value: port, from: text === manifest ? text.file : placeIn(text, found.index) };
   }
   return null;
@@ -60,10 +58,8 @@ const LISTENING = new RegExp(
 );
 
 function healthIn({ dockerfile, sources }: InitFacts): Seen<string> | null {
-  const checked =
-    dockerfile === null ? null : /^HEALTHCHECK[\s\S]*?https?:\/\/[^/\s'"]+(\/[\w./~%-]*)/im.exec(dockerfile.text);
-  if (dockerfile !== null && checked?.[1] !== undefined)
-    return { value: checked[1], from: placeIn(dockerfile, checked.index) };
+  const checked = dockerfile === null ? null : checkedPath(dockerfile);
+  if (checked !== null) return checked;
   const entries = sources.filter(({ file }) => ENTRY.test(file));
   for (const [pattern, looked] of [[HEALTH, sources] as const, [ANSWERING, entries] as const])
     for (const source of looked) {
@@ -77,8 +73,6 @@ const HEALTH = /['"`](\/(?:[\w-]+\/)*(?:health(?:z|[-_]?check)?|livez?|livenessz
 /** The root, where nothing else was seen: of the program itself, not of a router that is put below something. */
 const ENTRY = /^(?:(?!.*routes?\/).*\/)?(?:server|main|index|app)\.[cm]?[jt]s$/;
 const ANSWERING = /\b(?:app|server|fastify)\.get\(\s*['"`](\/)['"`]/;
-
-const placeIn = ({ file, text }: Text, at: number) => `${file}:${lineAt(text, at)}`;
 
 const OTHER_NAMES: Readonly<Record<CommandName, readonly string[]>> = {
   lint: ['lint:check', 'eslint', 'lint:ci'],

@@ -2,6 +2,7 @@
 import { stringify } from 'yaml';
 import { USUAL } from '../subject-file.ts';
 import type { Found } from './found.ts';
+import { COMMENT } from './seen.ts';
 
 /** Null where nothing has to be said. */
 export function subjectFile({ choice, port, health, commands }: Found): string | null {
@@ -13,5 +14,3 @@ export function subjectFile({ choice, port, health, commands }: Found): string |
   if (choice.isUsual && Object.keys(differing).length === 0) return null;
   return `${COMMENT}\n${stringify({ services: [{ path: choice.folder || '.', ...differing }] })}`;
 }
-
-const COMMENT = '# What drydock cannot see by itself: the service, and where it differs from what is usual.';

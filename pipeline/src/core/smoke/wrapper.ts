@@ -7,7 +7,8 @@ export type Wrapping = {
   service: string;
   /** `['CMD', …]` or `['CMD-SHELL', text]`; null for none. */
   test: readonly string[] | null;
-  sleep: string;
+  /** A program and its arguments. */
+  sleep: readonly string[];
   /** Done first; may set variables. */
   before?: string;
 };
@@ -42,7 +43,7 @@ export function wrapper({ folder, service, test, sleep, before = '' }: Wrapping)
   const check = `${testCommand(test)} >${quote(checkFile(folder, service))} 2>&1`;
   // The variable is the service's own no more once the script has read it.
   const [health, end] = ['health', 'end'].map((kind) => `${quote(`${folder}/${service}.`)}"$start".${kind}`);
-  const waiting = `sockets=$(sockets); echo "$sockets" >${quote(socketsFile(folder, service))}; ${quote(sleep)} 0.2`;
+  const waiting = `sockets=$(sockets); echo "$sockets" >${quote(socketsFile(folder, service))}; ${sleep.map(quote).join(' ')} 0.2`;
   return [
     `start=$${START}; unset ${START}`,
     ...(before === '' ? [] : [before]),

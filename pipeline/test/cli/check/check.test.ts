@@ -47,6 +47,8 @@ const KITCHEN_SINK = {
 const CHECKED_OUT_LFS = 'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n';
 const CONFLICT = '{\n<<<<<<< HEAD\n  "name": "a"\n=======\n  "name": "b"\n>>>>>>> topic\n}\n';
 
+const PINNED = `node:24@sha256:${'0'.repeat(64)}`;
+
 const rows: [name: string, files: Files, findings: string[]][] = [
   ['a service that runs', service(), []],
   ['one in service/', { 'service/package.json': manifest(SERVICE), 'service/package-lock.json': lockOf(SERVICE) }, []],
@@ -323,6 +325,35 @@ const rows: [name: string, files: Files, findings: string[]][] = [
       },
     ),
     [],
+  ],
+  [
+    'a service of a Dockerfile, of an image by its digest',
+    {
+      Dockerfile: `FROM ${PINNED} AS run\n`,
+      'drydock.yaml': 'services: [{ path: ., name: a, kind: dockerfile, target: run }]\n',
+    },
+    [],
+  ],
+  [
+    'a Dockerfile by another name',
+    { 'api/prod.Dockerfile': 'FROM scratch\n', 'drydock.yaml': 'services:\n  - path: api\n    kind: dockerfile\n' },
+    ['blocked: drydock.yaml:3 says that api is built by a Dockerfile, and there is no api/Dockerfile'],
+  ],
+  [
+    'a stage that the Dockerfile does not have',
+    {
+      Dockerfile: `FROM ${PINNED} AS build\nFROM ${PINNED} AS release\n`,
+      'drydock.yaml': 'services:\n  - path: .\n    name: a\n    kind: dockerfile\n    target: releas\n',
+    },
+    ['blocked: drydock.yaml:5 builds the stage releas of a, and Dockerfile has no such stage'],
+  ],
+  [
+    'a Dockerfile of tags, one of which is in no part of what is built',
+    {
+      Dockerfile: 'FROM python:3.13 AS docs\n\nFROM golang:1.24 AS build\nFROM scratch\nCOPY --from=build /x /\n',
+      'drydock.yaml': 'services: [{ path: ., name: a, kind: dockerfile }]\n',
+    },
+    ['note: Dockerfile:3 names golang:1.24 without a digest: what is built is another image when the tag moves'],
   ],
   [
     'results among what git tracks',

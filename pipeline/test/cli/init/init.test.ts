@@ -97,11 +97,47 @@ test.runIf(hasGit)('it writes into the repository alone: a link that leads elsew
   expect(existsSync(join(root, 'drydock.yaml'))).toBe(false);
 });
 
+// github.com/fastapi/full-stack-fastapi-template, backend/Dockerfile, shortened; port and health as its compose file has them.
+const FASTAPI = `FROM python:3.14
+
+WORKDIR /app/
+COPY pyproject.toml uv.lock /app/
+EXPOSE 8080
+HEALTHCHECK CMD curl -f http://localhost:8080/api/v1/utils/health-check/ || exit 1
+CMD ["fastapi", "run", "--workers", "4", "app/main.py"]
+`;
+
+test.runIf(hasGit)('a Dockerfile and no package.json: a service that is built by it', async () => {
+  const root = makeRepository({
+    'backend/Dockerfile': FASTAPI,
+    'backend/pyproject.toml': '[project]\nname = "app"\n',
+    'backend/tests/Dockerfile': 'FROM scratch\n',
+  });
+  const shown = await run(root, { yes: true });
+  expect(shown).toMatch(/^ {2}service +backend\/Dockerfile, and no package\.json: it is built by it$/m);
+  expect(shown).toMatch(/^ {2}language +Python$/m);
+  expect(shown).toContain('backend/Dockerfile:1 names python:3.14 without a digest');
+  expect(parse(readFileSync(join(root, 'drydock.yaml'), 'utf8'))).toEqual({
+    services: [{ path: 'backend', kind: 'dockerfile', port: 8080, health: '/api/v1/utils/health-check/' }],
+  });
+  expect(await run(root, { yes: true })).toContain('there already, and left as it is: drydock.yaml');
+});
+
+test.runIf(hasGit)('a Dockerfile in the root: the service is called as the repository', async () => {
+  const root = join(makeRepository({ 'Shop API/Dockerfile': 'FROM scratch\n' }), 'Shop API');
+  execFileSync('git', ['init', '--quiet', root]);
+  execFileSync('git', ['-C', root, 'add', '--all']);
+  await run(root, { yes: true });
+  expect(parse(readFileSync(join(root, 'drydock.yaml'), 'utf8'))).toEqual({
+    services: [{ path: '.', name: 'shop-api', kind: 'dockerfile' }],
+  });
+});
+
 test('outside of git, and in a folder with nothing, it says so', async () => {
   const root = temporaryFolder();
   mkdirSync(join(root, 'empty'));
   expect(await run(join(root, 'empty'), { yes: true })).toMatch(
-    /^found: no package\.json of a service\n[\s\S]*not in a git repository/,
+    /^found: no package\.json of a service, and no Dockerfile\n[\s\S]*not in a git repository/,
   );
   writeFileSync(join(root, 'package.json'), manifest(SERVICE));
   expect(await run(root, { yes: true })).toContain(`${root} is not in a git repository`);

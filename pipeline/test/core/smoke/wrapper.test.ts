@@ -24,7 +24,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 type Started = { ended: Promise<unknown[]>; signal: (name: NodeJS.Signals) => void; stop: () => void };
 
 function run(service: string, test: string[] | null, command: string[], before = ''): Started {
-  const script = wrapper({ folder, service, test, sleep: 'sleep', before });
+  const script = wrapper({ folder, service, test, sleep: ['sleep'], before });
   const env = { ...process.env, [START]: '3' };
   // A group of its own, so that the check that runs beside it ends with it.
   const child = spawn('sh', ['-c', script, service, ...command], { env, stdio: 'ignore', detached: true });
