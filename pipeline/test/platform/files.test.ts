@@ -29,7 +29,7 @@ test('every image but the service’s is there by its digest', () => {
   const images = matches(compose, /^ {4}image: (.+)$/gm);
   expect(images).toHaveLength(5);
   expect(images.filter((image) => !/@sha256:[0-9a-f]{64}$/.test(image))).toEqual([
-    '"${APP_IMAGE:?run: npx tsx pipeline/ci.ts up}"',
+    '${APP_IMAGE:-localhost/drydock-service:built}',
   ]);
 });
 
