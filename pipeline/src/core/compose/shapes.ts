@@ -3,7 +3,7 @@
 import { isMap, isScalar, isSeq, type Node } from 'yaml';
 import { Inexact } from './scalars.ts';
 
-export type Misfit = { node: Node | null | undefined; text: string };
+type Misfit = { node: Node | null | undefined; text: string };
 /** Nothing for what fits; a misfit's text follows the key's name. */
 export type Shape = (node: Node | null | undefined) => Misfit[];
 
@@ -49,7 +49,7 @@ export const sizeText = patterned(SIZE, '"256M"');
 export const size = when((value) => typeof value === 'bigint' || matches(SIZE)(value), 'like 256M');
 /** What can stand for a label or a variable. */
 export const cell = when((value) => isCell(value), 'a text, a number, true or false; put it in quotes');
-export const isCell = (value: unknown) =>
+const isCell = (value: unknown) =>
   value === null || typeof value === 'boolean' || typeof value === 'string' || isNumber(value);
 
 export function list(each: Shape): Shape {
