@@ -22,6 +22,13 @@ const atMost = (limit: number): readonly Step[] => [
   { from: limit, color: 'red' },
 ];
 
+/** What the burn-rate alerts look at, in alerts.yml. */
+const BURNS: readonly Step[] = [
+  { from: null, color: 'green' },
+  { from: 6, color: 'orange' },
+  { from: 14.4, color: 'red' },
+];
+
 const WINDOWS = ['5m', '1h', '6h', '3d'] as const;
 const burnRates = (series: string, budget: number) =>
   WINDOWS.map((window) => ({ expr: `${series}:ratio${window} / ${budget}`, legend: window }));
@@ -121,8 +128,10 @@ export const DASHBOARDS: readonly Dashboard[] = [
           {
             kind: 'graph',
             title: 'Percentiles',
+            description: 'The objective is 250 ms.',
             unit: 's',
             width: 12,
+            limits: atMost(0.25),
             queries: [
               { expr: quantile(0.5), legend: 'p50' },
               { expr: quantile(0.95), legend: 'p95' },
@@ -170,6 +179,7 @@ export const DASHBOARDS: readonly Dashboard[] = [
             description: 'The container may have 256 MiB.',
             unit: 'bytes',
             width: 6,
+            limits: atMost(256 * 1024 * 1024),
             queries: [
               { expr: `process_resident_memory_bytes{${APP}}`, legend: 'resident' },
               { expr: `nodejs_heap_size_used_bytes{${APP}}`, legend: 'heap' },
@@ -199,7 +209,7 @@ export const DASHBOARDS: readonly Dashboard[] = [
         panels: [
           {
             kind: 'figure',
-            title: 'Budget left',
+            title: 'Availability: budget left',
             unit: 'percentunit',
             width: 4,
             steps: BUDGET,
@@ -216,15 +226,16 @@ export const DASHBOARDS: readonly Dashboard[] = [
           },
           {
             kind: 'graph',
-            title: 'Burn rate',
+            title: 'Availability: burn rate',
             description: 'At 1 the budget lasts 30 days. Wakes somebody at 14.4 over 1 h, or 6 over 6 h.',
             unit: 'short',
             width: 10,
+            limits: BURNS,
             queries: burnRates('job:http_requests_failed', 0.005),
           },
           {
             kind: 'graph',
-            title: 'Budget left',
+            title: 'Availability: budget over time',
             unit: 'percentunit',
             width: 6,
             max: 1,
@@ -237,7 +248,7 @@ export const DASHBOARDS: readonly Dashboard[] = [
         panels: [
           {
             kind: 'figure',
-            title: 'Budget left',
+            title: 'Latency: budget left',
             unit: 'percentunit',
             width: 4,
             steps: BUDGET,
@@ -254,15 +265,16 @@ export const DASHBOARDS: readonly Dashboard[] = [
           },
           {
             kind: 'graph',
-            title: 'Burn rate',
+            title: 'Latency: burn rate',
             description: 'At 1 the budget lasts 30 days. Wakes somebody at 14.4 over 1 h, or 6 over 6 h.',
             unit: 'short',
             width: 10,
+            limits: BURNS,
             queries: burnRates('job:http_requests_slow', 0.01),
           },
           {
             kind: 'graph',
-            title: 'Budget left',
+            title: 'Latency: budget over time',
             unit: 'percentunit',
             width: 6,
             max: 1,

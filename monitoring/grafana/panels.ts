@@ -1,6 +1,26 @@
 // What dashboards are made of, in Grafana's dashboard JSON: panels of a few kinds, laid out from left to right.
 
-const DATA_SOURCE = { type: 'prometheus', uid: 'prometheus' } as const;
+/** The first of Grafana's, until whoever looks chooses another. */
+const DATA_SOURCE = { type: 'prometheus', uid: '${datasource}' } as const;
+const CHOICE = { name: 'datasource', label: 'Data source', type: 'datasource', query: 'prometheus' } as const;
+
+/** A line where another build began to run. */
+const DEPLOYMENTS = {
+  name: 'Deployments',
+  datasource: DATA_SOURCE,
+  enable: true,
+  iconColor: 'blue',
+  expr: 'count by (version, commit) (app_build_info{job="app"}) unless count by (version, commit) (app_build_info{job="app"} offset 1m)',
+  step: '60s',
+  titleFormat: 'Deployed',
+  textFormat: '{{version}} {{commit}}',
+} as const;
+
+const RUNBOOKS = 'https://github.com/drydock-ci/drydock/blob/main/monitoring/runbooks.md';
+const LINKS = [
+  { type: 'dashboards', title: 'Dashboards', tags: ['drydock'], asDropdown: false, keepTime: true, includeVars: true },
+  { type: 'link', title: 'Runbooks', url: RUNBOOKS, icon: 'doc', targetBlank: true },
+] as const;
 const COLUMNS = 24;
 
 type Query = { expr: string; legend?: string };
@@ -17,7 +37,8 @@ type Common = {
 };
 
 export type Panel =
-  | (Common & { kind: 'graph'; unit: Unit; max?: number; stacked?: true })
+  /** `limits` are drawn as lines. */
+  | (Common & { kind: 'graph'; unit: Unit; max?: number; stacked?: true; limits?: readonly Step[] })
   /** One figure, the newest. Steps colour it: from `from` upwards it is `color`. */
   | (Common & { kind: 'figure'; unit: Unit; steps?: readonly Step[]; decimals?: number })
   /** What the labels of the newest samples say. */
@@ -67,6 +88,9 @@ export function render({ uid, title, since, rows }: Dashboard) {
     refresh: '15s',
     time: { from: `now-${since}`, to: 'now' },
     schemaVersion: 39,
+    templating: { list: [CHOICE] },
+    annotations: { list: [DEPLOYMENTS] },
+    links: LINKS,
     panels,
   };
 }
@@ -97,22 +121,28 @@ function looksOf(panel: Panel) {
       return {
         type: 'timeseries',
         fieldConfig: {
-          defaults: { unit: panel.unit, ...range, custom: { ...stacking, showPoints: 'never' } },
+          defaults: {
+            unit: panel.unit,
+            ...range,
+            ...limitsOf(panel.limits),
+            custom: { ...stacking, ...lineOf(panel.limits), showPoints: 'never' },
+          },
           overrides: [],
         },
         options: { legend: { displayMode: 'list', placement: 'bottom' }, tooltip: { mode: 'multi', sort: 'desc' } },
       };
     }
     case 'figure': {
-      const steps = (panel.steps ?? [{ from: null, color: 'green' }]).map(({ from, color }) => ({
-        value: from,
-        color,
-      }));
       const decimals = panel.decimals === undefined ? {} : { decimals: panel.decimals };
       return {
         type: 'stat',
         fieldConfig: {
-          defaults: { unit: panel.unit, ...decimals, thresholds: { mode: 'absolute', steps }, noValue: 'no requests' },
+          defaults: {
+            unit: panel.unit,
+            ...decimals,
+            ...limitsOf(panel.steps ?? [{ from: null, color: 'green' }]),
+            noValue: 'no requests',
+          },
           overrides: [],
         },
         options: { reduceOptions: { calcs: ['lastNotNull'] }, colorMode: 'value', graphMode: 'none' },
@@ -139,3 +169,11 @@ function looksOf(panel: Panel) {
       };
   }
 }
+
+function limitsOf(limits: readonly Step[] | undefined) {
+  if (limits === undefined) return {};
+  return { thresholds: { mode: 'absolute', steps: limits.map(({ from, color }) => ({ value: from, color })) } };
+}
+
+const lineOf = (limits: readonly Step[] | undefined) =>
+  limits === undefined ? {} : { thresholdsStyle: { mode: 'dashed' } };

@@ -16,6 +16,8 @@ export type Docker = {
   platform: string;
   run: (args: readonly string[]) => Promise<Said>;
   compose: (args: readonly string[], env?: Environment) => Promise<Said>;
+  /** The same programs, ended by this signal as well. */
+  endedBy: (signal: AbortSignal) => Docker;
   /** The same programs, for what has to be done though the signal says stop. */
   unstoppable: () => Docker;
 };
@@ -39,6 +41,12 @@ function docker(options: DockerOptions, platform: string, compose: readonly stri
     platform,
     run: (args) => run(options, 'docker', args),
     compose: (args, env = {}) => run({ ...options, env: { ...options.env, ...env } }, program, [...first, ...args]),
+    endedBy: (signal) =>
+      docker(
+        { ...options, signal: AbortSignal.any([signal, ...(options.signal === undefined ? [] : [options.signal])]) },
+        platform,
+        compose,
+      ),
     unstoppable: () => docker({ env: options.env }, platform, compose),
   };
 }

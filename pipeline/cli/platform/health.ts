@@ -42,6 +42,19 @@ export async function healthOf(project: Project, service: string): Promise<Smoke
   }
 }
 
+/** True once a service that was started will not be healthy; false when nobody waits for it any more. */
+export async function firstBad(project: Project, names: readonly string[], signal: AbortSignal): Promise<boolean> {
+  while (!signal.aborted) {
+    const containers = await project.containers();
+    const started = names
+      .flatMap((name) => containers.get(name) ?? [])
+      .filter(({ State }) => State.Status !== 'created');
+    if (started.some((container) => judge(container).is === 'bad')) return true;
+    await wait(POLL_MS);
+  }
+  return false;
+}
+
 async function lastWords(project: Project, container: Inspected | undefined): Promise<string[]> {
   if (container === undefined) return [];
   const check = container.State.Health?.Log?.at(-1)?.Output ?? '';

@@ -8,6 +8,10 @@ import { type TarInput, writeTar } from '../../src/oci/tar.ts';
 import { PINS, type PinName } from '../../src/pins.ts';
 import { type Docker, lastLine } from './docker.ts';
 
+/** As docker-compose.yml calls the service's image. */
+export const BUILT = 'localhost/drydock-service:built';
+const SEE = 'see what `docker info` says of its storage';
+
 /** Load an archive of a pinned image, or of its stand-in, unless Docker has it. Gives the name under which Docker knows it. */
 export async function loadPinned(docker: Docker, pin: PinName, archive: string): Promise<string> {
   const source = await openLayout(archive);
@@ -53,11 +57,16 @@ export async function loadBuilt(docker: Docker, archive: string): Promise<Loaded
   };
 }
 
+/** Give what is loaded the name by which docker-compose.yml knows it, also when nobody says so. */
+export async function nameBuilt(docker: Docker, { name }: Loaded): Promise<void> {
+  const { exitCode, stderr } = await docker.run(['tag', name, BUILT]);
+  if (exitCode !== 0) throw new PipelineError('NO_DOCKER', `Docker cannot name an image: ${lastLine(stderr)}`, SEE);
+}
+
 async function load(docker: Docker, archive: string): Promise<string> {
   const { exitCode, stdout, stderr } = await docker.run(['load', '--quiet', '--input', archive]);
   if (exitCode === 0) return stdout;
-  const hint = 'see what `docker info` says of its storage';
-  throw new PipelineError('NO_DOCKER', `Docker cannot load an image: ${lastLine(stderr)}`, hint);
+  throw new PipelineError('NO_DOCKER', `Docker cannot load an image: ${lastLine(stderr)}`, SEE);
 }
 
 export async function hasImage(docker: Docker, reference: string): Promise<boolean> {

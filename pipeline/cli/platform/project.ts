@@ -80,6 +80,10 @@ export class Project {
     return new Project(this.docker.unstoppable(), this.#options);
   }
 
+  endedBy(signal: AbortSignal): Project {
+    return new Project(this.docker.endedBy(signal), this.#options);
+  }
+
   async compose(...args: string[]): Promise<Said> {
     const { name, folder, overrides = [], env, envFile } = this.#options;
     const files = ['docker-compose.yml', ...overrides].flatMap((file) => [
@@ -124,8 +128,27 @@ export class Project {
     return new Map(all.map((one) => [one.Config.Labels['com.docker.compose.service'] ?? one.Id, one]));
   }
 
+  /** Networks or volumes of the project, by their names. */
+  async have(kind: 'network' | 'volume'): Promise<string[]> {
+    const label = `label=com.docker.compose.project=${this.#options.name}`;
+    const { stdout } = await this.docker.run([kind, 'ls', '--filter', label, '--format', '{{.Name}}']);
+    return lines(stdout);
+  }
+
+  /** Containers that are not ours, and keep a network from being removed. */
+  async attachedTo(network: string): Promise<string[]> {
+    const format = '{{range .Containers}}{{println .Name}}{{end}}';
+    return lines((await this.docker.run(['network', 'inspect', '--format', format, network])).stdout);
+  }
+
   async logs({ Id }: Inspected, ...more: string[]): Promise<string> {
     const { stdout, stderr } = await this.docker.run(['logs', ...more, Id]);
     return `${stdout}${stderr}`;
   }
 }
+
+const lines = (text: string): string[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .sort();

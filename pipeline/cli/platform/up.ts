@@ -18,14 +18,12 @@ import { checkInputs } from '../inputs.ts';
 import { runStages } from '../stages.ts';
 import type { Terminal } from '../terminal.ts';
 import { type Docker, openDocker } from './docker.ts';
-import { healthOf, withNeeds } from './health.ts';
-import { hasImage, type Loaded, loadBuilt, loadPinned } from './load.ts';
+import { firstBad, healthOf, withNeeds } from './health.ts';
+import { BUILT, hasImage, type Loaded, loadBuilt, loadPinned, nameBuilt } from './load.ts';
 import { type ConfiguredService, Project } from './project.ts';
 
 /** As docker-compose.yml says. */
 export const PROJECT = 'drydock';
-/** Stands for the image until there is one. */
-const TO_BE_BUILT = 'drydock/to-be-built';
 
 export async function up({ services: asked, build }: UpInvocation, root: string, terminal: Terminal): Promise<number> {
   checkInputs(build.options);
@@ -33,7 +31,7 @@ export async function up({ services: asked, build }: UpInvocation, root: string,
   // Not raced against: whatever is under way ends by this, and puts its things away first.
   terminal.interrupted.catch(() => stopping.abort());
   const docker = await openDocker({ env: process.env, signal: stopping.signal });
-  const project = new Project(docker, { name: PROJECT, folder: root, env: { APP_IMAGE: TO_BE_BUILT } });
+  const project = new Project(docker, { name: PROJECT, folder: root, env: { APP_IMAGE: BUILT } });
   const services = await project.config();
   const names = withNeeds(services, checkNames(services, asked));
   const folder = await mkdtemp(join(tmpdir(), 'drydock-up-'));
@@ -69,7 +67,7 @@ type Deploying = {
 };
 
 async function deploy(deploying: Deploying): Promise<number> {
-  const { docker, project, services, names, folder, build, root, terminal } = deploying;
+  const { docker, project, names, folder, build, root, terminal } = deploying;
   // First, since they are known in seconds, and a build may take minutes.
   const images = await obtainImages(deploying);
   if (build.options.image === null) {
@@ -77,14 +75,14 @@ async function deploy(deploying: Deploying): Promise<number> {
     if (exitCode !== EXIT.ok) return exitCode;
   }
   const built = await loadImage(docker, resolve(build.options.image ?? join(build.options.output, 'image.tar')));
-  for (const name of names) if (services.get(name)?.image === TO_BE_BUILT) images.set(name, built.name);
+  await nameBuilt(docker, built);
   const override = join(folder, 'images.json');
   const changed = [...images].map(([name, image]) => [name, { image }]);
   await writeFile(override, JSON.stringify({ services: Object.fromEntries(changed) }));
   const ready = project.with({
     overrides: [override],
     env: {
-      APP_IMAGE: built.name,
+      APP_IMAGE: BUILT,
       APP_COMMIT: await commitOf(root),
       APP_BUILT: new Date().toISOString(),
       APP_DIGEST: built.digests[0] ?? '',
@@ -108,8 +106,8 @@ async function obtainImages({
   const images = new Map<string, string>();
   const wanted = new Map<string, PinName>();
   for (const name of names) {
-    const { image = TO_BE_BUILT } = services.get(name) ?? {};
-    if (image === TO_BE_BUILT || (await hasImage(docker, image))) continue;
+    const { image = BUILT } = services.get(name) ?? {};
+    if (image === BUILT || (await hasImage(docker, image))) continue;
     const pin = PIN_NAMES.find((candidate) => pinned(candidate) === image);
     if (pin !== undefined && options.images !== null) images.set(name, await fromFolder(docker, pin, options.images));
     else if (options.offline || (await docker.run(['pull', '--quiet', image])).exitCode !== 0) {
@@ -174,7 +172,7 @@ async function commitOf(root: string): Promise<string> {
 async function start(project: Project, names: readonly string[], terminal: Terminal): Promise<void> {
   const before = await project.containers();
   try {
-    await project.up(names);
+    await upUntilBad(project, names);
     const rows = names.map(async (name) => {
       const row = await healthOf(project, name);
       const lines = row.status === 'passed' ? [await describe(project, name, row.seconds)] : phraseRow(row);
@@ -193,6 +191,15 @@ async function start(project: Project, names: readonly string[], terminal: Termi
     await undo(project.unstoppable(), before);
     throw error;
   }
+}
+
+/** Docker Compose waits for as long as a check may take; what ends again and again needs no such patience. */
+async function upUntilBad(project: Project, names: readonly string[]): Promise<void> {
+  const ending = new AbortController();
+  const started = project.endedBy(ending.signal).up(names);
+  const isBad = await Promise.race([started.then(() => false), firstBad(project, names, ending.signal)]);
+  ending.abort();
+  if (isBad) await started.catch(() => {});
 }
 
 async function describe(project: Project, name: string, seconds: number): Promise<string> {

@@ -29,7 +29,7 @@ test('every image but the service’s is there by its digest', () => {
   const images = matches(compose, /^ {4}image: (.+)$/gm);
   expect(images).toHaveLength(5);
   expect(images.filter((image) => !/@sha256:[0-9a-f]{64}$/.test(image))).toEqual([
-    '"${APP_IMAGE:?run: npx tsx pipeline/ci.ts up}"',
+    '${APP_IMAGE:-localhost/drydock-service:built}',
   ]);
 });
 
@@ -88,6 +88,22 @@ for (const dashboard of DASHBOARDS) {
     expect(readFileSync(path, 'utf8')).toBe(text);
   });
 }
+
+test('no two panels of a dashboard have the same title', () => {
+  for (const { rows } of DASHBOARDS) {
+    const titles = rows.flatMap(({ panels }) => panels.map(({ title }) => title));
+    expect(titles).toEqual([...new Set(titles)]);
+  }
+});
+
+test('the limits that dashboards draw are those that alerts have', () => {
+  const limits = DASHBOARDS.flatMap(({ rows }) => rows.flatMap(({ panels }) => panels)).flatMap((panel) =>
+    panel.kind === 'graph' ? (panel.limits ?? []).flatMap(({ from }) => from ?? []) : [],
+  );
+  expect(limits).toEqual([0.25, 256 * 1024 * 1024, 6, 14.4, 6, 14.4]);
+  for (const limit of ['14.4 * ', '> 6 * ', '256 * 1024 * 1024']) expect(alerts).toContain(limit);
+  expect(read('monitoring/prometheus/rules/slo.yml')).toContain('le="0.25"');
+});
 
 test('no dashboard is left over', () => {
   const files = readdirSync(join(ROOT, 'monitoring/grafana/dashboards')).sort();

@@ -114,7 +114,6 @@ export const REFUSED: Readonly<Record<string, string>> = {
   privileged: 'leave it out: nothing here may be privileged',
   cap_add: 'leave it out: the engine hands out no more capabilities',
   devices: 'leave it out: no device of the host is at hand',
-  extends: 'write an anchor, and merge it with <<',
   platform: "leave it out: the engine's own platform is meant",
   pid: 'leave it out: every service has processes of its own',
   ipc: 'leave it out: every service has memory of its own',

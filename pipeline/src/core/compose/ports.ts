@@ -29,8 +29,9 @@ export function readPorts(service: Fields, fail: Fail): Port[] {
     );
     return [];
   });
-  const known = new Set<string>();
-  return found.filter((port) => !known.has(JSON.stringify(port)) && known.add(JSON.stringify(port)));
+  const known = found.map((port) => JSON.stringify(port));
+  if (new Set(known).size < known.length) service.fault('ports', 'has a port twice');
+  return found;
 }
 
 const PROTOCOLS = ['tcp', 'udp', 'sctp'];

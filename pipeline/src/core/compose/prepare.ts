@@ -1,6 +1,7 @@
-// Makes a document plain before it is read: words become what they are to Compose, variables are substituted, aliases written out, and what `<<` names is merged.
+// Makes a document plain before it is read: words become what they are to Compose, variables are substituted, aliases written out, and what `<<` and `extends` name is merged.
 import { type Document, isMap, isScalar, isSeq, type Node, type Pair, Scalar, visit, type YAMLMap } from 'yaml';
 import { reasonOf } from '../errors.ts';
+import { extend } from './extends.ts';
 import { Odd, resolve } from './scalars.ts';
 
 type Fail = (node: Node | null | undefined, text: string) => void;
@@ -10,6 +11,7 @@ export function prepare(document: Document, expand: (text: string) => string, fa
   visit(document, { Scalar: (position, node) => (position === 'key' ? undefined : expandText(node, expand, fail)) });
   visit(document, { Alias: (_position, node) => node.resolve(document) });
   visit(document, { Map: (_position, map) => merge(map, fail) });
+  extend(document.contents as Node | null, fail);
 }
 
 /** Only what is a text before can have variables, and is a text afterwards, whatever it looks like then. */

@@ -25,6 +25,7 @@ const faults: [name: string, text: string, fault: string][] = [
     one('ports: ["99999:80"]'),
     ':4: services.app.ports cannot be "99999:80"; write HOST:CONTAINER',
   ],
+  ['a port that is said twice', one('ports: [80, "0:80"]'), ':4: services.app.ports has a port twice'],
   ['an address that there is not', one('ports: ["1.2.3.999:80:80"]'), 'cannot be "1.2.3.999:80:80"'],
   ['no service', 'services:\n  app:\n', ':2: services.app has neither an image nor anything else'],
   ['an empty environment', one('environment:'), 'services.app.environment has no value; leave it out'],
@@ -96,6 +97,13 @@ const faults: [name: string, text: string, fault: string][] = [
     'a cycle',
     `${one('depends_on: [data]')}  data: { image: data:1, depends_on: [app] }\n`,
     'services.app depends on itself, by way of the others (and 1 more: ',
+  ],
+  ['extending nobody', one('extends: nobody'), ':4: extends must name a service of this file, and not itself'],
+  ['extending itself', one('extends: app'), ':4: extends must name a service of this file, and not itself'],
+  [
+    'extending another file',
+    one('extends: { service: app, file: x.yml }'),
+    ':4: extends must name a service of this file',
   ],
   ['a merge of no mapping', one('<<: [5]'), ':4: << must name a mapping'],
 ];
@@ -233,6 +241,44 @@ test('services with a profile are left out, and noted; what may be missing is no
 test('what changes nothing is taken without a word', () => {
   const lines = 'expose: ["80"]\nx-note: { any: thing }\nnetworks: [default]\nhealthcheck: { x-why: 1, retries: "3" }';
   expect(readCompose(one(lines), VARIABLES).noted).toEqual([]);
+});
+
+/** As Docker's documentation of `extends` and of merging has it. */
+const extensions: [name: string, base: string, own: string, meaning: Partial<ComposeService>][] = [
+  ['a single value is replaced', 'user: "1"', 'user: "2"', { user: '2' }],
+  ['commands are replaced', 'command: [a, b]', 'command: c', { command: ['c'] }],
+  [
+    'environments are merged, in whatever form',
+    'environment: { A: 1, B: 2 }',
+    'environment: [B=local, C]',
+    { environment: { A: '1', B: 'local' } },
+  ],
+  [
+    'ports are more',
+    'ports: ["1:1"]',
+    'ports: ["2:2"]',
+    {
+      ports: [
+        { host: null, published: 1, target: 1, protocol: 'tcp' },
+        { host: null, published: 2, target: 2, protocol: 'tcp' },
+      ],
+    },
+  ],
+  [
+    'so are files of variables',
+    'env_file: a.env',
+    'env_file: [b.env]',
+    {
+      envFiles: [
+        { path: 'a.env', isRequired: true },
+        { path: 'b.env', isRequired: true },
+      ],
+    },
+  ],
+];
+test.for(extensions)('extends: %s', ([, base, own, meaning]) => {
+  const text = `services:\n  base: { image: "x:1", ${base} }\n  app:\n    extends: { service: base }\n    ${own}\n`;
+  expect(readCompose(text, {}).services.find(({ name }) => name === 'app')).toMatchObject({ image: 'x:1', ...meaning });
 });
 
 test('each comes after what it depends on', () => {

@@ -2,7 +2,7 @@
 // Images are the embedded engine's, loaded into Docker; where one can be had nowhere (Grafana's), it is said.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -16,6 +16,7 @@ import {
   type Environment,
   environment,
   type Ran,
+  ROOT,
   resultOf,
   temporaryFolder,
   whileEdited,
@@ -135,6 +136,21 @@ describe.runIf(hasDockerd)('on a Docker Engine (needs root and dockerd)', () => 
       for (const name of SERVICES) expect(logs).toContain(`smoke-${name}.log`);
     });
 
+    const daily: [name: string, args: string[], said: RegExp][] = [
+      ['ps', ['ps', 'app'], /drydock-app-1 .*\(healthy\)/],
+      ['logs', ['logs', '--tail', '50', 'app'], /"event":"listening"/],
+      ['restart', ['restart', 'app'], /Container drydock-app-1 {2}Started/],
+      ['config', ['config', '--images'], /^localhost\/drydock-service:built$/m],
+    ];
+    test.for(daily)('docker compose %s works, with .env and without', async ([, args, said]) => {
+      for (const settings of [[], ['--env-file', '.env.example']]) {
+        const how = $({ cwd: repository, env: environment(docker.env), nothrow: true, quiet: true });
+        const { stdout, stderr, exitCode } = await how`docker compose ${[...settings, ...args]}`;
+        expect(exitCode, stderr).toBe(0);
+        expect(stdout + stderr).toMatch(said);
+      }
+    });
+
     test('nginx keeps serving when the service comes back at another address', async () => {
       const where = () =>
         docker.docker(
@@ -166,12 +182,19 @@ describe.runIf(hasDockerd)('on a Docker Engine (needs root and dockerd)', () => 
 
     test('down leaves no container and no network, and the data until that is to go as well', async () => {
       const first = await drydock(['down']);
-      expect(first.stdout).toBe('stopped: alertmanager, app, nginx, prometheus\n');
+      expect(first.stdout.split('\n')).toEqual([
+        'stopped: alertmanager, app, nginx, prometheus',
+        'removed: network drydock_devops',
+        'still there: volumes drydock_alertmanager-data, drydock_grafana-data, drydock_prometheus-data; --volumes removes them',
+        '',
+      ]);
       expect(first.exitCode).toBe(0);
       expect(await leftOf('drydock')).toEqual([]);
       expect(await docker.docker('volume', 'ls', '--quiet')).toContain('drydock_prometheus-data');
       const second = await drydock(['down', '--volumes']);
-      expect(second.stdout).toBe('nothing was there to be stopped\n');
+      expect(second.stdout).toBe(
+        'nothing was there to be stopped\nremoved: volume drydock_alertmanager-data, volume drydock_grafana-data, volume drydock_prometheus-data\n',
+      );
       expect(await docker.docker('volume', 'ls', '--quiet')).not.toContain('drydock_prometheus-data');
     });
   });
@@ -300,6 +323,28 @@ describe.runIf(hasDockerd)('on a Docker Engine (needs root and dockerd)', () => 
       const without = await drydock(['down'], { PATH: folder, DOCKER_CONFIG: config });
       expect(without.exitCode).toBe(installed ? 0 : 3);
       if (!installed) expect(without.stderr).toMatch(/^error: Docker has no Compose plugin\nhint: /);
+    });
+
+    test('after a build, plain Docker Compose is the line that README.md has', async () => {
+      const [line = ''] =
+        /^docker tag .* docker compose up --detach$/m.exec(readFileSync(join(ROOT, 'README.md'), 'utf8')) ?? [];
+      await docker.docker('image', 'rm', '--force', 'localhost/drydock-service:built');
+      const how = $({ cwd: repository, env: environment(docker.env), nothrow: true, quiet: true });
+      const ran = await how`sh -c ${`${line} app`}`;
+      expect(ran.exitCode, ran.stderr).toBe(0);
+      expect((await drydock(['down'])).stdout).toContain('stopped: app\n');
+    });
+
+    test('down says what keeps a network', async () => {
+      expect((await drydock(['up', 'app', ...QUICKLY])).exitCode).toBe(0);
+      const image = await docker.docker('inspect', '--format', '{{.Config.Image}}', 'drydock-app-1');
+      const node = await docker.docker('inspect', '--format', '{{.Path}}', 'drydock-app-1');
+      const guest = ['--name', 'guest', '--network', 'drydock_devops', '--entrypoint', node, image];
+      await docker.docker('run', '--detach', ...guest, '-e', 'setTimeout(() => {}, 600_000)');
+      const { stdout } = await drydock(['down']);
+      expect(stdout).toContain('still there: network drydock_devops, to which guest is attached\n');
+      await docker.docker('rm', '--force', 'guest');
+      expect((await drydock(['down'])).stdout).toContain('removed: network drydock_devops\n');
     });
 
     test('a port in use: what was started is stopped', async () => {

@@ -140,6 +140,8 @@ const FIELDS: Readonly<Record<string, (pick: Pick) => string>> = {
 {front: {x-a: 1}} ¦ {front: {other: 1}}`),
     ),
   profiles: (pick) => pick.one(['[debug]', '[]', '["a", "b"]', 'debug', '[1]']),
+  extends: (pick) =>
+    pick.one(['b', 'b', 'b', '{service: b}', '{service: none}', 'a', '{service: b, file: other.yml}', '', '{}', '[b]']),
   restart: (pick) =>
     pick.one([
       'always',
@@ -324,7 +326,7 @@ const TOP = {
 } as const;
 
 /** What services say most. */
-const OFTEN = ['command', 'environment', 'ports', 'volumes', 'healthcheck'];
+const OFTEN = ['extends', 'command', 'environment', 'ports', 'volumes', 'healthcheck'];
 
 /** The text of the file of a seed. */
 export function composeFile(seed: number): string {
@@ -353,7 +355,7 @@ x-y: {a: "\${V:-1}"}`),
     }
     if (pick.chance(0.02))
       lines.push(
-        `    ${pick.one(['privileged', 'other', 'imgae', 'build', 'extends', 'scale'])}: ${pick.one(['true', 'x', '{}', '1'])}`,
+        `    ${pick.one(['privileged', 'other', 'imgae', 'build', 'scale'])}: ${pick.one(['true', 'x', '{}', '1'])}`,
       );
   }
   for (const [key, from] of Object.entries(TOP))
