@@ -6,7 +6,7 @@ import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { ensureIntact, hashOf, prepareHash, readBytes, textIn } from '../store/bytes.ts';
 import { writeHostFile, writeHostFolder } from '../store/host.ts';
-import { type Filter, filterTree, patternToRegExp } from '../store/patterns.ts';
+import { type Filter, filterTree, patternOf } from '../store/patterns.ts';
 import { sha256 } from '../store/store.ts';
 import {
   type Attributes,
@@ -123,8 +123,8 @@ export async function copiedFile(file: FileValue, owner: Partial<Attributes>, pe
 /** A tree without what is at a path, or at all paths that it fits. */
 function removed(tree: DirNode, path: string): DirNode {
   if (!path.includes('*')) return without(tree, path);
-  const expression = patternToRegExp(segments(path).join('/'));
-  const places = [...paths(tree)].map(([place]) => place.replace(/\/$/, '')).filter((place) => expression.test(place));
+  const wildcards = patternOf(segments(path).join('/'));
+  const places = [...paths(tree)].map(([place]) => place.replace(/\/$/, '')).filter((place) => wildcards.fits(place));
   return [path, ...places].reduce(without, tree);
 }
 
@@ -167,9 +167,9 @@ export const directoryFields: Resolvers<DirectoryValue> = {
     return names.map((name) => (tree.children.get(name)?.kind === 'dir' ? `${name}/` : name));
   },
   glob: async (self, { pattern }: { pattern: string }, session) => {
-    const expression = patternToRegExp(pattern.replace(/^(\.?\/)+/, ''));
+    const wildcards = patternOf(pattern.replace(/^(\.?\/)+/, ''));
     const tree = await treeOf(session, await self.content());
-    return [...paths(tree)].map(([path]) => path).filter((path) => expression.test(path.replace(/\/$/, '')));
+    return [...paths(tree)].map(([path]) => path).filter((path) => wildcards.fits(path.replace(/\/$/, '')));
   },
   exists: async (self, args: ExistsArgs, session) => existsIn(session, await self.content(), args),
   stat: async (self, { path, doNotFollowSymlinks }: ExistsArgs, session) =>

@@ -49,8 +49,9 @@ function settings(url: string, authorization: string | undefined): Record<string
   const { protocol } = new URL(url);
   const all: [string, string][] = [
     [`protocol.${protocol.slice(0, -1)}.allow`, 'always'],
-    ['http.lowSpeedLimit', '1'],
-    ['http.lowSpeedTime', '60'],
+    // In bytes and seconds. A server that is counting what it will send keeps the connection open with less.
+    ['http.lowSpeedLimit', '1000'],
+    ['http.lowSpeedTime', '120'],
     ['credential.helper', ''],
     ...(authorization === undefined
       ? []

@@ -1,10 +1,12 @@
 // Fields of GitRepository and GitRef: questions to the host's git about a folder that holds a .git, or is one.
 import { existsSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
+import { ANY, literally, oneOf, type Part, Wildcards } from '../../src/oci/wildcards.ts';
 import { EngineError, notSupported } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { readOnce, withScratch } from '../store/host.ts';
 import { EMPTY_STACK, onTop } from '../store/layers.ts';
+import { readPattern } from '../store/patterns.ts';
 import { keyOf } from '../store/store.ts';
 import { type DirNode, find, map, put, stamp, without } from '../store/tree.ts';
 import {
@@ -173,21 +175,22 @@ async function refNames(
   kind: 'refs/heads/' | 'refs/tags/',
   patterns: readonly string[] = [],
 ): Promise<string[]> {
-  const expressions = patterns.map(tailExpression);
+  const wildcards = patterns.map((pattern) => readPattern(() => tailPattern(pattern)));
   return (await refsOf(session, repository))
     .map(({ name }) => name)
     .filter((name) => name.startsWith(kind))
-    .filter((name) => expressions.length === 0 || expressions.some((expression) => expression.test(`/${name}`)))
+    .filter((name) => wildcards.length === 0 || wildcards.some((each) => each.fits(`/${name}`)))
     .map((name) => name.slice(kind.length));
 }
 
-function tailExpression(pattern: string): RegExp {
-  const source = pattern
-    .replace(/[\\^$.+(){}|]/g, '\\$&')
-    .replace(/\[!/g, '[^')
-    .replace(/\*+/g, '.*')
-    .replace(/\?/g, '.');
-  return new RegExp(`^.*/${source}$`, 's');
+function tailPattern(pattern: string): Wildcards {
+  const any: Part = { kind: 'many', fits: ANY };
+  const parts = pattern.split(/(\[[^\]]+\]|\*+|\?)/).flatMap((part): Part | Part[] => {
+    if (part.startsWith('*')) return any;
+    if (part === '?') return { kind: 'one', fits: ANY };
+    return part.startsWith('[') && part.endsWith(']') ? oneOf([...part.slice(1, -1)], pattern) : literally(part);
+  });
+  return new Wildcards([any, ...literally('/'), ...parts]);
 }
 
 const branchOrTag =

@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { isDigest } from '../../src/oci/digest.ts';
+import { bodyOf, fetchPaced, type Pace } from '../../src/oci/pace.ts';
 import { EngineError, notSupported } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { hashedFile } from '../store/bytes.ts';
@@ -73,7 +74,7 @@ async function keptOrFetched(
     throw new EngineError(`cannot fetch ${shown}: the network is off`, undefined, { lack: 'OFFLINE' });
   const aside = store.scratch('download');
   try {
-    const fetched = await download(session, address, shown, aside, authorization);
+    const fetched = await download(session, { address, shown, path: aside, authorization });
     if (checksum !== undefined && fetched.digest !== checksum)
       throw new EngineError(
         `${shown} has the checksum ${fetched.digest}, not ${checksum}`,
@@ -89,15 +90,21 @@ async function keptOrFetched(
   }
 }
 
-async function download(
-  { signal, store }: Session,
-  address: URL,
-  shown: string,
-  path: string,
-  authorization: string | undefined,
+interface Download {
+  readonly address: URL;
+  /** The address without what may be secret in it. */
+  readonly shown: string;
+  readonly path: string;
+  readonly authorization?: string | undefined;
+  readonly pace?: Pace;
+}
+
+export async function download(
+  { signal, store }: { signal: AbortSignal; store: Pick<Session['store'], 'budget' | 'root'> },
+  { address, shown, path, authorization, pace }: Download,
 ): Promise<BlobName> {
   const headers = authorization === undefined ? {} : { authorization };
-  const response = await fetch(address, { signal, headers }).catch((error: Error) => {
+  const response = await fetchPaced(address, { signal, headers }, pace).catch((error: Error) => {
     throw new EngineError(`cannot fetch ${shown}: ${reasonOf(error)}`, undefined, { cause: error });
   });
   if (!response.ok || response.body === null) {
@@ -118,12 +125,10 @@ async function download(
       yield chunk;
     }
   }
-  await pipeline(counted(response.body as unknown as AsyncIterable<Uint8Array>), createWriteStream(path)).catch(
-    (error: Error) => {
-      if (error instanceof EngineError || diskFullError(error, store.root)) throw error;
-      throw new EngineError(`cannot fetch ${shown}: ${reasonOf(error)}`, undefined, { cause: error });
-    },
-  );
+  await pipeline(counted(bodyOf(response, pace)), createWriteStream(path)).catch((error: Error) => {
+    if (error instanceof EngineError || diskFullError(error, store.root)) throw error;
+    throw new EngineError(`cannot fetch ${shown}: ${reasonOf(error)}`, undefined, { cause: error });
+  });
   return { digest: `sha256:${hash.digest('hex')}`, size };
 }
 

@@ -4,7 +4,7 @@ import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { readdirSync } from '../store/files.ts';
 import { onTop, type Stack } from '../store/layers.ts';
-import { isPattern, patternToRegExp } from '../store/patterns.ts';
+import { isPattern, patternOf } from '../store/patterns.ts';
 import type { Node } from '../store/tree.ts';
 import { type ContainerState, type Content, lazy, type Mount } from '../values.ts';
 import { stackOf, statusOf } from './content.ts';
@@ -103,7 +103,7 @@ async function matches(session: Session, stack: Stack, path: string): Promise<st
   const { dir, base } = posix.parse(path);
   const folder = isPattern(base) ? await session.layers.locate(stack, dir) : undefined;
   if (!folder?.stats.isDirectory()) return [path];
-  const expression = patternToRegExp(base);
-  const names = readdirSync(folder.path).filter((name) => expression.test(name));
+  const wildcards = patternOf(base);
+  const names = readdirSync(folder.path).filter((name) => wildcards.fits(name));
   return [path, ...names.map((name) => posix.join(dir, name))];
 }

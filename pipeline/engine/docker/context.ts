@@ -1,6 +1,8 @@
 // The folder that a build reads: without what its .dockerignore leaves out.
+import { BadPattern } from '../../src/oci/wildcards.ts';
 import { fileIn, statusOf } from '../api/content.ts';
 import { copied } from '../api/directory.ts';
+import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { readBytes } from '../store/bytes.ts';
 import { type Content, type DirectoryValue, wholeTree } from '../values.ts';
@@ -11,7 +13,10 @@ export async function contextOf(session: Session, directory: DirectoryValue, doc
   for (const path of [`${dockerfile}.dockerignore`, '.dockerignore']) {
     if ((await statusOf(session, content, path, true))?.type !== 'REGULAR') continue;
     const text = readBytes((await fileIn(session, content, path)).bytes, path).toString();
-    return wholeTree(await copied(session, directory, { exclude: ignored(text) }, {}));
+    const tree = await copied(session, directory, { exclude: ignored(text) }, {}).catch((error) => {
+      throw error instanceof EngineError && error.cause instanceof BadPattern ? error.located(path) : error;
+    });
+    return wholeTree(tree);
   }
   return wholeTree(await copied(session, directory, {}, {}));
 }

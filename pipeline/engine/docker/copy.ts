@@ -4,7 +4,7 @@ import { fileIn, ownerIn, statusOf, subfolder, treeOf } from '../api/content.ts'
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { onTop, type Stack } from '../store/layers.ts';
-import { filterTree, isPattern, Patterns, patternToRegExp } from '../store/patterns.ts';
+import { filterTree, isPattern, Patterns, patternOf } from '../store/patterns.ts';
 import {
   type Attributes,
   DEFAULT_DIR,
@@ -97,8 +97,8 @@ async function matching(session: Session, folder: Content, pattern: string): Pro
   const plain = names.slice(0, names.findIndex(isPattern));
   if ((await statusOf(session, folder, `/${plain.join('/')}`, true))?.type !== 'DIRECTORY') return [];
   const tree = await treeOf(session, await subfolder(session, folder, `/${plain.join('/')}`));
-  const expression = patternToRegExp(names.slice(plain.length).join('/'));
-  const places = [...paths(tree)].map(([path]) => path.replace(/\/$/, '')).filter((path) => expression.test(path));
+  const wildcards = patternOf(names.slice(plain.length).join('/'));
+  const places = [...paths(tree)].map(([path]) => path.replace(/\/$/, '')).filter((path) => wildcards.fits(path));
   return Promise.all(places.map((path) => foundAt(session, folder, posix.join('/', ...plain, path))));
 }
 

@@ -3,9 +3,27 @@ import { EngineError } from '../errors.ts';
 
 type Lookup = (name: string) => string | undefined;
 
+/** What a text may grow to by its variables, and all texts of a build together: each line can double what the one before it made. */
+const MOST = { one: 1 << 20, all: 1 << 24 } as const;
+const MOST_NESTED = 100;
+/** How often a value is compared with a pattern, character by character. */
+const MOST_COMPARED = 1 << 27;
+
+/** Counts what the texts of a build have grown by. */
+export class Growth {
+  #size = 0;
+
+  add(size: number): void {
+    this.#size += Math.max(0, size);
+    if (this.#size > MOST.all)
+      throw new EngineError(`the variables of this file grow to more than ${MOST.all >> 20} MiB`);
+  }
+}
+
 export interface Expansion {
   readonly escapeMark: string;
   readonly lookup: Lookup;
+  readonly growth?: Growth;
   /** Quotes mean nothing, as in a heredoc. */
   readonly ignoresQuotes?: boolean;
   /** Quotes, escapes and unknown variables stay as they are written: only the words are wanted. */
@@ -17,16 +35,23 @@ export interface Expanded {
   readonly words: readonly string[];
 }
 
-export const expand = (source: string, expansion: Expansion): Expanded => new Reader(source, expansion).upTo();
+export function expand(source: string, expansion: Expansion): Expanded {
+  const expanded = new Reader(source, expansion).upTo();
+  expansion.growth?.add(expanded.text.length - source.length);
+  return expanded;
+}
 
 class Reader {
   readonly #source: string;
   readonly #expansion: Expansion;
+  readonly #most: number;
   #at = 0;
+  #depth = 0;
 
   constructor(source: string, expansion: Expansion) {
     this.#source = source;
     this.#expansion = expansion;
+    this.#most = Math.max(MOST.one, source.length);
   }
 
   /** All up to the end, or up to `stop`, which is taken, too. */
@@ -43,10 +68,15 @@ class Reader {
       const isQuoted = (char === "'" || char === '"') && !ignoresQuotes;
       const part = isQuoted ? this.#quoted(char) : this.#part(keepsEscapes);
       words.add(part, isQuoted || char === '<' || char === escapeMark);
-      text += part;
+      text = this.#sized(text, part);
     }
     if (stop !== undefined) throw new EngineError(`${stop} is missing in ${this.#source}`);
     return { text, words: words.all() };
+  }
+
+  #sized(text: string, part: string): string {
+    if (text.length + part.length <= this.#most) return text + part;
+    throw new EngineError(`a value grows to more than ${MOST.one >> 20} MiB by its variables`);
   }
 
   #part(keepsEscapes: boolean): string {
@@ -86,7 +116,7 @@ class Reader {
         this.#at++;
         return text + mark;
       }
-      if (quote === '"' && char === '$') text += this.#variable();
+      if (quote === '"' && char === '$') text = this.#sized(text, this.#variable());
       else if (quote === '"' && char === escapeMark) text += this.#escapedInQuotes();
       else text += this.#next();
     }
@@ -134,8 +164,11 @@ class Reader {
     const isPattern = '#%/'.includes(modifier) && !emptyIsUnset;
     const isAll = modifier === '/' && this.#peek() === '/';
     if (isAll) this.#at++;
+    if (++this.#depth > MOST_NESTED)
+      throw new EngineError(`a substitution is nested more than ${MOST_NESTED} levels deep`);
     const word = this.upTo(modifier === '/' ? '/' : '}', isPattern || isRaw).text;
     const replacement = modifier === '/' ? this.upTo('}', true).text : '';
+    this.#depth--;
     const value = lookup(name);
     if (isRaw && value === undefined) return this.#source.slice(from, this.#at);
     const isSet = value !== undefined && !(emptyIsUnset && value === '');
@@ -147,10 +180,23 @@ class Reader {
     }
     if (!isPattern || modifier === '')
       throw new EngineError(`unsupported modifier (${emptyIsUnset ? ':' : ''}${modifier}) in ${this.#source}`);
-    if (modifier === '/')
-      return (value ?? '').replace(new RegExp(regExpOf(word), isAll ? 'gs' : 's'), () => replacement);
+    if (modifier === '/') return this.#replaced(value ?? '', word, replacement, isAll);
     const isLongest = word.startsWith(modifier);
     return trimmed(value ?? '', isLongest ? word.slice(1) : word, { isLongest, isAtEnd: modifier === '%' });
+  }
+
+  #replaced(value: string, pattern: string, replacement: string, isAll: boolean): string {
+    const [chars, pieces] = [[...value], piecesOf(pattern)];
+    let result = '';
+    let from = 0;
+    for (let span = spanIn(chars, pieces); span !== undefined; span = isAll ? spanIn(chars, pieces, from) : undefined) {
+      const [start, end] = span;
+      // Where nothing fits, one character goes on.
+      const next = end > start ? end : end + 1;
+      result = this.#sized(result, chars.slice(from, start).join('') + replacement + chars.slice(end, next).join(''));
+      from = next;
+    }
+    return this.#sized(result, chars.slice(from).join(''));
   }
 }
 
@@ -160,9 +206,11 @@ class Words {
   #word = '';
 
   add(text: string, isWhole: boolean): void {
-    for (const char of text) {
-      if (isWhole || !/\s/.test(char)) this.#word += char;
-      else this.all();
+    const [first = '', ...others] = isWhole ? [text] : text.split(/\s/);
+    this.#word += first;
+    for (const other of others) {
+      this.all();
+      this.#word = other;
     }
   }
 
@@ -173,13 +221,59 @@ class Words {
   }
 }
 
-/** A shell's pattern: `*` is any text, `?` one character. */
-const regExpOf = (pattern: string) =>
-  pattern.replace(/\\(.)|[\s\S]/g, (char, escaped?: string) => {
-    if (char === '*') return '.*';
-    if (char === '?') return '.';
-    return (escaped ?? char).replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
-  });
+/** What stands between the `*` of a shell's pattern, which are any text; undefined is `?`, any character. */
+type Piece = readonly (string | undefined)[];
+
+function piecesOf(pattern: string): Piece[] {
+  const pieces: (string | undefined)[][] = [[]];
+  for (const [part, escaped] of pattern.matchAll(/\\(.)|[\s\S]/gsu)) {
+    if (part === '*') pieces.push([]);
+    else pieces.at(-1)?.push(part === '?' ? undefined : (escaped ?? part));
+  }
+  return pieces;
+}
+
+const fitsAt = (text: readonly string[], piece: Piece, at: number) =>
+  at >= 0 &&
+  at + piece.length <= text.length &&
+  piece.every((char, index) => (char ?? text[at + index]) === text[at + index]);
+
+/** The first place from `at` on, or with a negative step the last place before it. */
+function placeOf(text: readonly string[], piece: Piece, at: number, step = 1): number | undefined {
+  for (; at >= 0 && at + piece.length <= text.length; at += step) if (fitsAt(text, piece, at)) return at;
+  return undefined;
+}
+
+interface Span {
+  /** The text has to begin with it. */
+  readonly isAnchored?: boolean;
+  readonly isLongest?: boolean;
+}
+
+/** The first part of a text that fits. Each piece is put as far to the front as it can be, which leaves most for the others. */
+function spanIn(
+  text: readonly string[],
+  pieces: readonly Piece[],
+  from = 0,
+  { isAnchored = false, isLongest = true }: Span = {},
+): [start: number, end: number] | undefined {
+  const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (size * (text.length - from) > MOST_COMPARED)
+    throw new EngineError(`a pattern of ${size} characters is too long for a value of ${text.length}`);
+  if (from > text.length) return undefined;
+  const [first = [], ...others] = pieces;
+  const start = isAnchored ? (fitsAt(text, first, from) ? from : undefined) : placeOf(text, first, from);
+  if (start === undefined) return undefined;
+  let end = start + first.length;
+  for (const [index, piece] of others.entries()) {
+    const isLast = index === others.length - 1;
+    const place = placeOf(text, piece, end);
+    if (place === undefined) return undefined;
+    end =
+      (isLast && isLongest ? (placeOf(text, piece, text.length - piece.length, -1) as number) : place) + piece.length;
+  }
+  return [start, end];
+}
 
 /** A value without the shortest or longest beginning, or end, that fits a pattern. */
 function trimmed(
@@ -187,11 +281,9 @@ function trimmed(
   pattern: string,
   { isLongest, isAtEnd }: { isLongest: boolean; isAtEnd: boolean },
 ): string {
-  const whole = new RegExp(`^${regExpOf(pattern)}$`, 's');
-  const sizes = Array.from({ length: value.length + 1 }, (_, size) => (isLongest ? value.length - size : size));
-  const cut = (size: number) => (isAtEnd ? value.length - size : size);
-  const fits = (size: number) => whole.test(isAtEnd ? value.slice(cut(size)) : value.slice(0, cut(size)));
-  const size = sizes.find(fits);
-  if (size === undefined) return value;
-  return isAtEnd ? value.slice(0, cut(size)) : value.slice(cut(size));
+  const turned = <T>(list: readonly T[]) => (isAtEnd ? list.toReversed() : list);
+  const chars = [...value];
+  const [, end = 0] =
+    spanIn(turned(chars), turned(piecesOf(pattern)).map(turned), 0, { isAnchored: true, isLongest }) ?? [];
+  return (isAtEnd ? chars.slice(0, chars.length - end) : chars.slice(end)).join('');
 }

@@ -24,6 +24,7 @@ export function wordPairs(rest: string, escapeMark: string): [name: string, valu
 /** Those that there are, and those of `80`, `53/udp`, `7000-7005`. */
 export function portsOf(known: readonly Port[], words: readonly string[]): Port[] {
   const ports = [...known];
+  const keys = new Set(known.map(({ port, protocol }) => `${port}/${protocol}`));
   for (const word of [...words].sort()) {
     const [, first, last = first, kind = 'tcp'] = /^(\d+)(?:-(\d+))?(?:\/(\w+))?$/.exec(word) ?? [];
     const protocol = kind.toUpperCase();
@@ -31,7 +32,8 @@ export function portsOf(known: readonly Port[], words: readonly string[]): Port[
       throw new EngineError(`${word} is not a port`, 'write it as in 80, 53/udp or 7000-7005');
     if (protocol !== 'TCP' && protocol !== 'UDP') throw new EngineError(`${kind} is not tcp or udp`);
     for (let port = Number(first); port <= Number(last); port++) {
-      if (ports.some((other) => other.port === port && other.protocol === protocol)) continue;
+      if (keys.has(`${port}/${protocol}`)) continue;
+      keys.add(`${port}/${protocol}`);
       ports.push({ port, protocol, description: null, experimentalSkipHealthcheck: false, isDeclared: true });
     }
   }

@@ -118,7 +118,8 @@ class Planner implements StagePlan {
 
   expanded(text: string, ignoresQuotes = false): Expanded {
     const lookup = (name: string) => this.variables.get(name);
-    return expand(text, { escapeMark: ignoresQuotes ? '\\' : this.escapeMark, lookup, ignoresQuotes });
+    const { growth } = this.#stages;
+    return expand(text, { escapeMark: ignoresQuotes ? '\\' : this.escapeMark, lookup, ignoresQuotes, growth });
   }
 
   text(text: string): string {

@@ -57,7 +57,7 @@ class Lines {
   }
 
   #next(): string {
-    return (this.all[this.at++] as string).replace(/[\r\n]+$/, '');
+    return (this.all[this.at++] as string).replace(/(?<![\r\n])[\r\n]+$/, '');
   }
 
   /** The next line with those that continue it; empty for a blank one or a comment. */
@@ -89,7 +89,7 @@ class Lines {
 /** Directives are comments at the very top, one a line. */
 function escapeOf(lines: readonly string[]): string {
   for (const line of lines) {
-    const [, name, value] = /^\s*#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$/.exec(line) ?? [];
+    const [, name, value] = /^\s*#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+)$/.exec(line.trimEnd()) ?? [];
     if (name === undefined) break;
     if (name.toLowerCase() !== 'escape') continue;
     if (value !== '`' && value !== '\\') throw new EngineError(`the escape directive is ${value}, not \\ or \``);
@@ -130,7 +130,7 @@ function heredocsIn(command: string, escapeMark: string): Announced[] {
 
 /** A word that announces a heredoc: `<<EOF`, `3<<-"EOF"`. */
 export function heredocMark(word: string): Announced | undefined {
-  const [, mark, quoted] = /^\d*<<(-?)\s*([^<]+)$/.exec(word) ?? [];
+  const [, mark, quoted] = /^\d*<<(-?)\s*([^<\s][^<]*)$/.exec(word) ?? [];
   if (mark === undefined || quoted === undefined) return undefined;
   const { text: name, words } = expand(quoted, { escapeMark: '\\', lookup: () => undefined });
   return words.length === 1 ? { name, mark, isExpanded: name === quoted } : undefined;

@@ -1,7 +1,7 @@
 // The stages of a Dockerfile: what each starts from, and which one is meant by a name. The arguments above the first FROM are used up here.
 import { normalized } from '../api/platform.ts';
 import { EngineError } from '../errors.ts';
-import { expand } from './expand.ts';
+import { expand, Growth } from './expand.ts';
 import { didYouMean, flagsOf } from './flags.ts';
 import { type Dockerfile, type Instruction, quotedWords } from './read.ts';
 
@@ -33,6 +33,7 @@ export interface Stages {
   readonly global: ReadonlyMap<string, string>;
   readonly stages: readonly Stage[];
   readonly target: Stage;
+  readonly growth: Growth;
 }
 
 const KEYWORDS = new Set([
@@ -42,6 +43,7 @@ const KEYWORDS = new Set([
 
 export function stagesOf({ escapeMark, instructions }: Dockerfile, request: Request): Stages {
   const global = new Map(platformArguments(request));
+  const growth = new Growth();
   const stages: Stage[] = [];
   let current: Instruction[] | undefined;
   for (const instruction of instructions) {
@@ -50,10 +52,14 @@ export function stagesOf({ escapeMark, instructions }: Dockerfile, request: Requ
       if (!KEYWORDS.has(keyword)) throw new EngineError('unknown instruction', didYouMean('', keyword, [...KEYWORDS]));
       if (keyword === 'FROM') {
         current = [];
-        stages.push(stageOf(instruction, { index: stages.length, global, escapeMark, request, instructions: current }));
+        stages.push(
+          stageOf(instruction, { index: stages.length, global, growth, escapeMark, request, instructions: current }),
+        );
       } else if (current !== undefined) current.push(instruction);
       else if (keyword !== 'ARG') throw new EngineError('only ARG may come before the first FROM');
-      else for (const [name, value] of argumentsIn(instruction, escapeMark, global, request)) global.set(name, value);
+      else
+        for (const [name, value] of argumentsIn(instruction, { escapeMark, global, growth, request }))
+          global.set(name, value);
     });
   }
   if (stages.length === 0) throw new EngineError('the file has no FROM');
@@ -66,7 +72,7 @@ export function stagesOf({ escapeMark, instructions }: Dockerfile, request: Requ
     );
   }
   global.set('TARGETSTAGE', request.buildArguments.get('TARGETSTAGE') ?? (request.target || 'default'));
-  return { escapeMark, buildArguments: request.buildArguments, global, stages, target };
+  return { escapeMark, buildArguments: request.buildArguments, global, stages, target, growth };
 }
 
 /** What BuildKit says of the machine that builds and the one that is built for. */
@@ -103,28 +109,32 @@ export function declared({ rest }: Instruction, escapeMark: string): Argument[] 
 
 function* argumentsIn(
   instruction: Instruction,
-  escapeMark: string,
-  global: ReadonlyMap<string, string>,
-  { buildArguments }: Request,
+  {
+    escapeMark,
+    global,
+    growth,
+    request: { buildArguments },
+  }: Pick<Around, 'escapeMark' | 'global' | 'growth' | 'request'>,
 ): Generator<[string, string]> {
   for (const { name, value } of declared(instruction, escapeMark)) {
     const given = buildArguments.get(name);
     if (given !== undefined) yield [name, given];
     else if (value !== undefined)
-      yield [name, expand(value, { escapeMark, lookup: (other) => global.get(other) }).text];
+      yield [name, expand(value, { escapeMark, growth, lookup: (other) => global.get(other) }).text];
   }
 }
 
 interface Around {
   readonly index: number;
   readonly global: ReadonlyMap<string, string>;
+  readonly growth: Growth;
   readonly escapeMark: string;
   readonly request: Request;
   readonly instructions: readonly Instruction[];
 }
 
-function stageOf(from: Instruction, { index, global, escapeMark, request, instructions }: Around): Stage {
-  const expanded = (text: string) => expand(text, { escapeMark, lookup: (name) => global.get(name) }).text;
+function stageOf(from: Instruction, { index, global, growth, escapeMark, request, instructions }: Around): Stage {
+  const expanded = (text: string) => expand(text, { escapeMark, growth, lookup: (name) => global.get(name) }).text;
   const [image = '', as, name = '', ...more] = from.rest.split(/\s+/);
   if (image === '') throw new EngineError('the image is missing');
   if ((as !== undefined && (as.toUpperCase() !== 'AS' || name === '')) || more.length > 0)

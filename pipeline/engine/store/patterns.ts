@@ -1,32 +1,20 @@
 // Which paths a pattern means: include and exclude lists as Docker's .dockerignore reads them, globs, and .gitignore files.
 import { posix } from 'node:path';
 import ignore from 'ignore';
+import { BadPattern, dockerPattern, type Wildcards } from '../../src/oci/wildcards.ts';
+import { EngineError } from '../errors.ts';
 import { commonStart, type DirNode, dirNode, type Node } from './tree.ts';
 
-/** Turns a pattern with `*`, `?`, `[…]` and `**` into one that matches whole paths. */
-export function patternToRegExp(pattern: string): RegExp {
-  let source = '';
-  for (let at = 0; at < pattern.length; at++) {
-    const char = pattern[at] as string;
-    if (char === '*' && pattern[at + 1] === '*') {
-      at += pattern[at + 2] === '/' ? 2 : 1;
-      source += at === pattern.length - 1 ? '.*' : '(?:.*/)?';
-    } else if (char === '*') source += '[^/]*';
-    else if (char === '?') source += '[^/]';
-    else if (char === '[') {
-      const end = pattern.indexOf(']', at + 2);
-      if (end < 0) source += '\\[';
-      else {
-        source += `[${pattern
-          .slice(at + 1, end)
-          .replace(/^[!^]/, '^')
-          .replaceAll('\\', '\\\\')}]`;
-        at = end;
-      }
-    } else if (char === '\\' && at + 1 < pattern.length) source += escapeChar(pattern[++at] as string);
-    else source += escapeChar(char);
+/** A pattern with `*`, `?`, `[…]` and `**`, which means whole paths. */
+export const patternOf = (pattern: string): Wildcards => readPattern(() => dockerPattern(pattern));
+
+/** What reads one, whose fault a client is told. */
+export function readPattern<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof BadPattern ? new EngineError(error.message, undefined, { cause: error }) : error;
   }
-  return new RegExp(`^${source}$`, 's');
 }
 
 /** Whether a path means more than the file of that very name. */
@@ -34,13 +22,11 @@ export const isPattern = (path: string) => /[*?[]/.test(path);
 
 const literalStart = (path: string) => (path === '.' ? '' : (/^[^*?[\\]*/.exec(path)?.[0] ?? ''));
 
-const escapeChar = (char: string) => char.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
-
 interface Rule {
   readonly negated: boolean;
   /** What every path that fits begins with: names as they are, the last perhaps not to its end. */
   readonly prefix: string;
-  readonly expression: RegExp;
+  readonly wildcards: Wildcards;
 }
 
 /**
@@ -57,7 +43,7 @@ export class Patterns {
       .map((pattern) => {
         const negated = pattern.startsWith('!');
         const path = posix.normalize(negated ? pattern.slice(1) : pattern).replace(/\/+$/, '');
-        return { negated, prefix: literalStart(path), expression: patternToRegExp(path === '.' ? '**' : path) };
+        return { negated, prefix: literalStart(path), wildcards: patternOf(path === '.' ? '**' : path) };
       });
   }
 
@@ -78,12 +64,9 @@ export class Patterns {
   }
 
   matches(path: string): boolean {
-    const names = path.split('/');
-    const prefixes = names.map((_, index) => names.slice(0, index + 1).join('/'));
     let matched = false;
-    for (const rule of this.#rules) {
-      if (rule.negated === matched && prefixes.some((prefix) => rule.expression.test(prefix))) matched = !rule.negated;
-    }
+    for (const rule of this.#rules)
+      if (rule.negated === matched && rule.wildcards.fitsAbove(path)) matched = !rule.negated;
     return matched;
   }
 }

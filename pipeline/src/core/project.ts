@@ -1,6 +1,7 @@
 // Where the dependencies of a folder are locked, and which packages of the repository itself it is linked to: its workspaces, and what `file:` names.
 import { posix } from 'node:path';
 import { parse } from 'yaml';
+import { folderPattern } from '../oci/wildcards.ts';
 import { type Manager, managerIn, NPM } from './manager.ts';
 import { fieldsIn, recordOf } from './record.ts';
 
@@ -88,22 +89,15 @@ export function workspaceGlobs(manifest: string | null, pnpmWorkspaces: string |
   return globs.map((glob) =>
     String(glob)
       .replace(/^(!?)\.?\//, '$1')
-      .replace(/\/+$/, ''),
+      .replace(/(?<!\/)\/+$/, ''),
   );
 }
 
 /** The last pattern that fits decides, as `!` takes back. */
 function isWorkspace(globs: readonly string[], folder: string): boolean {
-  const last = globs.findLast((glob) => matches(folder, glob.replace(/^!/, '')));
+  const last = globs.findLast((glob) => folderPattern(glob.replace(/^!/, '')).fits(folder));
   return last !== undefined && !last.startsWith('!');
 }
-
-function matches(folder: string, glob: string): boolean {
-  const parts = glob.split(/(\*\*\/|\*\*?)/).map((part) => WILD[part] ?? part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('')}$`).test(folder);
-}
-
-const WILD: Readonly<Record<string, string>> = { '*': '[^/]*', '**': '.*', '**/': '(?:.*/)?' };
 
 type From = { path: string; root: string; workspaces: ReadonlyMap<string, string> };
 

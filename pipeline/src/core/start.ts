@@ -23,13 +23,19 @@ export function startsOf(fields: Fields, said: readonly string[] | null): Start[
 
 /** Of a script that is nothing but Node with a file: null for all that needs a shell, another program, or only watches. */
 function wordsOf(script: string): string[] | null {
-  const [, rest] = /^\s*(?:cross-env\s+)?(?:[A-Z][A-Z0-9_]*=[\w./-]*\s+)*node\s+([\w./=:@,\s-]+)$/.exec(script) ?? [];
-  const words = rest?.trim().split(/\s+/) ?? [];
+  const all = script.trim().split(/\s+/);
+  const before = all.indexOf('node');
+  const words = all.slice(before + 1);
+  if (before < 0 || !all.slice(0, before).every(isBefore) || !words.every((word) => /^[\w./=:@,-]+$/.test(word)))
+    return null;
   if (words.some((word) => /^--?(watch|inspect|env-file|e|p|eval|print|check|c|test)\b/.test(word))) return null;
   const entry = entryOf(words);
   if (entry === null || /\.[cm]?tsx?$/.test(entry)) return null;
   return words.map((word) => (word.replace(LEADING, '') === entry ? entry : word));
 }
+
+const isBefore = (word: string, index: number) =>
+  (word === 'cross-env' && index === 0) || /^[A-Z][A-Z0-9_]*=[\w./-]*$/.test(word);
 
 const LEADING = /^(\.\/)+/;
 

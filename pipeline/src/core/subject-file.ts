@@ -1,6 +1,7 @@
 // drydock.yaml as it is written: which packages there are, and what it says of each.
 import { posix } from 'node:path';
 import { isScalar } from 'yaml';
+import { type BadPattern, dockerPattern } from '../oci/wildcards.ts';
 import { type DockerBuild, nameOf, type Package, type ServicePackage } from './package.ts';
 import { PRODUCTION } from './package-sets.ts';
 import { entryOf } from './start.ts';
@@ -87,10 +88,22 @@ function readPackage(fields: Fields): DeclaredPackage {
     lint: readCommand(fields, 'lint'),
     types: readCommand(fields, 'types'),
     test: readCommand(fields, 'test'),
-    ignore: fields.texts('ignore'),
+    ignore: readIgnore(fields),
   };
   fields.end();
   return found;
+}
+
+function readIgnore(fields: Fields): string[] {
+  const patterns = fields.texts('ignore');
+  for (const pattern of patterns) {
+    try {
+      dockerPattern(pattern);
+    } catch (error) {
+      fields.fault('ignore', `has a ${(error as BadPattern).message}`);
+    }
+  }
+  return patterns;
 }
 
 /** `false` is none. */

@@ -9,6 +9,7 @@ import { copyFile, lstat, mkdir, readdir, readFile, readlink, realpath, rm, stat
 import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { exitCodeOf, runAsProgram } from './program.ts';
+import { folderPattern } from './wildcards.ts';
 
 type Manifest = {
   main?: unknown;
@@ -113,16 +114,10 @@ function shippedBy({ files, main }: Manifest): (path: string) => boolean {
   const named = [...files.map(String), ...(typeof main === 'string' ? [main] : []), 'package.json'].map((name) =>
     name.replace(/^(!?)(\.?\/)+/, '$1').replace(/\/(\*\*?)?$/, ''),
   );
-  const [out, taken] = [named.filter((name) => name.startsWith('!')), named.filter((name) => !name.startsWith('!'))];
-  return (path) =>
-    !out.some((name) => globbed(name.slice(1)).test(path)) && taken.some((name) => globbed(name).test(path));
+  const out = named.filter((name) => name.startsWith('!')).map((name) => folderPattern(name.slice(1)));
+  const taken = named.filter((name) => !name.startsWith('!')).map(folderPattern);
+  return (path) => !out.some((each) => each.fitsAbove(path)) && taken.some((each) => each.fitsAbove(path));
 }
-
-const globbed = (glob: string) => {
-  const parts = glob.split(/(\*\*\/|\*\*?)/).map((part) => WILD[part] ?? part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('')}(/.*)?$`);
-};
-const WILD: Readonly<Record<string, string>> = { '*': '[^/]*', '**': '.*', '**/': '(?:.*/)?' };
 
 /** Links as they are, whatever they lead to. Empty folders stay away: one of a filter may be empty here and not elsewhere. */
 async function copyAll(from: string, to: string, takes = (_path: string) => true, below = ''): Promise<void> {

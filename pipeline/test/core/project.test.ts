@@ -69,3 +69,15 @@ describe('links', () => {
       expect((await projectOf('packages/a', files)).locals.map(({ path }) => path)).toEqual(linked);
     });
 });
+
+// The kind of minimatch's advisories (CVE-2022-3517 and those after it)
+test('a pattern of workspaces that can be read in many ways', async () => {
+  const deep = 'd/'.repeat(27).slice(0, -1);
+  const files = filesOf({
+    'package.json': JSON.stringify({ workspaces: [`${'**/'.repeat(24)}x`] }),
+    'package-lock.json': '{}',
+    [`${deep}/package.json`]: '{}',
+    [`${deep}/x/package.json`]: '{}',
+  });
+  expect((await projectOf('', files)).members).toEqual([`${deep}/x`]);
+});

@@ -35,6 +35,11 @@ test('what drydock.yaml says counts alone', () =>
     { words: ['--import', './otel.js', 'b.js'], from: 'start' },
   ]));
 
+test('blanks without end', () => {
+  const script = `node ${' '.repeat(1_000_000)}!`;
+  expect(startsOf({ main: 'a.js', scripts: { start: script } }, null).map(({ from }) => from)).toEqual(['main']);
+});
+
 test('the file among the words', () => {
   expect(entryOf(['-r', 'dotenv/config', 'a.js', 'serve'])).toBe('a.js');
   expect(entryOf(['--title=x', './bin/www'])).toBe('bin/www');

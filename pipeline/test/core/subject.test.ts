@@ -248,6 +248,11 @@ const REFUSED = [
     'services: [{ path: a, kind: dockerfile, args: { V: 1 } }]',
     'args.V must be a text',
   ],
+  [
+    'a pattern that means nothing',
+    'services: [{ path: . }]\npackages:\n  - path: docs\n    ignore: ["*.md", "[z-a]"]\n',
+    'drydock.yaml:4: packages[0].ignore has a syntax error in pattern "[z-a]": the range z-a is out of order',
+  ],
   ['a tab for a space', 'services:\n\t- path: a', 'drydock.yaml:2: '],
   ['an alias', 'services: [&a { path: a }]\npackages: [*a]', 'an alias hides what is meant'],
   ['the same key twice', 'services: []\nservices: [{ path: a }]', 'this name stands here a second time'],
@@ -262,7 +267,8 @@ describe('the published schema, which editors complete the file by', () => {
     JSON.parse(readFileSync(new URL('../../drydock.schema.json', import.meta.url), 'utf8')),
   );
   /** What only all entries together, or the text itself, are wrong in. */
-  const BEYOND = /(\w+ name|report has taken|start without a file|look the same|what ships|tab|alias|same key)/;
+  const BEYOND =
+    /(\w+ name|means nothing|report has taken|start without a file|look the same|what ships|tab|alias|same key)/;
 
   for (const [name, text] of REFUSED.filter(([name]) => !BEYOND.test(name)))
     test(`refuses ${name}`, () => expect(isValid(parse(text))).toBe(false));

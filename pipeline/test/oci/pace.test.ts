@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { download } from '../../engine/api/http.ts';
 import { fetchAll, wantedOf } from '../../engine/images/assembled/cache.ts';
 import { digestOf } from '../../src/oci/digest.ts';
 import { fetchPaced, type Pace } from '../../src/oci/pace.ts';
@@ -46,6 +47,22 @@ describe('a registry that drips', () => {
     expect(fault).toMatchObject({ code: 'UNREACHABLE', hint: expect.stringContaining('--mirror') });
     expect(fault.message).toMatch(new RegExp(`: ${host} sent \\d+ bytes? in 0.2 s$`));
     expect(seen).toHaveLength(4);
+  });
+
+  test('a file of the web', async () => {
+    const { host } = await registry((_request, response) => {
+      void drip(response);
+      return true;
+    });
+    const wanted = {
+      address: new URL(`http://${host}/tool`),
+      shown: 'the tool',
+      path: join(folder, 'tool'),
+      pace: SHORT,
+    };
+    const session = { signal: new AbortController().signal, store: { budget: 1 << 20, root: folder } };
+    const fault = await download(session, wanted).then(String, (error: Error) => error.message);
+    expect(fault).toMatch(new RegExp(`^cannot fetch the tool: ${host} sent \\d+ bytes? in 0.2 s$`));
   });
 
   test('a token', async () => {

@@ -4,9 +4,9 @@
 export function parseNpmrc(text: string, env: Record<string, string | undefined>): Map<string, string> {
   const config = new Map<string, string>();
   for (const line of text.split(/\r?\n/)) {
-    const match = /^\s*([^;#=\s][^=]*?)\s*=\s*(.*?)\s*$/.exec(line);
-    if (match === null) continue;
-    const [, key = '', value = ''] = match;
+    const [, before, after = ''] = /^([^=]*)=(.*)$/.exec(line) ?? [];
+    const [key = '', value] = [before?.trim(), after.trim()];
+    if (/^([;#]|$)/.test(key)) continue;
     const plain = value.replace(/^(["'])(.*)\1$/, '$2');
     config.set(
       key,

@@ -19,7 +19,7 @@ export function enginesOtherNode(view: PackageView): Finding[] {
     problem: `${at('package.json')} asks for Node ${asked} (engines.node), and everything runs on Node ${NODE_MAJOR}`,
     hint: `try it on Node ${NODE_MAJOR}, and say so: npm pkg set engines.node='>=${NODE_MAJOR}'${view.folder === '' ? '' : ` --prefix ${quoted(view.folder)}`}`,
   };
-  const isStrict = /^\s*engine-strict\s*=\s*true\s*$/m.test(npmrc ?? '');
+  const isStrict = /^[^\S\n]*engine-strict[^\S\n]*=[^\S\n]*true[^\S\n]*$/m.test(npmrc ?? '');
   return [
     isStrict
       ? blocked('BAD_MANIFEST', { ...said, problem: `${said.problem}: npm refuses that (engine-strict in .npmrc)` })

@@ -357,6 +357,20 @@ const faults: [text: string, said: string][] = [
   ['FROM a\nONBUILD FROM b', 'line 2: ONBUILD: FROM cannot be a trigger'],
   ['FROM a\nHEALTHCHECK curl x', 'line 2: HEALTHCHECK: CMD with a command, or NONE, is required'],
 ];
+// "Billion laughs" (CVE-2003-1564), in the words of a Dockerfile
+const doubled = (keyword: string, last = '') =>
+  `FROM scratch\n${keyword} A=0123456789abcdef\n${`${keyword} A=$A$A\n`.repeat(16)}${last || `${keyword} A=$A$A`}`;
+for (const [text, said] of [
+  [doubled('ENV'), 'line 19: ENV: a value grows to more than 1 MiB by its variables'],
+  [doubled('ARG'), 'line 19: ARG: a value grows to more than 1 MiB by its variables'],
+  [doubled('ENV', 'LABEL a="${A:+$A$A}"'), 'line 19: LABEL: a value grows to more than 1 MiB by its variables'],
+  [
+    `${doubled('ARG', 'RUN true')}\n${'LABEL a=$A\n'.repeat(20)}`,
+    ': LABEL: the variables of this file grow to more than 16 MiB',
+  ],
+] as const)
+  test(`fault: ${text.slice(13, 40)}… ${said}`, () => expect(() => planOf(text)).toThrow(said));
+
 for (const [text, said] of faults)
   test(`fault: ${JSON.stringify(text)}`, () => expect(() => planOf(text)).toThrow(said));
 test('fault: a target that is not there', () =>
