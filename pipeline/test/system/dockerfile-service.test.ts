@@ -1,6 +1,6 @@
 // A service that is no npm package, made by its Dockerfile in a repository of somebody else's: lint to smoke without any registry, one digest from
 // two caches, and a command that fails is a step that fails.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openLayout, readBase } from '../../src/oci/layout.ts';
@@ -147,6 +147,11 @@ test.for(faults)('%s is a step that fails, with what it said', async ([, change,
   expect(step).toMatchObject({ name: 'dockerfile', command: expect.stringContaining('docker build --target runtime') });
   expect(readFileSync(join(ran.output, step?.log ?? ''), 'utf8')).toMatch(log);
   expect(ran.stdout).toContain(step?.firstErrors[0]);
+  // A replay could pull the images from nowhere: none is promised.
+  expect(ran.stdout + ran.stderr).toContain(
+    'no capsule of this failure: a capsule cannot hold the images that build of api',
+  );
+  expect(existsSync(join(ran.output, 'capsule-build.tar'))).toBe(false);
 });
 
 test('one without a shell or anything else, with a check of its own, and one that its own commands make', async () => {
