@@ -1,11 +1,11 @@
 // Reads of a repository what the rules of a check look at. Starts nothing but git, and follows no link.
 import { readlinkSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
-import type { LinkFacts, PackageFacts, RepositoryFacts } from '../../src/core/check/facts.ts';
+import type { DockerfileFacts, LinkFacts, PackageFacts, RepositoryFacts } from '../../src/core/check/facts.ts';
 import { PipelineError, refusalOf } from '../../src/core/errors.ts';
 import { POLICY_FILE, parsePolicy } from '../../src/core/gate/policy.ts';
 import { LOCK_FILES, NPM } from '../../src/core/manager.ts';
-import { fileOf } from '../../src/core/package.ts';
+import { fileOf, type ServicePackage } from '../../src/core/package.ts';
 import { lockFileOf, placesToCheck } from '../../src/core/package-sets.ts';
 import type { Project, RepositoryFiles } from '../../src/core/project.ts';
 import { describeSubject, type Repository, subjectsIn } from '../../src/core/subject.ts';
@@ -40,18 +40,7 @@ export async function readRepository({ root, output, isWhole, draft, services }:
   return {
     refusals: [...(isWhole ? refusalsOf(root, output) : []), ...refusals],
     packages: subject === null ? [] : packagesOf(root, subject, seen, unseen),
-    dockerfiles: (subject?.services ?? []).flatMap(({ docker, ...service }) =>
-      docker === null
-        ? []
-        : [
-            {
-              ...docker,
-              file: fileOf(service, docker.file),
-              service: service.name,
-              text: seen(fileOf(service, docker.file)),
-            },
-          ],
-    ),
+    dockerfiles: (subject?.services ?? []).flatMap((service) => dockerfileOf(service, seen)),
     subjectText: seen(SUBJECT_FILE),
     isSubjectIgnored: unseen.has(SUBJECT_FILE),
     unignored: isWhole && files.length > 0 ? unignoredIn(root) : [],
@@ -126,6 +115,16 @@ async function readSubject(files: RepositoryFiles, services: readonly string[] =
   }
 }
 
+function dockerfileOf(
+  { docker, checks, ...service }: ServicePackage,
+  seen: (path: string) => string | null,
+): DockerfileFacts[] {
+  if (docker === null) return [];
+  const file = fileOf(service, docker.file);
+  const checked = checks !== null && 'target' in checks ? checks.target : '';
+  return [{ ...docker, file, service: service.name, text: seen(file), checked }];
+}
+
 function packagesOf(
   root: string,
   { services, packages }: Repository,
@@ -136,7 +135,7 @@ function packagesOf(
   return [...new Set(all.map(({ path }) => path))].map((folder) => {
     const at = (name: string) => fileOf({ path: folder }, name);
     const said = all.filter(({ path }) => path === folder);
-    const service = services.find(({ path, docker }) => path === folder && docker === null) ?? null;
+    const service = services.find(({ path, project }) => path === folder && project !== null) ?? null;
     const project = said[0]?.project ?? { root: folder, manager: NPM, hasWorkspaces: false, members: [], locals: [] };
     const commands = said.flatMap(({ lint, types, test }) => Object.entries({ lint, types, test }));
     const built = service === null ? [] : [['build', service.build] as const];

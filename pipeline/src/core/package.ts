@@ -18,6 +18,9 @@ export type Package = {
 /** How a Dockerfile makes an image: which of the folder, to which of its stages (the last, if none is named), with which arguments. */
 export type DockerBuild = { file: string; target: string; args: Readonly<Record<string, string>> };
 
+/** Where the commands of a service run that is no npm package: in an image, by its digest, or in a stage of its Dockerfile. */
+export type Checks = { image: string } | { target: string };
+
 /** A package whose build becomes an image. `port` is what it listens to, as its PORT tells it; `health` the path that answers 200 where it is well. */
 export type ServicePackage = Package & {
   /** Null where nothing has to be built. */
@@ -26,7 +29,9 @@ export type ServicePackage = Package & {
   include: string[] | null;
   /** What makes its image instead of drydock's own assembler. */
   docker: DockerBuild | null;
-  /** What Node is given; of a Dockerfile's image, the program and its arguments. Null for what its scripts and main say, or the image. */
+  /** Null of an npm package, and where there is nothing to run. What is no npm package and has no Dockerfile ships on this image as well. */
+  checks: Checks | null;
+  /** What Node is given; of other kinds, the program and its arguments. Null for what its scripts and main say, or the image. */
   start: string[] | null;
   port: number;
   health: string;

@@ -88,6 +88,34 @@ export function imageSpec(inputs: SpecInputs): Record<string, unknown> {
   };
 }
 
+export type OwnSpecInputs = Pick<
+  SpecInputs,
+  'manifest' | 'archives' | 'app' | 'platforms' | 'mirrors' | 'port' | 'health'
+> & {
+  image: string;
+  start: readonly string[];
+};
+
+/** Of what commands made, on the image that they ran in. Of that nothing is known but how it is started. */
+export function ownSpec(inputs: OwnSpecInputs): Record<string, unknown> {
+  const { manifest, image, archives, app, platforms, mirrors, port, health } = inputs;
+  return {
+    base: { pin: image, archives, mirrors, offline: false },
+    app,
+    target: SERVICE.target,
+    platforms,
+    repoTag: repoTagOf(manifest),
+    user: SERVICE.user,
+    entrypoint: inputs.start,
+    cmd: [],
+    env: { PORT: String(port) },
+    workdir: SERVICE.target,
+    ports: [`${port}/tcp`],
+    labels: { ...labelsOf(manifest), [HEALTH_LABEL]: health },
+    stopSignal: 'SIGTERM',
+  };
+}
+
 const SECOND = 1_000_000_000;
 
 /** No shell and no curl in the image: Node itself asks. */

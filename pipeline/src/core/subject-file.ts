@@ -2,7 +2,8 @@
 import { posix } from 'node:path';
 import { isScalar } from 'yaml';
 import { type BadPattern, dockerPattern } from '../oci/wildcards.ts';
-import { type DockerBuild, nameOf, type Package, type ServicePackage } from './package.ts';
+import { isPinned } from './dockerfile.ts';
+import { type Checks, type DockerBuild, nameOf, type Package, type ServicePackage } from './package.ts';
 import { PRODUCTION } from './package-sets.ts';
 import { entryOf } from './start.ts';
 import { FaultyFile, type Fields, YamlFile } from './yaml.ts';
@@ -13,7 +14,9 @@ export const SUBJECT_FILE = 'drydock.yaml';
 export type DeclaredPackage = Omit<Package, 'lint' | 'types' | 'test' | 'project'> &
   Record<'lint' | 'types' | 'test', string | null | undefined>;
 export type DeclaredService = DeclaredPackage &
-  Pick<ServicePackage, 'port' | 'health' | 'include' | 'start' | 'docker'> & { build: string | null | undefined };
+  Pick<ServicePackage, 'port' | 'health' | 'include' | 'start' | 'docker' | 'checks'> & {
+    build: string | null | undefined;
+  };
 export type Declared = { services: DeclaredService[]; packages: DeclaredPackage[] };
 
 /** Throws one `BAD_SUBJECT` that names every fault with its line. */
@@ -41,32 +44,54 @@ const repeated = (names: readonly string[]) => names.filter((name, index) => nam
 /** Where a service listens, and answers whether it is well, unless it is said otherwise. */
 export const USUAL = { port: 8000, health: '/health' };
 
-const KINDS = ['node', 'dockerfile'] as const;
+const KINDS = ['node', 'dockerfile', 'commands'] as const;
 type Kind = (typeof KINDS)[number];
 
-/** What can be said of one kind only, and what a service of another is told. */
-const OF_KIND: Readonly<Record<Kind, { keys: readonly string[]; otherwise: string }>> = {
-  node: {
-    keys: ['build', 'include', 'lint', 'types', 'test'],
-    otherwise: 'is for kind node alone: what the Dockerfile does, it says itself',
-  },
-  dockerfile: {
-    keys: ['dockerfile', 'target', 'args'],
-    otherwise: 'is for kind dockerfile alone: add kind: dockerfile',
-  },
+/** What cannot be said of every kind. */
+const OF_KINDS: Readonly<Record<string, readonly Kind[]>> = {
+  ...{ build: ['node', 'commands'], include: ['node', 'commands'], image: ['commands'] },
+  ...{ dockerfile: ['dockerfile'], target: ['dockerfile'], args: ['dockerfile'], checks: ['dockerfile'] },
 };
 
 function readService(fields: Fields): DeclaredService {
   const kind = fields.oneOf('kind', KINDS, 'node');
-  for (const other of KINDS.filter((one) => one !== kind))
-    for (const key of OF_KIND[other].keys) if (fields.has(key)) fields.fault(key, OF_KIND[other].otherwise);
-  const isNode = kind === 'node';
+  for (const [key, kinds] of Object.entries(OF_KINDS))
+    if (!kinds.includes(kind) && fields.has(key)) fields.fault(key, `is for kind ${kinds.join(' or ')}, not ${kind}`);
+  const isBuilt = OF_KINDS.build?.includes(kind);
   const own = {
-    ...{ build: isNode ? readCommand(fields, 'build') : null, include: isNode ? readInclude(fields) : null },
-    ...{ docker: isNode ? null : readDockerBuild(fields), start: isNode ? readStart(fields) : readProgram(fields) },
+    ...{ build: isBuilt ? readCommand(fields, 'build') : null, include: isBuilt ? readInclude(fields) : null },
+    ...{ docker: kind === 'dockerfile' ? readDockerBuild(fields) : null, checks: readChecks(fields, kind) },
+    ...{ start: kind === 'node' ? readStart(fields) : readProgram(fields, kind) },
     ...{ port: readPort(fields), health: readHealth(fields) },
   };
   return { ...readPackage(fields), ...own };
+}
+
+function readChecks(fields: Fields, kind: Kind): Checks | null {
+  if (kind === 'node') return null;
+  if (kind === 'commands') return { image: readImage(fields) };
+  const checks = fields.mapping('checks');
+  if (checks === undefined) {
+    const isNone = (key: string) => {
+      const node = fields.nodeOf(key);
+      return node === undefined || (isScalar(node) && node.value === false);
+    };
+    const lacking = ['lint', 'types', 'test'].find((key) => !isNone(key));
+    if (lacking !== undefined) fields.fault(lacking, 'needs to know where: checks: { target: STAGE } or { image: … }');
+    return null;
+  }
+  const isTarget = checks.has('target');
+  if (isTarget === checks.has('image')) fields.fault('checks', 'must name a target or an image');
+  const found = isTarget ? { target: checks.required('target') } : { image: readImage(checks) };
+  checks.end();
+  return found;
+}
+
+function readImage(fields: Fields): string {
+  const image = fields.required('image');
+  if (image !== '' && !isPinned(image))
+    fields.fault('image', `must have its digest: ${image.replace(/@.*/, '')}@sha256:…`);
+  return image;
 }
 
 function readDockerBuild(fields: Fields): DockerBuild {
@@ -130,9 +155,12 @@ function readWords(fields: Fields): string[] {
   return isScalar(fields.nodeOf('start')) ? (fields.text('start') ?? '').trim().split(/\s+/) : fields.texts('start');
 }
 
-/** Of an image that somebody else makes: its program and its arguments, no shell. */
-function readProgram(fields: Fields): string[] | null {
-  if (!fields.has('start')) return null;
+/** Of another kind than Node: its program and its arguments, no shell. */
+function readProgram(fields: Fields, kind: Kind): string[] | null {
+  if (!fields.has('start')) {
+    if (kind === 'commands') fields.fault('start', 'is missing: the program that starts it, and its arguments');
+    return null;
+  }
   const words = readWords(fields);
   if (words.length === 0 || words[0] === '') fields.fault('start', 'must name a program, such as [./server]');
   return words;

@@ -61,7 +61,7 @@ export async function describeSubject(text: string | null, files: RepositoryFile
     };
   };
   const withBuild = async (service: DeclaredService): Promise<ServicePackage> => {
-    if (service.docker !== null) return { ...service, lint: null, types: null, test: null, build: null, project: null };
+    if (service.docker !== null || service.checks !== null) return withoutScripts(service);
     const { isLacking, described } = await withScripts(service);
     const own = isLacking('build') ? null : SCRIPTS.build;
     return { ...described, build: service.build === undefined ? own : service.build };
@@ -71,6 +71,15 @@ export async function describeSubject(text: string | null, files: RepositoryFile
     packages: await Promise.all(packages.map(async (each) => (await withScripts(each)).described)),
   };
 }
+
+/** What is no npm package has no scripts that could be taken. */
+const withoutScripts = ({
+  lint = null,
+  types = null,
+  test = null,
+  build = null,
+  ...service
+}: DeclaredService): ServicePackage => ({ ...service, lint, types, test, build, project: null });
 
 /** The text of the package.json in a folder; null where there is none. */
 type ManifestOf = (path: string) => Promise<string | null>;
@@ -84,6 +93,7 @@ async function findService(manifestOf: ManifestOf): Promise<Declared> {
     include: null,
     start: null,
     docker: null,
+    checks: null,
   };
   for (const path of ['service', ''])
     if ((await manifestOf(path)) !== null)

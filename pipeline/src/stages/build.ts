@@ -6,24 +6,24 @@ import { SOURCE } from '../core/ignore.ts';
 import type { ImageResult, StageResult, StandIn, StepResult } from '../core/model.ts';
 import { placeOf, type ServicePackage } from '../core/package.ts';
 import type { Project } from '../core/project.ts';
-import { imageSpec, parseServiceManifest, SERVICE, type ServiceManifest } from '../core/service.ts';
+import { imageSpec, parseServiceManifest, SERVICE } from '../core/service.ts';
+import { shipped } from '../core/shipped.ts';
 import { entryOf, filesOf, type Start } from '../core/start.ts';
 import type { AssembledImage } from '../oci/image-files.ts';
 import { PINS, pinned } from '../pins.ts';
+import { APP, assemble, imageIn, placesOf } from './assemble.ts';
+import { makeByCommands } from './commands.ts';
 import type { PackageContext } from './context.ts';
 import { makeByDockerfile } from './dockerfile.ts';
-import { folderOf, nodeContainer } from './install.ts';
+import { folderOf } from './install.ts';
 import { IMAGE_FILE, type Made, type Making } from './made.ts';
 import { commandOf, withSource } from './package.ts';
 import { type Ran, runStep, stepFolder } from './step.ts';
 import { timedStage } from './timed.ts';
 
-/** Where things stand in the container that assembles. */
-const APP = '/assembly/app';
-const SPEC = '/assembly/spec.json';
+/** Where things stand in the container that gathers. */
 const PROGRAMS = '/assembly/oci';
 const BUILT = '/assembly/built';
-const OUT = `${stepFolder('assemble')}/image`;
 
 export type Built = {
   stage: StageResult;
@@ -49,10 +49,7 @@ export async function build(context: PackageContext, inputs: BuildInputs): Promi
     const { service } = context.subject;
     const manifest = parseServiceManifest(inputs.manifest, service);
     const { platforms, packages, other } = inputs;
-    const made =
-      packages === null
-        ? await makeByDockerfile(context, { manifest, platforms })
-        : await makeOfPackages(context, { manifest, platforms, packages });
+    const made = await make(context, packages, { manifest, platforms });
     const { steps, folder, fault = null, remark = null } = made;
     if (folder === null) return { steps, fault };
     const archive = folder.file(IMAGE_FILE);
@@ -64,6 +61,14 @@ export async function build(context: PackageContext, inputs: BuildInputs): Promi
     return { steps, fault: `not the image of the other run: ${first}`, details: more };
   });
   return { stage, ...output };
+}
+
+async function make(context: PackageContext, packages: Packages | null, making: Making): Promise<Made> {
+  const { docker, checks } = context.subject.service;
+  if (docker !== null) return await makeByDockerfile(context, making);
+  if (packages !== null) return await makeOfPackages(context, { ...making, packages });
+  if (checks !== null && 'image' in checks) return await makeByCommands(context, checks.image, making);
+  throw new Error('nothing makes the image of this service');
 }
 
 async function makeOfPackages(
@@ -84,9 +89,14 @@ async function makeOfPackages(
   const [start, hasHealthcheck] = await Promise.all([startIn(app, manifest.starts), app.exists(SERVICE.healthcheck)]);
   if (start === undefined)
     return { ...about, steps, folder: null, fault: noStart(context.subject.service, manifest.starts) };
-  const { result, container } = await assemble(context, { app, manifest, start, hasHealthcheck, platforms });
-  const folder = result.exitCode === 0 ? container.directory(OUT) : null;
-  return { ...about, steps: [...steps, result], folder };
+  const archives = placesOf(platforms, (platform) => context.images.archive('runtime', platform));
+  const { port, health } = context.subject.service;
+  const spec = imageSpec({
+    ...{ manifest, start, port, health, pin, hasHealthcheck, app: APP, platforms: [...platforms], offline: false },
+    ...{ archives: archives.map(({ path }) => path), mirrors: [...context.images.mirrors] },
+  });
+  const assembled = await assemble(context, { app, spec, archives });
+  return { ...about, steps: [...steps, assembled.result], folder: imageIn(assembled) };
 }
 
 /** The sources among their packages, and built where there is something to build. */
@@ -164,20 +174,6 @@ async function gather(
   });
 }
 
-/** Of the folder as its build left it; its packages come from elsewhere. */
-function shipped({ include, build }: ServicePackage): { include?: string[]; exclude?: string[] } {
-  const paths = include ?? (build === null ? null : ['dist']);
-  if (paths !== null) return { include: paths.flatMap((path) => [path, `${path}/**`]), exclude: ['node_modules'] };
-  return { exclude: NOT_SHIPPED };
-}
-
-/** What no program reads where it runs: files of the tools around it, and its tests. */
-const NOT_SHIPPED = [
-  ...['node_modules', 'package-lock.json', 'yarn.lock', 'pnpm-lock.yaml', '.*', 'drydock.yaml', 'Dockerfile'],
-  ...['docker-compose*', 'README.md', 'test', 'tests', '**/__tests__', 'policy', 'out'],
-  ...['js', 'cjs', 'mjs'].flatMap((end) => [`**/*.test.${end}`, `**/*.spec.${end}`]),
-];
-
 async function startIn(app: Directory, starts: readonly Start[]): Promise<Start | undefined> {
   for (const start of starts) {
     const files = filesOf(entryOf(start.words) ?? '');
@@ -193,47 +189,6 @@ function noStart({ include, build, ...service }: ServicePackage, starts: readonl
   const said = starts.map(({ words, from }) => `${from} says ${words.join(' ')}`).join(', ');
   const ships = include?.join(', ') ?? (build === null ? 'the files of the service' : 'dist/');
   return `nothing starts the service ${service.name}: ${said}, and there is no such file in what ships (${ships})`;
-}
-
-type Assembly = {
-  app: Directory;
-  manifest: ServiceManifest;
-  start: Start;
-  hasHealthcheck: boolean;
-  platforms: readonly string[];
-};
-
-async function assemble(context: PackageContext, { app, manifest, start, hasHealthcheck, platforms }: Assembly) {
-  const archives = platforms.map((platform) => ({
-    platform,
-    path: `/assembly/base/${platform.replaceAll('/', '-')}.tar`,
-  }));
-  const { port, health } = context.subject.service;
-  const spec = imageSpec({
-    ...{ manifest, start, port, health },
-    pin: pinned('runtime'),
-    archives: archives.map(({ path }) => path),
-    app: APP,
-    platforms: [...platforms],
-    mirrors: [...context.images.mirrors],
-    offline: false,
-    hasHealthcheck,
-  });
-  const prepared = nodeContainer(context)
-    .withMountedDirectory(PROGRAMS, context.programs.directory('oci'))
-    .withMountedDirectory(APP, app)
-    .withNewFile(SPEC, JSON.stringify(spec));
-  const container = archives.reduce(
-    (mounted, { platform, path }) => mounted.withMountedFile(path, context.images.archive('runtime', platform)),
-    prepared,
-  );
-  return await runStep(context, {
-    stage: 'build',
-    step: 'assemble',
-    container,
-    args: ['node', `${PROGRAMS}/assemble.ts`, '--spec', SPEC, '--out', `${OUT}/${IMAGE_FILE}`],
-    shown: `node oci/assemble.ts --spec ${SPEC}`,
-  });
 }
 
 /** The assembler's own account, in the words of the result model. */

@@ -17,6 +17,7 @@ import {
 } from '../core/capsule/manifest.ts';
 import { isCaptured, type Needs, needsOf } from '../core/capsule/needs.ts';
 import { lockedPackages } from '../core/capsule/packages.ts';
+import { PipelineError } from '../core/errors.ts';
 import type { CapsuleResult, RunResult, StageName, StageResult } from '../core/model.ts';
 import { lockFileOf, type PackageSet, packageSets, setsFor } from '../core/package-sets.ts';
 import type { PackSpec } from '../oci/capsule.ts';
@@ -53,6 +54,20 @@ export function capturedStages({ stages }: Pick<RunResult, 'stages'>, named: rea
   return stages.filter((stage) => wanted(stage) && isCaptured(stage.name));
 }
 
+/** Stages whose commands run in images that a Dockerfile or drydock.yaml names, where a service is no npm package. */
+const IN_OWN_IMAGES: readonly StageName[] = ['lint', 'test', 'build'];
+
+/** A replay has no network, and an engine takes such images from nowhere else. */
+function checkImages({ subject: { service } }: PackageContext, names: readonly StageName[]): void {
+  const name = names.find((stage) => IN_OWN_IMAGES.includes(stage));
+  if (service.project !== null || name === undefined) return;
+  throw new PipelineError(
+    'BAD_OPTION',
+    `a capsule cannot hold the images that ${name} of ${service.name} runs in`,
+    'run it again where they can be pulled; what looks at the image alone (sbom, scan, smoke) has capsules',
+  );
+}
+
 export async function writeCapsule(
   context: PackageContext,
   result: RunResult,
@@ -61,6 +76,7 @@ export async function writeCapsule(
 ): Promise<Capsuled> {
   const stages = capturedStages(result, options.stages);
   const names = stages.map(({ name }) => name);
+  checkImages(context, names);
   const needs = needsOf(names, await hasPlatform(context.source));
   const [images, packages, locked] = await settled([
     options.thin ? thinly(known, needs) : Promise.all(needs.images.map((name) => holdImage(context, name))),

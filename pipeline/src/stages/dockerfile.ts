@@ -2,7 +2,7 @@
 import { type Container, dag, type File, type ImageLayerCompression, type Platform } from '@dagger.io/dagger';
 import { baseOf, type DockerStage, imagesOf, isPinned, stagesOf } from '../core/dockerfile.ts';
 import { PipelineError, reasonOf } from '../core/errors.ts';
-import { logPath, type StandIn, type StepResult } from '../core/model.ts';
+import { logPath, type StageName, type StandIn, type StepResult } from '../core/model.ts';
 import { type DockerBuild, fileOf, type ServicePackage } from '../core/package.ts';
 import { HEALTH_LABEL, labelsOf, repoTagOf } from '../core/service.ts';
 import { stepResult } from '../core/verdict.ts';
@@ -29,7 +29,14 @@ export async function makeByDockerfile(context: PackageContext, making: Making):
   const steps: StepResult[] = [];
   const images: BuiltImage[] = [];
   for (const platform of making.platforms) {
-    const { step, container } = await buildStep(context, service, platform, making.platforms.length > 1);
+    const name = making.platforms.length > 1 ? `${STEP}-${platform.replaceAll('/', '-')}` : STEP;
+    const { step, container } = await buildStep(context, {
+      stage: 'build',
+      name,
+      service,
+      target: build.target,
+      platform,
+    });
     steps.push(step);
     if (container === null) return { steps, folder: null, base: from ?? 'scratch', standIns: () => [] };
     const base =
@@ -74,41 +81,52 @@ async function readDockerfile(
 
 type BuiltStep = { step: StepResult; container: Container | null };
 
+/** The step that builds it. */
+const STEP = 'dockerfile';
+
+export type BuildQuestion = {
+  stage: StageName;
+  /** Of the step, where that is not the only one. */
+  name?: string;
+  service: ServicePackage;
+  /** Of its Dockerfile; empty for the last. */
+  target: string;
+  /** The engine's own, if none is named. */
+  platform?: string | undefined;
+};
+
 /** The engine builds it in one question; that it could not is told as any step that fails. */
-async function buildStep(
+export async function buildStep(
   context: PackageContext,
-  service: ServicePackage,
-  platform: string,
-  isOneOfSeveral: boolean,
+  { stage, name = STEP, service, target, platform }: BuildQuestion,
 ): Promise<BuiltStep> {
-  const { file, target, args } = dockerBuildOf(service);
-  const name = isOneOfSeveral ? `dockerfile-${platform.replaceAll('/', '-')}` : 'dockerfile';
-  const command = shown(service, isOneOfSeveral ? platform : null);
+  const { file, args } = dockerBuildOf(service);
+  const command = shown(service, target, name === STEP ? undefined : platform);
   const startedMs = Date.now();
-  context.emit({ kind: 'step-started', stage: 'build', step: name, command, atMs: startedMs });
+  context.emit({ kind: 'step-started', stage, step: name, command, atMs: startedMs });
   const container = folderOf(context, service.path).dockerBuild({
     dockerfile: file,
-    platform: platform as Platform,
     buildArgs: Object.entries(args).map(([key, value]) => ({ name: key, value })),
+    ...(platform === undefined ? {} : { platform: platform as Platform }),
     ...(target === '' ? {} : { target }),
   });
   const failure = await container.sync().then(() => null, failureOf);
   const record = { exitCode: failure?.exitCode ?? 0, startedMs, endedMs: Date.now() };
   const log = failure?.log ?? '';
-  const result = stepResult({ stage: 'build', name, command, record, log }, context.startedMs);
+  const result = stepResult({ stage, name, command, record, log }, context.startedMs);
   const { firstErrors } = result;
   const step =
     failure === null ? result : { ...result, firstErrors: [failure.where, ...without(firstErrors, failure)] };
-  context.logs.set(logPath('build', name), log);
-  context.emit({ kind: 'step-finished', stage: 'build', step, log });
+  context.logs.set(logPath(stage, name), log);
+  context.emit({ kind: 'step-finished', stage, step, log });
   return { step, container: failure === null ? container : null };
 }
 
 /** As a person would build it. */
-function shown({ path, docker }: ServicePackage, platform: string | null): string {
-  const { file, target, args } = docker as DockerBuild;
+function shown({ path, ...service }: ServicePackage, target: string, platform: string | undefined): string {
+  const { file, args } = dockerBuildOf({ path, ...service });
   const words = [
-    ...(platform === null ? [] : [`--platform ${platform}`]),
+    ...(platform === undefined ? [] : [`--platform ${platform}`]),
     ...(file === 'Dockerfile' ? [] : [`--file ${fileOf({ path }, file)}`]),
     ...(target === '' ? [] : [`--target ${target}`]),
     ...Object.entries(args).map(([name, value]) => `--build-arg ${name}=${value}`),
@@ -130,6 +148,17 @@ function failureOf(error: unknown): Failure {
   const said = [stdout, stderr, whole].filter((text) => typeof text === 'string' && text !== '');
   const [where = ''] = whole.split('\n');
   return { exitCode: Number(exitCode) || 1, log: `${said.join('\n')}\n`, where };
+}
+
+/** Every image that a service which is no npm package is made of or checked in. */
+export async function ownImagesOf(context: PackageContext): Promise<string[]> {
+  const { service } = context.subject;
+  const { docker, checks } = service;
+  const checked = checks !== null && 'image' in checks ? [checks.image] : [];
+  if (docker === null) return checked;
+  const stages = stagesOf(await readDockerfile(context, service, docker), docker.args);
+  const targets = [docker.target, ...(checks !== null && 'target' in checks ? [checks.target] : [])];
+  return [...new Set([...checked, ...targets.flatMap((target) => imagesOf(stages, target))])];
 }
 
 /** Of all images that take part in the build, also by a stage that is only copied from. */

@@ -1,4 +1,5 @@
 // Fetches what stages need from elsewhere: images, packages, the vulnerability database. Nothing is checked or built with it.
+import { dag, type Platform } from '@dagger.io/dagger';
 import { needsOf } from '../core/capsule/needs.ts';
 import type { StageName } from '../core/model.ts';
 import { packageSets } from '../core/package-sets.ts';
@@ -6,6 +7,7 @@ import { subjectsIn } from '../core/subject.ts';
 import { PINS, type PinName } from '../pins.ts';
 import type { RunContext } from './context.ts';
 import { obtainDatabase } from './database.ts';
+import { ownImagesOf } from './dockerfile.ts';
 import { notToBeHad } from './engine.ts';
 import { Images } from './images.ts';
 import { install, nodeContainer } from './install.ts';
@@ -58,6 +60,13 @@ export async function fetchAll(
         });
       }),
     ),
+    ...subjects.map(async (subject) => {
+      for (const image of await ownImagesOf({ ...context, subject }))
+        await keep(`image ${image.replace(/@.*/, '')} of ${subject.service.name}`, async () => {
+          for (const platform of request.platforms) await imageOf(image, platform).asTarball().size();
+          return null;
+        });
+    }),
     keep('vulnerability database', async () => {
       const { parsed } = await readDeciding(context.source, request.repo, '');
       const { database, missing } = await obtainDatabase(context, request.scanning.database, parsed.database);
@@ -66,6 +75,8 @@ export async function fetchAll(
   ]);
   return fetched;
 }
+
+const imageOf = (image: string, platform: string) => dag.container({ platform: platform as Platform }).from(image);
 
 /** The runtime is the base of what is built, for each platform; the others are run here. */
 async function obtain({ images }: RunContext, name: PinName, { platforms }: StagesRequest): Promise<null> {

@@ -1,25 +1,30 @@
 // Lint: each package's own lint rules and type check, side by side.
 import type { StageResult } from '../core/model.ts';
+import type { Package } from '../core/package.ts';
 import { allPackages } from '../core/subject.ts';
 import type { PackageContext } from './context.ts';
+import { commandIn, ownImageFor } from './own-image.ts';
 import { commandOf, type Installed, NOTHING_TO_RUN, withSource } from './package.ts';
 import { runStep } from './step.ts';
 import { timedStage } from './timed.ts';
 
 export async function lint(context: PackageContext, installed: Installed): Promise<StageResult> {
+  const usual = (of: Package, command: string) => commandOf(withSource(context, installed(of), of), of, command);
   const checks = allPackages(context.subject).flatMap((of) => [
     { of, step: of.name, command: of.lint },
     { of, step: `types-${of.name}`, command: of.types },
   ]);
   return await timedStage(context, 'lint', async () => {
+    const { service } = context.subject;
+    const own = await ownImageFor(context, 'lint', [service.lint, service.types]);
     const ran = await Promise.all(
       checks.map(async ({ of, step, command }) => {
         if (command === null) return [];
-        const asked = commandOf(withSource(context, installed(of), of), of, command);
-        return [(await runStep(context, { stage: 'lint', step, ...asked })).result];
+        const asked = of === service && own !== null ? commandIn(own, service, { step, command }) : usual(of, command);
+        return asked === null ? [] : [(await runStep(context, { stage: 'lint', step, ...asked })).result];
       }),
     );
-    const steps = ran.flat();
+    const steps = [...(own?.steps ?? []), ...ran.flat()];
     return steps.length > 0 ? { steps } : { steps, remark: NOTHING_TO_RUN };
   });
 }

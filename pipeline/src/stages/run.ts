@@ -214,7 +214,7 @@ async function runStages(context: PackageContext, request: StagesRequest, keep: 
       : describeGiven(image, delivery?.recorded ? 'image.tar in the folder of --run' : undefined),
     // What is delivered or deployed names its commit; the others do not wait for git, which looks at every file.
     delivery !== null || asked.includes('smoke') ? keepFacts : null,
-    verifyImages(context, asked, subject.service.docker === null ? platforms : []),
+    verifyImages(context, asked, subject.service.project === null ? [] : platforms),
     asked.includes('smoke') ? checkDeployment(context) : null,
   ]);
   const plan = new Plan(

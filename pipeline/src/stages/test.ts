@@ -1,5 +1,4 @@
 // Test: each package's own tests, side by side, each with a JUnit report and coverage.
-import { dag } from '@dagger.io/dagger';
 import { parseCoverage } from '../core/coverage.ts';
 import { reasonOf } from '../core/errors.ts';
 import { testErrors } from '../core/first-errors.ts';
@@ -7,11 +6,12 @@ import { countTests, parseJunit, type SuiteCases, type TestCase } from '../core/
 import type { Coverage, StageResult, SuiteResult } from '../core/model.ts';
 import type { PackageContext } from './context.ts';
 import { contentsIfAny } from './engine.ts';
+import { commandIn, ownImageFor, withFolder } from './own-image.ts';
 import { commandOf, type Installed, NOTHING_TO_RUN, withSource } from './package.ts';
 import { runStep, stepFolder } from './step.ts';
 import { timedStage } from './timed.ts';
 
-type Suite = { name: string } & ReturnType<typeof commandOf>;
+type Suite = { name: string; user: string } & ReturnType<typeof commandOf>;
 type SuiteOutcome = {
   step: StageResult['steps'][number];
   suite: SuiteResult | null;
@@ -23,19 +23,24 @@ export type Tested = { stage: StageResult; cases: SuiteCases };
 
 export async function test(context: PackageContext, installed: Installed): Promise<Tested> {
   const { service, packages } = context.subject;
-  const suites = [service, ...packages].flatMap((of): Suite[] =>
-    of.test === null ? [] : [{ name: of.name, ...commandOf(withSource(context, installed(of), of), of, of.test) }],
-  );
   const cases = new Map<string, TestCase[]>();
   const stage = await timedStage(context, 'test', async () => {
+    const own = await ownImageFor(context, 'test', [service.test]);
+    const suites = [service, ...packages].flatMap((of): Suite[] => {
+      if (of.test === null) return [];
+      if (of !== service || own === null)
+        return [{ name: of.name, user: '', ...commandOf(withSource(context, installed(of), of), of, of.test) }];
+      const asked = commandIn(own, service, { step: of.name, command: of.test });
+      return asked === null ? [] : [{ name: of.name, user: own.user, ...asked }];
+    });
     const outcomes = await Promise.all(suites.map((suite) => runSuite(context, suite)));
     for (const [index, outcome] of outcomes.entries()) cases.set(suites[index]?.name ?? '', outcome.cases);
     const faults = outcomes.flatMap(({ fault }) => fault ?? []);
     return {
-      steps: outcomes.map(({ step }) => step),
+      steps: [...(own?.steps ?? []), ...outcomes.map(({ step }) => step)],
       suites: outcomes.flatMap(({ suite }) => suite ?? []),
       fault: faults.length > 0 ? faults.join('; ') : null,
-      ...(suites.length > 0 ? {} : { remark: NOTHING_TO_RUN }),
+      ...(suites.length > 0 || own !== null ? {} : { remark: NOTHING_TO_RUN }),
       details: outcomes.some(({ fault }) => fault?.endsWith(NO_REPORT)) ? REPORTERS : [],
     };
   });
@@ -47,9 +52,8 @@ async function runSuite(context: PackageContext, suite: Suite): Promise<SuiteOut
   const { result, container } = await runStep(context, {
     stage: 'test',
     step: suite.name,
-    container: suite.container
-      // Not every reporter makes the folder that it is to write into.
-      .withDirectory(reports, dag.directory())
+    // Not every reporter makes the folder that it is to write into.
+    container: withFolder(suite.container, reports, suite.user)
       .withEnvVariable('JUNIT_FILE', `${reports}/junit.xml`)
       .withEnvVariable('COVERAGE_DIR', `${reports}/coverage`),
     args: suite.args,

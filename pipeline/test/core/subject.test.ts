@@ -154,6 +154,27 @@ describe('several services', async () => {
     ));
 });
 
+describe('a service of commands', async () => {
+  const image = `python:3.13-slim@sha256:${'0'.repeat(64)}`;
+  const about = `path: api, kind: commands, image: "${image}", start: [.venv/bin/fastapi, run]`;
+
+  test('what is said of it; nothing of npm is looked for', async () => {
+    const text = `services: [{ ${about}, build: uv sync --frozen, include: [.venv, app], test: pytest }]`;
+    const [service] = (await describeSubject(text, within(['api']))).services;
+    expect(service).toMatchObject({
+      ...{ checks: { image }, docker: null, project: null, start: ['.venv/bin/fastapi', 'run'] },
+      ...{ build: 'uv sync --frozen', include: ['.venv', 'app'], test: 'pytest', lint: null, types: null },
+    });
+  });
+
+  test('commands beside a Dockerfile run in one of its stages, or in an image', () => {
+    const read = (checks: string) =>
+      parseSubject(`services: [{ path: api, kind: dockerfile, checks: ${checks}, test: pytest }]`).services[0]?.checks;
+    expect(read('{ target: test }')).toEqual({ target: 'test' });
+    expect(read(`{ image: "${image}" }`)).toEqual({ image });
+  });
+});
+
 describe('a service that its Dockerfile makes', async () => {
   const text = `services:
   - path: api
@@ -185,6 +206,8 @@ packages: [{ path: docs }]`;
     expect(placesToCheck(subject).map(({ folder }) => folder)).toEqual(['docs']);
   });
 });
+
+const PINNED = `node@sha256:${'0'.repeat(64)}`;
 
 /** What is wrong with it, the file, and what is said. */
 const REFUSED = [
@@ -229,10 +252,31 @@ const REFUSED = [
   [
     'a build of what a Dockerfile makes',
     'services:\n  - path: a\n    kind: dockerfile\n    build: false\n',
-    'drydock.yaml:4: services[0].build is for kind node alone',
+    'drydock.yaml:4: services[0].build is for kind node or commands, not dockerfile',
   ],
-  ['tests of it', 'services: [{ path: a, kind: dockerfile, test: pytest }]', 'services[0].test is for kind node alone'],
-  ['a stage without a Dockerfile', 'services: [{ path: a, target: runtime }]', 'target is for kind dockerfile alone'],
+  [
+    'tests of it, in nothing',
+    'services: [{ path: a, kind: dockerfile, test: x }]',
+    'services[0].test needs to know where',
+  ],
+  [
+    'tests of it, in two places',
+    `services: [{ path: a, kind: dockerfile, checks: { target: x, image: "${PINNED}" } }]`,
+    'checks must name a target or an image',
+  ],
+  [
+    'an image by its tag',
+    'services: [{ path: a, kind: commands, image: python:3, start: x }]',
+    'image must have its digest',
+  ],
+  ['commands without an image', 'services: [{ path: a, kind: commands, start: x }]', 'image is missing'],
+  ['commands that start nothing', `services: [{ path: a, kind: commands, image: "${PINNED}" }]`, 'start is missing'],
+  ['an image of Node’s kind', `services: [{ path: a, image: "${PINNED}" }]`, 'image is for kind commands, not node'],
+  [
+    'a stage without a Dockerfile',
+    'services: [{ path: a, target: runtime }]',
+    'target is for kind dockerfile, not node',
+  ],
   [
     'a Dockerfile elsewhere',
     'services: [{ path: a, kind: dockerfile, dockerfile: ../D }]',
@@ -277,6 +321,9 @@ describe('the published schema, which editors complete the file by', () => {
     'services: [{ path: . }]',
     'services: [{ path: ./apps/api/, name: api, port: 3000, health: /up, build: make, lint: false, types: x, test: y }]',
     'services: [{ path: a, kind: dockerfile, dockerfile: d/Dockerfile, target: x, args: { V: "1" }, start: [./a], port: 1 }]',
+    `services: [{ path: a, kind: dockerfile, checks: { image: "${PINNED}" }, lint: x, types: false }]`,
+    `services: [{ path: a, kind: commands, image: "${PINNED}", start: ./a b, build: x, include: [b], test: y }]`,
+    'services: [{ path: a, kind: dockerfile, lint: false }]',
     'services: [{ path: a..b }]\npackages: [{ path: docs, ignore: ["**/*.md"] }]',
     readFileSync(new URL('../../../drydock.yaml', import.meta.url), 'utf8'),
   ])

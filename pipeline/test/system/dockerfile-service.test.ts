@@ -1,6 +1,6 @@
 // A service that is no npm package, made by its Dockerfile in a repository of somebody else's: lint to smoke without any registry, one digest from
 // two caches, and a command that fails is a step that fails.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openLayout, readBase } from '../../src/oci/layout.ts';
@@ -23,8 +23,9 @@ RUN mkdir data && touch -d "@$(date +%s)" data/new && ln server.mjs other.mjs &&
 USER 1000
 CMD ["node", "server.mjs"]
 
-FROM runtime AS later
-RUN exit 9
+FROM build AS checked
+RUN chown -R node .
+USER node
 `;
 const SERVER = `import { createServer } from 'node:http';
 import { version } from './version.mjs';
@@ -34,6 +35,13 @@ const server = createServer((request, response) => {
 server.listen(Number(process.env.PORT));
 process.on('SIGTERM', () => server.close());
 `;
+
+const TEST = `import assert from 'node:assert';
+import { userInfo } from 'node:os';
+import test from 'node:test';
+test('runs as the stage says', () => assert.equal(userInfo().username, 'node'));
+`;
+const NODE_TEST = 'node --test --test-reporter junit --test-reporter-destination "$JUNIT_FILE"';
 
 let repository: string;
 
@@ -45,9 +53,13 @@ beforeAll(async () => {
     kind: dockerfile
     target: runtime
     args: { VERSION: "7" }
+    checks: { target: checked }
+    lint: node --check server.mjs
+    test: ${NODE_TEST}
     port: 3000
     health: /up
 `,
+    'api/server.test.mjs': TEST,
     'api/Dockerfile': DOCKERFILE,
     'api/.dockerignore': 'notes\n',
     'api/notes/private.md': 'not for the build\n',
@@ -63,6 +75,9 @@ describe('a service of a Dockerfile', () => {
     expect(checked.exitCode, `${checked.stdout}${checked.stderr}`).toBe(0);
     const status = Object.fromEntries(resultOf(checked).stages.map(({ name, status: how }) => [name, how]));
     expect(status).toMatchObject({ lint: 'passed', test: 'passed', build: 'passed', sbom: 'passed' });
+    expect(resultOf(checked).stages.flatMap(({ suites }) => suites)).toEqual([
+      { name: 'api', tests: { total: 1, failed: 0, skipped: 0 }, coverage: null },
+    ]);
     const ran = await ci(repository, ['smoke']);
     expect(ran.exitCode, `${ran.stdout}${ran.stderr}`).toBe(0);
     const { smoke, standIns } = resultOf(ran);
@@ -132,6 +147,64 @@ test.for(faults)('%s is a step that fails, with what it said', async ([, change,
   expect(step).toMatchObject({ name: 'dockerfile', command: expect.stringContaining('docker build --target runtime') });
   expect(readFileSync(join(ran.output, step?.log ?? ''), 'utf8')).toMatch(log);
   expect(ran.stdout).toContain(step?.firstErrors[0]);
+  // A replay could pull the images from nowhere: none is promised.
+  expect(ran.stdout + ran.stderr).toContain(
+    'no capsule of this failure: a capsule cannot hold the images that build of api',
+  );
+  expect(existsSync(join(ran.output, 'capsule-build.tar'))).toBe(false);
+});
+
+test('one without a shell or anything else, with a check of its own, and one that its own commands make', async () => {
+  const folder = await temporaryFolder('other kinds');
+  const needed = ['libdl', 'libstdc++', 'libm', 'libgcc_s', 'libpthread', 'libc'].map(
+    (name) => `/usr/lib/*/${name}.so.?`,
+  );
+  await foreignIn(folder, {
+    'drydock.yaml': `services:
+  - { path: bare, kind: dockerfile, start: [/node, /server.mjs], port: 9000 }
+  - path: own
+    kind: commands
+    image: ${pinned('node')}
+    types: node --check server.mjs
+    test: ${NODE_TEST}
+    build: mkdir made && cp server.mjs made/ && echo "export const version = 'own';" > made/version.mjs
+    include: [made]
+    start: [node, made/server.mjs]
+    health: /up
+`,
+    'bare/Dockerfile': `FROM ${pinned('node')} AS node
+RUN mkdir -p /out/lib && cp ${needed.join(' ')} /out/lib && cp /usr/lib/*/ld-linux-*.so.? /out/lib
+FROM scratch
+COPY --from=node /usr/local/bin/node /node
+COPY --from=node /out/lib /lib64
+COPY --from=node /out/lib/ld-* /lib/
+COPY server.mjs version.mjs /
+ENV LD_LIBRARY_PATH=/lib64
+USER 65532
+HEALTHCHECK CMD ["/node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT + '/up').then(({ ok }) => process.exit(ok ? 0 : 1))"]
+`,
+    'bare/server.mjs': SERVER,
+    'bare/version.mjs': "export const version = 'bare';\n",
+    'own/server.mjs': SERVER,
+    'own/server.test.mjs': TEST.replace("'node')", "'root')"),
+  });
+  const tested = await ci(folder, ['test', 'own']);
+  expect(tested.exitCode, `${tested.stdout}${tested.stderr}`).toBe(0);
+  const ran = await ci(folder, ['smoke']);
+  expect(ran.exitCode, `${ran.stdout}${ran.stderr}`).toBe(0);
+  const healthy = (name: string) => resultOf({ output: join(ran.output, name) }).smoke?.rows[0]?.detail;
+  expect([healthy('bare'), healthy('own')]).toEqual(['its own check says so', '/up answers 200']);
+  const source = await openLayout(join(ran.output, 'own/image.tar'));
+  try {
+    const { config } = await readBase(source, digestOf(folder, 'out/own') ?? '', 'linux/amd64');
+    expect(config.config).toMatchObject({
+      Entrypoint: ['node', 'made/server.mjs'],
+      WorkingDir: '/app',
+      User: '65532:65532',
+    });
+  } finally {
+    await source.close();
+  }
 });
 
 test('a stage that there is none of is refused before anything runs', async () => {

@@ -32,18 +32,27 @@ export function unknownTarget({ dockerfiles, subjectText }: RepositoryFacts): Fi
   return dockerfiles
     .filter(({ text }) => text !== null)
     .flatMap((facts) => {
+      const { target, checked, file, service } = facts;
       const stages = stagesIn(facts);
-      const { target, file, service } = facts;
       if (stages.length === 0)
         return [blocked('BAD_SUBJECT', { file, stage: 'build', problem: `${file} has no FROM`, hint: NO_FROM })];
-      if (targetOf(stages, target) !== undefined) return [];
       const names = stages.map(({ name }) => name).filter((name) => name !== '');
-      const near = nearest(target, names);
-      const problem = `${SUBJECT_FILE} builds the stage ${target} of ${service}, and ${file} has no such stage`;
       const known = names.length === 0 ? 'no stage of it has a name: FROM … AS name' : `it has ${names.join(', ')}`;
-      const hint = near === undefined ? known : `did you mean ${near}?`;
-      const line = lineOf(subjectText, /\btarget:/);
-      return [blocked('BAD_SUBJECT', { file: SUBJECT_FILE, line, stage: 'build', problem, hint })];
+      return [target, checked]
+        .filter((name) => targetOf(stages, name) === undefined)
+        .map((name) => {
+          const near = nearest(name, names);
+          const problem = `${SUBJECT_FILE} names the stage ${name} for ${service}, and ${file} has no such stage`;
+          const hint = near === undefined ? known : `did you mean ${near}?`;
+          const line = lineOf(subjectText, new RegExp(`\\btarget:\\s*["']?${name.replace(/\W/g, '\\$&')}`));
+          return blocked('BAD_SUBJECT', {
+            file: SUBJECT_FILE,
+            line,
+            stage: name === target ? 'build' : null,
+            problem,
+            hint,
+          });
+        });
     });
 }
 

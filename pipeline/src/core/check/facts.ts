@@ -53,8 +53,8 @@ export type PackageFacts = {
   nodeFiles: { file: string; text: string }[];
 };
 
-/** The Dockerfile that a service is built by. `text` is null where a run finds none. */
-export type DockerfileFacts = DockerBuild & { service: string; text: string | null };
+/** The Dockerfile that a service is built by. `text` is null where a run finds none; `checked` is the stage that its commands run in. */
+export type DockerfileFacts = DockerBuild & { service: string; text: string | null; checked: string };
 
 /** A symbolic link that leads out of the repository, or to nothing. */
 export type LinkFacts = { path: string; target: string; leads: 'outside' | 'nowhere' };

@@ -343,9 +343,13 @@ const rows: [name: string, files: Files, findings: string[]][] = [
     'a stage that the Dockerfile does not have',
     {
       Dockerfile: `FROM ${PINNED} AS build\nFROM ${PINNED} AS release\n`,
-      'drydock.yaml': 'services:\n  - path: .\n    name: a\n    kind: dockerfile\n    target: releas\n',
+      'drydock.yaml':
+        'services:\n  - path: .\n    name: a\n    kind: dockerfile\n    target: releas\n    checks: { target: tests }\n    test: x\n',
     },
-    ['blocked: drydock.yaml:5 builds the stage releas of a, and Dockerfile has no such stage'],
+    [
+      'blocked: drydock.yaml:5 names the stage releas for a, and Dockerfile has no such stage',
+      'blocked: drydock.yaml:6 names the stage tests for a, and Dockerfile has no such stage',
+    ],
   ],
   [
     'a Dockerfile of tags, one of which is in no part of what is built',
