@@ -11,10 +11,6 @@ export const PINS = {
     image: 'gcr.io/distroless/nodejs24-debian13:nonroot',
     digest: 'sha256:9eeb7f5887d0e239e78264b06f7f11d2e14be534050481803a9e4728fcdd278e',
   },
-  nodeAlpine: {
-    image: 'docker.io/library/node:22.23.3-alpine3.24',
-    digest: 'sha256:0a7108bf6c7bf5de370ffb1a3ed6be93d405b43ff159f681a8d18c0e2bc2e402',
-  },
   nginx: {
     image: 'docker.io/nginxinc/nginx-unprivileged:1.30.5-alpine',
     digest: 'sha256:4714e0b1b2577eaa1a6131d07c958b67f0eb68e6d0521e90c6e5287db8cf0bc5',

@@ -3,6 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { inParallel } from './at-once.ts';
 import { isDigest, verifyBytes } from './digest.ts';
 import { isIndexDocument, parseIndex, parseManifest, pickPlatform } from './layout.ts';
 import { type Document, formatReference, type Reference, type RegistryClient } from './registry.ts';
@@ -48,7 +49,9 @@ export async function pullToLayout(
   }
   const announced = [...wanted.values()].reduce((sum, { size }) => sum + size, 0);
   await requireRoom(announced, folder, where, options.most);
-  for (const blob of wanted.values()) await client.blobToFile(reference, blob, join(blobs, blob.digest.slice(7)));
+  await inParallel([...wanted.values()], (blob) =>
+    client.blobToFile(reference, blob, join(blobs, blob.digest.slice(7))),
+  );
 
   const descriptor: Descriptor = { mediaType: top.mediaType, digest: top.digest, size: top.size };
   await writeFile(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [descriptor] }));

@@ -354,7 +354,7 @@ const refusals: [line: string, code: string, message: string, hint: string][] = 
   ],
 
   ['images nod', 'BAD_OPTION', 'no image is pinned as "nod"', 'did you mean node?'],
-  ['images nodealp', 'BAD_OPTION', 'no image is pinned as "nodealp"', 'did you mean nodeAlpine?'],
+  ['images ngin', 'BAD_OPTION', 'no image is pinned as "ngin"', 'did you mean nginx?'],
   ['images postgres', 'BAD_OPTION', 'no image is pinned as "postgres"', `pins: ${PIN_NAMES.join(', ')}`],
 
   ['pins', 'BAD_OPTION', 'pins was not told what to do', 'write pins update, or pins update --check'],

@@ -139,7 +139,7 @@ const completions: [line: string, offered: string[]][] = [
   ['drydock lint --progress ', ['auto', 'tty', 'plain']],
   ['drydock completion ', ['bash', 'zsh', ...long('completion')]],
   ['drydock completion z', ['zsh']],
-  ['drydock images n', ['node', 'nodeAlpine', 'nginx']],
+  ['drydock images n', ['node', 'nginx']],
   ['drydock images node r', ['runtime', 'registry']],
 ];
 for (const [line, offered] of completions) {
