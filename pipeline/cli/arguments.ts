@@ -104,6 +104,8 @@ const SECRETS = ['token', 'cosign-key', 'cosign-password', 'oidc-url', 'oidc-tok
 export type SecretName = (typeof SECRETS)[number];
 /** A path, a reference, or whichever of them it turns out to be. */
 export type VulnDbChoice = { given: string; isReference: boolean };
+/** `build` is what builds it again; its output and platforms are those of the reference. */
+export type ReproduceInvocation = { kind: 'reproduce'; reference: string; build: StageInvocation };
 export type ExplainInvocation = { kind: 'explain'; verdict: string; before: string | null };
 export type TimesInvocation = { kind: 'times'; output: string };
 export type ImagesInvocation = {
@@ -124,6 +126,7 @@ export type DownInvocation = { kind: 'down'; volumes: boolean };
 export type Invocation =
   | StageInvocation
   | ImagesInvocation
+  | ReproduceInvocation
   | ExplainInvocation
   | TimesInvocation
   | PinsInvocation
@@ -175,6 +178,8 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
     const options = { ...engineOptions, output, platforms: toPlatforms(values) };
     return { kind: 'images', names: operands.map(toPin), options };
   }
+  if (name === 'reproduce')
+    return { kind: 'reproduce', reference: toReference(operands), build: toStages('build', values) };
   if (name === 'up') return { kind: 'up', services: [...operands], build: toStages('build', values) };
   if (name === 'replay') return toReplay(operands, values);
   if (name === 'diff') return { kind: 'diff', files: toCapsules(name, operands, 2), json: values.json === true };
@@ -213,6 +218,16 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
     return { kind: 'doctor', options: { ...engineOptions, json: values.json === true, images } };
   }
   return toStages(name, values, { reference });
+}
+
+function toReference(operands: readonly string[]): string {
+  const [reference, ...more] = operands;
+  if (reference !== undefined && more.length === 0) return reference;
+  throw new PipelineError(
+    'BAD_OPTION',
+    `reproduce takes one image, not ${operands.length}`,
+    'for example: reproduce ghcr.io/OWNER/NAME:main',
+  );
 }
 
 function toStages(

@@ -9,6 +9,7 @@ type OwnFunction =
   | 'explain'
   | 'times'
   | 'images'
+  | 'reproduce'
   | 'pins'
   | 'replay'
   | 'diff'
@@ -215,6 +216,12 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     operands: '[REF]',
     options: [...RUN, 'reference', 'files', 'username', 'token', 'cosign-pub', 'identity', 'issuer'],
     example: 'verify --reference ghcr.io/acme/app:main --cosign-pub cosign.pub',
+  },
+  reproduce: {
+    summary: 'build again what an image claims to be, and say what differs',
+    operands: 'REF',
+    options: [...GENERAL, 'images', 'progress'],
+    example: 'reproduce ghcr.io/acme/app:main',
   },
   rollback: {
     summary: 'deploy the release before, prove it, and put the tag back',

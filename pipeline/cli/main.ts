@@ -93,6 +93,10 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
       const { updatePins } = await import('./pins/pins.ts');
       return await updatePins(invocation, root, terminal);
     }
+    case 'reproduce': {
+      const { reproduce } = await import('./reproduce.ts');
+      return await reproduce(invocation, root, terminal);
+    }
     case 'images': {
       const { writeImages } = await import('./images.ts');
       return await writeImages(invocation, root, terminal);

@@ -207,7 +207,7 @@ for (const [line, meant] of lines) {
 }
 
 const FUNCTIONS =
-  'functions: ci, lint, test, build, sbom, scan, gate, smoke, up, down, publish, cd, verify, rollback, explain, times, capsule, replay, diff, bisect, watch, shell, warm, images, pins, doctor, check, init, completion';
+  'functions: ci, lint, test, build, sbom, scan, gate, smoke, up, down, publish, cd, verify, reproduce, rollback, explain, times, capsule, replay, diff, bisect, watch, shell, warm, images, pins, doctor, check, init, completion';
 const refusals: [line: string, code: string, message: string, hint: string][] = [
   ['lnit', 'UNKNOWN_FUNCTION', 'there is no function "lnit"', 'did you mean lint?'],
   ['BUILD', 'UNKNOWN_FUNCTION', 'there is no function "BUILD"', 'did you mean build?'],
@@ -356,6 +356,9 @@ const refusals: [line: string, code: string, message: string, hint: string][] = 
   ['images nod', 'BAD_OPTION', 'no image is pinned as "nod"', 'did you mean node?'],
   ['images ngin', 'BAD_OPTION', 'no image is pinned as "ngin"', 'did you mean nginx?'],
   ['images postgres', 'BAD_OPTION', 'no image is pinned as "postgres"', `pins: ${PIN_NAMES.join(', ')}`],
+
+  ['reproduce', 'BAD_OPTION', 'reproduce takes one image, not 0', 'for example: reproduce ghcr.io/OWNER/NAME:main'],
+  ['reproduce a b', 'BAD_OPTION', 'reproduce takes one image, not 2', 'for example: reproduce ghcr.io/OWNER/NAME:main'],
 
   ['pins', 'BAD_OPTION', 'pins was not told what to do', 'write pins update, or pins update --check'],
   ['pins upgrade', 'BAD_OPTION', 'pins cannot upgrade', 'write pins update, or pins update --check'],

@@ -1,0 +1,137 @@
+// Builds again what a reference claims: from the commit that is stated of it, in a folder of its own, and says what differs.
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { STATEMENTS } from '../src/core/delivery/statements.ts';
+import { EXIT, PipelineError, reasonOf } from '../src/core/errors.ts';
+import { asLines } from '../src/core/safe-text.ts';
+import { type Attachment, attachments, BUNDLE, latestRecord, RELEASE } from '../src/oci/attach.ts';
+import { differencesBetween } from '../src/oci/compare-images.ts';
+import { describeArchive, openLayout } from '../src/oci/layout.ts';
+import { pullToArchive } from '../src/oci/pull.ts';
+import {
+  dockerCredentials,
+  formatReference,
+  parseReference,
+  type Reference,
+  RegistryClient,
+} from '../src/oci/registry.ts';
+import type { ReproduceInvocation } from './arguments.ts';
+import { readDockerConfig } from './docker-config.ts';
+import { runStages } from './stages.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Exit code 0 if the same image came of it, 1 if not. What is signed is `verify`'s business. */
+export async function reproduce(invocation: ReproduceInvocation, root: string, terminal: Terminal): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'drydock-reproduce-'));
+  try {
+    const published = join(folder, 'published.tar');
+    const { digest, commit, name } = await fetchClaim(parseReference(invocation.reference), published);
+    const say = (...lines: string[]) => terminal.out.write(asLines(lines));
+    say(`${name}: ${digest}, of commit ${commit}`);
+    const rebuilt = await rebuild(invocation, { root, commit, folder, published, terminal });
+    if (rebuilt === null) return EXIT.failed;
+    const differences = await compare(published, rebuilt);
+    if (differences.length === 0) say(`equal: ${commit} builds ${digest} here, too`);
+    else say(...differences, `not equal: ${commit} builds ${(await describeArchive(rebuilt)).digest} here`);
+    return differences.length === 0 ? EXIT.ok : EXIT.failed;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+type Claim = { name: string; digest: string; commit: string };
+
+async function fetchClaim(reference: Reference, archive: string): Promise<Claim> {
+  const config = readDockerConfig(process.env);
+  const client = new RegistryClient({
+    credentials: (registry) => (config === null ? undefined : dockerCredentials(config, registry)),
+  });
+  const { digest } = await client.manifest(reference);
+  const commit = commitOf(await attachments(client, reference, digest, [BUNDLE, RELEASE]));
+  const name = formatReference(reference);
+  if (commit === undefined)
+    throw new PipelineError(
+      'BAD_RELEASE',
+      `${name} does not say which commit it is of: neither provenance nor a release record is beside it`,
+      'only what `cd` delivered can be built again',
+    );
+  await pullToArchive(client, { ...reference, digest }, archive);
+  return { name, digest, commit };
+}
+
+/** As its provenance says it, else its release record. */
+function commitOf(found: readonly Attachment[]): string | undefined {
+  const stated = found.filter(({ type }) => type === BUNDLE).flatMap(({ bytes }) => commitIn(bytes) ?? []);
+  const record = latestRecord(found);
+  const recorded = record === undefined ? undefined : read<{ source?: { commit?: unknown } }>(record)?.source?.commit;
+  return [...stated, recorded].find(isCommit);
+}
+
+const isCommit = (text: unknown): text is string =>
+  typeof text === 'string' && /^([\da-f]{40}|[\da-f]{64})$/.test(text);
+
+type Bundle = { dsseEnvelope?: { payload?: string } };
+type Dependency = { digest?: { gitCommit?: unknown } };
+type Provenance = {
+  predicateType?: string;
+  predicate?: { buildDefinition?: { resolvedDependencies?: Dependency[] } };
+};
+
+function commitIn(bundle: Buffer): unknown {
+  const payload = read<Bundle>(bundle)?.dsseEnvelope?.payload ?? '';
+  const statement = read<Provenance>(Buffer.from(payload, 'base64'));
+  if (statement?.predicateType !== STATEMENTS.provenance) return undefined;
+  return statement.predicate?.buildDefinition?.resolvedDependencies?.map((one) => one.digest?.gitCommit).find(isCommit);
+}
+
+function read<T>(bytes: Buffer): T | undefined {
+  try {
+    return JSON.parse(bytes.toString('utf8')) as T;
+  } catch {
+    return undefined;
+  }
+}
+
+type Rebuild = { root: string; commit: string; folder: string; published: string; terminal: Terminal };
+
+/** The archive; null where the build failed, as it has said. */
+async function rebuild(
+  { build }: ReproduceInvocation,
+  { root, commit, folder, published, terminal }: Rebuild,
+): Promise<string | null> {
+  const output = join(folder, 'out');
+  const platforms = (await describeArchive(published)).images.map(({ platform }) => platform);
+  const source = checkOut(root, commit, join(folder, 'source'));
+  const options = { ...build.options, output, platforms };
+  return (await runStages({ ...build, options }, source, terminal)) === EXIT.ok ? join(output, 'image.tar') : null;
+}
+
+/** A clone, which leaves nothing behind in the working copy; gives the folder in it that the root was. */
+function checkOut(root: string, commit: string, to: string): string {
+  const git = (...args: string[]) =>
+    execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
+  try {
+    const top = git('rev-parse', '--show-toplevel');
+    git('clone', '--quiet', '--no-checkout', top, to);
+    git('-C', to, 'checkout', '--quiet', '--detach', commit);
+    return join(to, relative(top, root));
+  } catch (cause) {
+    throw new PipelineError(
+      'BAD_RELEASE',
+      `commit ${commit} cannot be checked out here: ${reasonOf(cause).trim().split('\n').at(-1)}`,
+      `go to a clone of the repository that has it: git fetch origin ${commit}`,
+      { cause },
+    );
+  }
+}
+
+async function compare(published: string, rebuilt: string): Promise<string[]> {
+  const [a, b] = [await openLayout(published), await openLayout(rebuilt)];
+  try {
+    return await differencesBetween(a, b);
+  } finally {
+    await Promise.all([a.close(), b.close()]);
+  }
+}
