@@ -104,7 +104,7 @@ describe('a file that cannot be carried out', () => {
     [
       'an undefined variable',
       replaced('${LOG_LEVEL:-info}', '${LOG_LEVEL}'),
-      /docker-compose\.yml:21: LOG_LEVEL is not defined; give it a value, or write \$\{LOG_LEVEL:-default\}/,
+      /docker-compose\.yml:\d+: LOG_LEVEL is not defined; give it a value, or write \$\{LOG_LEVEL:-default\}/,
     ],
     [
       'a key that is refused',
