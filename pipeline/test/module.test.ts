@@ -122,6 +122,7 @@ test('both doors know the same functions', () => {
     'diff',
     'bisect',
     'shell',
+    'reproduce',
   ];
   const shared = FUNCTION_NAMES.filter((name) => !laptopOnly.includes(name));
   expect(
