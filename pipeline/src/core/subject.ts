@@ -1,4 +1,5 @@
 // What a run is about: the repository as its drydock.yaml describes it. No file at all means one service, found by its package.json.
+import { COMMAND } from '../command.ts';
 import { PipelineError } from './errors.ts';
 import { fileOf, nameOf, type Package, type ServicePackage } from './package.ts';
 import { type Project, projectOf, type RepositoryFiles } from './project.ts';
@@ -101,7 +102,7 @@ async function findService(manifestOf: ManifestOf): Promise<Declared> {
   throw new PipelineError(
     'BAD_SUBJECT',
     `the repository has no package.json, neither in its root nor in its folder service/, and no ${SUBJECT_FILE} that names a service`,
-    `say where it is: printf 'services:\\n  - path: apps/api\\n' >${SUBJECT_FILE}`,
+    `say where it is: printf 'services:\\n  - path: apps/api\\n' >${SUBJECT_FILE}; or have it looked for: ${COMMAND} init`,
   );
 }
 

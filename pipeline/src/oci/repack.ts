@@ -1,5 +1,4 @@
-// Repacks an image that an engine built: the layers of its base as they are, its own as one without times, and a config without a clock.
-// Equal content makes an equal digest.
+// Repacks an image that an engine built: its base byte for byte, its own layers as one without times, a config without a clock.
 //   node repack.ts --spec /spec.json --out /out/image.tar
 import { createWriteStream, openAsBlob } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 // The image that follows from the service's manifest: only content in it, nothing of when and where.
 import { expect, test } from 'vitest';
-import { imageSpec, parseServiceManifest, type SpecInputs } from '../../src/core/service.ts';
+import { HEALTH_LABEL, imageSpec, ownSpec, parseServiceManifest, type SpecInputs } from '../../src/core/service.ts';
 import { parseSpec } from '../../src/oci/spec.ts';
 import { pinned } from '../../src/pins.ts';
 
@@ -32,6 +32,19 @@ test('the spec is one that the assembler takes', () => {
     repoTag: 'shop:1.2.3',
     healthcheck: { test: ['CMD', '/nodejs/bin/node', 'dist/healthcheck.js'] },
   });
+});
+
+test('so is that of a service which its own commands make: nothing of Node in it, and where it answers as a label', () => {
+  const spec = ownSpec({
+    ...{ manifest: parseServiceManifest(null, { ...SHOP, name: 'worker' }), app: '/app', port: 9000, health: '/up' },
+    ...{ image: pinned('node'), archives: ['/base.tar'], platforms: ['linux/amd64'], mirrors: [] },
+    start: ['python', '-m', 'worker'],
+  });
+  expect(parseSpec(spec)).toMatchObject({
+    ...{ entrypoint: ['python', '-m', 'worker'], env: { PORT: '9000' }, repoTag: 'worker:0.0.0', ports: ['9000/tcp'] },
+    labels: { 'org.opencontainers.image.title': 'worker', [HEALTH_LABEL]: '/up' },
+  });
+  expect(spec).not.toHaveProperty('healthcheck');
 });
 
 test('a service without a healthcheck gets one that needs no shell', () => {
