@@ -273,7 +273,7 @@ function isAscii(text: string): boolean {
 }
 
 function stripSlashes(path: string): string {
-  return path.length > 1 ? path.replace(/\/+$/, '') : path;
+  return path.length > 1 ? path.replace(/(?<!\/)\/+$/, '') : path;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
