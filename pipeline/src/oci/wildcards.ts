@@ -7,7 +7,7 @@ export type Part = { readonly kind: 'one' | 'many'; readonly fits: Fits } | { re
 
 const SLASH = 0x2f;
 export const ANY: Fits = () => true;
-export const IN_NAME: Fits = (char) => char !== SLASH;
+const IN_NAME: Fits = (char) => char !== SLASH;
 
 /** Where in a pattern one can be after the same text, read in every way at once; what comes after each character is worked out when it is met. */
 interface State {
