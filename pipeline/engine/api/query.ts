@@ -32,6 +32,7 @@ import { EngineError, ExecError, notSupported } from '../errors.ts';
 import { Scrubber } from '../run/scrubber.ts';
 import type { Session } from '../session.ts';
 import { diskFullError } from '../store/disk.ts';
+import { fileFault } from '../store/faults.ts';
 import type { Filter } from '../store/patterns.ts';
 import type { Sharing } from '../store/volumes.ts';
 import {
@@ -334,7 +335,8 @@ async function answerOf(session: Session, request: Request): Promise<GraphQLAnsw
 function asError(error: GraphQLError, session: Session) {
   const { path } = error;
   const cause = isTooDeep(error.originalError) ? TOO_DEEP : error.originalError;
-  const originalError = diskFullError(cause, session.store.root) ?? cause;
+  const { root } = session.store;
+  const originalError = diskFullError(cause, root) ?? fileFault(cause, root) ?? cause;
   const scrubber = new Scrubber(session.secretValues());
   const message = scrubber.scrub(originalError?.message ?? error.message);
   if (originalError instanceof ExecError) {

@@ -1,4 +1,5 @@
 // Builds a Dockerfile: carries out what the plans of its stages say, each stage once and only when another needs it.
+import { OciError } from '../../src/oci/errors.ts';
 import { newContainer, startedFrom } from '../api/container.ts';
 import { fileIn } from '../api/content.ts';
 import { execute } from '../api/exec.ts';
@@ -11,6 +12,7 @@ import { resolveImage } from '../images/resolve.ts';
 import { REFUSAL } from '../run/isolation.ts';
 import type { Session } from '../session.ts';
 import { readBytes } from '../store/bytes.ts';
+import { fileFault } from '../store/faults.ts';
 import type { Stack } from '../store/layers.ts';
 import { emptyDir } from '../store/tree.ts';
 import {
@@ -133,7 +135,13 @@ class Build {
 
   /** Tells of a fault with the instruction that it came up in, unless that is known. */
   #fail(error: unknown, { line, keyword }: Asked): never {
-    throw TOLD.has(error as Error) ? error : tell(error, `${this.#options.dockerfile}: line ${line}: ${keyword}`);
+    if (TOLD.has(error as Error)) throw error;
+    throw tell(this.#sentence(error), `${this.#options.dockerfile}: line ${line}: ${keyword}`);
+  }
+
+  #sentence(error: unknown): unknown {
+    if (error instanceof OciError) return new EngineError(error.message, error.hint, { cause: error });
+    return fileFault(error, this.#session.store.root) ?? error;
   }
 
   async #source(stage: Stage, name: string): Promise<Content> {

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { digestOfStream } from '../../src/oci/digest.ts';
+import { OciError } from '../../src/oci/errors.ts';
 import {
   type Base,
   type BlobSource,
@@ -304,15 +305,19 @@ async function readPlainArchive(
   platform: string,
   tag: string | undefined,
 ): Promise<ImageRecord> {
+  // Where the store has put it is nothing to whoever gave it.
+  const plain = ({ message }: Error) => message.replaceAll(path, 'the archive');
   const open = async () => (await openDockerArchive(path)) ?? (await openLayout(path));
   const source = await open().catch((error: Error) => {
     if (error instanceof EngineError) throw error;
-    throw new EngineError(`the file is not an image archive: ${error.message}`, undefined, { cause: error });
+    throw new EngineError(`the file is not an image archive: ${plain(error)}`, undefined, { cause: error });
   });
   try {
     const top = chosen(await source.entries(), tag);
     const chain = await verifyChain(source, top.digest, platform);
     return await keepImage(session, source, chain, top, platform);
+  } catch (error) {
+    throw error instanceof OciError ? new EngineError(plain(error), error.hint, { cause: error }) : error;
   } finally {
     await source.close();
   }

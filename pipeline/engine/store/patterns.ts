@@ -71,6 +71,50 @@ export class Patterns {
   }
 }
 
+/** Says of a path whether it is ignored or taken back; undefined where no rule fits. A folder ends with a slash. */
+type Verdict = (path: string) => boolean | undefined;
+
+/** How many `**` of a line become a regular expression: with each more it takes as many times longer as a path has names. */
+const MOST_FOLDERS = 2;
+
+/** The rules of a .gitignore file, in lists of which later ones count more. */
+function gitignoreRules(text: string): Verdict[] {
+  const lists: (string[] | string)[] = [];
+  for (const line of text.split(/\r?\n/)) {
+    const last = lists.at(-1);
+    if (line.split('**').length - 1 > MOST_FOLDERS) lists.push(line);
+    else if (Array.isArray(last)) last.push(line);
+    else lists.push([line]);
+  }
+  const isAlone = lists.length === 1;
+  return lists.map((list) => (Array.isArray(list) ? plainRules(list, isAlone) : wideRule(list)));
+}
+
+function plainRules(lines: readonly string[], isAlone: boolean): Verdict {
+  const rules = ignore().add(lines.join('\n'));
+  return (path) => {
+    // Others may have taken back the folder that it is in.
+    if (!isAlone && /[^/]\/[^/]/.test(path) && rules.ignores(`${posix.dirname(path)}/`)) return undefined;
+    const { ignored, unignored } = rules.test(path);
+    return ignored || unignored ? ignored : undefined;
+  };
+}
+
+function wideRule(line: string): Verdict {
+  const [, mark, pattern = '', end] = /^(!?)\/?(.*?)(\/?)$/.exec(line.trimEnd()) ?? [];
+  if (line.startsWith('#')) return () => undefined;
+  let wildcards: Wildcards;
+  try {
+    wildcards = dockerPattern(pattern);
+  } catch {
+    return () => undefined; // as git has it
+  }
+  return (path) => {
+    if (end !== '' && !path.endsWith('/')) return undefined;
+    return wildcards.fits(path.replace(/\/$/, '')) ? mark === '' : undefined;
+  };
+}
+
 export interface Filter {
   readonly include?: readonly string[] | undefined;
   readonly exclude?: readonly string[] | undefined;
@@ -81,7 +125,7 @@ export interface Filter {
 export class PathFilter {
   readonly #include: Patterns;
   readonly #exclude: Patterns;
-  readonly #gitignores: { folder: string; above: string; rules: ReturnType<typeof ignore> }[] = [];
+  readonly #gitignores: { folder: string; above: string; rules: readonly Verdict[] }[] = [];
   readonly readsGitignore: boolean;
 
   constructor({ include = [], exclude = [], gitignore = false }: Filter) {
@@ -92,7 +136,7 @@ export class PathFilter {
 
   /** Takes over the rules of the .gitignore file of `folder` ("" for the root, else "a/b/"), or of a folder that has the root at `above`. */
   addGitignore(folder: string, text: string, above = ''): void {
-    this.#gitignores.push({ folder, above, rules: ignore().add(text) });
+    this.#gitignores.push({ folder, above, rules: gitignoreRules(text) });
   }
 
   keepsFile(path: string): boolean {
@@ -117,9 +161,7 @@ export class PathFilter {
     let ignored = false;
     for (const { folder, above, rules } of this.#gitignores) {
       if (!path.startsWith(folder) || path.length === folder.length) continue;
-      const answer = rules.test(above + path.slice(folder.length));
-      if (answer.ignored) ignored = true;
-      else if (answer.unignored) ignored = false;
+      for (const verdict of rules) ignored = verdict(above + path.slice(folder.length)) ?? ignored;
     }
     return ignored;
   }

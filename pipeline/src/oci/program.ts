@@ -41,5 +41,5 @@ export function runAsProgram(file: string, main: (args: string[]) => Promise<num
 }
 
 function oneLine(text: string): string {
-  return hideIn(text, hidden).replace(/\s*\n\s*/g, ' ');
+  return hideIn(text, hidden).replace(/(?<!\s)\s*\n\s*/g, ' ');
 }

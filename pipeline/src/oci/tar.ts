@@ -273,7 +273,7 @@ function isAscii(text: string): boolean {
 }
 
 function stripSlashes(path: string): string {
-  return path.length > 1 ? path.replace(/\/+$/, '') : path;
+  return path.length > 1 ? path.replace(/(?<!\/)\/+$/, '') : path;
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
@@ -473,6 +473,7 @@ function decodeHeader(block: Buffer, flag: string, offset: number, over: Overrid
   }
   const text = (key: string): string | undefined => {
     const value = over.pax.get(key);
+    if (value?.includes(0)) throw invalid(`a NUL character in its ${key}`, at);
     return value === undefined || value.byteLength === 0 ? undefined : decodeName(value);
   };
   const number = (key: string, fallback: () => number): number => {
@@ -494,7 +495,7 @@ function decodeHeader(block: Buffer, flag: string, offset: number, over: Overrid
     // Links and folders may carry a size (of what they point to); they never carry content.
     size: type === 'file' ? size : 0,
     linkpath: text('linkpath') ?? over.longLink ?? decodeName(untilNul(block.subarray(157, 257))),
-    mtime: number('mtime', () => readNumber(block, 136, 12, at)),
+    mtime: knownTime(number('mtime', () => readNumber(block, 136, 12, at))),
     uid: number('uid', () => readNumber(block, 108, 8, at)),
     gid: number('gid', () => readNumber(block, 116, 8, at)),
     uname: text('uname') ?? decodeName(untilNul(block.subarray(265, 297))),
@@ -505,6 +506,10 @@ function decodeHeader(block: Buffer, flag: string, offset: number, over: Overrid
     offset,
   };
 }
+
+/** In seconds. As containerd has it, what its clock cannot count is the beginning. */
+const LAST_TIME = 9_223_372_036;
+const knownTime = (mtime: number): number => (Math.abs(mtime) > LAST_TIME ? 0 : mtime);
 
 function isDevice(type: TarType): boolean {
   return type === 'character' || type === 'block';

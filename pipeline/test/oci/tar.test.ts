@@ -285,3 +285,12 @@ test('the same entries make the same bytes', async () => {
   const once = await collect(writeTar(entries.map(([, entry]) => entry)));
   expect(once.equals(await tarOf(entries.map(([, entry]) => entry)))).toBe(true);
 });
+
+// Of the kind of CVE-2024-45296: a regular expression that begins anew at each of them
+test('a path of slashes without end is read in the time of its length', async () => {
+  const [slashes, path] = [300_000, `a${'-'.repeat(300_000)}b`];
+  const tar = await tarOf([file(path, '')]);
+  const at = tar.indexOf(`path=${path}`) + 'path=a'.length;
+  tar.fill('/', at, at + slashes);
+  expect((await readAll(tar, 1 << 20)).map((entry) => entry.path)).toEqual([path.replaceAll('-', '/')]);
+});

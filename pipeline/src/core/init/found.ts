@@ -53,7 +53,7 @@ const LISTENING = new RegExp(
     String.raw`\.listen\(\s*(\d{2,5})\b`,
     String.raw`\bPORT\b['"\])]*\s*(?:\|\||\?\?|,)\s*['"]?(\d{3,5})\b`,
     String.raw`\b(?:const|let|var)\s+(?:port|PORT)\b[^=\n]*=\s*(\d{2,5})\b`,
-    String.raw`\b(?:listen|serve)\(\s*\{[^}]*\bport:\s*(\d{2,5})\b`,
+    String.raw`\b(?:listen|serve)\(\s*\{[^}]{0,1000}\bport:\s*(\d{2,5})\b`,
   ].join('|'),
 );
 
