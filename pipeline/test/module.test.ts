@@ -121,6 +121,7 @@ test('both doors know the same functions', () => {
     'replay',
     'diff',
     'bisect',
+    'reproduce',
     'shell',
     'reproduce',
   ];

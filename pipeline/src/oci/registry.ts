@@ -282,10 +282,10 @@ export class RegistryClient {
     await first.body?.cancel();
     const challenges = parseChallenges(first.headers.get('www-authenticate') ?? '');
     const authorization = await this.#authorize(endpoint, challenges, scopes);
-    this.#authorizations.set(key, authorization);
     const second = await this.#follow(endpoint, call, authorization);
-    // A token that was refused is not offered again.
+    // A token that was refused is not offered again; nor is one before it was of use here, as some last for one request.
     if (second.status === 401) this.#authorizations.delete(key);
+    else this.#authorizations.set(key, authorization);
     return await this.#accepted(second, endpoint, call);
   }
 

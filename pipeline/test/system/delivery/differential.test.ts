@@ -1,10 +1,11 @@
 // The same registry, with the same quirk, is asked by us and by skopeo: the outcomes agree, or the row says why they do not.
+import { randomBytes } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { OciError } from '../../../src/oci/errors.ts';
-import { openLayout } from '../../../src/oci/layout.ts';
+import { MEDIA, openLayout } from '../../../src/oci/layout.ts';
 import { pullToLayout } from '../../../src/oci/pull.ts';
 import { RegistryClient } from '../../../src/oci/registry.ts';
 import { moveTags, pushImage } from '../../../src/oci/upload.ts';
@@ -12,6 +13,7 @@ import { run, scratch, smallImage, writeArchive } from '../../oci/helpers.ts';
 import { type ScriptedRegistry, startScripted } from '../../oci/scripted-registry.ts';
 import { debianProgram, PROGRAMS } from '../packages.ts';
 import { ROWS, type Row, type Task } from './quirks.ts';
+import { startRegistry, startSlowLine } from './registry.ts';
 
 const folder = await scratch();
 const image = await smallImage();
@@ -89,6 +91,45 @@ test.for(ROWS)('$task from or to a registry with this quirk: $what', async (row)
   expect(their, row.skopeo?.because ?? 'as we').toMatchObject({ ends: row.skopeo?.ends ?? row.ends });
   if (our.ends === 'well' && their.ends === 'well') expect(our.what).toBe(their.what);
   if (our.ends === 'well') expect(our.what).toBe(row.task === 'tags' ? our.what : image.top.digest);
+});
+
+test('a real registry behind a slow line: a layer that takes longer than a host has for an answer', async () => {
+  const layer = randomBytes(12 * 1024 * 1024);
+  const config = {
+    architecture: 'amd64',
+    os: 'linux',
+    config: {},
+    rootfs: { type: 'layers', diff_ids: [digestOf(layer)] },
+  };
+  const blobs = new Map<string, Buffer>();
+  const add = (mediaType: string, bytes: Buffer) => {
+    blobs.set(digestOf(bytes), bytes);
+    return { mediaType, digest: digestOf(bytes), size: bytes.byteLength };
+  };
+  const described = {
+    config: add(MEDIA.config, Buffer.from(JSON.stringify(config))),
+    layers: [add(MEDIA.layer, layer)],
+  };
+  const manifest = { schemaVersion: 2, mediaType: MEDIA.manifest, ...described };
+  const top = add(MEDIA.manifest, Buffer.from(JSON.stringify(manifest)));
+  const large = await writeArchive(join(folder, 'large.tar'), { ...image, blobs }, top);
+  const line = await startSlowLine(await startRegistry(), 3 * 1024 * 1024);
+  const client = new RegistryClient({ pace: { windowMs: 500 }, attempts: 1 });
+  const source = await openLayout(large);
+  const { digest } = await pushImage(client, { registry: line.host, repository: 'ours/large' }, source);
+  await source.close();
+  const place = `docker://${line.host}/theirs/large:1.0`;
+  await run(skopeo, [
+    '--insecure-policy',
+    'copy',
+    '--quiet',
+    '--preserve-digests',
+    '--dest-tls-verify=false',
+    `oci-archive:${large}`,
+    place,
+  ]);
+  const copied = await client.manifest({ registry: line.host, repository: 'theirs/large', tag: '1.0' });
+  expect([digest, copied.digest]).toEqual([top.digest, top.digest]);
 });
 
 test('whatever is refused is refused in a sentence of ours', async () => {
