@@ -34,3 +34,21 @@ test('a registry that wants to know who asks, where no token was given: the hint
   spy.mockRestore();
   expect(said.join('')).toMatch(/wants to know who asks[\s\S]*hint: name a token: --token env:\/\/NAME/);
 });
+
+test.each([
+  ['those that there are', { '1.0': image.top.digest, main: image.top.digest }, ['1.0', 'main']],
+  ['none, of a repository that has none', {}, []],
+])('the tags of a repository: %s', async (_, tags, expected) => {
+  const { host } = await startRegistry({ repository: 'team/small', tags, blobs: image.blobs });
+  const out = join(folder, 'tags.json');
+  expect(await main(['tags', '--repository', `${host}/team/small`, '--out', out])).toBe(0);
+  expect(JSON.parse(await readFile(out, 'utf8'))).toEqual(expected);
+});
+
+// docker-registry lists a repository once it has a tag: until then it answers NAME_UNKNOWN.
+test('the tags of a repository that is not listed yet', async () => {
+  const { host } = await startRegistry({ repository: 'team/other', tags: {}, blobs: image.blobs });
+  const out = join(folder, 'no-tags.json');
+  expect(await main(['tags', '--repository', `${host}/team/small`, '--out', out])).toBe(0);
+  expect(JSON.parse(await readFile(out, 'utf8'))).toEqual([]);
+});

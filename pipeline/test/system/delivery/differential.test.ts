@@ -114,7 +114,7 @@ test('a real registry behind a slow line: a layer that takes longer than a host 
   const top = add(MEDIA.manifest, Buffer.from(JSON.stringify(manifest)));
   const large = await writeArchive(join(folder, 'large.tar'), { ...image, blobs }, top);
   const line = await startSlowLine(await startRegistry(), 3 * 1024 * 1024);
-  const client = new RegistryClient({ pace: { windowMs: 500 }, attempts: 1 });
+  const client = new RegistryClient({ pace: { windowMs: 2000 }, attempts: 1 });
   const source = await openLayout(large);
   const { digest } = await pushImage(client, { registry: line.host, repository: 'ours/large' }, source);
   await source.close();

@@ -201,11 +201,11 @@ describe('faults that pass', () => {
   });
 
   test('a line that is slow, and keeps on, takes as long as it takes: only silence is silence', async () => {
-    const bytes = randomBytes(40 * 1024 * 1024);
+    const bytes = randomBytes(48 * 1024 * 1024);
     const blob = { digest: digestOf(bytes), size: bytes.byteLength };
     const line = await startSlowLine(registry, 4 * 1024 * 1024);
-    // Five windows of a second are less than it needs.
-    const patient = new RegistryClient({ pace: { windowMs: 1000 }, attempts: 1 });
+    // Five windows of two seconds are less than it needs.
+    const patient = new RegistryClient({ pace: { windowMs: 2000 }, attempts: 1 });
     expect(await pushBlob(patient, repositoryAt(line), blob, new Blob([new Uint8Array(bytes)]))).toBe(true);
     expect(await client().sizeOfBlob(repositoryAt(registry), blob.digest)).toBe(blob.size);
   });
