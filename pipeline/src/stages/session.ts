@@ -144,6 +144,7 @@ export class SessionPlatform implements Platform {
       return { name: service.name, status: 'failed', seconds: 0, detail };
     }
     const isAsked = service.name === this.#inputs.app && (await this.#testOf(service, image)) === null;
+    if (isAsked) this.#unchecked.delete(service.name);
     return await this.#healthy(service, start, isAsked);
   }
 

@@ -23,3 +23,6 @@ deny contains res if {
 
 # Whoever sets it pins it. A default is not set by anybody.
 is_variable(image) if regex.match(`^\$(\w+|\{\w+(:?\?[^}]*)?\})$`, image)
+
+# A default that only this machine can have made: no registry elsewhere serves that name.
+is_variable(image) if regex.match(`^\$\{\w+:?-localhost/[^}@]+\}$`, image)
