@@ -1,5 +1,5 @@
 // Lines of .gitignore with many `**`, held against git itself; and one that a regular expression of each took ages for.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { PathFilter } from '../../../engine/store/patterns.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'drydock-gitignore-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-execFileSync('git', ['init', '--quiet', folder]);
+const hasGit = spawnSync('git', ['init', '--quiet', folder]).status === 0;
 
 const PATHS = [
   'a/x',
@@ -60,7 +60,7 @@ for (const lines of [
   'a/**/[c-b]/**/c/**/x',
   'a/**/?/**/[!z]/**/x  ',
 ])
-  test(JSON.stringify(lines), () => expect(byUs(lines)).toEqual(byGit(lines)));
+  test.runIf(hasGit)(JSON.stringify(lines), () => expect(byUs(lines)).toEqual(byGit(lines)));
 
 test('a line of many folders', () => {
   const paths = new PathFilter({ gitignore: true });
