@@ -1,5 +1,5 @@
 // Fields of GitRepository and GitRef: questions to the host's git about a folder that holds a .git, or is one.
-import { existsSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { ANY, literally, oneOf, type Part, Wildcards } from '../../src/oci/wildcards.ts';
 import { EngineError, notSupported } from '../errors.ts';
@@ -54,7 +54,7 @@ function isUsersOwn(session: Session, folder: string): Promise<boolean> {
     )(['rev-parse', '--git-dir']).then(
       () => true,
       (error: EngineError) => {
-        if (/detected dubious ownership/.test(error.message)) return false;
+        if (/detected dubious ownership|cannot use bare repository/.test(error.message)) return false;
         throw error;
       },
     ),
@@ -83,14 +83,14 @@ async function makePlain(session: Session, directory: DirectoryValue): Promise<P
   const hasWorkTree = existsSync(join(folder, '.git'));
   const place = session.store.scratchFolder('repository');
   await plainRepository(gitIn(session, place), hasWorkTree ? join(folder, '.git') : folder, place);
+  // Without that git would take the folder that it is asked in for the working tree.
+  if (!hasWorkTree) appendFileSync(join(place, 'config'), '[core]\n\tbare = true\n');
   return {
     folder,
     variables: {
       GIT_DIR: place,
-      GIT_COMMON_DIR: place,
-      ...(hasWorkTree
-        ? { GIT_WORK_TREE: folder }
-        : { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'core.bare', GIT_CONFIG_VALUE_0: 'true' }),
+      // With a common folder git would not read that there is no working tree.
+      ...(hasWorkTree ? { GIT_COMMON_DIR: place, GIT_WORK_TREE: folder } : {}),
     },
   };
 }

@@ -37,7 +37,7 @@ const drydock = (...args: string[]) =>
 describe('the package', () => {
   test('is small, and holds what runs and nothing else', () => {
     expect(packed.size).toBeLessThan(3_000_000);
-    expect(packed.unpackedSize).toBeLessThan(12_000_000);
+    expect(packed.unpackedSize).toBeLessThan(13_000_000);
     const kinds = packed.files.map(({ path }) =>
       path.replace(/[^/]+\.ts$/, '*.ts').replace(/^dist\/\w+\.cjs/, 'dist/*.cjs'),
     );

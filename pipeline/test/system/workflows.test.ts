@@ -56,7 +56,7 @@ async function zizmor(...paths: string[]): Promise<{ exitCode: number | null; fo
 }
 
 /** GitHub documents them (https://docs.github.com/en/actions/reference/workflows-and-actions/contexts#job-context); actionlint does not know them: rhysd/actionlint#647. */
-const DOCUMENTED = /property "workflow_(repository|sha)" is not defined in object type/;
+const DOCUMENTED = /property "workflow_(ref|repository|sha)" is not defined in object type/;
 /** What a runner of Forgejo is usually called. */
 const LABEL = /label "docker" is unknown/;
 
