@@ -2,7 +2,7 @@
 // Namespaces are bind mounts in the engine's mount namespace, so that they vanish with it.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -195,16 +195,26 @@ export class Network implements Networks {
       `unshare --net=${ROUTER} sh -ec 'ip link set lo up; ${bridge}; ip address add ${BRIDGE}/16 dev br0; ip link set br0 up'`,
     );
     if (this.#offline) return;
-    await startPasta(this.#enter);
+    await this.#openWayOut();
     const ruleset = join(FOLDER, 'rules');
     writeFileSync(ruleset, firewall(hostAddresses()));
     await shell(`${IN_ROUTER} sh -ec 'echo 1 >/proc/sys/net/ipv4/ip_forward; nft -f ${ruleset}'`);
   }
+
+  /** One that ends, whatever ended it, is opened anew: steps that ask somebody would wait for minutes. With the session none can be. */
+  async #openWayOut(times = MOST_WAYS_OUT): Promise<void> {
+    const { over } = await startPasta(this.#enter);
+    if (times > 1) void over.then(() => this.#openWayOut(times - 1)).catch(() => {});
+  }
 }
 
+/** What ends at once each time is not started for ever. */
+const MOST_WAYS_OUT = 10;
+
 /** Connects the router's namespace with the host's network; resolves when it has an interface and a route. */
-async function startPasta(enter: readonly [string, ...string[]]): Promise<void> {
+async function startPasta(enter: readonly [string, ...string[]]): Promise<{ over: Promise<unknown> }> {
   const pidFile = join(FOLDER, 'pasta');
+  rmSync(pidFile, { force: true });
   const isReady = contentOf(pidFile);
   const options = ['--quiet', '--foreground', '--config-net', '--no-map-gw', '--runas', '0', '--pid', pidFile];
   const ports = ['--tcp-ports', '--udp-ports', '--tcp-ns', '--udp-ns'].flatMap((direction) => [direction, 'none']);
@@ -218,7 +228,7 @@ async function startPasta(enter: readonly [string, ...string[]]): Promise<void> 
   pasta.stderr?.on('data', (chunk: Buffer) => said.push(chunk));
   const ended = once(pasta, 'exit').then(() => Promise.reject(unavailable(said)));
   await Promise.race([isReady, ended, once(pasta, 'error').then(() => Promise.reject(unavailable(said)))]);
-  ended.catch(() => {}); // later ends are the session's
+  return { over: ended.catch(() => {}) };
 }
 
 /** What lies in the two blocks is left out: intervals may not overlap. */
