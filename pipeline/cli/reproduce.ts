@@ -19,6 +19,7 @@ import {
 } from '../src/oci/registry.ts';
 import type { ReproduceInvocation } from './arguments.ts';
 import { readDockerConfig } from './docker-config.ts';
+import { GIT } from './git-files.ts';
 import { runStages } from './stages.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -111,7 +112,7 @@ async function rebuild(
 /** A clone, which leaves nothing behind in the working copy; gives the folder in it that the root was. */
 function checkOut(root: string, commit: string, to: string): string {
   const git = (...args: string[]) =>
-    execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
+    execFileSync('git', [...GIT, ...args], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
   try {
     const top = git('rev-parse', '--show-toplevel');
     git('clone', '--quiet', '--no-checkout', top, to);

@@ -14,6 +14,7 @@ import {
   type BuiltPlatform,
   buildPlatform,
   type ImageBlob,
+  writeAccount,
   writeImage,
 } from './image-files.ts';
 import { type BlobSource, openLayout, readBase } from './layout.ts';
@@ -52,7 +53,10 @@ export async function assemble(spec: AssembleSpec, options: AssembleOptions): Pr
       const image = imageConfig(found.base.config, spec, layer.digest);
       platforms.push(buildPlatform(platform, found, { layer, image, pin: spec.base.pin }, blobs));
     }
-    return await writeImage(platforms, blobs, { out: options.out, repoTag: spec.repoTag, assembler: ASSEMBLER });
+    const { out } = options;
+    const image = await writeImage(platforms, blobs, { out, repoTag: spec.repoTag, assembler: ASSEMBLER });
+    await writeAccount(out, image);
+    return image;
   } finally {
     await bases.close();
   }

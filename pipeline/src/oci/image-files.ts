@@ -76,7 +76,7 @@ export function buildPlatform(
 
 export type WriteOptions = { out: string; repoTag: string | undefined; assembler: string };
 
-/** Writes the archive, and what is in it as `image.json` beside it. */
+/** Writes the archive. `writeAccount` says beside it what is in it. */
 export async function writeImage(
   platforms: BuiltPlatform[],
   blobs: Blobs,
@@ -86,12 +86,11 @@ export async function writeImage(
   const image = describeImage(top, platforms, assembler);
   await mkdir(dirname(out), { recursive: true });
   await writeWhole(out, writeTar(archiveEntries(top, platforms, blobs, repoTag)));
-  await writeFile(
-    join(dirname(out), 'image.json'),
-    `${JSON.stringify(image, null, 2)}
-`,
-  );
   return image;
+}
+
+export async function writeAccount(out: string, image: AssembledImage): Promise<void> {
+  await writeFile(join(dirname(out), 'image.json'), `${JSON.stringify(image, null, 2)}\n`);
 }
 
 function platformOf(config: ImageConfig): DescriptorPlatform {

@@ -1,9 +1,9 @@
 // Repacks an image that an engine built: its base byte for byte, its own layers as one without times, a config without a clock.
 //   node repack.ts --spec /spec.json --out /out/image.tar
 import { createWriteStream, openAsBlob } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
@@ -17,6 +17,7 @@ import {
   type BuiltPlatform,
   buildPlatform,
   type ImageBlob,
+  writeAccount,
   writeImage,
 } from './image-files.ts';
 import { type BlobSource, type Chain, openBlob, openLayout, verifyChain } from './layout.ts';
@@ -86,7 +87,7 @@ export async function repack(spec: RepackSpec, out: string): Promise<RepackedIma
     }
     const image = await writeImage(platforms, blobs, { out, repoTag: spec.repoTag, assembler: REPACKER });
     const repacked = { ...image, dated: [...dated], mixed };
-    await writeFile(join(dirname(out), 'image.json'), `${JSON.stringify(repacked, null, 2)}\n`);
+    await writeAccount(out, repacked);
     return repacked;
   } finally {
     for (const source of opened) await source.close();

@@ -136,15 +136,17 @@ export class SessionPlatform implements Platform {
   }
 
   async #started(service: ComposeService, image: Container, start: number): Promise<SmokeRow> {
-    const instance = await this.#service(service, image, start);
+    const test = await this.#testOf(service, image);
+    // Ours is asked by its own path where it has no check, unless the file says that it wants none.
+    const isAsked = test === null && service.healthcheck !== null && service.name === this.#inputs.app;
+    if (test === null && !isAsked) this.#unchecked.add(service.name);
+    const instance = await this.#service(service, image, { start, test });
     try {
       this.#running.set(service.name, await instance.start());
     } catch (error) {
       const detail = `it could not be started: ${reasonOf(error)}`;
       return { name: service.name, status: 'failed', seconds: 0, detail };
     }
-    const isAsked = service.name === this.#inputs.app && (await this.#testOf(service, image)) === null;
-    if (isAsked) this.#unchecked.delete(service.name);
     return await this.#healthy(service, start, isAsked);
   }
 
@@ -185,16 +187,18 @@ export class SessionPlatform implements Platform {
   }
 
   /** The image with what the file says of it. It exposes no port and has no check: an engine would wait for them, and have no end to that. */
-  async #service(service: ComposeService, image: Container, start: number): Promise<Service> {
+  async #service(
+    service: ComposeService,
+    image: Container,
+    { start, test }: { start: number; test: string[] | null },
+  ): Promise<Service> {
     const { name } = service;
     const isApp = name === this.#inputs.app;
-    const [ports, entrypoint, defaults, test] = await Promise.all([
+    const [ports, entrypoint, defaults] = await Promise.all([
       image.exposedPorts().then((all) => Promise.all(all.map((port) => port.port()))),
       image.entrypoint(),
       image.defaultArgs(),
-      this.#testOf(service, image),
     ]);
-    if (test === null) this.#unchecked.add(name);
     const command = service.command ?? (service.entrypoint === null ? defaults : []);
     let container = ports.reduce((with_, port) => with_.withoutExposedPort(port), image.withoutDockerHealthcheck());
     for (const [key, value] of Object.entries(service.environment)) container = container.withEnvVariable(key, value);
