@@ -6,7 +6,11 @@ const SDK = '@dagger\\.io/dagger';
 
 /** What an area may import beside itself and Node. Tests and benchmarks are none: theirs is everything but the service. */
 const AREAS = {
-  core: { is: '^pipeline/src/core/', may: ['^pipeline/src/(command|pins|suggest|oci/wildcards)\\.', packages('yaml')] },
+  core: {
+    is: '^pipeline/src/core/',
+    may: ['^pipeline/src/(command|pins|suggest|oci/wildcards)\\.', '^pipeline/src/dockerfile/', packages('yaml')],
+  },
+  dockerfile: { is: '^pipeline/src/dockerfile/', may: [] },
   oci: { is: '^pipeline/src/oci/', may: [] },
   probes: { is: '^pipeline/src/probes/', may: [] },
   shared: { is: SHARED, may: [] },
@@ -20,7 +24,7 @@ const AREAS = {
     is: '^pipeline/engine/',
     may: [
       '^pipeline/(bin/bundle\\.mjs|package\\.json)$',
-      '^pipeline/src/oci/',
+      '^pipeline/src/(oci|dockerfile)/',
       '^pipeline/src/(command|duration|process-name|program-folders|suggest)\\.',
       packages('graphql', 'ignore', 'xz-decompress'),
     ],

@@ -13,6 +13,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const forbidden: [rules: string[], file: string, text: string][] = [
   [['beyond core'], 'pipeline/src/core/a.ts', "import type { A } from '../stages/free.ts';"],
   [['beyond core'], 'pipeline/src/core/b.ts', "import { dag } from '@dagger.io/dagger';"],
+  [['beyond dockerfile'], 'pipeline/src/dockerfile/a.ts', "import { free } from '../core/free.ts';"],
   [['beyond oci'], 'pipeline/src/oci/a.ts', "import { free } from '../core/free.ts';"],
   [['beyond probes'], 'pipeline/src/probes/a.ts', "export * from '../oci/free.ts';"],
   [['beyond shared'], 'pipeline/src/a.ts', "import './core/free.ts';"],

@@ -1,4 +1,6 @@
 // Builds a Dockerfile: carries out what the plans of its stages say, each stage once and only when another needs it.
+
+import { readDockerfile } from '../../src/dockerfile/read.ts';
 import { OciError } from '../../src/oci/errors.ts';
 import { newContainer, startedFrom } from '../api/container.ts';
 import { fileIn } from '../api/content.ts';
@@ -30,7 +32,6 @@ import {
 import { contextOf } from './context.ts';
 import { copyInto } from './copy.ts';
 import { type Asked, planStage, type RunStep, type StagePlan, type Step } from './plan.ts';
-import { readDockerfile } from './read.ts';
 import { located, type Stage, type Stages, stageFor, stagesOf } from './stages.ts';
 import { mountsOf, type SourceFor, secretVariablesOf } from './step-mounts.ts';
 

@@ -1,7 +1,8 @@
 // The flags of instructions: which there are, and what was said with them.
+
+import type { Instruction } from '../../src/dockerfile/read.ts';
 import { nearest } from '../../src/suggest.ts';
 import { EngineError } from '../errors.ts';
-import type { Instruction } from './read.ts';
 
 type Kind = 'text' | 'list' | 'boolean';
 

@@ -1,10 +1,10 @@
 // What instructions say of the image itself: pairs of ENV and LABEL, ports, health checks.
 
+import { jsonWords, quotedWords } from '../../src/dockerfile/read.ts';
 import { toHealthcheck } from '../api/healthcheck.ts';
 import { EngineError } from '../errors.ts';
 import type { Port } from '../run/services.ts';
 import type { Flags } from './flags.ts';
-import { jsonWords, quotedWords } from './read.ts';
 
 /** `A=1 B="two words"`, or in the old form `A all that follows`. */
 export function wordPairs(rest: string, escapeMark: string): [name: string, value: string][] {

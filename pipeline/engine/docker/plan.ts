@@ -1,12 +1,12 @@
 // What a stage of a Dockerfile comes to on its base: the settings of its image, and the steps that make its files. Starts nothing.
 import { posix } from 'node:path';
+import { type Expanded, expand } from '../../src/dockerfile/expand.ts';
+import { type Heredoc, heredocMark, type Instruction, jsonWords, readDockerfile } from '../../src/dockerfile/read.ts';
 import { EngineError } from '../errors.ts';
 import type { ImageSettings } from '../values.ts';
-import { type Expanded, expand } from './expand.ts';
 import { type Flags, flagsOf } from './flags.ts';
 import { healthcheckOf, portsOf, wordPairs } from './metadata.ts';
 import { mountOf, type RunMount } from './mounts.ts';
-import { type Heredoc, heredocMark, type Instruction, jsonWords, readDockerfile } from './read.ts';
 import { at, declared, type Stage, type Stages } from './stages.ts';
 
 /** What a step was asked for by. */

@@ -1,9 +1,11 @@
 // The stages of a Dockerfile: what each starts from, and which one is meant by a name. The arguments above the first FROM are used up here.
+
+import { expand, Growth } from '../../src/dockerfile/expand.ts';
+import { DockerfileFault } from '../../src/dockerfile/fault.ts';
+import { type Dockerfile, type Instruction, quotedWords } from '../../src/dockerfile/read.ts';
 import { normalized } from '../api/platform.ts';
 import { EngineError } from '../errors.ts';
-import { expand, Growth } from './expand.ts';
 import { didYouMean, flagsOf } from './flags.ts';
-import { type Dockerfile, type Instruction, quotedWords } from './read.ts';
 
 /** What a build is asked for. */
 export interface Request {
@@ -187,5 +189,7 @@ export function at<T>({ line, keyword }: Pick<Instruction, 'line' | 'keyword'>, 
 
 /** The same fault, with its place before it. */
 export function located(error: unknown, place: string): unknown {
+  if (error instanceof DockerfileFault)
+    return new EngineError(`${place}: ${error.message}`, undefined, { cause: error });
   return error instanceof EngineError ? error.located(place) : error;
 }

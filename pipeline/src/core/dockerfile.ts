@@ -1,4 +1,7 @@
 // What a Dockerfile starts from: its stages and the images that they name. An engine builds it; here is only read what has to be known beside that.
+import { expand } from '../dockerfile/expand.ts';
+import { DockerfileFault } from '../dockerfile/fault.ts';
+import { quotedWords, readDockerfile } from '../dockerfile/read.ts';
 
 export type DockerStage = {
   /** In small letters; empty for one without. */
@@ -15,70 +18,45 @@ type Arguments = Readonly<Record<string, string>>;
 
 /** In their order; none of what is no Dockerfile. */
 export function stagesOf(text: string, args: Arguments = {}): DockerStage[] {
+  try {
+    return readStages(text, args);
+  } catch (error) {
+    if (error instanceof DockerfileFault) return [];
+    throw error;
+  }
+}
+
+function readStages(text: string, args: Arguments): DockerStage[] {
+  const { escapeMark, instructions } = readDockerfile(text);
   const stages: DockerStage[] = [];
-  const global: Record<string, string> = {};
-  for (const { line, text: instruction } of instructionsOf(text)) {
-    const [, keyword = '', rest = ''] = /^(\w+)\s+([\s\S]*)$/.exec(instruction) ?? [];
-    const words = rest.split(/\s+/).filter((word) => word !== '');
-    const [current] = stages.slice(-1);
-    if (/^from$/i.test(keyword)) stages.push(stageOf(words, line, global));
-    else if (current === undefined && /^arg$/i.test(keyword))
-      for (const [name, value] of declared(words)) global[name] = args[name] ?? expanded(value, global);
-    else if (/^(copy|add|run)$/i.test(keyword)) current?.copied.push(...sourcesIn(words));
+  const global = new Map<string, string>();
+  const expanded = (written: string) => expandKnown(written, escapeMark, global);
+  for (const { keyword, flags, rest, line } of instructions) {
+    const current = stages.at(-1);
+    if (keyword === 'FROM') {
+      const [from = '', as = '', name = ''] = rest.split(/\s+/);
+      stages.push({ name: /^as$/i.test(as) ? name.toLowerCase() : '', from: expanded(from), copied: [], line });
+    } else if (keyword === 'ARG' && current === undefined)
+      for (const word of quotedWords(rest, escapeMark)) {
+        const [, name = '', value = ''] = /^([^=]*)=?([\s\S]*)$/.exec(word) ?? [];
+        global.set(name, args[name] ?? expanded(value));
+      }
+    else if (['COPY', 'ADD', 'RUN'].includes(keyword)) current?.copied.push(...flags.flatMap(sourceIn));
   }
   return stages;
 }
 
-function stageOf(words: readonly string[], line: number, global: Arguments): DockerStage {
-  const [from = '', as = '', name = ''] = words.filter((word) => !word.startsWith('--'));
-  return { name: /^as$/i.test(as) ? name.toLowerCase() : '', from: expanded(from, global), copied: [], line };
-}
-
-const declared = (words: readonly string[]) =>
-  words.map(
-    (word) => [word.replace(/=.*/, ''), (/=(.*)/.exec(word)?.[1] ?? '').replace(/^(["'])(.*)\1$/, '$2')] as const,
-  );
-
-function expanded(text: string, values: Arguments): string {
-  return text.replace(/\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\})/g, (written, plain, braced, otherwise) => {
-    const value = values[plain ?? braced];
-    return value !== undefined && value !== '' ? value : (otherwise ?? written);
-  });
+/** What has no value here stays as it is written. */
+function expandKnown(text: string, escapeMark: string, values: ReadonlyMap<string, string>): string {
+  const known = expand(text, { escapeMark, lookup: (name) => values.get(name) || undefined, isRaw: true }).text;
+  return /\$(\w|\{\w+\})/.test(known) ? known : expand(known, { escapeMark, lookup: () => undefined }).text;
 }
 
 /** `COPY --from=…` and `RUN --mount=…,from=…`. */
-const sourcesIn = (words: readonly string[]) =>
-  words.flatMap((word) => {
-    const [, named] = /^--(?:from=|mount=(?:\S*,)?from=)["']?([^,"']+)/.exec(word) ?? [];
-    return named === undefined ? [] : [named];
-  });
-
-/** Lines that are continued as one, without comments and what heredocs hold. */
-function* instructionsOf(text: string): Generator<{ line: number; text: string }> {
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
-  const mark = /^\s*#\s*escape\s*=\s*`/im.test(text.split(/\n\s*[^#\s]/, 1)[0] ?? '') ? /`[ \t]*$/ : /\\[ \t]*$/;
-  for (let at = 0; at < lines.length; at += 1) {
-    const first = at;
-    let whole = '';
-    for (; at < lines.length; at += 1) {
-      const line = lines[at] ?? '';
-      if (/^\s*(#|$)/.test(line) && (whole !== '' || at === first)) {
-        if (whole === '') break;
-        continue;
-      }
-      whole += `${line.replace(mark, '')} `;
-      if (!mark.test(line)) break;
-    }
-    if (whole.trim() !== '') yield { line: first + 1, text: whole.trim() };
-    for (const [, isTabbed, name] of /^(run|copy|add)\b/i.test(whole.trim()) ? whole.matchAll(HEREDOC) : []) {
-      const isEnd = (line: string) => (isTabbed === '' ? line : line.replace(/^\t+/, '')) === name;
-      const end = lines.findIndex((line, index) => index > at && isEnd(line));
-      if (end > at) at = end;
-    }
-  }
+function sourceIn(flag: string): string[] {
+  const [, named] = /^--(?:from=|mount=(?:\S*,)?from=)([^,]+)/.exec(flag) ?? [];
+  return named === undefined ? [] : [named];
 }
-
-const HEREDOC = /<<(-?)\s*["']?([A-Za-z_]\w*)["']?/g;
 
 /** The stage that is built: the last, if none is named; undefined where there is none of that name. */
 export function targetOf(stages: readonly DockerStage[], target: string): DockerStage | undefined {

@@ -1,5 +1,4 @@
 // Makes docker-compose.yml files from the Compose specification's fields, each from a seed: mostly what people write, and now and then what
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: variables of compose files are written so
 // the specification does not allow, or readers of YAML take differently.
 
 /** Of what Compose is started with. */

@@ -1,5 +1,5 @@
 // Variables and quotes in the words of a Dockerfile, as BuildKit's own small shell has them: `$A`, `${A:-b}`, `${A#pattern}`, 'as it is', "with $A".
-import { EngineError } from '../errors.ts';
+import { DockerfileFault } from './fault.ts';
 
 type Lookup = (name: string) => string | undefined;
 
@@ -16,7 +16,7 @@ export class Growth {
   add(size: number): void {
     this.#size += Math.max(0, size);
     if (this.#size > MOST.all)
-      throw new EngineError(`the variables of this file grow to more than ${MOST.all >> 20} MiB`);
+      throw new DockerfileFault(`the variables of this file grow to more than ${MOST.all >> 20} MiB`);
   }
 }
 
@@ -70,13 +70,13 @@ class Reader {
       words.add(part, isQuoted || char === '<' || char === escapeMark);
       text = this.#sized(text, part);
     }
-    if (stop !== undefined) throw new EngineError(`${stop} is missing in ${this.#source}`);
+    if (stop !== undefined) throw new DockerfileFault(`${stop} is missing in ${this.#source}`);
     return { text, words: words.all() };
   }
 
   #sized(text: string, part: string): string {
     if (text.length + part.length <= this.#most) return text + part;
-    throw new EngineError(`a value grows to more than ${MOST.one >> 20} MiB by its variables`);
+    throw new DockerfileFault(`a value grows to more than ${MOST.one >> 20} MiB by its variables`);
   }
 
   #part(keepsEscapes: boolean): string {
@@ -120,7 +120,7 @@ class Reader {
       else if (quote === '"' && char === escapeMark) text += this.#escapedInQuotes();
       else text += this.#next();
     }
-    throw new EngineError(`the closing ${quote} is missing in ${this.#source}`);
+    throw new DockerfileFault(`the closing ${quote} is missing in ${this.#source}`);
   }
 
   /** Between double quotes only these can be escaped; before all else the escape is one more character. */
@@ -138,7 +138,7 @@ class Reader {
       return name === '' ? '$' : this.#value(name, from);
     }
     this.#at++;
-    if (['', '{', '}', ':'].includes(this.#peek())) throw new EngineError(`bad substitution in ${this.#source}`);
+    if (['', '{', '}', ':'].includes(this.#peek())) throw new DockerfileFault(`bad substitution in ${this.#source}`);
     const name = this.#name();
     if (this.#peek() !== '}') return this.#substituted(name, from);
     this.#at++;
@@ -165,7 +165,7 @@ class Reader {
     const isAll = modifier === '/' && this.#peek() === '/';
     if (isAll) this.#at++;
     if (++this.#depth > MOST_NESTED)
-      throw new EngineError(`a substitution is nested more than ${MOST_NESTED} levels deep`);
+      throw new DockerfileFault(`a substitution is nested more than ${MOST_NESTED} levels deep`);
     const word = this.upTo(modifier === '/' ? '/' : '}', isPattern || isRaw).text;
     const replacement = modifier === '/' ? this.upTo('}', true).text : '';
     this.#depth--;
@@ -176,10 +176,12 @@ class Reader {
     if (modifier === '+') return isSet ? word : '';
     if (modifier === '?') {
       if (isSet) return value;
-      throw new EngineError(`${name}: ${word || `is not allowed to be ${value === undefined ? 'unset' : 'empty'}`}`);
+      throw new DockerfileFault(
+        `${name}: ${word || `is not allowed to be ${value === undefined ? 'unset' : 'empty'}`}`,
+      );
     }
     if (!isPattern || modifier === '')
-      throw new EngineError(`unsupported modifier (${emptyIsUnset ? ':' : ''}${modifier}) in ${this.#source}`);
+      throw new DockerfileFault(`unsupported modifier (${emptyIsUnset ? ':' : ''}${modifier}) in ${this.#source}`);
     if (modifier === '/') return this.#replaced(value ?? '', word, replacement, isAll);
     const isLongest = word.startsWith(modifier);
     return trimmed(value ?? '', isLongest ? word.slice(1) : word, { isLongest, isAtEnd: modifier === '%' });
@@ -259,7 +261,7 @@ function spanIn(
 ): [start: number, end: number] | undefined {
   const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
   if (size * (text.length - from) > MOST_COMPARED)
-    throw new EngineError(`a pattern of ${size} characters is too long for a value of ${text.length}`);
+    throw new DockerfileFault(`a pattern of ${size} characters is too long for a value of ${text.length}`);
   if (from > text.length) return undefined;
   const [first = [], ...others] = pieces;
   const start = isAnchored ? (fitsAt(text, first, from) ? from : undefined) : placeOf(text, first, from);

@@ -1,7 +1,7 @@
 // Reads a Dockerfile into its instructions, as BuildKit's parser does: continued lines joined, comments left out, heredocs taken in.
 // What the parsers on npm make of heredocs is for editors: dockerfile-ast takes `"<<EOF"` in quotes for the start of one, and with it the rest of the file.
-import { EngineError } from '../errors.ts';
 import { expand } from './expand.ts';
+import { DockerfileFault } from './fault.ts';
 
 export interface Heredoc {
   readonly name: string;
@@ -82,7 +82,7 @@ class Lines {
       if (withoutTabs(this.#next()) !== heredoc.name) continue;
       return { ...heredoc, content: withoutTabs(this.all.slice(from, this.at - 1).join('')) };
     }
-    throw new EngineError(`line ${line}: the heredoc is not ended by a line that is ${heredoc.name}`);
+    throw new DockerfileFault(`line ${line}: the heredoc is not ended by a line that is ${heredoc.name}`);
   }
 }
 
@@ -92,7 +92,7 @@ function escapeOf(lines: readonly string[]): string {
     const [, name, value] = /^\s*#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+)$/.exec(line.trimEnd()) ?? [];
     if (name === undefined) break;
     if (name.toLowerCase() !== 'escape') continue;
-    if (value !== '`' && value !== '\\') throw new EngineError(`the escape directive is ${value}, not \\ or \``);
+    if (value !== '`' && value !== '\\') throw new DockerfileFault(`the escape directive is ${value}, not \\ or \``);
     return value;
   }
   return '\\';
@@ -155,7 +155,7 @@ export function jsonWords(text: string): string[] | undefined {
     return undefined;
   }
   if (words.every((word) => typeof word === 'string')) return words;
-  throw new EngineError('only strings in double quotes are allowed in the array');
+  throw new DockerfileFault('only strings in double quotes are allowed in the array');
 }
 
 /** Words as they are written, quotes and escapes kept, parted by blanks outside of quotes. */

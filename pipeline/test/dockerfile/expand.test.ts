@@ -1,6 +1,6 @@
 // Variables in the words of a Dockerfile: the examples of Docker's reference ("Environment replacement"), and cases of BuildKit's own table.
 import { describe, expect, test } from 'vitest';
-import { expand, Growth } from '../../../engine/docker/expand.ts';
+import { expand, Growth } from '../../src/dockerfile/expand.ts';
 
 const VALUES: Readonly<Record<string, string>> = {
   foo: '/bar',

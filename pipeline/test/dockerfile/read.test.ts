@@ -1,6 +1,6 @@
 // How a Dockerfile is read: lines, comments, directives, flags and heredocs, in texts of Docker's reference and of bug reports.
 import { expect, test } from 'vitest';
-import { readDockerfile } from '../../../engine/docker/read.ts';
+import { readDockerfile } from '../../src/dockerfile/read.ts';
 
 const read = (text: string) => readDockerfile(text).instructions;
 const lines = (text: string) => read(text).map(({ line, keyword, rest }) => `${line} ${keyword} ${rest}`);
