@@ -201,10 +201,16 @@ export class Network implements Networks {
     await shell(`${IN_ROUTER} sh -ec 'echo 1 >/proc/sys/net/ipv4/ip_forward; nft -f ${ruleset}'`);
   }
 
-  /** One that ends, whatever ended it, is opened anew: steps that ask somebody would wait for minutes. With the session none can be. */
+  /** If pasta ends, it is started again: a step that waits for an answer would wait for minutes. At the end of a session it cannot be. */
   async #openWayOut(times = MOST_WAYS_OUT): Promise<void> {
     const { over } = await startPasta(this.#enter);
-    if (times > 1) void over.then(() => this.#openWayOut(times - 1)).catch(() => {});
+    const again = async (why: string) => {
+      await this.#openWayOut(times - 1);
+      process.stderr.write(
+        `warning: pasta, which connects steps to the network, ended (${why}) and was started again\n`,
+      );
+    };
+    if (times > 1) void over.then(again).catch(() => {});
   }
 }
 
@@ -212,7 +218,7 @@ export class Network implements Networks {
 const MOST_WAYS_OUT = 10;
 
 /** Connects the router's namespace with the host's network; resolves when it has an interface and a route. */
-async function startPasta(enter: readonly [string, ...string[]]): Promise<{ over: Promise<unknown> }> {
+async function startPasta(enter: readonly [string, ...string[]]): Promise<{ over: Promise<string> }> {
   const pidFile = join(FOLDER, 'pasta');
   rmSync(pidFile, { force: true });
   const isReady = contentOf(pidFile);
@@ -226,10 +232,14 @@ async function startPasta(enter: readonly [string, ...string[]]): Promise<{ over
   );
   const said: Buffer[] = [];
   pasta.stderr?.on('data', (chunk: Buffer) => said.push(chunk));
-  const ended = once(pasta, 'exit').then(() => Promise.reject(unavailable(said)));
-  await Promise.race([isReady, ended, once(pasta, 'error').then(() => Promise.reject(unavailable(said)))]);
-  return { over: ended.catch(() => {}) };
+  const over = once(pasta, 'exit').then(([code, signal]) => lastOf(said) || signal || `exit code ${code}`);
+  const failed = Promise.race([over, once(pasta, 'error')]).then(() => Promise.reject(unavailable(said)));
+  failed.catch(() => {}); // later ends are told by `over`
+  await Promise.race([isReady, failed]);
+  return { over };
 }
+
+const lastOf = (said: Buffer[]): string => Buffer.concat(said).toString().trim().split('\n').at(-1) as string;
 
 /** What lies in the two blocks is left out: intervals may not overlap. */
 const hostAddresses = (): string[] =>
@@ -254,7 +264,7 @@ function unavailable(said: Buffer[]): EnvironmentError {
     const line = lines.find((one) => reason.test(one));
     if (line !== undefined) return new EnvironmentError(`steps have no network: pasta says ${line}`, hint);
   }
-  return new EnvironmentError(`steps have no network: pasta says ${lines.at(-1)}`, 'run with --offline');
+  return new EnvironmentError(`steps have no network: pasta says ${lastOf(said)}`, 'run with --offline');
 }
 
 const WAYS_OUT: readonly (readonly [RegExp, string])[] = [

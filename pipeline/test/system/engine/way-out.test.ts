@@ -33,4 +33,5 @@ test('it is started anew, as often as it ends', async () => {
     const routes = await t.base().withEnvVariable('ROUND', round).withExec(sh('ip route')).stdout();
     expect(routes).toMatch(/^default via /m);
   }
+  expect(t.said().match(/^warning: pasta, .* ended \(SIGKILL\) and was started again$/gm)).toHaveLength(2);
 });
