@@ -1,17 +1,49 @@
 // Makes a document plain before it is read: words become what they are to Compose, variables are substituted, aliases written out, and what `<<` and `extends` name is merged.
-import { type Document, isMap, isScalar, isSeq, type Node, type Pair, Scalar, visit, type YAMLMap } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  Scalar,
+  visit,
+  type YAMLMap,
+} from 'yaml';
 import { reasonOf } from '../errors.ts';
 import { extend } from './extends.ts';
+import type { Fail } from './reading.ts';
 import { Odd, resolve } from './scalars.ts';
 
-type Fail = (node: Node | null | undefined, text: string) => void;
+/** Of a file, with all that its aliases repeat. */
+const MOST_VALUES = 100_000;
 
 export function prepare(document: Document, expand: (text: string) => string, fail: Fail): void {
   // First, since an alias makes a text stand in two places.
   visit(document, { Scalar: (position, node) => (position === 'key' ? undefined : expandText(node, expand, fail)) });
+  if (sizeOf(document.contents as Node | null, document) > MOST_VALUES)
+    fail(document.contents as Node, `its aliases repeat more than ${MOST_VALUES} values`);
+  else writeOut(document, fail);
+}
+
+function writeOut(document: Document, fail: Fail): void {
   visit(document, { Alias: (_position, node) => node.resolve(document) });
   visit(document, { Map: (_position, map) => merge(map, fail) });
   extend(document.contents as Node | null, fail);
+}
+
+/** How many values there are once each alias is written out; without end for one that holds itself. */
+function sizeOf(node: unknown, document: Document, known = new Map<unknown, number>()): number {
+  if (isAlias(node)) return sizeOf(node.resolve(document), document, known);
+  if (!isMap(node) && !isSeq(node)) return 1;
+  const found = known.get(node);
+  if (found !== undefined) return found;
+  known.set(node, Number.POSITIVE_INFINITY);
+  const parts = isMap(node) ? node.items.map(({ value }) => value) : node.items;
+  const size = parts.reduce<number>((sum, part) => sum + sizeOf(part, document, known), 1);
+  known.set(node, size);
+  return size;
 }
 
 /** Only what is a text before can have variables, and is a text afterwards, whatever it looks like then. */

@@ -6,8 +6,16 @@ import { readCompose } from '../../../src/core/compose/read.ts';
 const VARIABLES = { APP_IMAGE: 'service:1' };
 const one = (lines: string) => `services:\n  app:\n    image: service:1\n${lines.replace(/^/gm, '    ')}\n`;
 
+/** Nine levels, each nine times the one before: 387 million values in a file of less than a kilobyte. */
+const bomb = Array.from({ length: 9 }, (_, level) => {
+  const below = level === 0 ? 'lol' : `*l${level - 1}`;
+  return `x-l${level}: &l${level} [${Array(9).fill(below).join(', ')}]`;
+}).join('\n');
+
 const faults: [name: string, text: string, fault: string][] = [
   ['no YAML', 'services: [', 'docker-compose.yml:1: '],
+  ['aliases of aliases of aliases', `${bomb}\n${one('')}`, ':1: its aliases repeat more than 100000 values'],
+  ['an alias that holds itself', `x-a: &a [*a]\n${one('')}`, ':1: its aliases repeat more than 100000 values'],
   ['no services', 'name: x', 'docker-compose.yml:1: services has to be there'],
   ['a slip at the top', `${one('')}netwroks: {}`, ':5: there is no "netwroks"; did you mean networks?'],
   ['a slip in a service', one('restrat: always'), ':4: there is no "services.app.restrat"; did you mean restart?'],

@@ -32,6 +32,8 @@ const inside = (at: string, ...args: string[]) =>
 /** A work tree with a change in it, as somebody made it before the settings came in. */
 function plant(name: string): string {
   const at = join(folder, name);
+  // An attempt before this one may have left it.
+  rmSync(at, { recursive: true, force: true });
   mkdirSync(at);
   inside(at, 'init', '--quiet', '--initial-branch=main');
   writeFileSync(join(at, '.gitattributes'), '*.txt filter=x diff=x merge=x\n');
