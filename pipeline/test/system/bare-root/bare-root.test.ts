@@ -10,8 +10,7 @@ import { SUITES } from './wants.ts';
 const isRoot = process.getuid?.() === 0;
 /** `npm test` has one machine do all of the README's first command; `npm run test:all` has others build the image as well. */
 const isAll = process.env.TEST_ALL !== undefined;
-/** Udev lets all users open it; where that does not run, an ordinary user is told the command, which a test may not give. */
-const canUseTun = existsSync('/dev/net/tun');
+const hasTun = existsSync('/dev/net/tun');
 
 let checkout: string;
 beforeAll(async () => {
@@ -20,7 +19,7 @@ beforeAll(async () => {
   await $`git clone --quiet ${await copyOfRepository('bare')} ${checkout}`;
 });
 
-describe.skipIf(!isRoot || !canUseTun)('on a bare machine (needs root, to make one)', () => {
+describe.skipIf(!isRoot || !hasTun)('on a bare machine (needs root, to make one)', () => {
   for (const suite of SUITES) {
     for (const user of USERS) {
       const isReadmes = suite === 'bookworm' && user === 'someone';

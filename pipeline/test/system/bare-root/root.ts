@@ -54,7 +54,10 @@ export async function makeBareRoot(suite: Suite, user: User, checkout: string): 
   return { run, checkout: join(home, 'drydock') };
 }
 
-/** Moved over the old root, not just entered: a namespace that a program joins later must not lead out. The machine may have no `mount`. */
+/**
+ * Moved over the old root, not just entered: a namespace that a program joins later must not lead out. The machine may have no `mount`, and its
+ * `/dev/net/tun` may be root's alone, where no udev runs; a newcomer's is everybody's.
+ */
 const ENTER = `
 mount() { "$tools/lib/ld.so" --library-path "$tools/lib" "$tools/bin/mount" "$@"; }
 tools=$1 root=$2 user=$3 command=$4
@@ -63,6 +66,8 @@ mount --bind "$root" "$root"
 for folder in proc dev sys tmp; do mkdir -p "$root/$folder"; done
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
+mount -t tmpfs -o mode=755 tmpfs "$root/dev/net"
+mknod -m 666 "$root/dev/net/tun" c 10 200
 mount -t sysfs sysfs "$root/sys"
 mount --rbind /sys/fs/cgroup "$root/sys/fs/cgroup" || true
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
