@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { $ } from 'zx';
-import { ask } from '../../src/probes/ask.ts';
-import { receiver } from '../../src/probes/receiver.ts';
+import { ask } from '../../../src/probes/ask.ts';
+import { receiver } from '../../../src/probes/receiver.ts';
 
-const PROBES = fileURLToPath(new URL('../../src/probes', import.meta.url));
+const PROBES = fileURLToPath(new URL('../../../src/probes', import.meta.url));
 
 let folder: string;
 let server: Server;

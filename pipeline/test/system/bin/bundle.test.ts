@@ -17,11 +17,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { renderCompletion, renderHelp } from '../../cli/help.ts';
-import { VERSION } from '../../src/core/version.ts';
-import { AMONG_TOOLS, toolsFolder } from '../system/tools.ts';
+import { renderCompletion, renderHelp } from '../../../cli/help.ts';
+import { VERSION } from '../../../src/core/version.ts';
+import { AMONG_TOOLS, toolsFolder } from '../tools.ts';
 
-const PIPELINE = fileURLToPath(new URL('../..', import.meta.url));
+const PIPELINE = fileURLToPath(new URL('../../..', import.meta.url));
 const VERSION_LINE = `drydock ${VERSION}\n`;
 const canMount = process.getuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0;
 
