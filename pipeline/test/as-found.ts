@@ -1,11 +1,23 @@
-// Files of the unit tests share processes, which spares a start each: every one leaves environment, folder and clock as it found them.
+// Files of the unit tests share processes, which spares a start each: every one leaves environment, folder, clock and disk as it found them.
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, expect, vi } from 'vitest';
+
+const outside = process.env.TMPDIR;
+const temporary = mkdtempSync(join(tmpdir(), 'drydock-tests-'));
+process.env.TMPDIR = temporary;
+// What tsx compiled serves all.
+const compiled = `tsx-${process.getuid?.()}`;
+mkdirSync(join(tmpdir(), '..', compiled), { recursive: true });
+symlinkSync(join('..', compiled), join(temporary, compiled));
 
 const state = () => ({
   ...process.env,
   ' folder': process.cwd(),
   ' mask': process.umask(),
   ' is real': !vi.isFakeTimers(),
+  ' temporary files': readdirSync(temporary),
 });
 const found = state();
 
@@ -13,5 +25,11 @@ afterAll(() => {
   vi.unstubAllEnvs();
   vi.unstubAllGlobals();
   vi.restoreAllMocks();
-  expect(state(), 'a test file leaves its process as it found it').toEqual(found);
+  try {
+    expect(state(), 'a test file leaves its process as it found it').toEqual(found);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+    if (outside === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = outside;
+  }
 });

@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { inParallel } from '../../src/oci/at-once.ts';
 import { pullToLayout } from '../../src/oci/pull.ts';
 import { RegistryClient } from '../../src/oci/registry.ts';
@@ -47,7 +47,7 @@ test('a registry that answers no blob before it is asked for a second one is ask
       return true;
     },
   );
-  const folder = join(await scratch(), 'pulled');
+  const folder = join(await scratch(onTestFinished), 'pulled');
   await mkdir(folder);
   const pulled = await pullToLayout(
     new RegistryClient(),

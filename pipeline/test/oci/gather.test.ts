@@ -1,7 +1,7 @@
 // What a service of a larger project ships with: trees as npm and Yarn lay them out, with links, another version of a package, and packages that need each other.
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { main } from '../../src/oci/gather.ts';
 import { scratch } from './helpers.ts';
 
@@ -17,7 +17,7 @@ async function write(folder: string, tree: Tree): Promise<void> {
 }
 
 async function gathered(installed: Tree, built: Tree, ...more: string[]): Promise<Record<string, string>> {
-  const folder = await scratch();
+  const folder = await scratch(onTestFinished);
   const at = (name: string) => join(folder, name);
   await write(at('installed'), installed);
   await write(at('built'), built);
@@ -104,7 +104,7 @@ test('a link in a package of the repository stays a link, and what it leads to s
 });
 
 test('two versions of a package are not mixed where there is one place for both', async () => {
-  const folder = await scratch();
+  const folder = await scratch(onTestFinished);
   await write(join(folder, 'installed'), INSTALLED);
   await write(join(folder, 'built'), BUILT);
   const at = (name: string) => join(folder, name);

@@ -22,10 +22,10 @@ export function has(program: string): boolean {
   }
 }
 
-/** A folder for one test file, gone when the file is done. */
-export async function scratch(): Promise<string> {
+/** A folder for one test file, gone when the file is done, or for one test (`onTestFinished`). */
+export async function scratch(whenDone: (hook: () => Promise<void>) => void = afterAll): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'drydock-oci-'));
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  whenDone(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 

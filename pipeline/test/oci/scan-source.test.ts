@@ -2,7 +2,7 @@
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { Opener } from '../../src/oci/packed.ts';
 import { hiddenText, main, withoutSuppressions } from '../../src/oci/scan-source.ts';
 import { ending, scratch } from './helpers.ts';
@@ -32,7 +32,7 @@ for (const [line, after] of comments)
   });
 
 test('copies hold each byte but those, where their files are; links are not followed', async () => {
-  const [source, out] = [join(await scratch(), 'source'), join(await scratch(), 'out')];
+  const [source, out] = [join(await scratch(onTestFinished), 'source'), join(await scratch(onTestFinished), 'out')];
   await mkdir(join(source, 'infra/é'), { recursive: true });
   const bytes = Buffer.concat([Buffer.from([0xff, 0xfe, 0x80]), Buffer.from(`\n#${TRIVY}:ignore:é\n`)]);
   await writeFile(join(source, 'infra/é/main.tf'), bytes);
@@ -49,7 +49,7 @@ test('copies hold each byte but those, where their files are; links are not foll
 });
 
 test('a name that is no UTF-8 is a name like any other', async () => {
-  const [source, out] = [join(await scratch(), 'source'), join(await scratch(), 'out')];
+  const [source, out] = [join(await scratch(onTestFinished), 'source'), join(await scratch(onTestFinished), 'out')];
   await mkdir(source, { recursive: true });
   const name = Buffer.from('caf\xe9.tf', 'latin1'); // as an archive of another age brings it
   await writeFile(Buffer.concat([Buffer.from(`${source}/`), name]), `#${TRIVY}:ignore:x\n`);
@@ -135,7 +135,7 @@ const packed: [what: string, base64: string, isOpened: boolean][] = [
 ];
 for (const [what, base64, isOpened] of packed)
   test(`${what}: ${isOpened ? 'its text is read' : 'is said to be closed'}`, async () => {
-    const [source, out] = [join(await scratch(), 'source'), join(await scratch(), 'out')];
+    const [source, out] = [join(await scratch(onTestFinished), 'source'), join(await scratch(onTestFinished), 'out')];
     await mkdir(source, { recursive: true });
     await writeFile(join(source, 'a'), Buffer.from(base64, 'base64'));
     expect(await main(['--in', source, '--out', out])).toBe(0);
@@ -157,7 +157,7 @@ test('what would be too much is not opened, and what is no archive is none', asy
 });
 
 test('texts go where no file of the source is', async () => {
-  const [source, out] = [join(await scratch(), 'source'), join(await scratch(), 'out')];
+  const [source, out] = [join(await scratch(onTestFinished), 'source'), join(await scratch(onTestFinished), 'out')];
   for (const folder of ['drydock-texts', 'docs']) await mkdir(join(source, folder), { recursive: true });
   await writeFile(join(source, 'drydock-texts/0.txt'), 'of the source\n');
   await writeFile(join(source, 'docs/a.png'), SECRET);
@@ -168,7 +168,9 @@ test('texts go where no file of the source is', async () => {
 });
 
 test('a folder that is not there is an error with a hint', async () =>
-  expect(await ending(async () => main(['--in', '/nowhere', '--out', join(await scratch(), 'out')]))).toEqual({
+  expect(
+    await ending(async () => main(['--in', '/nowhere', '--out', join(await scratch(onTestFinished), 'out')])),
+  ).toEqual({
     code: 1,
     said: expect.stringMatching(/^ENOENT: .*'\/nowhere'\nhint: .*\n$/),
   }));

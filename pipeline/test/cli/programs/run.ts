@@ -7,17 +7,16 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 
-const CACHE = mkdtempSync(join(tmpdir(), 'drydock-programs-'));
-process.on('exit', () => rmSync(CACHE, { recursive: true, force: true }));
-
 export type Outcome = { exitCode: number | null; stdout: string; stderr: string };
 
-/** The environment is PATH, a home that holds nothing, a cache for this process of tests, and what is given: no engine or CI is inherited. */
+/** The environment is PATH, a home and a cache that hold nothing, and what is given: no engine or CI is inherited. */
 export function runProgram(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
-  const options = { cwd: ROOT, env: { PATH: process.env.PATH, HOME: '/nowhere', XDG_CACHE_HOME: CACHE, ...env } };
+  const cache = mkdtempSync(join(tmpdir(), 'drydock-programs-'));
+  const options = { cwd: ROOT, env: { PATH: process.env.PATH, HOME: '/nowhere', XDG_CACHE_HOME: cache, ...env } };
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, ['--import', 'tsx', program, ...args], options, (_, stdout, stderr) =>
-      resolve({ exitCode: child.exitCode, stdout, stderr }),
-    );
+    const child = execFile(process.execPath, ['--import', 'tsx', program, ...args], options, (_, stdout, stderr) => {
+      rmSync(cache, { recursive: true, force: true });
+      resolve({ exitCode: child.exitCode, stdout, stderr });
+    });
   });
 }
