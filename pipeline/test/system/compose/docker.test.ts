@@ -325,9 +325,9 @@ describe.runIf(hasDockerd)('on a Docker Engine (needs root and dockerd)', () => 
       if (!installed) expect(without.stderr).toMatch(/^error: Docker has no Compose plugin\nhint: /);
     });
 
-    test('after a build, plain Docker Compose is the line that README.md has', async () => {
+    test('after a build, plain Docker Compose is the line that docs/platform.md has', async () => {
       const [line = ''] =
-        /^docker tag .* docker compose up --detach$/m.exec(readFileSync(join(ROOT, 'README.md'), 'utf8')) ?? [];
+        /^docker tag .* docker compose up --detach$/m.exec(readFileSync(join(ROOT, 'docs/platform.md'), 'utf8')) ?? [];
       await docker.docker('image', 'rm', '--force', 'localhost/drydock-service:built');
       const how = $({ cwd: repository, env: environment(docker.env), nothrow: true, quiet: true });
       const ran = await how`sh -c ${`${line} app`}`;
