@@ -298,8 +298,7 @@ function toShellStage(name: string | undefined): StageFunction {
   const stages = CAPSULE_STAGES.filter((stage) => stage !== 'ci' && stage !== 'gate');
   const found = stages.find((stage) => stage === name);
   if (found !== undefined) return found;
-  const given =
-    name === undefined ? 'shell was not told which stage' : `shell cannot look into ${JSON.stringify(name)}`;
+  const given = name === undefined ? 'shell needs a stage' : `shell cannot look into ${JSON.stringify(name)}`;
   throw new PipelineError('BAD_OPTION', given, `it can be ${stages.join(', ')}`);
 }
 
@@ -395,7 +394,7 @@ function toPinsOptions(
   { offline, mirrors }: EngineOptions,
 ): PinsInvocation['options'] {
   if (action !== 'update') {
-    const given = action === undefined ? 'pins was not told what to do' : `pins cannot ${action}`;
+    const given = action === undefined ? 'pins needs an action' : `pins cannot ${action}`;
     throw new PipelineError('BAD_OPTION', given, 'write pins update, or pins update --check');
   }
   if (more.length > 0) throw unexpected('pins', more);

@@ -1,4 +1,4 @@
-// The files of a working copy, as git lists them. Of one that belongs to somebody else git would obey nothing, and so is shown its index alone.
+// The files of a working copy, as git lists them. Of one that belongs to someone else git would obey nothing, and so is shown its index alone.
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

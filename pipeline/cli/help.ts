@@ -13,8 +13,7 @@ import {
   optionsOf,
 } from './functions.ts';
 
-const EXIT_CODES =
-  'Exit code: 0 all held · 1 a stage failed · 2 wrong use or configuration · 3 cannot run here · 130 interrupted';
+const EXIT_CODES = 'Exit code: 0 succeeded · 1 a stage failed · 2 usage error · 3 cannot run here · 130 interrupted';
 
 /** Help for the whole, or for one function. Fits a screen. */
 export function renderHelp(of: FunctionName | null): string {

@@ -65,7 +65,7 @@ export async function archivesOf(
 
 function describe(written: Written): string {
   if ('reason' in written) return `MISSING  ${written.name}: ${written.reason}`;
-  const note = written.standIn === null ? '' : ` (a stand-in, assembled here: ${written.standIn})`;
+  const note = written.standIn === null ? '' : ` (a substitute, assembled here: ${written.standIn})`;
   return `ok       ${relative(process.cwd(), written.file)}${note}`;
 }
 
@@ -110,7 +110,7 @@ function firstLine(text: string): string {
   return text.split('\n')[0] ?? text;
 }
 
-/** The pinned chain for every platform, or a labelled stand-in; its recipe then. */
+/** The pinned chain for every platform, or a labelled substitute; its recipe then. */
 async function check(name: PinName, platforms: readonly string[], file: string): Promise<string | null> {
   const source = await openLayout(file);
   try {

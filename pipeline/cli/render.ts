@@ -125,7 +125,7 @@ function paintStage(stage: StageResult, paint: Paint, part?: string): string {
   return paint(colour, phraseStage(stage, part));
 }
 
-/** What is left to say: skipped stages, failures, the image, stand-ins, where everything is, and the verdict. */
+/** What is left to say: skipped stages, failures, the image, substitutes, where everything is, and the verdict. */
 function closing(run: RunResult, output: string, paint: Paint): string[] {
   const skipped = run.stages.filter(
     ({ status, reason }) => status === 'skipped' && reason !== NOT_ASKED && run.error === null,

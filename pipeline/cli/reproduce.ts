@@ -55,7 +55,7 @@ async function fetchClaim(reference: Reference, archive: string): Promise<Claim>
   if (commit === undefined)
     throw new PipelineError(
       'BAD_RELEASE',
-      `${name} does not say which commit it is of: neither provenance nor a release record is beside it`,
+      `${name} does not say which commit it is of: the registry has neither provenance nor a release record of it`,
       'only what `cd` delivered can be built again',
     );
   await pullToArchive(client, { ...reference, digest }, archive);

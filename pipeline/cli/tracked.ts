@@ -16,7 +16,7 @@ export function trackedIn(host: Host, root: string, exclude: string[] = []): Dir
 /** Throws where results would lie among what git tracks: they would be lost in it, and it would not be of the source. */
 export function checkOutput(root: string, output: string): void {
   const refusal = (why: string) =>
-    new PipelineError('BAD_OPTION', `--output ${output} ${why}`, 'name a folder of its own: --output out');
+    new PipelineError('BAD_OPTION', `--output ${output} ${why}`, 'name a separate folder: --output out');
   const below = relative(root, output);
   if (!relative(output, root).startsWith('..')) throw refusal('is the repository itself, or holds it');
   if (below.startsWith('..')) return;

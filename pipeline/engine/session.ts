@@ -48,7 +48,7 @@ export interface SessionOptions {
 export type Progress =
   | { readonly kind: 'started' | 'cached'; readonly key: string; readonly args: readonly string[] }
   | { readonly kind: 'ended'; readonly key: string; readonly args: readonly string[]; readonly exitCode: number }
-  | { readonly kind: 'stand-in'; readonly reference: string; readonly standIn: string };
+  | { readonly kind: 'substitute'; readonly reference: string; readonly standIn: string };
 
 /** Ids of containers are this much higher on the host when the engine is root; without root the kernel maps them. */
 const ROOT_SHIFT = 1_879_048_192;

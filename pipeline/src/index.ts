@@ -36,7 +36,7 @@ export class Run {
   @func()
   report: Directory;
 
-  /** 0 all asked for held; 1 a stage failed; 2 wrong use or configuration; 3 the environment could not run it. */
+  /** 0 all asked for held; 1 a stage failed; 2 usage or configuration error; 3 the environment could not run it. */
   @func()
   exitCode: number;
 
@@ -183,7 +183,7 @@ export class Ci {
   }
 
   /**
-   * Deploy docker-compose.yml with the image, and prove that it works.
+   * Deploy docker-compose.yml with the image, and verify that it works.
    *
    * @param image look at this OCI archive instead of building one
    * @param platforms build the image for these (default linux/amd64)
@@ -195,7 +195,7 @@ export class Ci {
   }
 
   /**
-   * Push what passed, by digest; no tag is moved.
+   * Push what passed, by digest; no tag is updated.
    *
    * @param run deliver what this report of `ci` holds, instead of running it
    * @param registry where images are kept (default ghcr.io); loopback is a rehearsal
@@ -248,7 +248,7 @@ export class Ci {
   }
 
   /**
-   * Deliver: push, sign, deploy to prove it, then move the tags.
+   * Deliver: push, sign, deploy to verify it, then update the tags.
    *
    * @param run deliver what this report of `ci` holds, instead of running it
    * @param registry where images are kept (default ghcr.io); loopback is a rehearsal
@@ -264,7 +264,7 @@ export class Ci {
    * @param oidcToken and with which token
    * @param builder who built it, for the provenance: the workflow, at its ref
    * @param invocation and by which run
-   * @param skipRollback do not rehearse going back to the release before
+   * @param skipRollback do not rehearse the rollback to the previous release
    * @param vulnDb the vulnerability database (default: the policy's)
    * @param vulnDbRef the same, always a reference
    * @param vulnDbService a registry that runs as a service, for --vuln-db-ref
@@ -307,7 +307,7 @@ export class Ci {
   }
 
   /**
-   * Check that an image is whole, who signed it, and what is stated of it.
+   * Check that an image is intact, who signed it, and its attestations.
    *
    * @param reference the image to verify, e.g. ghcr.io/OWNER/NAME:main
    * @param files verify what this report of `cd` or `verify` holds; needs no network
@@ -316,7 +316,7 @@ export class Ci {
    * @param token its token: env://NAME, file://PATH
    * @param cosignPub the public key that has to have signed
    * @param identity or the identity that its certificate has to name
-   * @param issuer and who has to vouch for that identity
+   * @param issuer and the issuer of that identity
    */
   @func({ cache: 'never' })
   async verify(
@@ -335,7 +335,7 @@ export class Ci {
   }
 
   /**
-   * Deploy the release before, prove it, and put the tag back.
+   * Deploy the previous release, verify it, and move the tag back.
    *
    * @param registry where images are kept (default ghcr.io); loopback is a rehearsal
    * @param repository the repository there
@@ -512,7 +512,7 @@ function toImage({ report, result }: Outcome): File {
   const failed = result.stages.find(({ status }) => status === 'failed');
   const step = failed?.steps.find(({ exitCode }) => exitCode !== 0);
   const reason = result.error?.message ?? [failed?.reason, ...(step?.firstErrors ?? [])].join('\n');
-  throw new PipelineError('BUILD_FAILED', `there is no image: ${reason}`, result.error?.hint ?? 'mend the build');
+  throw new PipelineError('BUILD_FAILED', `there is no image: ${reason}`, result.error?.hint ?? 'fix the build');
 }
 
 function toCapsuleStage(name: string): CapsuleStage {

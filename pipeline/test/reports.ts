@@ -175,7 +175,7 @@ const rows: SmokeRow[] = [
   },
   { name: 'AppDown fires when the service is gone', status: 'passed', seconds: 2.9, detail: 'Prometheus says so' },
   {
-    name: 'AppDown, firing, is told to webhook',
+    name: 'AppDown, firing, is sent to webhook',
     status: 'passed',
     seconds: 0.1,
     detail: 'alertname=AppDown instance=app:8000 job=app severity=critical',

@@ -81,6 +81,6 @@ export async function told<T>(file: string, work: () => Promise<T>): Promise<T> 
   } catch (cause) {
     if (!(cause instanceof OciError)) throw cause;
     const why = cause.code.startsWith('TAR_') ? 'it is cut off, or no tar archive at all' : reasonOf(cause);
-    throw badCapsule(`${basename(file)} is no whole capsule: ${why}`, { cause });
+    throw badCapsule(`${basename(file)} is not a complete capsule: ${why}`, { cause });
   }
 }

@@ -10,7 +10,7 @@ import { renderFindings } from './render.ts';
 
 const SCHEMA_VERSION = 1;
 
-/** Exit code 0 if nothing stands in the way of a run, else 1. */
+/** Exit code 0 if nothing prevents a run, else 1. */
 export async function check({ json }: CheckInvocation, root: string, { out }: Terminal): Promise<number> {
   const findings = findingsOf(await readRepository({ root, output: resolve('out'), isWhole: true }));
   const isWell = findings.every(({ status }) => status !== 'blocked');

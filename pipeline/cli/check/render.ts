@@ -21,6 +21,6 @@ function verdict(findings: readonly NamedFinding[]): string {
   const count = (status: Status) => findings.filter((finding) => finding.status === status).length;
   const [blocked, others] = [count('blocked'), count('warning') + count('note')];
   const also = others === 0 ? '' : `; worth a look: ${others}`;
-  if (blocked === 0) return `nothing stands in the way of a run${also}`;
+  if (blocked === 0) return `nothing prevents a run${also}`;
   return `a run would fail here for ${blocked === 1 ? 'one reason' : `${blocked} reasons`}${also}`;
 }

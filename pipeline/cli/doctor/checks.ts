@@ -15,7 +15,7 @@ import type { Finding, Status } from './finding.ts';
 import { lookAtClock, lookAtDisk, lookAtGit, lookAtNode } from './place.ts';
 import { lookAtCertificates, lookAtCredentials, lookAtImages, lookAtPackages, lookAtProxy } from './sources.ts';
 
-export type Row = { check: CheckName; status: Status; found: string; means: string; mend: string | null };
+export type Row = { check: CheckName; status: Status; found: string; means: string; fix: string | null };
 
 type Check = { means: string; look: (facts: Facts) => Finding };
 
@@ -26,13 +26,16 @@ export const CHECKS = {
   trial: { means: 'what another engine does otherwise, the stages meet as well', look: lookAtTrial },
   programs: { means: 'an OCI runtime starts every step, others mount and connect it', look: lookAtPrograms },
   ids: { means: 'without root, the users of a step are mapped to subordinate ids', look: lookAtIds },
-  namespaces: { means: 'a step’s root is nobody on the host, by a user namespace', look: lookAtNamespaces },
+  namespaces: {
+    means: 'a step’s root is an unprivileged user on the host, by a user namespace',
+    look: lookAtNamespaces,
+  },
   kernel: { means: 'a step needs overlayfs, seccomp, other namespaces and a store to write to', look: lookAtKernel },
   holes: { means: 'a known hole of these programs may let a step out', look: lookAtHoles },
   limits: { means: 'control groups stop a step that takes all memory or forks without end', look: lookAtLimits },
   network: { means: 'a step reaches the world through pasta and /dev/net/tun', look: lookAtNetwork },
   images: { means: 'every step runs in a pinned image', look: lookAtImages },
-  packages: { means: 'npm’s are installed in steps; Debian’s and npm’s make stand-ins', look: lookAtPackages },
+  packages: { means: 'npm’s are installed in steps; Debian’s and npm’s make substitutes', look: lookAtPackages },
   proxy: { means: 'steps use the proxy of the environment, and have a loopback of their own', look: lookAtProxy },
   certificates: { means: 'the certificates that this machine trusts are trusted in steps', look: lookAtCertificates },
   credentials: {
@@ -47,8 +50,8 @@ export type CheckName = keyof typeof CHECKS;
 
 function row(check: CheckName, facts: Facts): Row {
   const { means, look } = CHECKS[check];
-  const { status, found, mend = null } = look(facts);
-  return { check, status, found, means, mend };
+  const { status, found, fix = null } = look(facts);
+  return { check, status, found, means, fix };
 }
 
 /** The rows in their order, each as soon as the facts are there that it looks at. */

@@ -6,7 +6,7 @@ import { type Finding, NOT_YET } from './finding.ts';
 
 const IDS = 65_536;
 export function lookAtEngine({ engines }: Facts): Finding {
-  if (isFault(engines)) return { status: 'blocked', found: engines.message, ...mended(engines.hint) };
+  if (isFault(engines)) return { status: 'blocked', found: engines.message, ...fixed(engines.hint) };
   const [first, ...others] = engines;
   if (first === undefined) return { status: 'blocked', found: 'none' };
   const fallback = others.map(({ kind }) => `; else ${kind}`).join('');
@@ -19,8 +19,8 @@ const KEEPS_CACHE = 0.2;
 export function lookAtTrial({ engines, trial }: Facts): Finding {
   if (isFault(engines) || engines[0]?.kind === 'embedded') return { status: 'unasked', found: 'the embedded one is' };
   if (trial === null)
-    return { status: 'unasked', found: 'not tried unless it is asked for', mend: 'doctor --engine dagger' };
-  if (isFault(trial)) return { status: 'blocked', found: trial.message, ...mended(trial.hint) };
+    return { status: 'unasked', found: 'not tried unless it is asked for', fix: 'doctor --engine dagger' };
+  if (isFault(trial)) return { status: 'blocked', found: trial.message, ...fixed(trial.hint) };
   const { tried, differs, diskFree, canStep, seconds } = trial;
   const isFull = diskFree !== null && diskFree < KEEPS_CACHE;
   const full = isFull
@@ -32,9 +32,9 @@ export function lookAtTrial({ engines, trial }: Facts): Finding {
   return {
     status: canStep ? 'warning' : 'blocked',
     found,
-    mend: isFull
+    fix: isFull
       ? 'free a fifth of the disk that the engine is on'
-      : 'use --engine embedded on Linux, or mend the engine',
+      : 'use --engine embedded on Linux, or fix the engine',
   };
 }
 
@@ -42,7 +42,7 @@ export function lookAtPrograms(facts: Facts): Finding {
   return ofEmbedded(facts, () => {
     const { programs } = facts;
     if (!isFault(programs)) return { status: 'ok', found: programs ?? '' };
-    return { status: 'blocked', found: programs.message, ...mended(programs.hint) };
+    return { status: 'blocked', found: programs.message, ...fixed(programs.hint) };
   });
 }
 
@@ -51,10 +51,10 @@ export function lookAtHoles(facts: Facts): Finding {
   return ofProbe(facts, ({ programs, holes }) => {
     const found = holes.map((of) => of.found).join('. ');
     if (holes.every(({ reachable }) => reachable.length === 0)) return { status: 'ok', found };
-    const mend = programs.endsWith('its own')
+    const fix = programs.endsWith('its own')
       ? 'use a newer drydock, which brings newer ones'
-      : 'update them, unless the distribution has mended them in a version of its own';
-    return { status: 'warning', found, mend };
+      : 'update them, unless the distribution has fixed them in a version of its own';
+    return { status: 'warning', found, fix };
   });
 }
 
@@ -71,7 +71,7 @@ export function lookAtIds(facts: Facts): Finding {
     return {
       status: 'warning',
       found: `${found}: a step has one user, who owns all files`,
-      mend: isEnough
+      fix: isEnough
         ? 'sudo apt-get update && sudo apt-get install -y uidmap; elsewhere: sudo dnf install -y shadow-utils'
         : isNamed
           ? `sudo usermod --add-subuids ${free.users} --add-subgids ${free.groups} ${user}`
@@ -86,7 +86,7 @@ export function lookAtNamespaces(facts: Facts): Finding {
     if (!isFault(facts.probe) && facts.probe.notIsolated !== null) {
       const { reason, hint } = facts.probe.notIsolated;
       const found = `steps are not isolated from each other, nor from this machine's network, so nothing is deployed or published from here: ${reason}`;
-      return { status: 'warning', found, mend: hint };
+      return { status: 'warning', found, fix: hint };
     }
     const found = `a step has its own${facts.isRoot ? '' : ', and so has the engine'}`;
     return forbidden(facts) ?? (hasRun(facts) ? { status: 'ok', found } : NO_STEP);
@@ -104,11 +104,11 @@ function forbidden({ probe, features, isRoot }: Facts): Finding | null {
     return {
       status: 'blocked',
       found: 'the kernel allows no user namespaces',
-      mend: 'sudo sysctl -w user.max_user_namespaces=15000',
+      fix: 'sudo sysctl -w user.max_user_namespaces=15000',
     };
   const [setting] = features.forbiddenBy;
   if (isRoot || setting === undefined) return null;
-  return { status: 'blocked', found: `${setting} forbids them to users`, mend: `sudo sysctl -w ${ALLOWING[setting]}` };
+  return { status: 'blocked', found: `${setting} forbids them to users`, fix: `sudo sysctl -w ${ALLOWING[setting]}` };
 }
 
 const ALLOWING: Readonly<Record<Setting, string>> = {
@@ -123,19 +123,19 @@ export function lookAtKernel(facts: Facts): Finding {
     const fault = isFault(probe) ? probe : probe.step;
     if (fault === null)
       return { status: 'ok', found: `Linux ${kernel} ran a step on ${isFault(probe) ? '' : probe.store}` };
-    const { lacks, mend } = lacking(facts);
+    const { lacks, fix } = lacking(facts);
     const said = isFault(probe) ? fault.message : `a step does not run: ${fault.message}`;
-    return { status: 'blocked', found: [said, ...lacks].join('; '), mend: fault.hint ?? mend };
+    return { status: 'blocked', found: [said, ...lacks].join('; '), fix: fault.hint ?? fix };
   });
 }
 
 /** What of a step's needs the kernel does not have. */
-function lacking({ features }: Facts): { lacks: string[]; mend: string } {
+function lacking({ features }: Facts): { lacks: string[]; fix: string } {
   if (features !== null && !features.hasOverlay)
-    return { lacks: ['the kernel has no overlayfs'], mend: 'sudo modprobe overlay' };
+    return { lacks: ['the kernel has no overlayfs'], fix: 'sudo modprobe overlay' };
   if (features !== null && !features.hasSeccomp)
-    return { lacks: ['the kernel has no seccomp'], mend: 'boot a kernel with CONFIG_SECCOMP_FILTER' };
-  return { lacks: [], mend: `run \`${ENGINE_COMMAND} probe\` by hand, and see what it says` };
+    return { lacks: ['the kernel has no seccomp'], fix: 'boot a kernel with CONFIG_SECCOMP_FILTER' };
+  return { lacks: [], fix: `run \`${ENGINE_COMMAND} probe\` by hand, and see what it says` };
 }
 
 export function lookAtLimits(facts: Facts): Finding {
@@ -145,7 +145,7 @@ export function lookAtLimits(facts: Facts): Finding {
       : {
           status: 'warning',
           found: `not enforced: ${unlimited.join(' and ')} of a step`,
-          mend: facts.isRoot ? 'mount -t cgroup2 none /sys/fs/cgroup' : 'run as root',
+          fix: facts.isRoot ? 'mount -t cgroup2 none /sys/fs/cgroup' : 'run as root',
         },
   );
 }
@@ -157,7 +157,7 @@ export function lookAtNetwork(facts: Facts): Finding {
     if (facts.isOffline) return { status: 'unasked', found: 'steps get none (--offline)' };
     return network === null
       ? { status: 'ok', found: 'pasta connects a step' }
-      : { status: 'blocked', found: network.message, mend: network.hint ?? 'run with --offline' };
+      : { status: 'blocked', found: network.message, fix: network.hint ?? 'run with --offline' };
   });
 }
 
@@ -175,4 +175,4 @@ function ofProbe(facts: Facts, look: (probe: Probe) => Finding): Finding {
   return ofEmbedded(facts, () => (probe === null || isFault(probe) ? NOT_YET : look(probe)));
 }
 
-const mended = (hint: string | undefined) => (hint === undefined ? {} : { mend: hint });
+const fixed = (hint: string | undefined) => (hint === undefined ? {} : { fix: hint });

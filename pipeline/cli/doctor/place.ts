@@ -15,12 +15,12 @@ export const lookAtNode = ({ nodeVersion }: Facts): Finding => ({ status: 'ok', 
 
 export function lookAtGit({ git }: Facts): Finding {
   if (git === null)
-    return { status: 'warning', found: 'git is missing: reports cannot name the commit', mend: 'install git' };
+    return { status: 'warning', found: 'git is missing: reports cannot name the commit', fix: 'install git' };
   if (git === OTHERS) return { status: 'ok', found: 'another user’s: a run reads it without obeying its settings' };
   if (isFault(git))
-    return { status: 'blocked', found: git.message, ...(git.hint === undefined ? {} : { mend: git.hint }) };
+    return { status: 'blocked', found: git.message, ...(git.hint === undefined ? {} : { fix: git.hint }) };
   if (git.commit === null)
-    return { status: 'warning', found: 'nothing is committed yet', mend: 'git add --all && git commit' };
+    return { status: 'warning', found: 'nothing is committed yet', fix: 'git add --all && git commit' };
   const state = git.changes === 0 ? 'nothing is changed' : `${git.changes} changed or new`;
   return { status: 'ok', found: `${git.commit.slice(0, 12)}, ${state}${git.isShallow ? ', a shallow clone' : ''}` };
 }
@@ -31,13 +31,13 @@ export function lookAtDisk({ folders: { cache, results }, engines, probe }: Fact
     return {
       status: 'blocked',
       found: `${locked.path} may not be written`,
-      mend: 'name other folders: XDG_CACHE_HOME for the cache, --output for results',
+      fix: 'name other folders: XDG_CACHE_HOME for the cache, --output for results',
     };
   const tightest = results.freeBytes < Math.min(cache.freeBytes, TOO_LITTLE_BYTES) ? results : cache;
   const found = `${(tightest.freeBytes / 1e9).toFixed(1)} GB free at ${tightest.path}`;
   const isFull = tightest.freeBytes < TOO_LITTLE_BYTES;
   if (tightest === results)
-    return { status: 'blocked', found, mend: 'name a folder on another disk for results: --output DIR' };
+    return { status: 'blocked', found, fix: 'name a folder on another disk for results: --output DIR' };
   if (cache.freeBytes >= FIRST_RUN_BYTES) return { status: 'ok', found };
   const isEmpty = probe === null || isFault(probe) || probe.images === 0;
   const isEmbedded = !isFault(engines) && engines[0]?.kind === 'embedded';
@@ -45,26 +45,26 @@ export function lookAtDisk({ folders: { cache, results }, engines, probe }: Fact
   return {
     status: isFull || (isEmpty && isEmbedded) ? 'blocked' : 'warning',
     found: `${found}; a first run takes ${FIRST_RUN_BYTES / 1e9} GB`,
-    mend: canBeFreed ? `${ENGINE_COMMAND} gc --keep 1GB` : 'export XDG_CACHE_HOME=/path/on/a/larger/disk',
+    fix: canBeFreed ? `${ENGINE_COMMAND} gc --keep 1GB` : 'export XDG_CACHE_HOME=/path/on/a/larger/disk',
   };
 }
 
 /** Beside servers that answered; where none did, a commit of the future tells a clock that is behind. */
 export function lookAtClock({ nowMs, packages, git }: Facts): Finding {
-  const mend = 'sudo timedatectl set-ntp true';
+  const fix = 'sudo timedatectl set-ntp true';
   const server = packages.find(({ serverMs }) => serverMs !== null)?.serverMs ?? null;
   if (server !== null) {
     const offMs = nowMs - server;
     if (Math.abs(offMs) < WRONG_CLOCK_MS) return { status: 'ok', found: 'right, by a server’s' };
     const direction = offMs > 0 ? 'ahead' : 'behind';
-    return { status: 'warning', found: `${phraseTime(Math.abs(offMs))} ${direction}, by a server’s`, mend };
+    return { status: 'warning', found: `${phraseTime(Math.abs(offMs))} ${direction}, by a server’s`, fix };
   }
   const committed = git === null || git === OTHERS || isFault(git) ? null : git.committedMs;
   if (committed !== null && committed > nowMs + WRONG_CLOCK_MS)
     return {
       status: 'warning',
       found: `behind: the last commit is of ${phraseTime(committed - nowMs)} from now`,
-      mend,
+      fix,
     };
   return { status: 'ok', found: `${new Date(nowMs).toISOString()}; no server was there to compare` };
 }

@@ -12,20 +12,20 @@ export function lookAtImages(facts: Facts): Finding {
   if (isOffline)
     return kept > 0
       ? { status: 'ok', found: `${counted(kept, 'image')} in the cache (--offline)` }
-      : { status: 'blocked', found: 'none in the cache, and --offline asks no registry', mend: FILL_CACHE };
+      : { status: 'blocked', found: 'none in the cache, and --offline asks no registry', fix: FILL_CACHE };
   const missing = images.flatMap(({ name, fault }) => (fault === null ? [] : [{ name, fault }]));
   const [first] = missing;
   if (first === undefined)
     return { status: 'ok', found: `registries have ${images.map(({ name }) => name).join(', ')}` };
   const found = missing.map(({ name, fault }) => `${name}: ${fault.message}`).join('; ');
-  const mend = first.fault.hint ?? 'use --mirror docker.io=host/prefix, or --images DIR';
-  if (kept > 0) return { status: 'warning', found: `${found}; the cache has ${counted(kept, 'image')}`, mend };
+  const fix = first.fault.hint ?? 'use --mirror docker.io=host/prefix, or --images DIR';
+  if (kept > 0) return { status: 'warning', found: `${found}; the cache has ${counted(kept, 'image')}`, fix };
   if (isEmbeddedFirst(facts) && probeOf(facts) === undefined)
-    return { status: 'warning', found: `${found}; stand-ins are made by the embedded engine, once that starts`, mend };
+    return { status: 'warning', found: `${found}; substitutes are made by the embedded engine, once that starts`, fix };
   const { debian, npm } = answering(facts);
   if (isEmbeddedFirst(facts) && debian && npm)
-    return { status: 'warning', found: `${found}; stand-ins can be assembled, and are never published`, mend };
-  return { status: 'blocked', found, mend };
+    return { status: 'warning', found: `${found}; substitutes can be assembled, and are never published`, fix };
+  return { status: 'blocked', found, fix };
 }
 
 export function lookAtPackages(facts: Facts): Finding {
@@ -37,7 +37,7 @@ export function lookAtPackages(facts: Facts): Finding {
   return {
     status: 'warning',
     found: `${silent.map(({ url }) => withoutLogins(url)).join(', ')}: no answer`,
-    mend: 'check network and proxy, or name others: npm_config_registry, DRYDOCK_DEBIAN_MIRROR',
+    fix: 'check network and proxy, or name others: npm_config_registry, DRYDOCK_DEBIAN_MIRROR',
   };
 }
 
@@ -65,21 +65,21 @@ export function lookAtProxy({ proxies, nodeUsesProxy }: Facts): Finding {
     return {
       status: 'warning',
       found: `${broken.name} is not the address of an http proxy`,
-      mend: `export ${broken.name}=http://host:port`,
+      fix: `export ${broken.name}=http://host:port`,
     };
   const local = addresses.find(({ value }) => /^(localhost|127\..*|\[::1\])$/i.test(new URL(value).hostname));
   if (local !== undefined)
     return {
       status: 'warning',
       found: `${local.name} is on this machine’s loopback, which no step can reach`,
-      mend: `let the proxy listen on another address, and set ${local.name} to that`,
+      fix: `let the proxy listen on another address, and set ${local.name} to that`,
     };
   const found = [...new Set(addresses.map(({ value }) => new URL(value).host))].join(', ');
   if (nodeUsesProxy) return { status: 'ok', found };
   return {
     status: 'warning',
     found: `${found} is used in steps, but not by Node, which pulls images`,
-    mend: 'export NODE_USE_ENV_PROXY=1 (with Node 22.21 or newer)',
+    fix: 'export NODE_USE_ENV_PROXY=1 (with Node 22.21 or newer)',
   };
 }
 
@@ -89,10 +89,10 @@ export function lookAtCertificates({ certificates }: Facts): Finding {
     return {
       status: 'warning',
       found: `${missing.name}=${missing.path} ${missing.count === null ? 'cannot be read' : 'holds no certificate'}`,
-      mend: `export ${missing.name}=/path/to/bundle.pem, or unset ${missing.name}`,
+      fix: `export ${missing.name}=/path/to/bundle.pem, or unset ${missing.name}`,
     };
   const [first] = certificates;
-  if (first === undefined) return { status: 'ok', found: 'none beside those that programs bring' };
+  if (first === undefined) return { status: 'ok', found: 'only those that programs bring' };
   return { status: 'ok', found: `${first.count} in ${first.path}` };
 }
 
@@ -101,13 +101,13 @@ export function lookAtCertificates({ certificates }: Facts): Finding {
 export function lookAtCredentials({ credentials: { file, registries }, npmVariables, secrets }: Facts): Finding {
   const [variable] = npmVariables;
   if (variable !== undefined)
-    return { status: 'warning', found: `.npmrc wants ${variable}, which is not set`, mend: `export ${variable}=…` };
+    return { status: 'warning', found: `.npmrc wants ${variable}, which is not set`, fix: `export ${variable}=…` };
   const flawed = secrets.find(({ flaw }) => flaw !== null);
   if (flawed !== undefined)
     return {
       status: 'warning',
       found: `${flawed.name} ${flawed.flaw}`,
-      mend: `export ${flawed.name}=…, or unset ${flawed.name}`,
+      fix: `export ${flawed.name}=…, or unset ${flawed.name}`,
     };
   if (isFault(registries)) return broken(file, registries);
   const bad = registries.find(({ kind }) => kind === 'broken');
@@ -115,17 +115,17 @@ export function lookAtCredentials({ credentials: { file, registries }, npmVariab
     return {
       status: 'warning',
       found: `the entry for ${bad.registry} in ${file} is not user:password in base64`,
-      mend: `docker login ${bad.registry}`,
+      fix: `docker login ${bad.registry}`,
     };
   const helped = registries.filter(({ kind }) => kind === 'helper');
   if (helped.length > 0)
     return {
       status: 'warning',
       found: `${helped.map(({ registry }) => registry).join(', ')}: kept by a helper program, which only a Dagger engine asks`,
-      mend: `remove credsStore and credHelpers from ${file}, and log in again`,
+      fix: `remove credsStore and credHelpers from ${file}, and log in again`,
     };
   const known = registries.filter(({ kind }) => kind !== 'none');
-  const logins = known.length === 0 ? ['no login: registries are asked as anybody'] : known.map(shape);
+  const logins = known.length === 0 ? ['no login: registries are asked anonymously'] : known.map(shape);
   return { status: 'ok', found: [...logins, ...secrets.map(({ name }) => `${name} is set`)].join(', ') };
 }
 
@@ -135,7 +135,7 @@ const shape = ({ registry, kind }: Credential) =>
 const broken = (file: string, { message, hint }: Fault): Finding => ({
   status: 'warning',
   found: `${file}: ${message}`,
-  ...(hint === undefined ? {} : { mend: hint }),
+  ...(hint === undefined ? {} : { fix: hint }),
 });
 
 const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;

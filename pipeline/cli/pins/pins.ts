@@ -37,7 +37,7 @@ export async function updatePins(
   terminal.out.write(`${all.length} pins: ${due} due, ${unknown} not evaluated\n`);
   if (due > 0 && !options.check) {
     for (const path of await writeMoves(root, inventory, answers)) terminal.out.write(`wrote ${path}\n`);
-    terminal.out.write('next: npm test; where an image has a stand-in, move that too (CONTRIBUTING.md)\n');
+    terminal.out.write('next: npm test; where an image has a substitute, move that too (CONTRIBUTING.md)\n');
   }
   return (options.check && due > 0) || (options.strict && unknown > 0) ? EXIT.failed : EXIT.ok;
 }
@@ -64,7 +64,7 @@ async function askAll(inventory: Inventory, options: PinsInvocation['options'], 
   const github: GitHub = { api: GITHUB_API_URL, token: isSafe ? GITHUB_TOKEN : '' };
   const ask = async <P>(pins: readonly P[], titleOf: (pin: P) => string, question: (pin: P) => Promise<Decision>) =>
     await inTurns(pins, async (pin): Promise<Asked<P>> => {
-      if (options.offline) return { pin, title: titleOf(pin), answer: { notEvaluated: 'nobody is asked (--offline)' } };
+      if (options.offline) return { pin, title: titleOf(pin), answer: { notEvaluated: 'skipped (--offline)' } };
       const answer = await question(pin).catch((error: unknown) => ({ notEvaluated: whyNot(error) }));
       return { pin, title: titleOf(pin), answer };
     });
@@ -127,7 +127,7 @@ function describe({ pin, title, answer }: Asked<object>): string[] {
   if (moved !== null) lines.push(`MOVED  ${title} is ${moved} now: a tag that should never move; find out why`);
   if (waiting !== null)
     lines.push(`waits  ${title}: ${waiting.version} is younger than ${COOL_DOWN_DAYS} days until ${waiting.until}`);
-  if (undated !== null) lines.push(`undated  ${title}: nobody says how old ${undated} is; move it by hand`);
+  if (undated !== null) lines.push(`undated  ${title}: the age of ${undated} is unknown; update it by hand`);
   if (major !== null) lines.push(`major  ${title}: ${major} is there; move it by hand`);
   return lines.length === 0 ? [`ok  ${title}`] : lines;
 }

@@ -138,7 +138,7 @@ class ComposePlatform implements Platform {
     };
   }
 
-  /** The image by its digest where Docker has it or gets it; else the one that the engine has, stand-ins among them. */
+  /** The image by its digest where Docker has it or gets it; else the one that the engine has, substitutes among them. */
   async #image(pin: PinName): Promise<string> {
     const reference = pinned(pin);
     if (await hasImage(this.#docker, reference)) return reference;

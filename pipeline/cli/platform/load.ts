@@ -12,7 +12,7 @@ import { type Docker, lastLine } from './docker.ts';
 export const BUILT = 'localhost/drydock-service:built';
 const SEE = 'see what `docker info` says of its storage';
 
-/** Load an archive of a pinned image, or of its stand-in, unless Docker has it. Gives the name under which Docker knows it. */
+/** Load an archive of a pinned image, or of its substitute, unless Docker has it. Gives the name under which Docker knows it. */
 export async function loadPinned(docker: Docker, pin: PinName, archive: string): Promise<string> {
   const source = await openLayout(archive);
   const aside = `${archive}.docker`;

@@ -25,5 +25,5 @@ export function faultOf({ stderr }: Said): PipelineError {
     .join(' ')
     .replace(/^\S*validating \S*\/(?=docker-compose\.yml)/, '')
     .slice(0, 300);
-  return new PipelineError('BAD_COMPOSE', `Docker Compose refuses docker-compose.yml: ${said}`, 'mend the file');
+  return new PipelineError('BAD_COMPOSE', `Docker Compose refuses docker-compose.yml: ${said}`, 'fix the file');
 }

@@ -126,7 +126,7 @@ async function obtainImages({
     const written = archives.find((archive) => archive.name === pin);
     if (written === undefined || 'reason' in written) throw missingImage(name, shortly(written?.reason), names);
     images.set(name, await loadPinned(docker, pin, written.file));
-    if (written.standIn !== null) terminal.out.write(`stand-in for ${name}, assembled here: ${written.standIn}\n`);
+    if (written.standIn !== null) terminal.out.write(`substitute for ${name}, assembled here: ${written.standIn}\n`);
   }
   return images;
 }
@@ -136,7 +136,7 @@ async function fromFolder(docker: Docker, pin: PinName, images: string): Promise
     return await loadPinned(docker, pin, join(resolve(images), archiveOf(pin)));
   } catch (cause) {
     if (!(cause instanceof OciError)) throw cause;
-    const hint = `write the folder anew: ${COMMAND} images --output DIR`;
+    const hint = `write the folder again: ${COMMAND} images --output DIR`;
     throw new PipelineError('BAD_IMAGES', `the --images folder: ${reasonOf(cause)}`, hint, { cause });
   }
 }
@@ -148,8 +148,8 @@ function shortly(reason = 'it is not known why'): string {
 
 function missingImage(service: string, reason: string, names: readonly string[]): PipelineError {
   const others = names.filter((name) => name !== service);
-  const hint = `start what can be had: ${COMMAND} up ${others.join(' ')}; or give the archive with --images DIR`;
-  return new PipelineError('MISSING_IMAGE', `the image of ${service} cannot be had: ${reason}`, hint);
+  const hint = `start what is available: ${COMMAND} up ${others.join(' ')}; or give the archive with --images DIR`;
+  return new PipelineError('MISSING_IMAGE', `the image of ${service} is not available: ${reason}`, hint);
 }
 
 async function loadImage(docker: Docker, archive: string): Promise<Loaded> {
@@ -185,7 +185,7 @@ async function start(project: Project, names: readonly string[], terminal: Termi
     throw new PipelineError(
       'DEPLOY_FAILED',
       `not healthy: ${what}; what was started is stopped again`,
-      'its last words are above',
+      'its last log lines are above',
     );
   } catch (error) {
     await undo(project.unstoppable(), before);

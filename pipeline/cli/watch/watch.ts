@@ -45,7 +45,7 @@ async function runUntil(
   let isOutdated = false;
   const outdated = next.then((files) => {
     isOutdated = true;
-    throw new PipelineError('INTERRUPTED', `outdated: ${phraseChanges(files)}`, 'it begins again');
+    throw new PipelineError('INTERRUPTED', `outdated: ${phraseChanges(files)}`, 'restarting');
   });
   const interrupted = Promise.race([terminal.interrupted, outdated]);
   interrupted.catch(() => {}); // told where it is awaited

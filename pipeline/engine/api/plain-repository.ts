@@ -19,7 +19,7 @@ export async function plainRepository(git: GitRunner, directory: string, place: 
   if (!lstatSync(directory).isDirectory() || leadsOut(directory))
     throw new EngineError(
       'the .git of this folder leads out of it',
-      'take the whole repository, with its .git as a folder',
+      'take the complete repository, with its .git as a folder',
     );
   mkdirSync(join(place, 'objects/info'), { recursive: true });
   mkdirSync(join(place, 'refs'));

@@ -273,7 +273,7 @@ export function tunnel(session: Session, target: ServiceValue, args: TunnelArgs)
     prepare: target.recipe.prepare,
     launch: () => launchTunnel(session, target, args),
     renamed: () => {
-      throw new EngineError('a tunnel has no name of its own: it is a port of the host');
+      throw new EngineError('a tunnel has no name: it is a port of the host');
     },
   };
 }

@@ -18,7 +18,7 @@ export async function openTerminal(session: Session, state: ContainerState, comm
   const { terminal } = session;
   if (terminal === undefined)
     throw new EngineError(
-      'the engine was not told of a terminal',
+      'the engine was given no terminal',
       'set DRYDOCK_TERMINAL to its path, as `ci.ts shell` does',
     );
   const upper = session.store.scratchFolder('upper');

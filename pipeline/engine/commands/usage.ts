@@ -24,5 +24,5 @@ Read from the environment:
   DRYDOCK_STORE_BUDGET=20GB  how large the store may be (default: a tenth of its disk, from 5 to 20 GB)
   XDG_CACHE_HOME        where the store lives (default ~/.cache)
 
-Exit codes: 0 done, 2 wrong use, 3 this machine or its store cannot be used, 1 anything else.
+Exit codes: 0 done, 2 usage error, 3 this machine or its store cannot be used, 1 anything else.
 `;

@@ -9,7 +9,7 @@ export async function intactBlob(session: Session, blob: BlobName): Promise<void
   await session.blobSources.get(blob.digest)?.();
   if (await session.store.verifyBlob(blob)) return;
   throw new EngineError(
-    `the blob ${blob.digest} of an image was damaged in the store and is not to be had again`,
-    'run again: its image is then taken anew',
+    `the blob ${blob.digest} of an image was damaged in the store and is no longer available`,
+    'run again: its image is then downloaded again',
   );
 }

@@ -60,7 +60,7 @@ function refuseBeyondLoopback({ options }: Session, reference: Reference, standI
     throw new EngineError(`cannot publish ${named}: the network is off`, undefined, { lack: 'OFFLINE' });
   if (standIn !== undefined)
     throw new EngineError(
-      `cannot publish ${named}: it is built on a stand-in (${standIn}), which is for this machine alone`,
+      `cannot publish ${named}: it is built on a substitute (${standIn}), which is for this machine alone`,
       'run it where a registry has the image itself',
     );
   if (REFUSAL !== undefined)

@@ -16,7 +16,7 @@ import { imageState, isComplete, keepImage } from './import.ts';
 import type { ImageRecord } from './record.ts';
 import { isUnreachable, NO_RIGHTS, referenceOf, registryClient, registryFault } from './registry.ts';
 
-/** How long a stand-in serves before a registry is asked again for the image itself. */
+/** How long a substitute serves before a registry is asked again for the image itself. */
 const STAND_IN_MS = 24 * 60 * 60 * 1000;
 
 export async function resolveImage(
@@ -43,7 +43,7 @@ export async function resolveImage(
 
 /** Where a tag was asked for, whoever wrote the program may not know that there are substitutes. */
 function announce(session: Session, address: string, { digest }: Reference, standIn: string): void {
-  session.progress({ kind: 'stand-in', reference: address, standIn });
+  session.progress({ kind: 'substitute', reference: address, standIn });
   if (digest === undefined)
     session.sayOnce(`warning: no registry could give ${address}; a substitute runs in its place: ${standIn}`);
 }
@@ -99,7 +99,7 @@ async function fromLayout(
   try {
     const isPinned = (await source.sizeOf(pin)) !== undefined;
     const entries = await source.entries();
-    // A stand-in is told apart by the name that its archive gives it: any would do for `readBase`.
+    // A substitute is told apart by the name that its archive gives it: any would do for `readBase`.
     if (
       !isPinned &&
       reference !== undefined &&

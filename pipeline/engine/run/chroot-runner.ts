@@ -96,7 +96,7 @@ export class ChrootRunner implements Steps {
   }
 
   start(): RunningStep {
-    throw new EngineError('a service needs a network of its own, and this container does not let the engine make one');
+    throw new EngineError('a service needs a separate network, and this container does not let the engine make one');
   }
 
   async #run(request: StepRequest): Promise<StepOutcome> {

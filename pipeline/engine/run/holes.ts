@@ -10,7 +10,7 @@ interface Hole {
   readonly program: Program;
   /** The first version with it, where that is not the very first. */
   readonly since?: string;
-  /** The first without it, of each series that was mended; none, where there is no such version yet. */
+  /** The first without it, of each series that was fixed; none, where there is no such version yet. */
   readonly fixedIn: readonly string[];
   /** Why no step can reach it. */
   readonly unreachable?: string;
@@ -52,7 +52,7 @@ const HOLES: readonly Hole[] = [
   },
 ];
 
-/** Holes of a version, by what is known of it; distributions may have mended some in a version of their own. */
+/** Holes of a version, by what is known of it; distributions may have fixed some in a version of their own. */
 export function holesIn(program: Program, version: string): Hole[] {
   return HOLES.filter((hole) => {
     if (hole.program !== program || (hole.since !== undefined && compare(version, hole.since) < 0)) return false;

@@ -317,7 +317,7 @@ export class Store {
     rmSync(join(this.root, markPlace(id)), { force: true });
     throw new EngineError(
       `layer ${id} of the cache is not what was made, and is thrown away`,
-      'run it again, and it is made anew',
+      'run it again, and it is made again',
       { lack: 'DAMAGED' },
     );
   }

@@ -94,8 +94,8 @@ function testAnnotation({ className, name, message, detail }: TestCase, folder: 
 }
 
 function findingAnnotation({ severity, id, thing, title, url, from, fixedIn, place }: BlockingRow): Annotation {
-  const mended = fixedIn === null ? 'no version mends it yet' : `mended in ${fixedIn}`;
-  const lines = [`${severity} ${title}`, `from ${from}; ${mended}`, ...(url === null ? [] : [url])];
+  const fixed = fixedIn === null ? 'no fixed version yet' : `fixed in ${fixedIn}`;
+  const lines = [`${severity} ${title}`, `from ${from}; ${fixed}`, ...(url === null ? [] : [url])];
   const at = place && { file: place.file, ...(place.line === null ? {} : { line: place.line }) };
   return { title: `${id} in ${thing}`, message: lines.join('\n'), place: inRepository(at, '') };
 }

@@ -22,13 +22,13 @@ export function parseConfinement(text: string): Confinement {
   const fields = new Map(lines.map(([, name = '', value = '']) => [name, value.trim()]));
   const field = (name: string) => {
     const value = fields.get(name);
-    if (value === undefined) throw new Error(`the proof of confinement does not say ${name}`);
+    if (value === undefined) throw new Error(`the sandbox record lacks ${name}`);
     return value;
   };
   const words = (name: string) => field(name).split(/\s+/).filter(Boolean);
   const interfaces = words('interfaces');
   // Every network namespace has one: where it is not seen, nothing was looked at.
-  if (!interfaces.includes('lo')) throw new Error('the proof of confinement does not know its own loopback interface');
+  if (!interfaces.includes('lo')) throw new Error('the sandbox record lacks the loopback interface');
   return {
     interfaces: interfaces.filter((name) => name !== 'lo'),
     capabilities: CAPABILITY_SETS.map((name) => toBits(name, field(name)))
@@ -45,7 +45,7 @@ export function parseConfinement(text: string): Confinement {
 const CAPABILITY_SETS = ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb', 'CapInh'];
 
 function toBits(name: string, hex: string): bigint {
-  if (!/^[0-9a-f]+$/i.test(hex)) throw new Error(`the proof of confinement says no ${name}: ${JSON.stringify(hex)}`);
+  if (!/^[0-9a-f]+$/i.test(hex)) throw new Error(`the sandbox record has no valid ${name}: ${JSON.stringify(hex)}`);
   return BigInt(`0x${hex}`);
 }
 

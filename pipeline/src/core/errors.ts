@@ -1,6 +1,6 @@
 // The one error for people: a code, a sentence, a hint. Every code is in this table, with the exit code it ends in.
 
-/** 0 all asked for held; 1 a stage failed; 2 wrong use, policy or configuration; 3 the environment cannot run it; 130 interrupted. */
+/** 0 all asked for held; 1 a stage failed; 2 usage error, policy or configuration; 3 the environment cannot run it; 130 interrupted. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, environment: 3, interrupted: 130 } as const;
 
 export const ERRORS = {
@@ -13,13 +13,13 @@ export const ERRORS = {
   LOCK_MISMATCH: { exit: EXIT.usage, meaning: 'a package-lock.json does not belong to its package.json' },
   BAD_SUBJECT: {
     exit: EXIT.usage,
-    meaning: 'drydock.yaml says something that cannot be meant, or there is no service',
+    meaning: 'drydock.yaml is invalid, or there is no service',
   },
   BAD_SERVICE: { exit: EXIT.usage, meaning: 'the service does not keep to the contract that the pipeline has with it' },
   BAD_IMAGES: { exit: EXIT.usage, meaning: 'an archive in the --images folder is not what its pin says' },
   BAD_POLICY: {
     exit: EXIT.usage,
-    meaning: 'policy/gate.yaml or policy/budgets.yaml says something that cannot be meant',
+    meaning: 'policy/gate.yaml or policy/budgets.yaml is invalid',
   },
   BAD_VEX: { exit: EXIT.usage, meaning: 'a document in policy/vex/ is not OpenVEX of a known version' },
   BAD_VERDICT: { exit: EXIT.usage, meaning: 'a recorded verdict is not one, or was altered' },
@@ -37,8 +37,8 @@ export const ERRORS = {
     meaning: 'a capsule is not one, was altered or cut, or is of another format version',
   },
   BAD_COMPOSE: { exit: EXIT.usage, meaning: 'docker-compose.yml says something that cannot be carried out' },
-  BAD_MONITORING: { exit: EXIT.usage, meaning: 'a file below monitoring/ says something that cannot be meant' },
-  MISSING_IMAGE: { exit: EXIT.environment, meaning: 'an image can be had neither here nor from a registry' },
+  BAD_MONITORING: { exit: EXIT.usage, meaning: 'a file below monitoring/ is invalid' },
+  MISSING_IMAGE: { exit: EXIT.environment, meaning: 'an image is available neither here nor from a registry' },
   RATE_LIMITED: { exit: EXIT.environment, meaning: 'a registry refuses to serve more for now' },
   UNAUTHORIZED: { exit: EXIT.environment, meaning: 'a registry wants other credentials' },
   OFFLINE: { exit: EXIT.environment, meaning: 'something is not in the cache and the network may not be used' },
@@ -55,7 +55,7 @@ export const ERRORS = {
   STEP_TIMED_OUT: { exit: EXIT.failed, meaning: 'a step ran for longer than it may, and was ended' },
   DEPLOY_FAILED: { exit: EXIT.failed, meaning: 'the platform was started, and did not become healthy' },
   BUILD_FAILED: { exit: EXIT.failed, meaning: 'a file was asked for that a failed stage should have made' },
-  INTERRUPTED: { exit: EXIT.interrupted, meaning: 'somebody pressed Ctrl-C, or the process was asked to end' },
+  INTERRUPTED: { exit: EXIT.interrupted, meaning: 'Ctrl-C was pressed, or the process was asked to end' },
 } as const satisfies Record<string, { exit: number; meaning: string }>;
 
 export type ErrorCode = keyof typeof ERRORS;

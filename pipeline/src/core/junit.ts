@@ -84,7 +84,7 @@ function stageCases(stage: StageResult, suites: SuiteCases): TestCase[] {
       seconds: step.seconds,
       outcome: isFailed ? 'failed' : 'passed',
       message: isFailed ? `${step.command}: exit ${step.exitCode}` : '',
-      detail: isFailed ? [...step.firstErrors, `whole log: ${step.log}`].join('\n') : '',
+      detail: isFailed ? [...step.firstErrors, `full log: ${step.log}`].join('\n') : '',
     };
   });
   const isQuiet = stage.status === 'failed' && stage.steps.every(({ exitCode }) => exitCode === 0);

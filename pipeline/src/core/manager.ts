@@ -77,7 +77,7 @@ export function checkManager(root: string, { name, version, integrity }: Manager
   if (integrity !== null && !/^sha(1|256|384|512)-/.test(integrity))
     throw refuse(
       `${place} names the hash of ${name}@${version} by an algorithm that npm does not check`,
-      `name it anew: corepack use ${name}@${version}`,
+      `set it again: corepack use ${name}@${version}`,
     );
 }
 

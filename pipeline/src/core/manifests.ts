@@ -39,7 +39,7 @@ function checkForOthers({ folder, root, manager, manifest, lock }: PackageFiles)
   checkManager(root, manager, lock);
   const wanted = dependenciesOf(parse(manifest, place, 'every package of this repository has one'));
   const renew = `${manager.name} install --ignore-scripts`;
-  checkConflict(lock ?? '', lockFile, `write it anew with \`${renew}\``);
+  checkConflict(lock ?? '', lockFile, `write it again with \`${renew}\``);
   const missing = missingIn(manager.name, lock ?? '', posix.relative(root, folder), wanted);
   if (missing.length === 0) return;
   const more = missing.length > 3 ? ` and ${missing.length - 3} more` : '';
@@ -68,7 +68,7 @@ function checkForNpm({ folder, root, manifest, lock }: PackageFiles): void {
     throw new PipelineError(
       'BAD_MANIFEST',
       `${at(LOCK)} has no "packages": it is not a lock file of npm 7 or later`,
-      `write it anew with \`${renew}\``,
+      `write it again with \`${renew}\``,
     );
   }
   const [outside] = filesOutside(root, entries);
@@ -166,14 +166,14 @@ function parse(text: string | null, where: string, hint: string): Record<string,
     throw new PipelineError(
       'BAD_MANIFEST',
       `${where} is not JSON: ${placeOf(reasonOf(cause), text)}`,
-      `mend it; ${hint}`,
+      `fix it; ${hint}`,
       {
         cause,
       },
     );
   }
   if (!isRecord(raw))
-    throw new PipelineError('BAD_MANIFEST', `${where} does not hold a JSON object`, `mend it; ${hint}`);
+    throw new PipelineError('BAD_MANIFEST', `${where} does not hold a JSON object`, `fix it; ${hint}`);
   return raw;
 }
 

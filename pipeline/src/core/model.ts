@@ -202,7 +202,7 @@ export type RunResult = {
   capsule: CapsuleResult | null;
   scanners: ScannerFacts[];
   standIns: StandIn[];
-  /** Of a run of several services: each by itself. Stages, scanners and stand-ins are those of all of them then; image, gate, smoke, delivery and capsule are theirs alone. */
+  /** Of a run of several services: each by itself. Stages, scanners and substitutes are those of all of them then; image, gate, smoke, delivery and capsule are theirs alone. */
   parts?: PartResult[];
 };
 

@@ -76,7 +76,7 @@ export function phraseFailure(
   const steps = failed.flatMap((step) => [
     `  ${step.command}`,
     ...step.firstErrors.slice(0, failed.length > 1 ? 3 : 6).map((line) => `    ${line}`),
-    `  whole log: ${output}/${step.log}`,
+    `  full log: ${output}/${step.log}`,
   ]);
   const reason = failed.length === 0 && stage.reason !== null ? [`  ${stage.reason}`] : [];
   return [
@@ -88,7 +88,7 @@ export function phraseFailure(
       ...(stage.name === 'gate' && gate !== null ? phraseBlocking(gate) : []),
       ...(stage.name === 'smoke' && smoke !== null ? phraseFailedRows(smoke) : []),
     ]),
-    `  again:     ${COMMAND} ${[rerunOf(stage, run), ...failedIn(stage, run)].join(' ')}`,
+    `  re-run:   ${COMMAND} ${[rerunOf(stage, run), ...failedIn(stage, run)].join(' ')}`,
   ];
 }
 
@@ -106,7 +106,7 @@ function phraseBlocking({ blocking }: GateResult): string[] {
     .slice(0, MOST_BLOCKING)
     .flatMap(({ severity, id, thing, title, from, fixedIn }) => [
       `    ${severity} ${id} in ${thing}: ${title}`,
-      `      from ${from}; ${fixedIn === null ? 'no version mends it yet' : `mended in ${fixedIn}`}`,
+      `      from ${from}; ${fixedIn === null ? 'no fixed version yet' : `fixed in ${fixedIn}`}`,
     ]);
   const left = blocking.length - MOST_BLOCKING;
   const more = left > 0 ? [`    … and ${left} more`] : [];
@@ -161,7 +161,7 @@ export function phraseVerdict(run: RunResult): string {
 export function phraseStandIns(run: RunResult): string[] {
   return run.standIns.map(({ image, recipe }) => {
     const parts = recipe.replace(/^\S+, assembled from /, '');
-    return `stand-in for ${image}, never published: no registry answered, so it was assembled here from ${parts}`;
+    return `substitute for ${image}, never published: no registry answered, so it was assembled here from ${parts}`;
   });
 }
 

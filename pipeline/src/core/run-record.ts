@@ -51,7 +51,7 @@ export function parseRun(json: string, named: string): RunResult {
     throw new PipelineError(
       'BAD_RELEASE',
       `${named} cannot be read as the account of a run: ${reasonOf(cause)}`,
-      'give what a whole run of this version of drydock wrote',
+      'give the output of a finished run of this version of drydock wrote',
       { cause },
     );
   }

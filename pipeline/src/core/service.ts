@@ -160,9 +160,9 @@ function parseObject(text: string, where: string): Record<string, unknown> {
     const raw: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
     if (isRecord(raw)) return raw;
   } catch (cause) {
-    throw new PipelineError('BAD_MANIFEST', `${where} is not JSON: ${reasonOf(cause)}`, 'mend the file', { cause });
+    throw new PipelineError('BAD_MANIFEST', `${where} is not JSON: ${reasonOf(cause)}`, 'fix the file', { cause });
   }
-  throw new PipelineError('BAD_MANIFEST', `${where} does not hold a JSON object`, 'mend the file');
+  throw new PipelineError('BAD_MANIFEST', `${where} does not hold a JSON object`, 'fix the file');
 }
 
 function textOf(value: unknown): string | null {

@@ -36,7 +36,7 @@ export function parseSubject(text: string): Declared {
     if (same === undefined) return { services, packages };
     yaml.fault(yaml.root, `the packages of two folders would have the name ${same}: rename one of the folders`);
   }
-  throw new FaultyFile('BAD_SUBJECT', yaml.faults, `mend ${SUBJECT_FILE}; nothing was run meanwhile`);
+  throw new FaultyFile('BAD_SUBJECT', yaml.faults, `fix ${SUBJECT_FILE}; nothing was run meanwhile`);
 }
 
 const repeated = (names: readonly string[]) => names.filter((name, index) => names.indexOf(name) !== index);
@@ -202,7 +202,6 @@ function readName(fields: Fields, path: string): string {
   const name = fields.text('name', nameOf(posix.basename(path)));
   if (!/^[a-z0-9][a-z0-9-]{0,39}$/.test(name))
     fields.fault('name', 'must be made of small letters, digits and hyphens, 40 at most: logs are named by it');
-  if (RESERVED.includes(name))
-    fields.fault('name', `cannot be ${name}: a report has something of its own by that name`);
+  if (RESERVED.includes(name)) fields.fault('name', `cannot be ${name}: a report has a file of that name`);
   return name;
 }

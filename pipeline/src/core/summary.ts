@@ -47,7 +47,7 @@ export function renderSummary(run: RunResult): string {
     ),
     ...parts.flatMap(({ smoke }) => (smoke === null ? [] : smokeSection(smoke))),
     ...fold(
-      'Stand-ins',
+      'Substitutes',
       phraseStandIns(run).map((line) => `- ${escapeMarkdown(line)}`),
     ),
     ...fold('Steps', shown.flatMap(steps)),
@@ -139,15 +139,15 @@ function row(stage: StageResult): string {
   return `| ${stage.name} | ${MARKS[stage.status]} ${stage.status}${reason} | ${time} | ${tests} | ${covered.join(', ')} |`;
 }
 
-/** What blocks, where it comes from, what mends it: to be read in ten seconds. */
+/** What blocks, where it comes from, how to fix it: to be read in ten seconds. */
 function gateSection(gate: GateResult): string[] {
   const licences = Object.entries(gate.licences).map(([category, count]) => `${count} ${escapeMarkdown(category)}`);
   return [
-    ...(gate.rehearsal ? ['**A rehearsal:** nobody vouches for the vulnerability database.', ''] : []),
+    ...(gate.rehearsal ? ['**A rehearsal:** the vulnerability database is from an unverified source.', ''] : []),
     ...(gate.blocking.length === 0
       ? []
       : [
-          '| severity | finding | in | from | mended in |',
+          '| severity | finding | in | from | fixed in |',
           '|---|---|---|---|---|',
           ...gate.blocking.slice(0, MOST_ROWS).map(blockingRow),
           '',
@@ -169,7 +169,7 @@ function smokeSection({ rows, noted, runtime }: SmokeResult): string[] {
       return `| ${escapeMarkdown(name)} | ${MARKS[status]} ${status} | ${phraseSeconds(seconds)} | ${said} |`;
     });
   return fold(`Deployed ${DEPLOYED[runtime]}: ${rows.length} checks`, [
-    '| proved | result | time | |',
+    '| check | result | time | |',
     '|---|---|---|---|',
     ...table,
     ...(noted.length === 0 ? [] : ['', 'Not enforced there:', '']),

@@ -36,7 +36,7 @@ async function realFolder(folder: string): Promise<string> {
     throw new OciError(
       'SPEC_INVALID',
       `there is no app folder at ${folder}`,
-      'build the app first, or mend `app` in the spec',
+      'build the app first, or fix `app` in the spec',
     );
   }
   return root;

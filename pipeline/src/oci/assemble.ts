@@ -225,7 +225,7 @@ function parseJson(text: string, path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new OciError('SPEC_INVALID', `${path} is not JSON: ${reasonOf(cause)}`, 'mend the file', { cause });
+    throw new OciError('SPEC_INVALID', `${path} is not JSON: ${reasonOf(cause)}`, 'fix the file', { cause });
   }
 }
 

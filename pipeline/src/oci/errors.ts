@@ -12,7 +12,7 @@ export type OciErrorCode =
   | 'BLOB_SIZE'
   | 'MANIFEST_INVALID'
   | 'PLATFORM_MISSING'
-  | 'BASE_MISSING' // neither the pinned base nor a labelled stand-in
+  | 'BASE_MISSING' // neither the pinned base nor a labelled substitute
   | 'APP_REFUSED' // a file that may not be in the app layer
   | 'SPEC_INVALID'
   | 'CAPSULE_INVALID' // not a capsule, or one that was altered or cut

@@ -34,7 +34,7 @@ async function gather({ installed, built, service, into, out, prune }: Job): Pro
     const [twice] = (await namesIn(join(root, service, MODULES))).filter((name) => there.includes(name));
     if (twice !== undefined)
       throw new Error(
-        `there are two versions of ${twice}, and nowhere to keep them apart: put what starts the service into a folder of its own`,
+        `there are two versions of ${twice}, and nowhere to keep them apart: put what starts the service into a separate folder`,
       );
   }
   if (service !== '') await gatherer.modules(join(root, service, MODULES), join(out, into, MODULES));

@@ -17,7 +17,7 @@ export type AssembledImage = {
   mediaType: string;
   size: number;
   platforms: AssembledPlatform[];
-  /** The recipes of the stand-ins it is built on; empty for an image that may be published. */
+  /** The recipes of the substitutes it is built on; empty for an image that may be published. */
   standIn: string[];
   assembler: string;
 };

@@ -64,7 +64,7 @@ export function imageManifest(
     mediaType: MEDIA.manifest,
     config,
     layers: [...base.layers.map(ociLayer), appLayer],
-    // A stand-in is not the base that the pin names, so it doesn't say so.
+    // A substitute is not the base that the pin names, so it doesn't say so.
     ...(base.standIn === undefined && pin !== null ? { annotations: baseAnnotations(pin) } : {}),
   };
 }

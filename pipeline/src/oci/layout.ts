@@ -47,7 +47,7 @@ export type Chain = {
   layers: Descriptor[];
 };
 
-/** A base to build on; `standIn` holds the recipe when it is not the pinned image but an assembled stand-in. */
+/** A base to build on; `standIn` holds the recipe when it is not the pinned image but an assembled substitute. */
 export type Base = Chain & { standIn?: string };
 
 // ---------------------------------------------------------------------------------------------------- sources
@@ -328,7 +328,7 @@ async function verifyFrom(source: BlobSource, top: Descriptor, platform: string)
   return { descriptor: { ...descriptor, mediaType }, manifest, config, layers: manifest.layers };
 }
 
-/** The pinned base for a platform from this source; or, by its label only, the stand-in that takes its place. */
+/** The pinned base for a platform from this source; or, by its label only, the substitute that takes its place. */
 export async function readBase(source: BlobSource, pin: string, platform: string): Promise<Base> {
   if ((await source.sizeOf(pin)) !== undefined) return await verifyChain(source, pin, platform);
   for (const entry of await source.entries()) {
@@ -343,7 +343,7 @@ export async function readBase(source: BlobSource, pin: string, platform: string
   }
   throw new OciError(
     'BASE_MISSING',
-    `${source.name} holds neither the pinned ${pin} nor a labelled stand-in for ${platform}`,
+    `${source.name} holds neither the pinned ${pin} nor a labelled substitute for ${platform}`,
     `only the pinned image is taken, or one that says what it is by the label ${STAND_IN_LABEL}`,
   );
 }
@@ -379,7 +379,7 @@ type ImageDescription = {
   standIn?: string;
 };
 
-/** Read digest, platforms and stand-in labels of the image in an archive or layout, which has to hold exactly one. */
+/** Read digest, platforms and substitute labels of the image in an archive or layout, which has to hold exactly one. */
 export async function describeArchive(path: string): Promise<ArchiveDescription> {
   const source = await openLayout(path);
   try {

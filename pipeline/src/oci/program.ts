@@ -24,7 +24,7 @@ export async function exitCodeOf(
     const isNamed = error instanceof OciError;
     process.stderr.write(`${oneLine(reasonOf(error))}\n`);
     process.stderr.write(
-      `hint: ${oneLine(isNamed ? error.hint : 'nobody foresaw this: check disk space and permissions, else report it')}\n`,
+      `hint: ${oneLine(isNamed ? error.hint : 'unexpected error: check disk space and permissions, else report it')}\n`,
     );
     if (!isNamed) return 1;
     if (WRONG_USE.includes(error.code)) return 2;

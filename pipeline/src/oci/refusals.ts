@@ -81,7 +81,7 @@ export function tooManyRedirects(who: string): Refusal {
 export function realmWithoutHost({ host }: Endpoint, realm: string): OciError {
   return new OciError(
     'REGISTRY_ERROR',
-    `${host} wants tokens from ${JSON.stringify(withoutLogins(realm))}, which is no whole address`,
+    `${host} wants tokens from ${JSON.stringify(withoutLogins(realm))}, which is not a complete address`,
     'its configuration has to name one (docker-registry: auth.token.realm; GitLab: registry_external_url; Gitea: ROOT_URL)',
   );
 }

@@ -43,7 +43,7 @@ async function toldApart(client: RegistryClient, repository: Reference): Promise
       ];
     return [
       `the token may neither read nor write ${name} at ${registry}`,
-      'it is wrong, has expired or belongs to somebody else; the name of the repository may be wrong as well',
+      'it is wrong, has expired or belongs to someone else; the name of the repository may be wrong as well',
     ];
   }
 }

@@ -182,6 +182,6 @@ function invalid(faults: string[]): OciError {
   return new OciError(
     'SPEC_INVALID',
     `the spec cannot be used: ${faults.join('; ')}`,
-    'mend the spec; its fields are described in spec.ts',
+    'fix the spec; its fields are described in spec.ts',
   );
 }

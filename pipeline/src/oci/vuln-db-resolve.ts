@@ -64,7 +64,7 @@ export async function resolveDatabase(
   const known = await recall(memory, references.map(formatReference));
   const said = refusals.join('; ');
   if (known === undefined) {
-    const reason = `no registry told which database is current: ${said}`;
+    const reason = `no registry reported which database is current: ${said}`;
     return { reference: null, registry: null, digest: null, from: 'nowhere', reason };
   }
   const reason = `no registry answered: the database remembered from ${known.at} is used (${said})`;

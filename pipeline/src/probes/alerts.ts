@@ -74,7 +74,7 @@ runAsProgram('alerts.ts', async (args) => {
   await probe(async (check) => {
     if (state === 'firing' && !(await ruleFires(check, new Prometheus(options.prometheus), alert, seconds))) return;
     for (const path of options.paths.split(',')) {
-      await check(`${alert}, ${state}, is told to ${path.split('/')[1]}`, () =>
+      await check(`${alert}, ${state}, is sent to ${path.split('/')[1]}`, () =>
         arrives(receiver, { path, alert, state, labels, seconds }),
       );
     }

@@ -7,7 +7,7 @@ import { expectThat, optionsOf, probe, runAsProgram } from './program.ts';
 runAsProgram('ended.ts', async (args) => {
   const { out, end } = optionsOf(args, 'out', 'end');
   await probe(async (check) => {
-    await check('The service ends when it is told to', () => {
+    await check('The service ends on SIGTERM', () => {
       expectThat(
         existsSync(end),
         'it was still there when its time was over, and was killed: something keeps it running after SIGTERM',

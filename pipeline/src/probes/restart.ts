@@ -30,7 +30,7 @@ export function judge(outcomes: readonly Outcome[], backMs: number): string {
   const late = refused.filter(({ atMs }) => atMs > backMs + SETTLED_MS).length;
   expectThat(late === 0, `${late} requests were refused more than ${SETTLED_MS / 1000} s after the service was back`);
   if (refused.length === 0) return `${outcomes.length} requests, all answered 200`;
-  return `${outcomes.length} requests, none cut off; ${refused.length} were told ${refused[0]?.answer} while there was no service`;
+  return `${outcomes.length} requests, none cut off; ${refused.length} were answered ${refused[0]?.answer} while there was no service`;
 }
 
 const isWell = (outcomes: readonly Outcome[]) =>

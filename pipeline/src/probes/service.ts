@@ -36,9 +36,9 @@ export function judgeVersion(offered: Offered, deployed: Deployed): string {
   for (const [key, value] of said)
     expectThat(
       isSame(key, offered[key], value),
-      `it says that ${key} is ${JSON.stringify(offered[key])}, not ${JSON.stringify(value)}, which APP_${key.toUpperCase()} told it`,
+      `it says that ${key} is ${JSON.stringify(offered[key])}, not ${JSON.stringify(value)}, which APP_${key.toUpperCase()} passed to it`,
     );
-  return said.map(([key, value]) => `${key} ${value}`).join(', ') || 'nothing was told to it';
+  return said.map(([key, value]) => `${key} ${value}`).join(', ') || 'no value was passed to it';
 }
 
 /** Prometheus's text format, by its type, or by its comments where the type is that of any text: a page that is shown for every path is none. */

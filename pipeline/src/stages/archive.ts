@@ -10,7 +10,7 @@ import { type ArchiveDescription, describeArchive } from '../oci/layout.ts';
 
 export type Given = { image: ScannedImage; labels: string[] };
 
-/** Digest, base and own layers of the image in an archive, for any of its platforms, and the labels of stand-ins. Throws `BAD_ARCHIVE`. */
+/** Digest, base and own layers of the image in an archive, for any of its platforms, and the labels of substitutes. Throws `BAD_ARCHIVE`. */
 export async function describeGiven(archive: File, named = 'what --image names'): Promise<Given> {
   const folder = await mkdtemp(join(tmpdir(), 'drydock-archive-'));
   try {

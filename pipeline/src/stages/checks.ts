@@ -58,7 +58,7 @@ export async function receiversOf(
   const container = await withBinds(image, service, source);
   const args = ['/bin/amtool', 'config', 'routes', 'test', `--config.file=${configOf(service)}`, ...words];
   const { exitCode, text } = await outputOf(container, args);
-  if (exitCode !== 0) throw new Error(`amtool cannot say who is told of ${DRILL_ALERT}: ${text}`);
+  if (exitCode !== 0) throw new Error(`amtool cannot say who is notified of ${DRILL_ALERT}: ${text}`);
   // Above it amtool may warn.
   return lastLine(text).split(',');
 }

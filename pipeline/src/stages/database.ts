@@ -62,7 +62,7 @@ async function download(
     return {
       steps: [result],
       database: null,
-      missing: `no vulnerability database: ${lookup.reason ?? 'nobody has one'}`,
+      missing: `no vulnerability database: ${lookup.reason ?? 'none is available'}`,
     };
   }
   const named = `${lookup.reference.replace(/:[^:/]*$/, '')}@${lookup.digest}`;

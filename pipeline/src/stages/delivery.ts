@@ -56,7 +56,7 @@ export type Recorded = {
 export type Ready = Omit<Known, 'archive'> & {
   archive: File;
   digest: string;
-  /** Of the stand-ins that the archive was built on, as its labels have them. */
+  /** Of the substitutes that the archive was built on, as its labels have them. */
   labels: readonly string[];
 };
 
@@ -250,7 +250,7 @@ export class Delivery {
             source,
             function: result?.function ?? 'cd',
             platforms: (image?.platforms ?? []).map(({ platform }) => platform),
-            // A stand-in is not the image that it stands for.
+            // A substitute is not the image that it stands for.
             materials: image === null || image.standIn ? [] : [image.base],
             startedAt,
             finishedAt: result?.finishedAt ?? new Date().toISOString(),
@@ -279,7 +279,7 @@ const KEPT = /^(image\.tar|scan\.(json|sarif)|junit\.xml|sbom(-[\w-]+)?\.(spdx|c
 async function readRun(run: Directory): Promise<Recorded> {
   const entries = await run.entries();
   const lacks = ['result.json', IMAGE_FILE, 'verdict.json'].find((name) => !entries.includes(name));
-  const hint = 'give the folder that a whole run of `ci` wrote';
+  const hint = 'give the output folder of a finished run of `ci`';
   if (lacks !== undefined) throw new PipelineError('BAD_RELEASE', `the folder of --run has no ${lacks}`, hint);
   const [verdict, result] = [run.file('verdict.json'), run.file('result.json')];
   const files = entries.filter((name) => KEPT.test(name)).map((name) => [name, run.file(name)] as const);

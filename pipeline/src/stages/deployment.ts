@@ -16,7 +16,7 @@ export type Platform = {
   ended?(service: string): Promise<SmokeRow[]>;
   /** A service that was stopped, until it is healthy again. */
   start(service: string): Promise<SmokeRow>;
-  /** From now on the service starts from this image: that of the release before, or the one that is deployed. */
+  /** From now on the service starts from this image: that of the previous release, or the one that is deployed. */
   use(which: 'before' | 'deployed'): void;
   probe(probe: Probe): Promise<SmokeRow[]>;
   /** What can be proved here only. */
@@ -138,7 +138,7 @@ async function restart(platform: Platform, expected: Expected): Promise<SmokeRow
   return [...rows, ...again.over, { ...again.well, name: 'The service is healthy again' }];
 }
 
-/** Back to the release before, and forward again. */
+/** Back to the previous release, and forward again. */
 async function rollback(platform: Platform, expected: Expected): Promise<SmokeRow[]> {
   const { before, deployed } = expected;
   if (before === null) return [];
@@ -177,6 +177,6 @@ async function drill(platform: Platform, { labels, receivers, paths }: Expected)
 
 /** Mail and chats have no address that the drill could take the place of. */
 function notDrilled(receiver: string): SmokeRow {
-  const detail = 'the drill can stand in for webhooks and PagerDuty only';
-  return { name: `${DRILL_ALERT} is told to ${receiver}`, status: 'not evaluated', seconds: 0, detail };
+  const detail = 'the drill can replace webhooks and PagerDuty only';
+  return { name: `${DRILL_ALERT} is sent to ${receiver}`, status: 'not evaluated', seconds: 0, detail };
 }

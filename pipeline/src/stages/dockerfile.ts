@@ -223,7 +223,7 @@ function phraseUnequal({ dated, mixed }: RepackedImage): string | null {
     ...(dated.length === 0
       ? []
       : [`files say when they were written (${named}): remove them in the RUN that writes them`]),
-    ...(mixed.length === 0 ? [] : ['the layers of its base were made anew by this engine']),
+    ...(mixed.length === 0 ? [] : ['the layers of its base were made again by this engine']),
   ];
   return reasons.length === 0 ? null : `another build may have another digest: ${reasons.join('; ')}`;
 }

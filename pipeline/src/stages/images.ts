@@ -79,7 +79,7 @@ export class Images {
       throw new PipelineError(
         'MISSING_IMAGE',
         `the --images folder lacks ${names.join(', ')}`,
-        `fill it where the images can be had: ${COMMAND} images --output DIR`,
+        `fill it where the images are available: ${COMMAND} images --output DIR`,
       );
     }
     const folder = await mkdtemp(join(tmpdir(), 'drydock-images-'));
@@ -108,7 +108,7 @@ async function verifyArchive(archives: Directory, name: PinName, { pin, platform
     throw new PipelineError(
       'BAD_IMAGES',
       `${archiveOf(name)} in the --images folder is not ${pin}: ${reasonOf(error).replaceAll(path, archiveOf(name))}`,
-      `write the folder anew: ${COMMAND} images --output DIR`,
+      `write the folder again: ${COMMAND} images --output DIR`,
       { cause: error },
     );
   }

@@ -18,7 +18,7 @@ export async function withBinds(container: Container, service: ComposeService, s
       throw new PipelineError(
         'BAD_COMPOSE',
         `${service.place}: services.${service.name}.volumes names ./${path}, which is not there`,
-        'add the file, or mend the path; git must not ignore it',
+        'add the file, or fix the path; git must not ignore it',
       );
     }
   }

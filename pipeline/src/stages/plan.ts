@@ -202,7 +202,7 @@ export class Plan {
     });
   }
 
-  /** That all steps of ours run in an image that only stands in for Node's, where it does. */
+  /** That all steps of ours run in an image that only replaces Node's, where it does. */
   standIn(): Promise<Found> {
     return this.#kept('node', async () => ({ standIns: await this.#context.images.standIns('node') }));
   }
@@ -224,7 +224,7 @@ export class Plan {
 
   get #delivery(): Delivery {
     const { delivery } = this.#inputs;
-    if (delivery === null) throw new Error('nobody said where to deliver to');
+    if (delivery === null) throw new Error('no delivery target was given');
     return delivery;
   }
 
@@ -284,7 +284,7 @@ export class Plan {
 
 function toShipped({ archive = null, image = null, standIns = [] }: Partial<Built>): Shipped | null {
   if (archive === null || image === null) return null;
-  // What it says it was built on is the stand-in, not the image that the stand-in stands for.
+  // What it says it was built on is the substitute, not the image that the substitute stands for.
   const base = standIns[0]?.recipe ?? image.base;
   const appLayers = [...new Set(image.platforms.map(({ appLayer }) => appLayer.digest))];
   const platforms = image.platforms.map(({ platform, digest }) => ({ platform, digest }));

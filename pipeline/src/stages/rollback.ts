@@ -1,4 +1,4 @@
-// Rollback: deploys the release before, proves that it works and is what runs, and only then puts the tag back.
+// Rollback: deploys the previous release, proves that it works and is what runs, and only then puts the tag back.
 import { nameOf, type Target } from '../core/delivery/target.ts';
 import { PipelineError } from '../core/errors.ts';
 import { isDigest } from '../oci/digest.ts';

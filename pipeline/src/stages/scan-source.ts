@@ -45,7 +45,7 @@ export function phraseSuppressions(places: readonly string[]): string[] {
   if (places.length === 0) return [];
   const [subject, them] = places.length === 1 ? ['1 comment tells', 'it'] : [`${places.length} comments tell`, 'them'];
   return [
-    `${subject} the scanner to look away, and nobody heeded ${them} (write an exception in policy/gate.yaml): ${listed(places)}`,
+    `${subject} the scanner to look away, and was ignored ${them} (write an exception in policy/gate.yaml): ${listed(places)}`,
   ];
 }
 

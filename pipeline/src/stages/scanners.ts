@@ -25,7 +25,7 @@ export async function obtainScanner(context: RunContext, name: ScannerName): Pro
   } catch (error) {
     const reason = notToBeHad(error);
     if (reason === undefined) throw error;
-    return { missing: `${name} cannot be had here: ${reason}` };
+    return { missing: `${name} is not available here: ${reason}` };
   }
   const standIns = await context.images.standIns(name);
   const recipe = standIns[0]?.recipe ?? null;

@@ -44,7 +44,7 @@ export async function obtainCosign(context: RunContext): Promise<Cosign | { miss
   } catch (error) {
     const reason = notToBeHad(error);
     if (reason === undefined) throw error;
-    return { missing: `cosign cannot be had here: ${reason}` };
+    return { missing: `cosign is not available here: ${reason}` };
   }
   const standIns = await context.images.standIns('cosign');
   const program = context.images.container('cosign').file('/ko-app/cosign');

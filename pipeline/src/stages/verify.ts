@@ -42,8 +42,7 @@ export async function runVerify(context: RunContext, options: VerifyOptions, kee
     if (found === null) return { steps };
     const { image, digest } = found;
     keep({ files: new Map([[IMAGE_FILE, found.archive]]), delivery: { image, digest } });
-    if (signer === null)
-      return { steps, notEvaluated: `${digest} is whole, but nobody said whose signature it should have` };
+    if (signer === null) return { steps, notEvaluated: `${digest} is intact, but no expected signer was given` };
     const cosign = await obtainCosign(context);
     if ('missing' in cosign) return { steps, notEvaluated: cosign.missing };
     keep({ standIns: cosign.standIns });

@@ -235,7 +235,7 @@ const refusals: [line: string, code: string, message: string, hint: string][] = 
     'for example: npx tsx pipeline/ci.ts bisect yesterday.tar out/capsule-test.tar',
   ],
   ['watch cd', 'BAD_OPTION', 'watch cannot run "cd"', 'it can be ci, lint, test, build, sbom, scan, gate, smoke'],
-  ['shell', 'BAD_OPTION', 'shell was not told which stage', 'it can be lint, test, build, sbom, scan, smoke'],
+  ['shell', 'BAD_OPTION', 'shell needs a stage', 'it can be lint, test, build, sbom, scan, smoke'],
   ['shell gate', 'BAD_OPTION', 'shell cannot look into "gate"', 'it can be lint, test, build, sbom, scan, smoke'],
   [
     'capsule --stage tset',
@@ -360,7 +360,7 @@ const refusals: [line: string, code: string, message: string, hint: string][] = 
   ['reproduce', 'BAD_OPTION', 'reproduce takes one image, not 0', 'for example: reproduce ghcr.io/OWNER/NAME:main'],
   ['reproduce a b', 'BAD_OPTION', 'reproduce takes one image, not 2', 'for example: reproduce ghcr.io/OWNER/NAME:main'],
 
-  ['pins', 'BAD_OPTION', 'pins was not told what to do', 'write pins update, or pins update --check'],
+  ['pins', 'BAD_OPTION', 'pins needs an action', 'write pins update, or pins update --check'],
   ['pins upgrade', 'BAD_OPTION', 'pins cannot upgrade', 'write pins update, or pins update --check'],
   [
     'pins update node',

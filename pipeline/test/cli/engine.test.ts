@@ -238,7 +238,7 @@ for (const [name, how, said, code, message, hint] of words) {
   });
 }
 
-test('an engine that ends with a setting that it cannot use: wrong use', () => {
+test('an engine that ends with a setting that it cannot use: usage error', () => {
   const error = engineError('exit code 2', ['error: DRYDOCK_STORE_BUDGET is not a size: x', 'hint: write it as 20GB']);
   expect(toRefusal(error)).toEqual({
     code: 'BAD_OPTION',

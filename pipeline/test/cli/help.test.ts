@@ -54,7 +54,7 @@ for (const of of [null, ...FUNCTION_NAMES]) {
     for (const line of help.split('\n')) expect(line.length, line).toBeLessThanOrEqual(110);
     expect(help.split('\n').length).toBeLessThanOrEqual(55);
     expect(help).toMatch(/[^\n]\n$/);
-    expect(help).toContain('Exit code: 0 all held · 1 a stage failed · 2');
+    expect(help).toContain('Exit code: 0 succeeded · 1 a stage failed · 2');
   });
 }
 

@@ -171,7 +171,7 @@ test('while a run goes on there is no exit code, and all else is as it was', () 
   expect(list(folder)).toEqual(before.filter((name) => name !== 'exit-code'));
 });
 
-test('wrong use leaves all as it was', () => {
+test('usage error leaves all as it was', () => {
   const folder = temporaryFolder();
   write(folder, [...earlier, 'logs/x']);
   const before = list(folder);

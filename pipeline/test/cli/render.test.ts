@@ -151,8 +151,8 @@ test('a red run: stage, command, first errors, log, and how to run just this aga
         src/b.ts(2,14): error TS2322: Type it is not
         src/b.ts(3,26): error TS2345: Neither
         … and 2 more
-      whole log: out/logs/lint-tsc.log
-      again:     npx tsx pipeline/ci.ts lint
+      full log: out/logs/lint-tsc.log
+      re-run:   npx tsx pipeline/ci.ts lint
 
     failed in 3.0 s: lint
     report: out/report.html, out/summary.md, out/result.json
@@ -191,16 +191,16 @@ test('two stages that failed', () => {
         src/b.ts(2,14): error TS2322: Type it is not
         src/b.ts(3,26): error TS2345: Neither
         … and 2 more
-      whole log: out/logs/lint-tsc.log
-      again:     npx tsx pipeline/ci.ts lint
+      full log: out/logs/lint-tsc.log
+      re-run:   npx tsx pipeline/ci.ts lint
 
     test failed: tsc: exit 2
       npx tsc --noEmit
         src/b.ts(2,14): error TS2322: Type it is not
         src/b.ts(3,26): error TS2345: Neither
         … and 2 more
-      whole log: out/logs/lint-tsc.log
-      again:     npx tsx pipeline/ci.ts test
+      full log: out/logs/lint-tsc.log
+      re-run:   npx tsx pipeline/ci.ts test
 
     failed in 3.0 s: lint, test
     report: out/report.html, out/summary.md, out/result.json
@@ -218,7 +218,7 @@ test('a stage that failed though no step did', () => {
 
     test failed
       no report was written
-      again:     npx tsx pipeline/ci.ts test
+      re-run:   npx tsx pipeline/ci.ts test
 
     failed in 3.0 s: test
     report: out/report.html, out/summary.md, out/result.json
@@ -261,7 +261,7 @@ test('a cached run', () => {
   `);
 });
 
-test('a run on stand-ins', () => {
+test('a run on substitutes', () => {
   const standIns = [{ image: 'docker.io/library/node:24', pin: 'x@sha256:0', recipe: 'debian 12 + node 24' }];
   const events = eventsOf(run({ stages: [build], image: image({ standIn: true }), standIns }));
   expect(shownPlain(events)).toMatchInlineSnapshot(`
@@ -269,7 +269,7 @@ test('a run on stand-ins', () => {
     engine: embedded (no container runtime answers)
     ok    build    0.4 s
     image: sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa for linux/amd64 in out/image.tar
-    stand-in for docker.io/library/node:24, never published: no registry answered, so it was assembled here from debian 12 + node 24
+    substitute for docker.io/library/node:24, never published: no registry answered, so it was assembled here from debian 12 + node 24
     passed in 3.0 s
     report: out/report.html, out/summary.md, out/result.json
     "

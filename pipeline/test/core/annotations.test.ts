@@ -112,8 +112,8 @@ const told: [what: string, of: { run: RunResult; suites: SuiteCases; logs: Repor
   ],
   [
     'a policy that cannot be meant, at its line',
-    only({ error: { code: 'BAD_POLICY', message: 'policy/gate.yaml:3:5: failAt is none', hint: 'mend it' } }),
-    ['::error file=policy/gate.yaml,line=3,title=BAD_POLICY::policy/gate.yaml:3:5: failAt is none%0Ahint: mend it'],
+    only({ error: { code: 'BAD_POLICY', message: 'policy/gate.yaml:3:5: failAt is none', hint: 'fix it' } }),
+    ['::error file=policy/gate.yaml,line=3,title=BAD_POLICY::policy/gate.yaml:3:5: failAt is none%0Ahint: fix it'],
   ],
   [
     'what was not evaluated, strictly',

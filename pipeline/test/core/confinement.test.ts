@@ -86,15 +86,15 @@ for (const [name, text, expected, fault] of read) {
 }
 
 const holes: [name: string, text: string, message: string][] = [
-  ['nothing', '', 'does not say interfaces'],
+  ['nothing', '', 'lacks interfaces'],
   ...Object.keys(PROOF).map((name): [string, string, string] => [
     `no ${name}`,
     proof({ [name]: undefined }),
-    `does not say ${name}`,
+    `lacks ${name}`,
   ]),
-  ['no interface at all: nobody looked', proof({ interfaces: '' }), 'does not know its own loopback interface'],
-  ['capabilities that are blank', proof({ CapEff: '' }), 'says no CapEff: ""'],
-  ['capabilities that are words', proof({ CapEff: 'none' }), 'says no CapEff: "none"'],
+  ['no interface at all: nobody looked', proof({ interfaces: '' }), 'lacks the loopback interface'],
+  ['capabilities that are blank', proof({ CapEff: '' }), 'has no valid CapEff: ""'],
+  ['capabilities that are words', proof({ CapEff: 'none' }), 'has no valid CapEff: "none"'],
 ];
 for (const [name, text, message] of holes)
   test(`a proof with a hole: ${name}`, () => expect(() => parseConfinement(text)).toThrow(message));

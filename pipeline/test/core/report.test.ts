@@ -38,15 +38,15 @@ test('a failure names stage, command, first errors, log and the way to run just 
     'lint failed: biome: exit 1',
     '  npx biome ci .',
     '    a.ts:1:1 lint/x: it is wrong',
-    '  whole log: out/logs/lint-biome.log',
-    '  again:     npx tsx pipeline/ci.ts lint',
+    '  full log: out/logs/lint-biome.log',
+    '  re-run:   npx tsx pipeline/ci.ts lint',
   ]);
 });
 
 test('a failed install is run again by what was asked for', () => {
   const install = { ...failedStage(), name: 'install' as const };
   expect(phraseFailure(install, run({ function: 'test' }), 'out').at(-1)).toBe(
-    '  again:     npx tsx pipeline/ci.ts test',
+    '  re-run:   npx tsx pipeline/ci.ts test',
   );
 });
 
@@ -81,11 +81,11 @@ test('the summary shows the verdict, every stage, and the failure in a fence', (
   expect(text).toContain('sha256:aaaa');
 });
 
-test('the summary is loud about stand-ins', () => {
+test('the summary is loud about substitutes', () => {
   const text = renderSummary(
     run({ standIns: [{ image: 'x/node:1', pin: 'x/node:1@sha256:0', recipe: 'debian + npm' }] }),
   );
-  expect(text).toContain('stand-in for x/node:1');
+  expect(text).toContain('substitute for x/node:1');
 });
 
 /** What is not folded. */
@@ -310,7 +310,7 @@ describe('what a smoke proved', () => {
       '  1 of 3 checks passed; failed: app is healthy',
       '    FAIL  app is healthy · 34.0 s · not within 34 s; it last said:',
       '          refused',
-      '  again:     npx tsx pipeline/ci.ts smoke',
+      '  re-run:   npx tsx pipeline/ci.ts smoke',
     ]);
   });
 

@@ -213,9 +213,9 @@ describe('the digest', () => {
   });
 });
 
-describe('stand-ins', () => {
+describe('substitutes', () => {
   const standInArchive = async (options: ImageOptions) =>
-    await writeArchive(fresh('stand-in.tar'), await smallImage(options));
+    await writeArchive(fresh('substitute.tar'), await smallImage(options));
   const base = (archives: string[]) => ({ pin: pinOf(`sha256:${'0'.repeat(64)}`), archives, offline: true });
 
   test('are taken by their label, which the image inherits', async () => {
@@ -389,7 +389,7 @@ describe('the program', () => {
     expect(stderr).toMatch(/^app\/x\.node cannot go into the image: it is a native addon\nhint: .*\n$/);
   });
 
-  test.each([[[]], [['--what']], [['--spec', '/nowhere', '--out', '/nowhere']]])('%j is wrong use', async (args) => {
+  test.each([[[]], [['--what']], [['--spec', '/nowhere', '--out', '/nowhere']]])('%j is usage error', async (args) => {
     expect((await start(args)).code).toBe(2);
   });
 });

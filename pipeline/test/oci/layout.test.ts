@@ -154,9 +154,9 @@ describe('what is no layout is named', () => {
   });
 });
 
-test('a stand-in is taken for its platform, and never over the pinned image', async () => {
+test('a substitute is taken for its platform, and never over the pinned image', async () => {
   const image = await smallImage({ labels: { [STAND_IN_LABEL]: 'a recipe' } });
-  const source = await openLayout(await writeArchive(fresh('stand-in.tar'), image));
+  const source = await openLayout(await writeArchive(fresh('substitute.tar'), image));
   const absent = `sha256:${'1'.repeat(64)}`;
   expect(await readBase(source, absent, 'linux/arm64')).toMatchObject({
     standIn: 'a recipe',
@@ -167,7 +167,7 @@ test('a stand-in is taken for its platform, and never over the pinned image', as
   await source.close();
 });
 
-test('a stand-in with a broken layer is not taken', async () => {
+test('a substitute with a broken layer is not taken', async () => {
   const image = await smallImage({ labels: { [STAND_IN_LABEL]: 'a recipe' } });
   change(image, image.layer.digest);
   const source = await openLayout(await writeArchive(fresh('broken.tar'), image));

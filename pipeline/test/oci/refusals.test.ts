@@ -104,7 +104,7 @@ test.each(['/token', 'token', 'https:///token', '://x/token', ''])(
     const header = `Bearer realm="${realm}",service="registry"`;
     const registry = await startScripted(() => ({ status: 401, headers: { 'www-authenticate': header } }));
     const refused = await faultOf(client().manifest({ ...at(registry), tag: '1.0' }));
-    expect(refused.message).toContain('which is no whole address');
+    expect(refused.message).toContain('which is not a complete address');
     expect(refused.hint).toContain('auth.token.realm');
   },
 );

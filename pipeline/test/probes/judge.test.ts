@@ -50,9 +50,9 @@ const eachSecond = (answers: readonly Outcome['answer'][]) =>
   answers.map((answer, second): Outcome => ({ answer, atMs: second * 1000 }));
 const restarts: [answers: Outcome['answer'][], said: string][] = [
   [[200, 200], '2 requests, all answered 200'],
-  [[200, 502, 504, 200], '4 requests, none cut off; 2 were told 502 while there was no service'],
+  [[200, 502, 504, 200], '4 requests, none cut off; 2 were answered 502 while there was no service'],
   // One worker of nginx knows the new address before the other.
-  [[200, 502, 200, 502, 200, 502, 200], '7 requests, none cut off; 3 were told 502 while there was no service'],
+  [[200, 502, 200, 502, 200, 502, 200], '7 requests, none cut off; 3 were answered 502 while there was no service'],
 ];
 test.for(restarts)('a restart: %j', ([answers, said]) => expect(judgeRestart(eachSecond(answers), BACK_MS)).toBe(said));
 

@@ -31,7 +31,7 @@ test('it starts, answers, and answers what is in flight when it is told to end',
     ['app is healthy', 'passed', 'its own check says so'],
     ['/ is answered', 'passed', '200'],
     ['A request in flight is answered while the service ends', 'passed', 'HTTP/1.1 200 OK'],
-    ['The service ends when it is told to', 'passed', 'exit code 0'],
+    ['The service ends on SIGTERM', 'passed', 'exit code 0'],
     ['The service is healthy again', 'passed', 'its own check says so'],
   ]);
   expect(traces(), 'nothing stays').toEqual(before);
@@ -68,7 +68,7 @@ const faults: [what: string, edit: (text: string) => string, row: string, detail
   [
     'one that something keeps running',
     (text) => `setInterval(() => {}, 1000);\n${text}`,
-    'The service ends when it is told to',
+    'The service ends on SIGTERM',
     /was killed/,
   ],
   [

@@ -1,4 +1,4 @@
-// A failure is a file: captured, moved to where nothing is, replayed without a network to the same failure, and mended there.
+// A failure is a file: captured, moved to where nothing is, replayed without a network to the same failure, and fixed there.
 import { rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -37,7 +37,7 @@ beforeAll(async () => {
 });
 
 describe('a stage that failed', { timeout: 900_000 }, () => {
-  test('a test: the capsule is small, holds no secret, and fails again as it did; a mended tree passes', async () => {
+  test('a test: the capsule is small, holds no secret, and fails again as it did; a fixed tree passes', async () => {
     await add(repository, {
       '.env': `TOKEN=${CANARY}\n`,
       'service/private.log': CANARY,
@@ -78,9 +78,9 @@ describe('a stage that failed', { timeout: 900_000 }, () => {
     expect(bare.exitCode, bare.stderr).toBe(0);
 
     await edit(repository, 'service/test/config.test.ts', (text) => text.replace('toBe(3)', 'toBe(2)'));
-    const mended = await endingsOf(repository, [file, '--with', '.']);
-    expect(mended.endings.map(({ now, status }) => [now, status])).toEqual([[null, 'passed']]);
-    expect(mended.exitCode).toBe(0);
+    const fixed = await endingsOf(repository, [file, '--with', '.']);
+    expect(fixed.endings.map(({ now, status }) => [now, status])).toEqual([[null, 'passed']]);
+    expect(fixed.exitCode).toBe(0);
     await edit(repository, 'service/test/config.test.ts', (text) => text.replace(/\ntest\('the broken one.*\n/, ''));
   });
 

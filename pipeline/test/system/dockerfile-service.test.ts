@@ -85,7 +85,7 @@ describe('a service of a Dockerfile', () => {
       ['app is healthy', 'passed', '/up answers 200'],
       ['/ is answered', 'passed', '404'],
       ['A request in flight is answered while the service ends', 'passed', 'HTTP/1.1 404 Not Found'],
-      ['The service ends when it is told to', 'passed', 'exit code 0'],
+      ['The service ends on SIGTERM', 'passed', 'exit code 0'],
       ['The service is healthy again', 'passed', '/up answers 200'],
     ]);
     expect(standIns.map(({ pin }) => pin)).toEqual([pinned('node')]);

@@ -76,7 +76,7 @@ test.runIf(isRoot)('without a runtime, and no way to fetch one: the one command 
   expect(rows.get('programs')).toMatchObject({
     status: 'blocked',
     found: expect.stringMatching(/^the engine's own tools could not be fetched, and this machine lacks .*crun/),
-    mend: expect.stringMatching(/install .*\bcrun\b/),
+    fix: expect.stringMatching(/install .*\bcrun\b/),
   });
   expect(rows.get('kernel')?.status).toBe('unasked');
 });
@@ -89,7 +89,7 @@ test.runIf(isRoot)('without a network: said soon, with the way out (needs root, 
   if (rows.get('programs')?.status === 'blocked') return;
   expect(rows.get('images')?.status).toBe('blocked');
   expect(rows.get('packages')?.status).toBe('warning');
-  expect(rows.get('network')).toMatchObject({ status: 'blocked', mend: expect.stringContaining('--offline') });
+  expect(rows.get('network')).toMatchObject({ status: 'blocked', fix: expect.stringContaining('--offline') });
   expect(rows.get('kernel')?.status).toBe('ok');
 });
 
@@ -102,7 +102,7 @@ test.runIf(isRoot)(
     expect(exitCode).toBe(3);
     expect(rows.get('namespaces')).toMatchObject({
       status: 'blocked',
-      mend: 'sudo sysctl -w user.max_user_namespaces=15000',
+      fix: 'sudo sysctl -w user.max_user_namespaces=15000',
     });
     expect(rows.get('kernel')?.status).toBe('unasked');
   },
@@ -139,7 +139,7 @@ test.runIf(isRoot)('without a capability that every step needs: its name (needs 
   expect(rows.get('kernel')).toMatchObject({
     status: 'blocked',
     found: 'no step can run here: root lacks CAP_CHOWN',
-    mend: expect.stringMatching(/^docker run --cap-add SYS_ADMIN .* IMAGE$/),
+    fix: expect.stringMatching(/^docker run --cap-add SYS_ADMIN .* IMAGE$/),
   });
   expect(rows.get('images')?.status).toBe('unasked');
 });
@@ -199,7 +199,7 @@ test('settings that are wrong are named, and no secret is shown', async () => {
     HTTPS_PROXY: `http://ada:${SECRET}@127.0.0.1:3128`,
     NODE_EXTRA_CA_CERTS: join(folder, 'no-such.pem'),
   });
-  expect(rows.get('credentials')).toMatchObject({ status: 'warning', mend: 'docker login other.example' });
+  expect(rows.get('credentials')).toMatchObject({ status: 'warning', fix: 'docker login other.example' });
   expect(rows.get('proxy')?.found).toMatch(/^HTTPS_PROXY is on this machine’s loopback/);
   expect(rows.get('certificates')?.found).toMatch(/no-such\.pem cannot be read$/);
   for (const text of [SECRET, Buffer.from(`ada:${SECRET}`).toString('base64')]) expect(all).not.toContain(text);

@@ -23,8 +23,8 @@ describe('a stage fails', () => {
       expect.stringMatching(
         /^ {4}test\/config\.test\.ts > the broken one: AssertionError: expected 2 to be 3 .*config\.test\.ts:\d+:\d+\)$/,
       ),
-      '  whole log: out/logs/test-service.log',
-      '  again:     npx tsx pipeline/ci.ts test',
+      '  full log: out/logs/test-service.log',
+      '  re-run:   npx tsx pipeline/ci.ts test',
     ]);
     expect(annotations(run)).toEqual([
       expect.stringMatching(
@@ -51,7 +51,7 @@ describe('a stage fails', () => {
       expect.stringMatching(/^ {4}pipeline\/src\/core\/broken\.ts:2:3 lint\/suspicious\/noDebugger/),
     );
     expect(shown).toContainEqual(expect.stringMatching(/^ {4}src\/about\.ts\(\d+,\d+\): error TS2322: Type 'string'/));
-    expect(shown).toContain('  whole log: out/logs/lint-types-service.log');
+    expect(shown).toContain('  full log: out/logs/lint-types-service.log');
     expect(shown.length).toBeLessThanOrEqual(12);
     expect(annotations(run)).toEqual([
       expect.stringMatching(
@@ -82,7 +82,7 @@ describe('a run cannot begin', () => {
       'a package.json that is not JSON',
       () => edit(repository, 'service/package.json', (text) => text.replace('{', '')),
       /^error: service\/package\.json is not JSON: /m,
-      /^hint: mend it/m,
+      /^hint: fix it/m,
     ],
     [
       'a lock file of another package.json',

@@ -104,14 +104,14 @@ describe('a run that is evaluated', () => {
     expect(await readFile(join(again.output, 'verdict.json'), 'utf8')).toBe(verdict);
   });
 
-  test('fails on a real CVE in the image, says where it comes from, and passes when it is mended', async () => {
+  test('fails on a real CVE in the image, says where it comes from, and passes when it is fixed', async () => {
     await putGreeter(repository, OLD);
     const run = await ci(repository, ['gate', ...DATABASE]);
     expect(run.exitCode, run.stdout).toBe(1);
     expect(run.stdout).toMatch(
       /^gate failed\n {2}2 vulnerabilities: CVE-2019-10744 in lodash 4\.17\.4, CVE-2021-23337/m,
     );
-    expect(run.stdout).toMatch(/from service\/package-lock\.json:\d+; mended in 4\.17\.12$/m);
+    expect(run.stdout).toMatch(/from service\/package-lock\.json:\d+; fixed in 4\.17\.12$/m);
     const row = (await readFile(join(run.output, 'summary.md'), 'utf8')).match(/^\| CRITICAL \|.*$/m)?.[0];
     expect(row).toContain('CVE-2019-10744');
     const sarif = JSON.parse(await readFile(join(run.output, 'scan.sarif'), 'utf8'));
@@ -136,8 +136,8 @@ describe('a run that is evaluated', () => {
     await writeFile(join(repository, 'policy/gate.yaml'), policy);
 
     await putGreeter(repository, MENDED);
-    const mended = await ci(repository, ['gate', ...DATABASE]);
-    expect(mended.exitCode, mended.stdout).toBe(0);
+    const fixed = await ci(repository, ['gate', ...DATABASE]);
+    expect(fixed.exitCode, fixed.stdout).toBe(0);
     const [program, words] = command(['explain', '--before', before]);
     const explained = await $({ cwd: repository, env: environment() })`${program} ${words}`;
     expect(explained.stdout).toMatch(/^failed on .* → passed on .*: moved by: code$/m);
@@ -184,7 +184,7 @@ describe('a run that is evaluated', () => {
     expect(places).toContainEqual(
       expect.stringMatching(/^AWS-\d+ in infra\/main\.tf$|^AVD-AWS-\d+ in infra\/main\.tf$/),
     );
-    expect(run.stdout).toContain('1 comment tells the scanner to look away, and nobody heeded it');
+    expect(run.stdout).toContain('1 comment tells the scanner to look away, and was ignored it');
     expect(run.stdout).toContain('infra/main.tf:1');
   });
 

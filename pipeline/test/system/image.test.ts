@@ -87,7 +87,7 @@ describe.runIf(isRoot)('under runc (needs root)', () => {
       const base = await readBase(source, digest, 'linux/amd64');
       await mkdir(root);
       for (const layer of base.layers) {
-        expect(layer.mediaType).toMatch(/tar$/); // stand-ins and the app's layer are not compressed
+        expect(layer.mediaType).toMatch(/tar$/); // substitutes and the app's layer are not compressed
         const whiteout = () => Promise.reject(new Error('the image hides nothing'));
         await unpackLayer(readTar(source.stream(layer.digest)), root, {
           shift: 0,

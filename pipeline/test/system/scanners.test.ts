@@ -24,7 +24,7 @@ for (const [name, version, program, says] of scanners) {
     );
   });
 
-  test(`a stand-in of ${name} holds the program, certificates, and nothing else`, async (context) => {
+  test(`a substitute of ${name} holds the program, certificates, and nothing else`, async (context) => {
     const label = await image(name).label('dev.drydock.stand-in');
     context.skip(label === '', 'a registry gave the image itself');
     expect(label).toMatch(/, holding (Syft 1\.18\.1|Trivy 0\.(76\.0|44\.1))$/);
@@ -61,12 +61,12 @@ const withLodash = (container: Container, version: string) =>
 const debianPackage = (name: string, source: string, version: string) =>
   `Package: ${name}\nSource: ${source}\nVersion: ${version}\nArchitecture: amd64\nMaintainer: Nobody\nDescription: a test\n`;
 
-test('an image of today with a package that was mended is clean', async () => {
+test('an image of today with a package that was fixed is clean', async () => {
   const root = withLodash(image('runtime'), '4.17.21').rootfs();
   expect(await findings('rootfs', ['/in'], root)).toEqual([]);
 });
 
-test('packages that were not mended are found: of npm and of Debian 13, in an image as it ships', async () => {
+test('packages that were not fixed are found: of npm and of Debian 13, in an image as it ships', async () => {
   const old = withLodash(image('runtime'), '4.17.4')
     .withNewFile('/var/lib/dpkg/status.d/libssl3t64', debianPackage('libssl3t64', 'openssl', '3.5.1-1'))
     .withNewFile('/var/lib/dpkg/status.d/zlib1g', debianPackage('zlib1g', 'zlib', '1:1.2.11.dfsg-2'));

@@ -26,7 +26,7 @@ describe('on this repository', () => {
   test('everything that can be had here holds', () => {
     expect(green.exitCode, green.stdout).toBe(0);
     expect(rowsOf(green).filter(({ status }) => status === 'failed')).toEqual([]);
-    // Grafana has no stand-in: where no registry answers, its rows say so.
+    // Grafana has no substitute: where no registry answers, its rows say so.
     const missing = rowsOf(green).filter(({ status }) => status === 'not evaluated');
     for (const { name } of missing) expect(name).toMatch(/grafana/i);
     expect(rowsOf(green).length - missing.length).toBeGreaterThanOrEqual(24);
@@ -41,10 +41,10 @@ describe('on this repository', () => {
     ['Every dashboard’s query answers', /^\d\d queries$/],
     ['A request in flight is answered while the service ends', /^HTTP\/1\.1 200 OK$/],
     ['A restart loses no request but while there is no service', /^\d+ requests, /],
-    ['AppDown, firing, is told to webhook', /alertname=AppDown .*severity=critical/],
-    ['AppDown, firing, is told to pagerduty', /^trigger: AppDown: The service cannot be scraped$/],
-    ['AppDown, resolved, is told to webhook', /alertname=AppDown .*job=app/],
-    ['AppDown, resolved, is told to pagerduty', /^resolve/],
+    ['AppDown, firing, is sent to webhook', /alertname=AppDown .*severity=critical/],
+    ['AppDown, firing, is sent to pagerduty', /^trigger: AppDown: The service cannot be scraped$/],
+    ['AppDown, resolved, is sent to webhook', /alertname=AppDown .*job=app/],
+    ['AppDown, resolved, is sent to pagerduty', /^resolve/],
   ];
   test.for(proved)('%s', ([name, detail]) => {
     expect(named(green, name)).toMatchObject({ status: 'passed', detail: expect.stringMatching(detail) });
@@ -90,7 +90,7 @@ const replaced =
 const COMPOSE = 'docker-compose.yml';
 const RULES = 'monitoring/prometheus/rules/alerts.yml';
 
-/** A run on files with something wrong in them, with the image that is there; the files are mended afterwards. */
+/** A run on files with something wrong in them, with the image that is there; the files are fixed afterwards. */
 const wrongly = (changes: Readonly<Record<string, Change>>, args: readonly string[] = []): Promise<Ran> =>
   whileEdited(repository, changes, () => ci(repository, ['smoke', '--image', 'out/image.tar', ...args]));
 
@@ -179,13 +179,13 @@ describe('a deployment that does not work', () => {
   });
 });
 
-test('an image that cannot be had: what needs it is not evaluated, and strictly that fails', async () => {
+test('an image that is not available: what needs it is not evaluated, and strictly that fails', async () => {
   const { digest } = PINS.nginx;
   const other = (text: string) => text.replaceAll(digest, `sha256:${'0'.repeat(64)}`);
   const ran = await wrongly({ [COMPOSE]: other, 'pipeline/src/pins.ts': other }, ['--offline', '--strict']);
   expect(named(ran, 'nginx is healthy'), ran.stdout).toMatchObject({ status: 'not evaluated' });
   expect(named(ran, 'The four paths through nginx')).toMatchObject({ status: 'not evaluated' });
-  expect(named(ran, 'AppDown, firing, is told to webhook')).toMatchObject({ status: 'passed' });
+  expect(named(ran, 'AppDown, firing, is sent to webhook')).toMatchObject({ status: 'passed' });
   expect(ran.stdout).toMatch(/^NOT EVALUATED smoke .*nginx is healthy/m);
   expect(ran.exitCode).toBe(1);
 });

@@ -354,7 +354,7 @@ const wrong: [args: string[], env: Record<string, string>, said: RegExp][] = [
   [['du'], { DRYDOCK_STORE_BUDGET: '-1' }, /^error: DRYDOCK_STORE_BUDGET is not a size: -1\nhint: .+\n$/],
 ];
 for (const [args, env, said] of wrong) {
-  test(`wrong use: ${args.join(' ')} ${Object.entries(env).join('=')}`, async () => {
+  test(`usage error: ${args.join(' ')} ${Object.entries(env).join('=')}`, async () => {
     const { code, stderr } = await engine(args, env);
     expect(stderr.replace(/^warning: .*\n/, '')).toMatch(said);
     expect(code).toBe(2);

@@ -42,12 +42,12 @@ test('a change runs what it concerns, an ignored file nothing; a run that is out
     () => descendants(started.pid ?? 0).some(({ args: words }) => words.includes('server.test.js')),
     'the slow test runs',
   );
-  const mended = await afterwards(async () => {
+  const fixed = await afterwards(async () => {
     await edit(repository, 'service/server.test.js', (text) => text.replace(slow, ''));
     await edit(repository, 'service/server.js', (text) => text.replace('bye', 'hello'));
   });
   expect(said.slice(from)).toMatch(/outdated: service\/server\.(test\.)?js/);
-  expect(mended).toMatch(/^passed in /m);
+  expect(fixed).toMatch(/^passed in /m);
 
   const family = descendants(started.pid ?? 0);
   started.kill('SIGINT');

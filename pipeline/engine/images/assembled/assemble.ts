@@ -31,11 +31,11 @@ export type AssembleOptions = {
 
 export type StandIn = {
   manifestDigest: string;
-  /** The value of the stand-in label, for reports. */
+  /** The value of the substitute label, for reports. */
   label: string;
 };
 
-/** Write the stand-in of a recipe for a platform (`linux/amd64`) as an OCI layout. The same lock makes the same digest. */
+/** Write the substitute of a recipe for a platform (`linux/amd64`) as an OCI layout. The same lock makes the same digest. */
 export async function assembleStandIn(recipe: Made, platform: string, options: AssembleOptions): Promise<StandIn> {
   const { destination, cache, offline, log = () => {}, registries = hostRegistries() } = options;
   const lock = platformLock(recipe, platform);

@@ -20,7 +20,7 @@ const LACKS: Readonly<Partial<Record<AssembleErrorCode, Lack>>> = {
   PACKAGE_UNREACHABLE: 'MISSING_IMAGE',
 };
 
-/** A stand-in could not be assembled. */
+/** A substitute could not be assembled. */
 export class AssembleError extends EngineError {
   readonly code: AssembleErrorCode;
 
@@ -36,7 +36,7 @@ export function invalidPackage(where: string, what: string, options?: ErrorOptio
   return new AssembleError(
     'PACKAGE_INVALID',
     `${where} ${what}`,
-    'its bytes are those of the lock, so the recipe needs mending: report it',
+    'its bytes are those of the lock, so the recipe needs a fix: report it',
     options,
   );
 }

@@ -49,7 +49,7 @@ export function resolveDebian(wants: Wants['debian'], { packages }: Pick<SuiteIn
   for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
     if (chosen.has(name) || name in wants.without) continue;
     const found = packages.get(name);
-    if (found === undefined) throw new AssembleError('LOCK_INVALID', `Debian has no package ${name}`, 'mend wants.ts');
+    if (found === undefined) throw new AssembleError('LOCK_INVALID', `Debian has no package ${name}`, 'fix wants.ts');
     chosen.set(name, found.pin);
     if (!wants.dependencies) continue;
     for (const field of ['Pre-Depends', 'Depends']) {
@@ -85,7 +85,7 @@ async function resolvePypi(
       file.startsWith(`${name.replaceAll('-', '_')}-${version}-`) && /linux/.test(file) && file.includes(machine);
     if (isOurs) return { name, version, file, sha256 };
   }
-  throw new AssembleError('LOCK_INVALID', `PyPI has no wheel of ${name} ${version} for ${machine}`, 'mend wants.ts');
+  throw new AssembleError('LOCK_INVALID', `PyPI has no wheel of ${name} ${version} for ${machine}`, 'fix wants.ts');
 }
 
 async function firstAnswer(
@@ -96,7 +96,7 @@ async function firstAnswer(
     const response = await fetchPaced(`${url}${path}`, { headers: headers ?? {} });
     if (response.ok) return (await bytesOf(response, MOST.index)).toString();
   }
-  throw new AssembleError('PACKAGE_GONE', `no registry has ${path}`, 'mend wants.ts');
+  throw new AssembleError('PACKAGE_GONE', `no registry has ${path}`, 'fix wants.ts');
 }
 
 async function imagesOf(recipe: Omit<Recipe, 'digest'>, registries: Registries): Promise<Record<string, string>> {

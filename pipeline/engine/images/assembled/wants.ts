@@ -224,6 +224,6 @@ export const WANTS = {
     libllvm19: 'compiles queries, which is switched off',
     'postgresql-common': 'its scripts keep several clusters, where an image has one',
     'postgresql-client-common': 'the same',
-    'ssl-cert': 'makes a certificate when it is installed, which nobody trusts',
+    'ssl-cert': 'makes an untrusted certificate when it is installed',
   }),
 } as const satisfies Record<string, Wants>;

@@ -46,7 +46,7 @@ export function phraseEndings(endings: readonly Ending[], { isFix }: { isFix: bo
     if (outcome === 'same') return [`${isFix ? 'still the same failure' : 'same failure'}: ${phrase(now)}`];
     if (now === null && status === 'passed')
       return [
-        `${stage} passed: ${isFix ? 'the failure is mended' : 'the failure did not come again'}`,
+        `${stage} passed: ${isFix ? 'the failure is fixed' : 'the failure did not come again'}`,
         `  recorded: ${phrase(recorded)}`,
       ];
     return [

@@ -24,7 +24,7 @@ export function phraseCapsule(file: string, manifest: CapsuleManifest): string[]
       ? 'of no commit'
       : `of commit ${source.commit.slice(0, 12)}${source.dirty ? ' with changes' : ''}`;
   const held = images.map(
-    ({ name, held, standIn }) => `${name}${held ? (standIn === null ? '' : ' (a stand-in)') : ' (not held)'}`,
+    ({ name, held, standIn }) => `${name}${held ? (standIn === null ? '' : ' (a substitute)') : ' (not held)'}`,
   );
   const size = (path: string) => files.find((entry) => entry.path === path)?.bytes;
   const packed = size(PACKAGES_FILE);

@@ -47,7 +47,7 @@ export function withEnvFiles(
     try {
       Object.assign(brought, parseEnvFile(text ?? '', { ...variables, ...brought }));
     } catch (cause) {
-      throw new PipelineError('BAD_COMPOSE', `${place}, and there ${reasonOf(cause)}`, `mend ${path}`, { cause });
+      throw new PipelineError('BAD_COMPOSE', `${place}, and there ${reasonOf(cause)}`, `fix ${path}`, { cause });
     }
   }
   return { ...service, environment: { ...brought, ...service.environment } };

@@ -59,7 +59,7 @@ const deploy = fields({
   }),
 });
 const LIMITS = 'limits of memory, processors and processes do not hold';
-const UNREAD = 'nobody reads them';
+const UNREAD = 'they are not read';
 const BY_NAME = 'the service is known by its name only';
 
 /** A session of an engine has no such thing, and the service runs without it. Docker Compose has them all. */
@@ -72,7 +72,7 @@ export const NOTED: Readonly<Record<string, Noted>> = {
   cap_drop: { why: "the engine's own set of capabilities holds", shape: texts },
   security_opt: { why: 'the engine rules out new privileges by itself, or does not', shape: texts },
   logging: {
-    why: 'logs are kept whole, until the end of the run',
+    why: 'full logs are kept until the end of the run',
     shape: fields({ driver: text, options: mapping(optional(either(text, decimal))) }),
   },
   deploy: { why: LIMITS, shape: deploy },
@@ -84,7 +84,7 @@ export const NOTED: Readonly<Record<string, Noted>> = {
   pids_limit: { why: LIMITS, shape: whole },
   labels: { why: UNREAD, shape: table },
   annotations: { why: UNREAD, shape: table },
-  init: { why: 'the engine brings an init of its own', shape: flag },
+  init: { why: 'the engine brings an init', shape: flag },
   ulimits: {
     why: "the engine's own limits hold",
     shape: mapping(either(whole, fields({ soft: whole, hard: whole }, ['soft', 'hard'])), /^[a-z]+$/),
@@ -115,8 +115,8 @@ export const REFUSED: Readonly<Record<string, string>> = {
   cap_add: 'leave it out: the engine hands out no more capabilities',
   devices: 'leave it out: no device of the host is at hand',
   platform: "leave it out: the engine's own platform is meant",
-  pid: 'leave it out: every service has processes of its own',
-  ipc: 'leave it out: every service has memory of its own',
+  pid: 'leave it out: every service has separate processes',
+  ipc: 'leave it out: every service has separate memory',
   extra_hosts: 'leave it out: services are found by their names',
   dns: "leave it out: the engine's name server is asked",
   links: 'leave it out: services are found by their names',

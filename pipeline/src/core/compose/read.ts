@@ -28,7 +28,7 @@ export function readCompose(text: string, variables: Variables): ComposeFile {
     throw new PipelineError(
       'BAD_COMPOSE',
       phraseFaults(file.faults),
-      `mend ${COMPOSE_FILE}; what each key does is in drydock’s pipeline/src/core/compose/keys.ts`,
+      `fix ${COMPOSE_FILE}; what each key does is in drydock’s pipeline/src/core/compose/keys.ts`,
     );
   }
   return found;

@@ -20,7 +20,7 @@ export function differences(ours: ImageResult, theirs: ImageResult): string[] {
   const platforms = new Set([...ours.platforms, ...theirs.platforms].map(({ platform }) => platform));
   const found = [
     differ('the base image', ours.base, theirs.base),
-    differ('a stand-in for the base image', String(ours.standIn), String(theirs.standIn)),
+    differ('a substitute for the base image', String(ours.standIn), String(theirs.standIn)),
     differ('the assembler', ours.assembler, theirs.assembler),
     ...[...platforms].map((platform) => {
       const [a, b] = [ours, theirs].map((image) => image.platforms.find((one) => one.platform === platform));

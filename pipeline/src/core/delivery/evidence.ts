@@ -99,13 +99,13 @@ export function objectionsBeyondLoopback({ stages, gate, source, here, standIns,
   const missing = stages.filter(({ status }) => status === 'not evaluated');
   return [
     ...missing.map(({ name }) => `${name} was not evaluated`),
-    ...(gate?.rehearsal ? ['the verdict is a rehearsal: nobody vouches for its vulnerability database'] : []),
+    ...(gate?.rehearsal ? ['the verdict is a rehearsal: its vulnerability database is from an unverified source'] : []),
     ...(source.commit === null
       ? [`git does not say which commit this is: ${source.reason ?? 'no reason is known'}`]
       : []),
     ...(source.dirty || here.dirty ? ['there are changes that are not committed'] : []),
     ...(isShared ? ['steps were not isolated from each other'] : []),
-    ...(standIns.length > 0 ? [`there were stand-ins for ${standIns.join(', ')}`] : []),
+    ...(standIns.length > 0 ? [`there were substitutes for ${standIns.join(', ')}`] : []),
   ];
 }
 

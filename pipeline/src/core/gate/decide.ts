@@ -114,7 +114,7 @@ function decideFinding(finding: Finding, { facts, policy, statements, image, kno
     return decision('development', 'only development needs it: it does not ship');
   }
   if (policy.fixableOnly && finding.kind === 'vulnerability' && finding.fixedIn === null) {
-    return decision('no-fix', 'there is no version that mends it, and the policy counts fixable findings only');
+    return decision('no-fix', 'no version fixes it, and the policy counts fixable findings only');
   }
   const statement = statementFor(finding, statements, image);
   if (statement !== undefined && acquits(statement)) {
@@ -210,7 +210,9 @@ function notEvaluatedReasons(facts: GateFacts, policy: Policy): string[] {
     ...(database === null && !isMissing('vulnerability') ? ['vulnerabilities: there was no database'] : []),
     ...(database === null ? [] : databaseFaults(facts, database, policy)),
     ...(ecosystems.length === 0 && !isMissing('sbom') ? ['SBOM: it names no package that has advisories'] : []),
-    ...(bait?.untried ?? []).map((name) => `no bait is known for ${name}: whether the scanner finds any is not known`),
+    ...(bait?.untried ?? []).map(
+      (name) => `no canary is known for ${name}: whether the scanner finds anything is not known`,
+    ),
   ];
 }
 
@@ -219,7 +221,9 @@ function databaseFaults(facts: GateFacts, database: DatabaseFacts, policy: Polic
   return [
     ...(isVouchedFor
       ? []
-      : [`nobody vouches for the vulnerability database ${database.source}: no official registry, not listed`]),
+      : [
+          `the vulnerability database ${database.source} is from an unverified source: no official registry, not listed`,
+        ]),
     ...ageFaults(database.updatedAt, facts.date, policy.database.maxAgeDays),
     ...facts.ecosystems.flatMap((ecosystem) => hollowness(ecosystem, database, policy.database)),
   ];

@@ -41,7 +41,7 @@ function describeDatabase({ database }: VerdictInputs): string {
 }
 
 function describe(finding: Finding, blocks: boolean, why: string): string[] {
-  const fix = finding.fixedIn === null ? [] : [`    mended in ${finding.fixedIn}`];
+  const fix = finding.fixedIn === null ? [] : [`    fixed in ${finding.fixedIn}`];
   const via = finding.via.length > 1 ? [`    brought by ${finding.via.join(' > ')}`] : [];
   const mark = blocks ? 'COUNTS' : 'no';
   return [

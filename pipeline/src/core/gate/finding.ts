@@ -24,7 +24,7 @@ export type Finding = {
   url: string | null;
   /** Null for secrets and misconfigurations. */
   package: PackageName | null;
-  /** The version that mends it; null where there is none. */
+  /** The version that fixes it; null where there is none. */
   fixedIn: string | null;
   /** Which part of the image it is in; null where only the source has it. */
   layer: 'base' | 'app' | null;
@@ -94,7 +94,7 @@ function join(a: Finding, b: Finding): Finding {
   };
 }
 
-/** Files of the source first: that is where a person can mend something. */
+/** Files of the source first: that is where a person can fix something. */
 function sortPlaces(places: readonly Place[]): Place[] {
   const unique = new Map(places.map((place) => [`${place.in} ${place.file} ${place.line ?? ''}`, place]));
   return [...unique.values()].sort(

@@ -1,4 +1,4 @@
-// Says where in the repository a finding can be mended: the line of the lock file, and which dependency brought the package.
+// Says where in the repository a finding can be fixed: the line of the lock file, and which dependency brought the package.
 import type { Finding } from './finding.ts';
 import type { LockFile } from './lock-file.ts';
 

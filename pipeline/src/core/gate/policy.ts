@@ -33,7 +33,7 @@ export type DatabasePolicy = {
 
 export type Policy = {
   failAt: Severity;
-  /** Count only what an update mends. */
+  /** Count only what an update fixes. */
   fixableOnly: boolean;
   /** Count only what the recorded baseline does not have. */
   newFindingsOnly: boolean;
@@ -74,7 +74,7 @@ export function parsePolicy(text: string, file = POLICY_FILE): Policy {
   throw new FaultyFile(
     'BAD_POLICY',
     yaml.faults,
-    'mend it; drydock’s policy/README.md describes every field, and nothing was scanned meanwhile',
+    'fix it; drydock’s policy/README.md describes every field, and nothing was scanned meanwhile',
   );
 }
 

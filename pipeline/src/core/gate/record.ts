@@ -26,7 +26,7 @@ export type ScannerFacts = {
   version: string;
   /** The pin, `image:tag@sha256:…`. */
   image: string;
-  /** Recipe of the stand-in that ran in its place; null for the image itself. */
+  /** Recipe of the substitute that ran in its place; null for the image itself. */
   standIn: string | null;
 };
 
@@ -102,11 +102,7 @@ function read(json: string, file: string): VerdictRecord {
   try {
     return readJson(json, verdictRecord, ['schemaVersion', VERDICT_SCHEMA]);
   } catch (cause) {
-    throw badVerdict(
-      `${file} is no verdict: ${reasonOf(cause)}`,
-      'give the verdict.json that a run wrote, whole',
-      cause,
-    );
+    throw badVerdict(`${file} is no verdict: ${reasonOf(cause)}`, 'give the complete verdict.json of a run', cause);
   }
 }
 

@@ -95,14 +95,14 @@ function rule(finding: Finding) {
 }
 
 function helpOf(finding: Finding): string {
-  const fix = finding.fixedIn === null ? '' : ` Mended in ${finding.fixedIn}.`;
+  const fix = finding.fixedIn === null ? '' : ` Fixed in ${finding.fixedIn}.`;
   return `${finding.title}.${fix}${finding.url === null ? '' : ` ${finding.url}`}`;
 }
 
 function result(decision: Decision, fallback: string) {
   const { finding, why } = decision;
   const via = finding.via.length > 1 ? `, brought by ${finding.via.join(' > ')}` : '';
-  const fix = finding.fixedIn === null ? '' : `; mended in ${finding.fixedIn}`;
+  const fix = finding.fixedIn === null ? '' : `; fixed in ${finding.fixedIn}`;
   return {
     ruleId: finding.id,
     level: isAnswered(decision) ? 'note' : LEVELS[finding.severity],

@@ -12,7 +12,7 @@ export const SCAN = {
   database: '/var/cache/trivy/db',
 } as const;
 
-/** The version that a stand-in says it holds (`…, holding Trivy 0.44.1`), else that of the pin's tag (`aquasec/trivy:0.75.0`). */
+/** The version that a substitute says it holds (`…, holding Trivy 0.44.1`), else that of the pin's tag (`aquasec/trivy:0.75.0`). */
 export function scannerVersion(image: string, standIn: string | null): string {
   const held = standIn === null ? null : /, holding \S+ (\d[\w.-]*)$/.exec(standIn)?.[1];
   return held ?? /:v?([\w.-]+)$/.exec(image)?.[1] ?? 'unknown';

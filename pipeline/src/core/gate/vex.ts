@@ -56,7 +56,7 @@ export function parseVex(documents: readonly VexText[]): Statement[] {
     throw new PipelineError(
       'BAD_VEX',
       phraseFaults(yaml.faults),
-      'mend the document, or take it out; OpenVEX is described at https://github.com/openvex/spec, and its vexctl makes it of others',
+      'fix the document, or take it out; OpenVEX is described at https://github.com/openvex/spec, and its vexctl makes it of others',
     );
   });
 }

@@ -121,7 +121,7 @@ function findings({ blocking, outcomes, database, rehearsal, policyFrom }: GateR
   return html`<section><h2>Findings${of}</h2><p>${phraseCounts(outcomes) || 'none'} · ${told} · policy of ${policyFrom}${rehearsal ? ' · a rehearsal' : null}</p>${
     blocking.length === 0
       ? null
-      : html`<table><caption>What counts</caption><thead><tr><th scope="col">severity</th><th scope="col">finding</th><th scope="col">in</th><th scope="col">from</th><th scope="col">mended in</th></tr></thead><tbody>
+      : html`<table><caption>What counts</caption><thead><tr><th scope="col">severity</th><th scope="col">finding</th><th scope="col">in</th><th scope="col">from</th><th scope="col">fixed in</th></tr></thead><tbody>
 ${blocking.slice(0, MOST).map(
   ({
     severity,
@@ -131,7 +131,7 @@ ${blocking.slice(0, MOST).map(
     thing,
     from,
     fixedIn,
-  }) => html`<tr><td class="word">${severity}</td><td>${/^https:/.test(url ?? '') ? html`<a href="${url}">${id}</a>` : id} ${title}</td><td data-name="in">${thing}</td><td data-name="from">${from}</td><td data-name="mended in">${fixedIn ?? 'nothing yet'}</td></tr>
+  }) => html`<tr><td class="word">${severity}</td><td>${/^https:/.test(url ?? '') ? html`<a href="${url}">${id}</a>` : id} ${title}</td><td data-name="in">${thing}</td><td data-name="from">${from}</td><td data-name="fixed in">${fixedIn ?? 'nothing yet'}</td></tr>
 `,
 )}</tbody></table>`
   }</section>`;
@@ -149,7 +149,7 @@ function tests(suites: SuiteCases): Markup | null {
 }
 
 function smoke({ rows, noted }: SmokeResult, of: string): Markup {
-  return html`<section><h2>What was proved of the deployment${of}</h2><table><thead><tr><th scope="col">proved</th><th scope="col">result</th><th scope="col" class="number">time</th></tr></thead><tbody>
+  return html`<section><h2>Deployment checks${of}</h2><table><thead><tr><th scope="col">check</th><th scope="col">result</th><th scope="col" class="number">time</th></tr></thead><tbody>
 ${rows.map(
   (
     row,
@@ -216,7 +216,7 @@ function logSection(shown: readonly StageResult[], logs: ReportTexts): Markup | 
 
 function logOf(step: StepResult, logs: ReportTexts): Markup {
   const text = logs.get(step.log);
-  const whole = html`<p><a href="${step.log}">The whole log</a></p>`;
+  const whole = html`<p><a href="${step.log}">Full log</a></p>`;
   if (text === undefined) return whole;
   if (text.trim() === '') return html`<p>It said nothing.</p>`;
   const lines = text.trimEnd().split('\n');

@@ -69,7 +69,10 @@ export function describeDockerfile({
     ['service', `${file}, and no package.json: it is built by it${more}`],
     ...(language === null ? [] : [['language', language] as [string, string]]),
     ...(unpinned.length === 0 ? [] : [['images', `by a tag alone: ${unpinned.join(', ')}`] as [string, string]]),
-    ['port', port === null ? `none seen (EXPOSE): ${USUAL.port}, told to it as PORT` : `${port.value} (${port.from})`],
+    [
+      'port',
+      port === null ? `none seen (EXPOSE): ${USUAL.port}, passed to it as PORT` : `${port.value} (${port.from})`,
+    ],
     ['health', health === null ? `none seen: ${USUAL.health} has to answer 200` : `${health.value} (${health.from})`],
   ];
 }

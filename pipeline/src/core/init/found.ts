@@ -118,7 +118,7 @@ export function describeFound(
     ...(facts.workspaces.length === 0 ? [] : [['workspaces', facts.workspaces.join(', ')] as [string, string]]),
     ['scripts', scripts.length === 0 ? 'none' : scripts.join(', ')],
     ['Node', `${node.length === 0 ? 'nothing said' : node.join(', ')}; everything runs on Node ${NODE_MAJOR}`],
-    ['port', port === null ? `none seen: ${USUAL.port}, told to it as PORT` : `${port.value} (${port.from})`],
+    ['port', port === null ? `none seen: ${USUAL.port}, passed to it as PORT` : `${port.value} (${port.from})`],
     ['health', health === null ? `none seen: ${USUAL.health} has to answer 200` : `${health.value} (${health.from})`],
     ...(facts.dockerfile === null
       ? []

@@ -76,7 +76,7 @@ export function drillAlertmanager(file: string, text: string, url: string): Dril
     return { name, ...Object.fromEntries(configs) };
   });
   if (receivers.length === 0)
-    throw new PipelineError('BAD_MONITORING', `${file} has no receivers`, 'add one: an alert has to reach somebody');
+    throw new PipelineError('BAD_MONITORING', `${file} has no receivers`, 'add one: an alert needs a receiver');
   const rendered = stringify(
     { ...config, route: quick(config.route as Mapping), receivers },
     { aliasDuplicateObjects: false },
@@ -84,7 +84,7 @@ export function drillAlertmanager(file: string, text: string, url: string): Dril
   return { text: rendered, paths, credentials: filesIn(receivers) };
 }
 
-/** What the drill's receiver can stand in for. All else (mail, chats) is left out of the copy. */
+/** What the drill's receiver can replace. All else (mail, chats) is left out of the copy. */
 const KINDS: Readonly<Record<string, string>> = { webhook_configs: 'webhook', pagerduty_configs: 'pagerduty' };
 
 /** A route and those below it, with hardly any waiting. */
@@ -104,7 +104,7 @@ function filesIn(value: unknown): string[] {
 }
 
 function mapping(file: string, text: string): Mapping {
-  const hint = 'mend the file; promtool and amtool say what may be in it';
+  const hint = 'fix the file; promtool and amtool say what may be in it';
   try {
     const parsed: unknown = parse(text, { merge: true });
     if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as Mapping;

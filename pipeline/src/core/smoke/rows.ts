@@ -11,7 +11,7 @@ export function judgeRows(
   const held = `${passed.length} of ${rows.length} checks passed`;
   if (failed.length > 0) return { fault: `${held}; failed: ${failed.join(', ')}` };
   // A probe that could not run has no rows that would say so; its step does.
-  if (rows.length === 0 && steps.every(({ exitCode }) => exitCode === 0)) return { fault: 'nothing was proved' };
+  if (rows.length === 0 && steps.every(({ exitCode }) => exitCode === 0)) return { fault: 'nothing was verified' };
   if (missing.length > 0) return { notEvaluated: `${held}; not evaluated: ${missing.join(', ')}` };
   return { remark: held };
 }

@@ -24,7 +24,7 @@ export function parseBudgets(text: string, file = BUDGETS_FILE): Budgets {
   throw new FaultyFile(
     'BAD_POLICY',
     yaml.faults,
-    'mend it; drydock’s policy/README.md describes every field, and nothing was run meanwhile',
+    'fix it; drydock’s policy/README.md describes every field, and nothing was run meanwhile',
   );
 }
 

@@ -14,11 +14,11 @@ const notIsolated = {
   hint: 'docker run --cap-add SYS_ADMIN IMAGE',
 };
 
-test('where all is well, no row is a wall or a warning, and none needs mending', () => {
+test('where all is well, no row is a wall or a warning, and none needs a fix', () => {
   const rows = examine(facts());
   expect(rows.map(({ check }) => check)).toEqual(Object.keys(CHECKS));
   expect(rows.filter(({ status }) => status === 'blocked' || status === 'warning')).toEqual([]);
-  expect(rows.filter(({ mend }) => mend !== null)).toEqual([]);
+  expect(rows.filter(({ fix }) => fix !== null)).toEqual([]);
   expect(canRun(rows)).toBe(true);
 });
 
@@ -45,7 +45,7 @@ const disks = (freeBytes: number, over: Partial<Folder> = {}) => ({
   results: folder('/out', 50e9),
 });
 
-type Case = [name: string, over: Partial<Facts>, check: CheckName, status: string, found: RegExp, mend: RegExp | null];
+type Case = [name: string, over: Partial<Facts>, check: CheckName, status: string, found: RegExp, fix: RegExp | null];
 const cases: Case[] = [
   [
     'no repository',
@@ -359,7 +359,7 @@ const cases: Case[] = [
     { images: [unreachable] },
     'images',
     'warning',
-    /stand-ins can be assembled/,
+    /substitutes can be assembled/,
     /--mirror/,
   ],
   [
@@ -379,7 +379,7 @@ const cases: Case[] = [
     /--mirror/,
   ],
   [
-    'no registry for an engine that has no stand-ins',
+    'no registry for an engine that has no substitutes',
     { engines: [engine('dagger')], probe: null, images: [unreachable] },
     'images',
     'blocked',
@@ -464,7 +464,7 @@ const cases: Case[] = [
 
   ['a password', login('password'), 'credentials', 'ok', /^ghcr\.io: user and password$/, null],
   ['an identity token', login('identity'), 'credentials', 'ok', /an identity token/, null],
-  ['an entry that says nothing', login('none'), 'credentials', 'ok', /as anybody/, null],
+  ['an entry that says nothing', login('none'), 'credentials', 'ok', /asked anonymously/, null],
   [
     'a key that is none',
     { secrets: [{ name: 'COSIGN_PRIVATE_KEY', flaw: 'is not a private key' }] },
@@ -478,7 +478,7 @@ const cases: Case[] = [
     { secrets: [{ name: 'GITHUB_TOKEN', flaw: null }] },
     'credentials',
     'ok',
-    /^no login: registries are asked as anybody, GITHUB_TOKEN is set$/,
+    /^no login: registries are asked anonymously, GITHUB_TOKEN is set$/,
     null,
   ],
   ['a helper', login('helper'), 'credentials', 'warning', /only a Dagger engine asks/, /credsStore/],
@@ -579,13 +579,13 @@ const cases: Case[] = [
     /set-ntp/,
   ],
 ];
-for (const [name, over, check, status, found, mend] of cases) {
+for (const [name, over, check, status, found, fix] of cases) {
   test(`${check}: ${name}`, () => {
     const rows = examine(facts(over));
     const row = rows.find((one) => one.check === check);
     expect(row).toMatchObject({ status, found: expect.stringMatching(found) });
-    if (mend === null) expect(row?.mend).toBeNull();
-    else expect(row?.mend).toMatch(mend);
+    if (fix === null) expect(row?.fix).toBeNull();
+    else expect(row?.fix).toMatch(fix);
     if (status === 'blocked') expect(canRun(rows)).toBe(false);
   });
 }
@@ -596,14 +596,14 @@ test('no row shows a secret', () => {
     expect(JSON.stringify(examine(facts(more)))).not.toContain('secret');
 });
 
-test('what is well takes a line, what is not says what it means and what mends it', () => {
+test('what is well takes a line, what is not says what it means and how to fix it', () => {
   const rows = examine(
     facts({ git: null, programs: { message: 'this machine lacks crun', hint: 'sudo apt-get install crun' } }),
   );
   const text = renderRows(rows, { hasColour: false }, false);
   expect(text).toContain('ok    disk          50.0 GB free at /cache\n');
   expect(text).toContain(
-    `WALL  programs      this machine lacks crun\n${' '.repeat(20)}an OCI runtime starts every step, others mount and connect it\n${' '.repeat(20)}mend: sudo apt-get install crun\n`,
+    `FAIL  programs      this machine lacks crun\n${' '.repeat(20)}an OCI runtime starts every step, others mount and connect it\n${' '.repeat(20)}fix: sudo apt-get install crun\n`,
   );
   expect(renderVerdict(rows)).toBe('\nthe pipeline cannot run here: programs; worth a look: git\n');
   expect(renderVerdict(examine(facts()))).toBe('\nthe pipeline can run here\n');
@@ -614,7 +614,7 @@ test('an answer with line breaks makes no row', () => {
   const [row] = examine(facts());
   if (row === undefined) throw new Error('there is a row');
   const text = renderRows(
-    [{ ...row, status: 'warning', found: 'DENIED: no\nok    gate     all fine', mend: 'x\npassed in 1.0 s' }],
+    [{ ...row, status: 'warning', found: 'DENIED: no\nok    gate     all fine', fix: 'x\npassed in 1.0 s' }],
     { hasColour: false },
     true,
   );

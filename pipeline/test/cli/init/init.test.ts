@@ -33,7 +33,7 @@ test.runIf(hasGit)('without a terminal and without --yes it shows all, and write
   for (const options of [{}, { dryRun: true }, { dryRun: true, yes: true }]) {
     const shown = await run(root, options);
     expect(shown).toMatch(/^ {2}port +3000 \(apps\/api\/src\/server\.ts:2\)$/m);
-    expect(shown).toContain('nothing stands in the way of a run\n');
+    expect(shown).toContain('nothing prevents a run\n');
     expect(shown).toContain('  services:\n    - path: apps/api\n      port: 3000\n      health: /healthz\n');
     expect(shown).toMatch(/nothing was written; to write them: .* init --yes\n$/);
   }

@@ -160,7 +160,7 @@ test('an image that was rebuilt keeps its tag and gets another digest', async ()
 test('an image that does not say when it was made is for a person to move', async () => {
   const { image, tags } = await registry({ '1.1-slim': '1970-01-01' });
   const { said, isChanged } = await update({ image: { image, digest: tags['1.0-slim'] ?? '' } });
-  expect(said[0]).toBe('undated  image node 1.0-slim: nobody says how old 1.1-slim is; move it by hand');
+  expect(said[0]).toBe('undated  image node 1.0-slim: the age of 1.1-slim is unknown; update it by hand');
   expect(isChanged).toBe(false);
 });
 
@@ -210,7 +210,7 @@ const silences: [options: Partial<PinsInvocation['options']>, exitCode: number, 
   [{}, 0, /^NOT EVALUATED {2}action actions\/checkout v1\.0\.0: .*ECONNREFUSED|bad port/],
   [{ strict: true }, 1, /^NOT EVALUATED {2}action/],
   [{ check: true }, 0, /^NOT EVALUATED {2}action/],
-  [{ offline: true }, 0, /nobody is asked \(--offline\)$/],
+  [{ offline: true }, 0, /skipped \(--offline\)$/],
 ];
 for (const [options, exitCode, reason] of silences) {
   test(`where nobody answers, ${JSON.stringify(options)} ends with ${exitCode}`, async () => {

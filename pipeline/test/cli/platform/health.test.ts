@@ -26,7 +26,7 @@ const rows: [name: string, found: Parameters<typeof judge>[0], verdict: object][
     container({ State: { Status: 'exited', ExitCode: 3 } }),
     { is: 'bad', why: 'it ended with exit code 3' },
   ],
-  ['it begins again', container({ State: { Status: 'restarting' }, RestartCount: 1 }), { is: 'waiting' }],
+  ['restarting', container({ State: { Status: 'restarting' }, RestartCount: 1 }), { is: 'waiting' }],
   [
     'it begins again and again',
     container({ State: { Status: 'restarting', ExitCode: 1 }, RestartCount: 3 }),

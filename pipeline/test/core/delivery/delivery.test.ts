@@ -114,7 +114,7 @@ describe('what may ship', () => {
   });
   const beyond: [what: string, change: Partial<Evidence>, said: RegExp][] = [
     ['not evaluated', { stages: stages('scan', 'not evaluated') }, /^scan was not evaluated$/],
-    ['a rehearsal’s verdict', { gate: { status: 'passed', reasons: [], rehearsal: true } }, /nobody vouches/],
+    ['a rehearsal’s verdict', { gate: { status: 'passed', reasons: [], rehearsal: true } }, /unverified source/],
     ['changes', { source: { ...SOURCE, dirty: true } }, /not committed/],
     ['changes here', { here: { ...SOURCE, dirty: true } }, /not committed/],
     [
@@ -123,7 +123,7 @@ describe('what may ship', () => {
       /which commit this is: no git/,
     ],
     ['steps that could disturb each other', { isShared: true }, /steps were not isolated from each other/],
-    ['a stand-in', { standIns: ['node:24'] }, /stand-ins for node:24/],
+    ['a substitute', { standIns: ['node:24'] }, /substitutes for node:24/],
   ];
   test.for(beyond)('on loopback only: %s', ([, change, said]) => {
     const evidence = { ...good, ...change };
@@ -248,7 +248,7 @@ describe('an earlier run', () => {
       ['docker.io/aquasec/trivy:0.75.0'],
     ],
   ];
-  test.for(standIns)('stand-ins that %s names', ([, given, labels, found]) =>
+  test.for(standIns)('substitutes that %s names', ([, given, labels, found]) =>
     expect(standInsOf(given, labels)).toEqual(found),
   );
 

@@ -252,14 +252,14 @@ COUNTS CRITICAL github-pat in service/settings.env:2 (service/settings.env:2)
     CRITICAL counts from HIGH
 no     HIGH     CVE-2026-0001 in lodash 4.17.4 (service/package-lock.json:7)
     fixed says policy/vex/own.json:1: fixed
-    mended in 4.17.21
+    fixed in 4.17.21
 no     HIGH     CVE-2026-0002 in openssl 3.5.0 (image:/var/lib/dpkg)
     accepted by o until 2026-12-31: r
-    mended in 3.5.1
+    fixed in 3.5.1
 COUNTS HIGH     CVE-2026-0003 in lodash 4.17.4 (service/package-lock.json:7)
     HIGH counts from HIGH
     brought by express > lodash
-    mended in 4.17.21
+    fixed in 4.17.21
 `);
 });
 

@@ -185,9 +185,9 @@ for (const [name, given, shown] of places) {
   });
 }
 
-test('a message says what, where from, what mends it, and why it counts', () => {
+test('a message says what, where from, how to fix it, and why it counts', () => {
   expect(resultsOf(finding({ via: ['express', 'lodash'] }))[0]?.message.text).toBe(
-    'It is wrong: lodash 4.17.4, brought by express > lodash; mended in 4.17.21 (HIGH counts from HIGH)',
+    'It is wrong: lodash 4.17.4, brought by express > lodash; fixed in 4.17.21 (HIGH counts from HIGH)',
   );
 });
 

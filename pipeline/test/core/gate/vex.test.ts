@@ -26,7 +26,7 @@ function vexDocument(over: Record<string, unknown> = {}, statement: Record<strin
   return `${JSON.stringify(written, null, 2)}\n`;
 }
 
-// The examples of https://github.com/openvex/spec/blob/main/OPENVEX-SPEC.md, their JSON mended where it is none there.
+// The examples of https://github.com/openvex/spec/blob/main/OPENVEX-SPEC.md, their JSON fixed where it is none there.
 const examples: [name: string, text: string, statements: unknown[]][] = [
   [
     'minimal',

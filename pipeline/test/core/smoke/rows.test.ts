@@ -14,7 +14,7 @@ const cases: [name: string, rows: SmokeRow[], judged: ReturnType<typeof judgeRow
     { notEvaluated: '1 of 2 checks passed; not evaluated: b' },
   ],
   ['failing outweighs', [row('a', 'failed'), row('b', 'not evaluated')], { fault: '0 of 2 checks passed; failed: a' }],
-  ['nothing was proved', [], { fault: 'nothing was proved' }],
+  ['nothing was verified', [], { fault: 'nothing was verified' }],
 ];
 test.for(cases)('%s', ([, rows, judged]) => expect(judgeRows(rows, [step()])).toEqual(judged));
 

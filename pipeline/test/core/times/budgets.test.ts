@@ -57,7 +57,7 @@ const overruns: [name: string, seconds: number[], since: string | null][] = [
   ['two of three are none', [10, 99, 99], '2026-01-03'],
   ['slow from the first', [99, 99, 99], '2026-01-03'],
   ['slow for long', [10, 10, 10, 99, 99, 99, 99], '2026-01-05'],
-  ['slow once, and mended', [99, 99, 99, 10, 10], null],
+  ['slow once, and fixed', [99, 99, 99, 10, 10], null],
   ['slow again: only since then', [99, 99, 99, 10, 10, 99, 99], '2026-01-07'],
   ['a fast run in between changes no median', [10, 99, 99, 10, 99, 99], '2026-01-03'],
 ];

@@ -45,7 +45,7 @@ const budgets: [named: string | undefined, disk: number, bytes: number][] = [
 for (const [named, disk, bytes] of budgets)
   test(`budget: ${named} on ${disk}`, () => expect(budgetOf(named, () => disk)).toBe(bytes));
 
-test('a budget that is no size is wrong use, and says how to write one', () => {
+test('a budget that is no size is usage error, and says how to write one', () => {
   expect(() => budgetOf('lots', () => 1e12)).toThrow(UsageError);
   expect(() => budgetOf('lots', () => 1e12)).toThrow('DRYDOCK_STORE_BUDGET is not a size: lots; write it as 20GB');
 });

@@ -113,8 +113,8 @@ describe.runIf(hasDockerd)('on a Docker Engine (needs root and dockerd)', () => 
       ['/version through nginx', /^200, application\/json, sha256:/],
       ['Every dashboard’s query answers', /^\d\d queries$/],
       ['A request in flight is answered while the service ends', /^HTTP\/1\.1 200 OK$/],
-      ['AppDown, firing, is told to webhook', /alertname=AppDown .*severity=critical/],
-      ['AppDown, resolved, is told to pagerduty', /^resolve/],
+      ['AppDown, firing, is sent to webhook', /alertname=AppDown .*severity=critical/],
+      ['AppDown, resolved, is sent to pagerduty', /^resolve/],
       ['What runs is what was built', /^sha256:[0-9a-f]{64}$/],
       ['Docker applies: read_only', /app true.* prometheus true/],
       ['Docker applies: cap_drop', /app ALL/],
@@ -241,7 +241,7 @@ describe.runIf(hasDockerd)('on a Docker Engine (needs root and dockerd)', () => 
           args: ['up', ...QUICKLY],
           exitCode: 3,
           error:
-            /^error: the image of grafana cannot be had: .*\nhint: start what can be had: npx tsx pipeline\/ci\.ts up alertmanager app nginx prometheus; /m,
+            /^error: the image of grafana is not available: .*\nhint: start what is available: npx tsx pipeline\/ci\.ts up alertmanager app nginx prometheus; /m,
         },
       ],
       [
@@ -258,7 +258,7 @@ describe.runIf(hasDockerd)('on a Docker Engine (needs root and dockerd)', () => 
           args: ['up', 'app', ...QUICKLY],
           change: (text) => text.replace('    depends_on:', '    depend_on:'),
           exitCode: 2,
-          error: /^error: Docker Compose refuses docker-compose\.yml: .*depend_on.*\nhint: mend the file$/m,
+          error: /^error: Docker Compose refuses docker-compose\.yml: .*depend_on.*\nhint: fix the file$/m,
         },
       ],
       [

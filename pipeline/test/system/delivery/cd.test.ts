@@ -215,14 +215,14 @@ describe('what must not ship leaves the tags where they were', () => {
   });
 
   const BEYOND = ['--registry', 'registry.example', '--repository', 'acme/app'];
-  test('beyond loopback: stand-ins, and whatever was not evaluated', async () => {
+  test('beyond loopback: substitutes, and whatever was not evaluated', async () => {
     const ran = await ci(repository, ['cd', '--run', secondOf().report, ...BEYOND]);
     expect(ran.exitCode, ran.stdout).toBe(1);
     expect(ran.stdout).toMatch(/not pushed: scan was not evaluated/);
-    expect(ran.stdout).toMatch(/there were stand-ins for .*node/);
+    expect(ran.stdout).toMatch(/there were substitutes for .*node/);
   });
 
-  test('beyond loopback: stand-ins that the account leaves out, and the archive does not', async () => {
+  test('beyond loopback: substitutes that the account leaves out, and the archive does not', async () => {
     const report = await copied();
     await edit(report, 'result.json', (text) => {
       const { scanners, ...account } = JSON.parse(text) as RunResult;
@@ -231,7 +231,7 @@ describe('what must not ship leaves the tags where they were', () => {
     });
     const ran = await ci(repository, ['publish', '--run', report, ...BEYOND]);
     expect(ran.exitCode, ran.stdout).toBe(1);
-    expect(ran.stdout).toMatch(/there were stand-ins for .*distroless/);
+    expect(ran.stdout).toMatch(/there were substitutes for .*distroless/);
   });
 
   const WRONG: [what: string, args: string[], env: Record<string, string>, said: RegExp][] = [
@@ -269,7 +269,7 @@ test('a dry run needs no registry, and leaves none', async () => {
   expect(resultOf(ran).delivery).toMatchObject({ rehearsal: true, pushed: { sent: { blobs: 4 } } });
 });
 
-test('a rollback: the release before runs, and has the tag', async () => {
+test('a rollback: the previous release runs, and has the tag', async () => {
   const ran = await ci(repository, ['rollback', ...to]);
   expect(ran.exitCode, ran.stdout).toBe(0);
   const { digest } = firstOf();

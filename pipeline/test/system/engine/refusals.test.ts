@@ -13,7 +13,7 @@ const rows: Row[] = [
   [
     'a shell where nobody sits',
     () => errorOf(base().terminal().sync()),
-    expect.stringMatching('^GraphQLRequestError: the engine was not told of a terminal'),
+    expect.stringMatching('^GraphQLRequestError: the engine was given no terminal'),
   ],
   [
     'git over ssh',

@@ -1,4 +1,4 @@
-// One HTTP request, sent as it is written: no path is mended, no header added, and every one comes from a client of its own.
+// One HTTP request, sent as it is written: no path is fixed, no header added, and every one comes from a client of its own.
 import { request } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { address } from './neighbours.ts';

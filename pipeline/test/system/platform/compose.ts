@@ -1,4 +1,4 @@
-// The real Docker Compose, from Debian 13's package: pinned, checked and kept as the packages of stand-ins are, never installed.
+// The real Docker Compose, from Debian 13's package: pinned, checked and kept as the packages of substitutes are, never installed.
 import { join } from 'node:path';
 import { $, type ProcessOutput } from 'zx';
 import { debianProgram, PROGRAMS } from '../packages.ts';

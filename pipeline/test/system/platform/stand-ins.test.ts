@@ -1,4 +1,4 @@
-// The platform's images as services of a session: where no registry answers, the stand-ins. Commands, files and health checks are
+// The platform's images as services of a session: where no registry answers, the substitutes. Commands, files and health checks are
 // those of docker-compose.yml, as Docker Compose reads it.
 import { join } from 'node:path';
 import type { Container } from '@dagger.io/dagger';

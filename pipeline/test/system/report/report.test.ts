@@ -150,7 +150,7 @@ describe.runIf(HAS_BROWSER)('the report in Chromium (needs an x64 machine)', () 
     ['passed', 'steps of the cache', /From the cache: install: tools, install: service, install: production/],
     ['passed', 'tests and coverage', /service 106 of 106, 100\.0 % covered/],
     ['passed', 'what was proved', /\/health through nginx\s+passed: 200, application\/json/],
-    ['passed', 'a drill', /AppDown, firing, is told to webhook\s+passed: alertname=AppDown/],
+    ['passed', 'a drill', /AppDown, firing, is sent to webhook\s+passed: alertname=AppDown/],
     ['passed', 'what was not', /What Grafana shows\s+not evaluated: cannot have/],
     ['passed', 'what stands in', /1 image was stood in for/],
     ['failed', 'digests', /database\s+sha256:0f9a3de4\w{56}/],
