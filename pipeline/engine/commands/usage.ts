@@ -16,7 +16,7 @@ Read from the environment:
   DRYDOCK_OFFLINE=1     no step gets a network, nothing is fetched
   DRYDOCK_IMAGES=DIR    take images from a folder of OCI archives instead of any registry
   DRYDOCK_MIRRORS=…     registries to ask first: docker.io=mirror.example/hub,…
-  DRYDOCK_SERVICE_READY=60  seconds that a service's ports may take to accept connections
+  DRYDOCK_SERVICE_READY=150 seconds that a service's ports may take to accept connections
   DRYDOCK_STEP_MEMORY=2GB     how much memory a step may have (default: 90 % of the machine's)
   DRYDOCK_STEP_PROCESSES=8192 how many processes a step may have
   DRYDOCK_STEP_TIMEOUT=1h     how long a step may run before it is ended: 90s, 10m, 2h
