@@ -61,6 +61,14 @@ export function pinned(name: PinName): string {
 }
 
 /** The file that holds this pin in a folder of archives (`--images`, `ci.ts images`). */
-export function archiveOf(name: PinName): string {
+export function archiveOf(name: string): string {
   return `${name}.tar`;
+}
+
+/** What an image is called there that a repository names, and no pin: by all of its reference, as far as a file's name can say it. */
+export function imageName(reference: string): string {
+  return `image-${reference
+    .replace(/(?<=@sha256:[0-9a-f]{12}).*/, '')
+    .replace(/[^a-z0-9.]+/gi, '-')
+    .toLowerCase()}`;
 }

@@ -14,7 +14,7 @@ import { fingerprintOf, isSame } from '../../src/core/capsule/fingerprint.ts';
 import { badCapsule, type CapturedStage } from '../../src/core/capsule/manifest.ts';
 import { PipelineError } from '../../src/core/errors.ts';
 import { asLines } from '../../src/core/safe-text.ts';
-import { archiveOf, PIN_NAMES } from '../../src/pins.ts';
+import { archiveOf } from '../../src/pins.ts';
 import type { BisectInvocation } from '../arguments.ts';
 import type { Terminal } from '../terminal.ts';
 import { inFolder } from './folder.ts';
@@ -128,10 +128,10 @@ class Trials {
   #images(units: readonly Unit[], folder: string): string {
     const { good, bad } = this.#around;
     mkdirSync(folder, { recursive: true });
-    for (const name of PIN_NAMES) {
-      const from = units.some((unit) => unit.kind === 'image' && unit.name === name) ? bad : good;
-      const archive = join(from.images, archiveOf(name));
-      if (existsSync(archive)) linkSync(archive, join(folder, archiveOf(name)));
+    for (const file of new Set([good, bad].flatMap(({ images }) => readdirSync(images)))) {
+      const from = units.some((unit) => unit.kind === 'image' && archiveOf(unit.name) === file) ? bad : good;
+      const archive = join(from.images, file);
+      if (existsSync(archive)) linkSync(archive, join(folder, file));
     }
     return folder;
   }

@@ -16,7 +16,7 @@ import {
 import { PipelineError, reasonOf } from '../../src/core/errors.ts';
 import { expandFile, expandFolder, readManifest, unpackCapsule } from '../../src/oci/capsule-reader.ts';
 import { OciError } from '../../src/oci/errors.ts';
-import { archiveOf, PIN_NAMES } from '../../src/pins.ts';
+import { archiveOf } from '../../src/pins.ts';
 
 /** A capsule on disk. Whatever it does not hold is null. */
 export type OpenCapsule = {
@@ -49,10 +49,8 @@ export async function openCapsule(file: string, folder: string): Promise<OpenCap
     await unpackCapsule(file, manifest.files, content);
     const images = join(folder, 'images');
     await mkdir(images);
-    for (const name of PIN_NAMES) {
-      const packed = join(content, imageFile(name));
-      if (existsSync(packed)) await expandFile(packed, join(images, archiveOf(name)));
-    }
+    for (const name of imagesIn(manifest))
+      await expandFile(join(content, imageFile(name)), join(images, archiveOf(name)));
     const expanded = async (path: string, to: string, expand: typeof expandFile) => {
       if (!existsSync(join(content, path))) return null;
       await expand(join(content, path), join(folder, to));
@@ -72,6 +70,13 @@ export async function openCapsule(file: string, folder: string): Promise<OpenCap
       verdict: existsSync(verdict) ? verdict : null,
     };
   });
+}
+
+/** By the files that it has, and that were looked at: whatever else it says of images. */
+function imagesIn({ files }: CapsuleManifest): string[] {
+  return files
+    .filter(({ link }) => link === null)
+    .flatMap(({ path }) => /^images\/([a-z0-9][a-z0-9.-]*)\.tar\.br$/.exec(path)?.[1] ?? []);
 }
 
 /** The reader's errors as ours. */

@@ -2,9 +2,11 @@
 import { basename, resolve } from 'node:path';
 import { COMMAND } from '../../src/command.ts';
 import { compareEndings, type Ending, phraseEndings } from '../../src/core/capsule/compare.ts';
+import type { CapsuleImage } from '../../src/core/capsule/manifest.ts';
 import { phraseCapsule } from '../../src/core/capsule/phrases.ts';
 import { EXIT, PipelineError } from '../../src/core/errors.ts';
 import { asLines, safeJson } from '../../src/core/safe-text.ts';
+import { archiveOf, PIN_NAMES } from '../../src/pins.ts';
 import type { LeftStep } from '../../src/stages/context.ts';
 import type { ReplayInvocation } from '../arguments.ts';
 import { renderPlain, renderTty } from '../render.ts';
@@ -69,10 +71,18 @@ async function replayStages(
   }
 }
 
-function thin(file: string, names: readonly string[]): PipelineError {
+function thin(file: string, images: readonly CapsuleImage[]): PipelineError {
+  const names = images.map(({ name }) => name);
+  const pins = names.filter((name) => PIN_NAMES.some((pin) => pin === name));
+  // Those that its repository names are no pins of ours.
+  const others = images.filter(({ name }) => !pins.includes(name));
+  const ways = [
+    ...(pins.length === 0 ? [] : [`${COMMAND} images ${pins.join(' ')} --output images`]),
+    ...others.map(({ name, pin }) => `skopeo copy docker://${pin} oci-archive:images/${archiveOf(name)}`),
+  ];
   return new PipelineError(
     'MISSING_IMAGE',
     `${basename(file)} does not hold the images ${names.join(', ')}`,
-    `give them: ${COMMAND} images ${names.join(' ')} --output images, then replay with --images images`,
+    `give them: ${ways.join(' && ')}, then replay with --images images`,
   );
 }

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Directory } from '@dagger.io/dagger';
-import { badCapsule } from '../../src/core/capsule/manifest.ts';
-import { CAPTURED, needsOf } from '../../src/core/capsule/needs.ts';
+import { badCapsule, type CapsuleImage } from '../../src/core/capsule/manifest.ts';
+import { backingImages, CAPTURED, needsOf } from '../../src/core/capsule/needs.ts';
 import { COMPOSE_FILE } from '../../src/core/compose/read.ts';
 import type { Listener } from '../../src/core/events.ts';
 import { SOURCE_IGNORE } from '../../src/core/ignore.ts';
@@ -11,7 +11,7 @@ import type { AskedStage, EngineFacts, RunResult, StageName } from '../../src/co
 import { PRODUCTION, setOf, setsFor } from '../../src/core/package-sets.ts';
 import { isPlatform } from '../../src/core/smoke/alone.ts';
 import { type Subject, subjectsIn } from '../../src/core/subject.ts';
-import { archiveOf, type PinName } from '../../src/pins.ts';
+import { archiveOf, imageName } from '../../src/pins.ts';
 import { NO_SCANNING, type SharedRequest, type StagesRequest } from '../../src/stages/request.ts';
 import type { EngineOptions } from '../arguments.ts';
 import { textIn } from '../plain-files.ts';
@@ -148,7 +148,9 @@ export async function stagesHeld(capsule: OpenCapsule, given: string | null): Pr
     return (
       (needs.packages.length === 0 || packages !== null) &&
       setsFor(subject, name).every((set) => sets.has(set === PRODUCTION ? setOf(subject.service) : set)) &&
-      needs.images.every((pin) => existsSync(join(given ?? capsule.images, archiveOf(pin)))) &&
+      [...needs.images, ...backingImages([name], subject).map(imageName)].every((image) =>
+        existsSync(join(given ?? capsule.images, archiveOf(image))),
+      ) &&
       (!needs.image || image !== null) &&
       (!needs.verdict || verdict !== null)
     );
@@ -156,9 +158,9 @@ export async function stagesHeld(capsule: OpenCapsule, given: string | null): Pr
 }
 
 /** Images that the recorded stages used, and neither the capsule nor the given folder has. */
-export function missingImages({ manifest, images }: OpenCapsule, given: string | null): PinName[] {
+export function missingImages({ manifest, images }: OpenCapsule, given: string | null): CapsuleImage[] {
   const left = manifest.images.filter(({ held, standIn }) => !held && (standIn !== null || isThin(manifest.images)));
-  return left.map(({ name }) => name as PinName).filter((name) => !existsSync(join(given ?? images, archiveOf(name))));
+  return left.filter(({ name }) => !existsSync(join(given ?? images, archiveOf(name))));
 }
 
 const isThin = (images: OpenCapsule['manifest']['images']) => images.length > 0 && images.every(({ held }) => !held);

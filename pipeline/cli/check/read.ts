@@ -2,12 +2,14 @@
 import { readlinkSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { DockerfileFacts, LinkFacts, PackageFacts, RepositoryFacts } from '../../src/core/check/facts.ts';
+import { COMPOSE_FILE, readCompose } from '../../src/core/compose/read.ts';
 import { PipelineError, refusalOf } from '../../src/core/errors.ts';
 import { POLICY_FILE, parsePolicy } from '../../src/core/gate/policy.ts';
 import { LOCK_FILES, NPM } from '../../src/core/manager.ts';
 import { fileOf, type ServicePackage } from '../../src/core/package.ts';
 import { lockFileOf, placesToCheck } from '../../src/core/package-sets.ts';
 import type { Project, RepositoryFiles } from '../../src/core/project.ts';
+import { isPlatform } from '../../src/core/smoke/alone.ts';
 import { describeSubject, type Repository, subjectsIn } from '../../src/core/subject.ts';
 import { SUBJECT_FILE } from '../../src/core/subject-file.ts';
 import { isPlainName, onDisk } from '../../src/oci/names.ts';
@@ -41,6 +43,8 @@ export async function readRepository({ root, output, isWhole, draft, services }:
     refusals: [...(isWhole ? refusalsOf(root, output) : []), ...refusals],
     packages: subject === null ? [] : packagesOf(root, subject, seen, unseen),
     dockerfiles: (subject?.services ?? []).flatMap((service) => dockerfileOf(service, seen)),
+    needs: [...(subject?.services ?? []), ...(subject?.packages ?? [])].flatMap(({ needs }) => needs),
+    deployed: servicesIn(seen(COMPOSE_FILE)),
     subjectText: seen(SUBJECT_FILE),
     isSubjectIgnored: unseen.has(SUBJECT_FILE),
     unignored: isWhole && files.length > 0 ? unignoredIn(root) : [],
@@ -53,6 +57,13 @@ export async function readRepository({ root, output, isWhole, draft, services }:
     unreadableNames: files.filter((path) => !isPlainName(path)),
     marked: [SUBJECT_FILE, ...foldersOf(subject).flatMap(filesOf)].filter((path) => seen(path)?.startsWith('\uFEFF')),
   };
+}
+
+/** None of a file that smoke makes nothing of. */
+function servicesIn(compose: string | null): string[] {
+  if (!isPlatform(compose)) return [];
+  const read = () => readCompose(compose, { APP_IMAGE: 'built' });
+  return refusalOf(read) === undefined ? read().services.map(({ name }) => name) : [];
 }
 
 const WRITTEN = ['node_modules', 'out'];

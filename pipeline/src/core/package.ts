@@ -1,9 +1,10 @@
 // An npm package of the repository, and where its folder lies.
+import type { Backing } from './backing.ts';
 import { SOURCE } from './ignore.ts';
 import type { Project } from './project.ts';
 
-/** An npm package of the repository, by its folder; '' is the root. Each command is a shell's, run in that folder as npm runs a script; null where there is none. */
-export type Package = {
+/** An npm package of the repository, by its folder; '' is the root. Each command is a shell's, run in that folder as npm runs a script; null where there is none. `env` and `needs` are what its tests, and the smoke of a service, find. */
+export type Package = Backing & {
   name: string;
   path: string;
   lint: string | null;

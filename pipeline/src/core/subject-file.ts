@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import { isScalar } from 'yaml';
 import { type BadPattern, dockerPattern } from '../oci/wildcards.ts';
+import { type Backing, type BackingService, isReference, knownImage, officialName } from './backing.ts';
 import { isPinned } from './dockerfile.ts';
 import { type Checks, type DockerBuild, nameOf, type Package, type ServicePackage } from './package.ts';
 import { PRODUCTION } from './package-sets.ts';
@@ -114,9 +115,51 @@ function readPackage(fields: Fields): DeclaredPackage {
     types: readCommand(fields, 'types'),
     test: readCommand(fields, 'test'),
     ignore: readIgnore(fields),
+    ...readBacking(fields),
   };
   fields.end();
   return found;
+}
+
+function readBacking(fields: Fields): Backing {
+  const env = fields.variables('env');
+  const taken = Object.keys(env).find((name) => OWN_VARIABLES.includes(name));
+  if (taken !== undefined) fields.fault('env', `cannot say ${taken}, which drydock sets itself`);
+  const needs = fields.mapping('needs');
+  return { env, needs: needs?.names().map((name) => readNeed(needs, name)) ?? [] };
+}
+
+const OWN_VARIABLES = ['JUNIT_FILE', 'COVERAGE_DIR', 'PORT', 'APP_COMMIT', 'APP_BUILT', 'APP_DIGEST'];
+
+/** Names by which smoke starts others beside the service. */
+const OWN_HOSTS = ['app', 'nginx', 'prometheus', 'alertmanager', 'grafana', 'webhook', 'localhost'];
+
+/** An image alone, or a mapping. */
+function readNeed(needs: Fields, name: string): BackingService {
+  if (!/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/.test(name))
+    needs.fault(name, 'must be made of small letters, digits and hyphens, 40 at most: it is the name of a host');
+  if (OWN_HOSTS.includes(name)) needs.fault(name, `cannot be called so: in smoke, ${name} is the name of another host`);
+  const isImage = isScalar(needs.nodeOf(name));
+  const fields = isImage ? undefined : needs.mapping(name);
+  const image = isImage ? needs.text(name, '') : (fields?.required('image') ?? '');
+  const refuse = (key: string, text: string) =>
+    fields === undefined ? needs.fault(name, text) : fields.fault(key, text);
+  if (image !== '' && !isReference(image))
+    refuse('image', `is ${image}, which names no image: write postgres:17 or registry/name:tag`);
+  const known = knownImage(image);
+  const env = fields?.variables('env') ?? {};
+  const { wants } = known ?? {};
+  if (wants !== undefined && !wants.some((each) => Object.hasOwn(env, each) || Object.hasOwn(env, `${each}_FILE`)))
+    refuse('env', `must have ${wants.slice(0, 3).join(' or ')}: ${officialName(image)} does not start without`);
+  const port = fields?.count('port', known?.port ?? 0) ?? known?.port ?? 0;
+  if (image !== '' && (port < 1 || port > 65_535))
+    refuse(
+      'port',
+      fields?.has('port') ? 'must be a port, 1 to 65535' : 'must say its port, 1 to 65535: { image: …, port: … }',
+    );
+  const command = fields?.has('command') ? readWords(fields, 'command') : null;
+  fields?.end();
+  return { name, image, port, env, command };
 }
 
 function readIgnore(fields: Fields): string[] {
@@ -151,8 +194,8 @@ function readInclude(fields: Fields): string[] | null {
   return paths;
 }
 
-function readWords(fields: Fields): string[] {
-  return isScalar(fields.nodeOf('start')) ? (fields.text('start') ?? '').trim().split(/\s+/) : fields.texts('start');
+function readWords(fields: Fields, key: string): string[] {
+  return isScalar(fields.nodeOf(key)) ? (fields.text(key) ?? '').trim().split(/\s+/) : fields.texts(key);
 }
 
 /** Of another kind than Node: its program and its arguments, no shell. */
@@ -161,7 +204,7 @@ function readProgram(fields: Fields, kind: Kind): string[] | null {
     if (kind === 'commands') fields.fault('start', 'is missing: the program that starts it, and its arguments');
     return null;
   }
-  const words = readWords(fields);
+  const words = readWords(fields, 'start');
   if (words.length === 0 || words[0] === '') fields.fault('start', 'must name a program, such as [./server]');
   return words;
 }
@@ -169,7 +212,7 @@ function readProgram(fields: Fields, kind: Kind): string[] | null {
 /** Words of a command line of Node, with or without its name: there is no other program in the image. */
 function readStart(fields: Fields): string[] | null {
   if (!fields.has('start')) return null;
-  const all = readWords(fields);
+  const all = readWords(fields, 'start');
   const words = all[0] === 'node' ? all.slice(1) : all;
   if (entryOf(words) === null) fields.fault('start', 'must name the file that Node starts, such as node dist/main.js');
   return words;

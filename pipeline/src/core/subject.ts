@@ -1,5 +1,6 @@
 // What a run is about: the repository as its drydock.yaml describes it. No file at all means one service, found by its package.json.
 import { COMMAND } from '../command.ts';
+import { NO_BACKING } from './backing.ts';
 import { PipelineError } from './errors.ts';
 import { fileOf, nameOf, type Package, type ServicePackage } from './package.ts';
 import { type Project, projectOf, type RepositoryFiles } from './project.ts';
@@ -95,6 +96,7 @@ async function findService(manifestOf: ManifestOf): Promise<Declared> {
     start: null,
     docker: null,
     checks: null,
+    ...NO_BACKING,
   };
   for (const path of ['service', ''])
     if ((await manifestOf(path)) !== null)

@@ -217,6 +217,19 @@ export class Fields {
     return this.#nodes(key).flatMap((node) => (isScalar(node) && typeof node.value === 'string' ? [node.value] : []));
   }
 
+  /** Values of variables, as they are written: texts, which may be empty, and numbers. */
+  variables(key: string): Record<string, string> {
+    const fields = this.mapping(key);
+    const found = fields?.names().map((name): [string, string] => {
+      const node = fields.nodeOf(name);
+      if (!/^[A-Za-z_]\w*$/.test(name)) fields.fault(name, 'is no name of a variable');
+      else if (!isScalar(node) || !['string', 'number', 'bigint'].includes(typeof node.value))
+        fields.fault(name, "must be a text: in quotes where it would be something else, '' for none");
+      return [name, isScalar(node) ? String(typeof node.value === 'string' ? node.value : node.source) : ''];
+    });
+    return Object.fromEntries(found ?? []);
+  }
+
   /** The entries of a list of mappings. */
   list(key: string): Fields[] {
     return this.#nodes(key).flatMap((node, index) => this.#file.fieldsOf(node, `${this.#at(key)}[${index}]`) ?? []);

@@ -15,13 +15,13 @@ import {
   TOOLS_FOLDER,
   VERDICT_INPUT,
 } from '../core/capsule/manifest.ts';
-import { isCaptured, type Needs, needsOf } from '../core/capsule/needs.ts';
+import { backingImages, isCaptured, type Needs, needsOf } from '../core/capsule/needs.ts';
 import { lockedPackages } from '../core/capsule/packages.ts';
 import { PipelineError } from '../core/errors.ts';
 import type { CapsuleResult, RunResult, StageName, StageResult } from '../core/model.ts';
 import { lockFileOf, type PackageSet, packageSets, setsFor } from '../core/package-sets.ts';
 import type { PackSpec } from '../oci/capsule.ts';
-import { type PinName, pinned } from '../pins.ts';
+import { imageName, type PinName, pinned } from '../pins.ts';
 import type { PackageContext } from './context.ts';
 import { contentsIfAny, notToBeHad } from './engine.ts';
 import type { Known } from './found.ts';
@@ -78,11 +78,13 @@ export async function writeCapsule(
   const names = stages.map(({ name }) => name);
   checkImages(context, names);
   const needs = needsOf(names, await hasPlatform(context.source));
-  const [images, packages, locked] = await settled([
+  const [backing, images, packages, locked] = await settled([
+    Promise.all(backingImages(names, context.subject).map((image) => holdNamed(context, image, options))),
     options.thin ? thinly(known, needs) : Promise.all(needs.images.map((name) => holdImage(context, name))),
     holdPackages(context, known, setsOf(context, needs)),
     lockedIn(context, setsOf(context, needs)),
   ]);
+  const held = [...images, ...backing];
   const manifest: Omit<CapsuleManifest, 'files'> = {
     format: 'drydock-capsule',
     version: CAPSULE_VERSION,
@@ -92,7 +94,7 @@ export async function writeCapsule(
     clock: result.startedAt,
     engine: result.engine,
     source: result.source,
-    images: images.map(({ facts }) => facts),
+    images: held.map(({ facts }) => facts),
     packages: locked,
     standIns: result.standIns,
     tools: Object.fromEntries(result.scanners.map(({ name, version }) => [name, version])),
@@ -113,9 +115,7 @@ export async function writeCapsule(
       fingerprint: fingerprintOf(stage, result.smoke),
     })),
   };
-  const files = new Map<string, File>(
-    images.flatMap(({ facts, file }) => (file ? [[imageFile(facts.name), file]] : [])),
-  );
+  const files = new Map<string, File>(held.flatMap(({ facts, file }) => (file ? [[imageFile(facts.name), file]] : [])));
   if (packages !== null) files.set(PACKAGES_FILE, packages);
   for (const [path, file] of inputFiles(context, known, needs)) files.set(path, file);
   const folders = new Map([
@@ -161,6 +161,29 @@ async function holdImage(context: PackageContext, name: PinName): Promise<Held> 
     return { facts, file: null };
   }
 }
+
+/** An image that the repository names: as the engine has it, since it may be named by a tag alone. */
+async function holdNamed(context: PackageContext, image: string, { thin }: CapsuleOptions): Promise<Held> {
+  const facts = { name: imageName(image), pin: image, standIn: null, held: false };
+  try {
+    const { container, standIns } = await context.images.named(image);
+    const [{ recipe: standIn } = { recipe: null }] = standIns;
+    if (thin) return { facts: { ...facts, standIn }, file: null };
+    const file = compressed(packer(context).withMountedFile('/image.tar', container.asTarball()), [
+      'compress',
+      '--file',
+      '/image.tar',
+    ]);
+    await file.size();
+    return { facts: { ...facts, standIn, held: true }, file };
+  } catch (error) {
+    if (notToBeHad(error) === undefined) throw error;
+    return { facts, file: null };
+  }
+}
+
+const compressed = (to: Container, args: readonly string[]): File =>
+  to.withExec(['node', PROGRAM, ...args, '--out', `${WORK}/out`]).file(`${WORK}/out`);
 
 async function thinly(known: Known, needs: Needs): Promise<Held[]> {
   const recipes = new Map(known.standIns.map(({ pin, recipe }) => [pin, recipe]));
@@ -215,8 +238,6 @@ async function lockedIn(context: PackageContext, sets: readonly PackageSet[]): P
 function inputFiles(context: PackageContext, known: Known, needs: Needs): [string, File][] {
   const { archive, used } = known;
   const verdict = known.texts.get('verdict.json');
-  const compressed = (to: Container, args: readonly string[]) =>
-    to.withExec(['node', PROGRAM, ...args, '--out', `${WORK}/out`]).file(`${WORK}/out`);
   const inputs: [string, File][] = [];
   if (needs.image && archive !== null) {
     const mounted = packer(context).withMountedFile('/image.tar', archive);

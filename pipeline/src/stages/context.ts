@@ -22,6 +22,8 @@ export type RunContext = {
   emit: Listener;
   /** Null in the Dagger module. */
   engine: EngineFacts | null;
+  /** Work of which the session can have one at a time, since names of hosts are all of its. */
+  inTurn: <T>(work: () => Promise<T>) => Promise<T>;
   /** Logs by their path in the report: small ones as text, large ones as the file itself. */
   logs: Map<string, string | File>;
 };

@@ -1,6 +1,6 @@
 // Fetches what stages need from elsewhere: images, packages, the vulnerability database. Nothing is checked or built with it.
 import { dag, type Platform } from '@dagger.io/dagger';
-import { needsOf } from '../core/capsule/needs.ts';
+import { backingImages, needsOf } from '../core/capsule/needs.ts';
 import type { StageName } from '../core/model.ts';
 import { packageSets } from '../core/package-sets.ts';
 import { subjectsIn } from '../core/subject.ts';
@@ -14,6 +14,7 @@ import { install, nodeContainer } from './install.ts';
 import { readDeciding } from './policy.ts';
 import { emit } from './progress.ts';
 import type { StagesRequest } from './request.ts';
+import { oneAtATime } from './settled.ts';
 import { hasPlatform } from './smoke.ts';
 import { repositoryIn, sourceOf } from './source.ts';
 
@@ -34,6 +35,7 @@ export async function fetchAll(
     startedMs: Date.now(),
     emit,
     engine: null,
+    inTurn: oneAtATime(),
     logs: new Map(),
   };
   const fetched: Fetched[] = [];
@@ -59,6 +61,15 @@ export async function fetchAll(
           return result.exitCode === 0 ? null : (result.firstErrors[0] ?? `${set.manager.name} failed`);
         });
       }),
+    ),
+    ...subjects.flatMap((subject) =>
+      backingImages(stages, subject).map(
+        async (image) =>
+          await keep(`image ${image.replace(/@.*/, '')} that ${subject.service.name} needs`, async () => {
+            await context.images.named(image);
+            return null;
+          }),
+      ),
     ),
     ...subjects.map(async (subject) => {
       for (const image of await ownImagesOf({ ...context, subject }))

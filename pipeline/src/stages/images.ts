@@ -4,12 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Container, type Directory, dag, type File, type Platform } from '@dagger.io/dagger';
 import { COMMAND } from '../command.ts';
+import { tagOf } from '../core/backing.ts';
 import { PipelineError, reasonOf } from '../core/errors.ts';
 import type { StandIn } from '../core/model.ts';
 import { OciError } from '../oci/errors.ts';
 import { openLayout, readBase } from '../oci/layout.ts';
+import { formatReference, parseReference } from '../oci/reference.ts';
 import { STAND_IN_LABEL } from '../oci/types.ts';
-import { archiveOf, PINS, type PinName, pinned } from '../pins.ts';
+import { archiveOf, imageName, PINS, type PinName, pinned } from '../pins.ts';
+import { notToBeHad } from './engine.ts';
 
 export type ImageSource = {
   /** OCI archives, one for each pin, instead of any registry. */
@@ -20,10 +23,13 @@ export type ImageSource = {
   pins?: ReadonlyMap<string, string> | undefined;
 };
 
+export type NamedImage = { container: Container; standIns: StandIn[] };
+
 export class Images {
   readonly #source: ImageSource;
   /** One object for each image: the SDK asks for the identity of every new one. */
   readonly #containers = new Map<string, Container>();
+  readonly #named = new Map<string, Promise<NamedImage>>();
 
   constructor(source: ImageSource) {
     this.#source = source;
@@ -51,6 +57,31 @@ export class Images {
   /** The image as an archive, for the assembler: the very bytes where the engine keeps them. */
   archive(name: PinName, platform: string): File {
     return this.#source.archives?.file(archiveOf(name)) ?? this.container(name, platform).asTarball();
+  }
+
+  /**
+   * An image that the repository names: of the archives the one that is called after it, else as the engine pulls it. Where its digest cannot be
+   * had, a substitute of its tag will do, but no other image of that tag. Throws as `obtain` does.
+   */
+  async named(reference: string): Promise<NamedImage> {
+    const known = this.#named.get(reference) ?? this.#obtainNamed(reference);
+    this.#named.set(reference, known);
+    return await known;
+  }
+
+  async #obtainNamed(reference: string): Promise<NamedImage> {
+    const { archives, mirrors } = this.#source;
+    if (archives !== undefined) return await asNamed(await namedArchive(archives, reference), reference);
+    const whole = formatReference(parseReference(reference));
+    const pulled = (image: string) => asNamed(dag.container().from(image), reference);
+    try {
+      return await pulled(mirrored(whole, mirrors));
+    } catch (error) {
+      if (notToBeHad(error) === undefined) throw error;
+      const found = await pulled(tagOf(whole) ?? whole).catch(() => null);
+      if (found === null || found.standIns.length === 0) throw error;
+      return found;
+    }
   }
 
   /** What is only assembled in an image's place, one or none; it says so itself, by its label. */
@@ -90,6 +121,23 @@ export class Images {
       await rm(folder, { recursive: true, force: true });
     }
   }
+}
+
+async function asNamed(container: Container, reference: string): Promise<NamedImage> {
+  await container.sync();
+  const recipe = await container.label(STAND_IN_LABEL);
+  const standIns = recipe ? [{ image: reference.replace(/@.*/, ''), pin: reference, recipe }] : [];
+  return { container, standIns };
+}
+
+async function namedArchive(archives: Directory, reference: string): Promise<Container> {
+  const file = archiveOf(imageName(reference));
+  if (await archives.exists(file)) return dag.container().import_(archives.file(file));
+  throw new PipelineError(
+    'MISSING_IMAGE',
+    `the --images folder lacks ${file} (${reference})`,
+    `put it there: skopeo copy docker://${reference} oci-archive:DIR/${file}`,
+  );
 }
 
 type Check = { pin: string; platform: string; folder: string };

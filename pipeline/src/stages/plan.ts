@@ -152,7 +152,8 @@ export class Plan {
       const built = new Date(this.#context.startedMs).toISOString();
       const deployed = delivery?.recordedAs(digest) ?? { commit: commit ?? '', built, digest };
       const previous = delivery === null || delivery.skipRollback ? null : ((await need('publish')).previous ?? null);
-      return await smoke(this.#context, { archive: shipped.archive, deployed, previous, runtime });
+      const { service: backing } = this.#context.subject;
+      return await smoke(this.#context, { archive: shipped.archive, deployed, previous, runtime, backing });
     },
 
     publish: async (need) => {

@@ -1,4 +1,5 @@
 // Rollback: deploys the previous release, proves that it works and is what runs, and only then puts the tag back.
+import { type Backing, NO_BACKING } from '../core/backing.ts';
 import { nameOf, type Target } from '../core/delivery/target.ts';
 import { PipelineError } from '../core/errors.ts';
 import { isDigest } from '../oci/digest.ts';
@@ -8,6 +9,7 @@ import type { Keep } from './found.ts';
 import { Registry } from './registry.ts';
 import { type Asking, hasFailed, type Previous, recordOf, releaseOf, resolve } from './releases.ts';
 import { checkDeployment, smoke } from './smoke.ts';
+import { repositoryIn } from './source.ts';
 import { parseTarget } from './target.ts';
 import { timedStage } from './timed.ts';
 
@@ -54,12 +56,19 @@ function nothingBefore(message: string): PipelineError {
   return new PipelineError('BAD_RELEASE', message, 'name what to go back to: --to sha256:…');
 }
 
+/** Of several services the one that is delivered by this name. */
+async function backingOf({ source }: RunContext, { repository }: Target): Promise<Backing> {
+  const { services } = await repositoryIn(source);
+  const named = services.find(({ name }) => repository.endsWith(`/${name}`));
+  return (services.length === 1 ? services[0] : named) ?? NO_BACKING;
+}
+
 type Move = { target: Target; registry: Registry; tag: string; back: Previous };
 
 async function proveAndMove(context: RunContext, { target, registry, tag, back }: Move, keep: Keep): Promise<void> {
   const { digest, archive, release } = back;
   const deployed = { commit: release?.source.commit ?? '', built: release?.built ?? '', digest };
-  const smoked = await smoke(context, { archive, deployed });
+  const smoked = await smoke(context, { archive, deployed, backing: await backingOf(context, target) });
   keep(smoked);
   if (smoked.stage.status === 'failed') return;
   const stage = await timedStage(context, 'promote', async () => {

@@ -27,7 +27,7 @@ import { readDeciding } from './policy.ts';
 import { emit } from './progress.ts';
 import { askedIn, type DecideRequest, type RunRequest, type SharedRequest, type StagesRequest } from './request.ts';
 import { runRollback } from './rollback.ts';
-import { settled } from './settled.ts';
+import { oneAtATime, settled } from './settled.ts';
 import { checkDeployment, hasPlatform, SESSION } from './smoke.ts';
 import { checkManifests, gitFacts, repositoryIn, sourceOf } from './source.ts';
 import { runVerify } from './verify.ts';
@@ -154,6 +154,7 @@ async function contextOf(request: SharedRequest): Promise<RunContext> {
     startedMs,
     emit,
     engine: request.engine ?? null,
+    inTurn: oneAtATime(),
     logs: new Map(),
   };
 }

@@ -2,12 +2,15 @@
 // service stops, everything that is bound to it fails.
 import { randomUUID } from 'node:crypto';
 import { type CacheVolume, type Container, dag, type Service } from '@dagger.io/dagger';
+import { backingFault } from '../core/backing.ts';
 import { type ComposeService, type Condition, inOrder, patienceOf } from '../core/compose/model.ts';
 import { reasonOf } from '../core/errors.ts';
 import { logPath, type SmokeRow, type StepResult } from '../core/model.ts';
 import { checkFile, endFile, healthFile, logFile, START, socketsFile, wrapper } from '../core/smoke/wrapper.ts';
+import { type Backed, stopBacking, withBacking } from './backing.ts';
 import type { RunContext } from './context.ts';
 import { DASHBOARDS, type Platform, type Probe, RECEIVER } from './deployment.ts';
+import { causeOf } from './engine.ts';
 import { HIDING } from './hiding.ts';
 import { nodeContainer } from './install.ts';
 import { withBinds } from './mounts.ts';
@@ -69,11 +72,30 @@ export class SessionPlatform implements Platform {
     // Services write as users of their own.
     await this.#node.withExec(['install', '-d', '-m', '1777', this.#folder]).sync();
     await this.#startReceiver();
+    const needed = await Promise.all(this.#inputs.backed.services.map((each) => this.#startBacking(each)));
+    if (needed.some(({ status }) => status === 'failed')) return needed;
     const rows = new Map<string, Promise<SmokeRow>>();
     for (const service of inOrder(this.#inputs.services)) rows.set(service.name, this.#upAfter(service, rows));
     // Whatever fails, nothing is still about to start when everything is stopped.
     await Promise.allSettled(rows.values());
-    return await Promise.all(rows.values());
+    return [...needed, ...(await Promise.all(rows.values()))];
+  }
+
+  /** Started, not only bound: it keeps what the service put into it while that restarts. */
+  async #startBacking({ need, service }: Backed['services'][number]): Promise<SmokeRow> {
+    const from = performance.now();
+    const row = (status: SmokeRow['status'], detail: string): SmokeRow => ({
+      ...{ name: `${need.name} is ready`, status, detail },
+      seconds: Math.round(performance.now() - from) / 1000,
+    });
+    try {
+      await service.start();
+      return row('passed', `${need.image.replace(/@.*/, '')}, port ${need.port}`);
+    } catch (error) {
+      const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+      const said = `start ${need.name} (aliased as ${need.name}): ${reasonOf(causeOf(error))}`;
+      return row('failed', (backingFault(said, `${stdout}\n${stderr}`) ?? [said]).join('\n'));
+    }
   }
 
   async #startReceiver(): Promise<void> {
@@ -181,6 +203,7 @@ export class SessionPlatform implements Platform {
   async down(): Promise<void> {
     await Promise.allSettled([...this.#running.values()].map((service) => service.stop()));
     this.#running.clear();
+    await stopBacking(this.#inputs.backed);
     const logs = this.#node.withExec(['sh', '-c', COLLECT_LOGS, 'logs', this.#folder]).directory('/logs');
     for (const file of (await logs.entries()).filter((entry) => entry.endsWith('.log')))
       this.#context.logs.set(logPath('smoke', file.replace(/\.log$/, '')), logs.file(file));
@@ -202,6 +225,7 @@ export class SessionPlatform implements Platform {
     const command = service.command ?? (service.entrypoint === null ? defaults : []);
     let container = ports.reduce((with_, port) => with_.withoutExposedPort(port), image.withoutDockerHealthcheck());
     for (const [key, value] of Object.entries(service.environment)) container = container.withEnvVariable(key, value);
+    if (isApp) container = withBacking(container, this.#inputs.backing, this.#inputs.backed);
     if (service.user !== null) container = container.withUser(service.user);
     if (service.workdir !== null) container = container.withWorkdir(service.workdir);
     container = (await withBinds(container, service, this.#inputs.source))

@@ -1,5 +1,7 @@
 // Smoke: deploys docker-compose.yml with the very image that was built, and proves that the whole works, alarm included.
+import { randomUUID } from 'node:crypto';
 import { type Container, type Directory, dag, type File } from '@dagger.io/dagger';
+import type { Backing } from '../core/backing.ts';
 import { withEnvFiles } from '../core/compose/env-file.ts';
 import type { ComposeFile, ComposeService } from '../core/compose/model.ts';
 import { COMPOSE_FILE, readCompose } from '../core/compose/read.ts';
@@ -10,8 +12,9 @@ import { HEALTH_LABEL } from '../core/service.ts';
 import { ALONE, isPlatform } from '../core/smoke/alone.ts';
 import { DRILL_ALERT, drillAlertmanager, drillCommand, drillPrometheus, drillRules } from '../core/smoke/drill.ts';
 import { judgeRows } from '../core/smoke/rows.ts';
-import { USUAL } from '../core/subject-file.ts';
+import { SUBJECT_FILE, USUAL } from '../core/subject-file.ts';
 import { PIN_NAMES, type PinName, pinned } from '../pins.ts';
+import { type Backed, backedBy } from './backing.ts';
 import { type Checked, checkAlertmanager, checkNginx, checkPrometheus, configOf, receiversOf } from './checks.ts';
 import type { RunContext } from './context.ts';
 import { ADDRESSES, type Deployed, type Expected, prove } from './deployment.ts';
@@ -30,6 +33,8 @@ export type SmokeInputs = {
   previous?: Previous | null;
   /** The session, if none is named. */
   runtime?: Runtime;
+  /** What the service needs beside what docker-compose.yml names. */
+  backing: Backing;
 };
 
 export type Smoked = { stage: StageResult; smoke: SmokeResult | null; standIns: StandIn[] };
@@ -45,7 +50,14 @@ const APP_IMAGE = 'drydock/built';
 export async function smoke(context: RunContext, inputs: SmokeInputs): Promise<Smoked> {
   const output: Omit<Smoked, 'stage'> = { smoke: null, standIns: [] };
   const stage = await timedStage(context, 'smoke', async () => {
-    const { deployed, runtime = SESSION } = inputs;
+    const { deployed, backing, runtime = SESSION } = inputs;
+    const [need] = backing.needs;
+    if (runtime.name === 'compose' && need !== undefined)
+      throw new PipelineError(
+        'BAD_COMPOSE',
+        `${SUBJECT_FILE} says that the service needs ${need.name}, and Docker Compose deploys ${COMPOSE_FILE} alone`,
+        'leave out --runtime compose',
+      );
     if (runtime.name === 'compose' && !(await hasPlatform(context.source)))
       throw new PipelineError(
         'BAD_COMPOSE',
@@ -53,13 +65,17 @@ export async function smoke(context: RunContext, inputs: SmokeInputs): Promise<S
         'leave out --runtime compose: the service is deployed alone then',
       );
     const compose = await readDeployment(context, deployed);
+    checkNames(compose, backing);
     const details = await passedOver(context);
     const found = await obtainImages(context, compose, inputs.archive);
     output.standIns = found.standIns;
     const rows = await checkFiles(context, found);
     const steps: StepResult[] = [];
+    const backed = await backedBy(context, backing, `smoke-${randomUUID()}`);
+    output.standIns.push(...backed.standIns);
+    if (backed.missing !== null) found.missing.set(found.app, backed.missing);
     if (!rows.some(({ status }) => status === 'failed'))
-      rows.push(...(await deploy(context, compose, found, inputs, steps)));
+      rows.push(...(await context.inTurn(() => deploy(context, compose, { ...found, backed }, inputs, steps))));
     // What a session takes note of, Docker Compose enforces; that it does has rows of its own.
     const noted = runtime.name === 'session' ? compose.noted : [];
     output.smoke = { image: deployed.digest, runtime: runtime.name, rows, noted };
@@ -72,6 +88,17 @@ export async function smoke(context: RunContext, inputs: SmokeInputs): Promise<S
 export async function checkDeployment(context: RunContext): Promise<void> {
   const { services } = await readDeployment(context, { commit: '', built: '', digest: '' });
   for (const service of services) if (service.image !== APP_IMAGE) pinOf(service);
+}
+
+/** In one network a name is one host. */
+function checkNames({ services }: ComposeFile, { needs }: Backing): void {
+  const twice = needs.find(({ name }) => services.some((service) => service.name === name));
+  if (twice === undefined) return;
+  throw new PipelineError(
+    'BAD_COMPOSE',
+    `${SUBJECT_FILE} and ${COMPOSE_FILE} both name a service ${twice.name}`,
+    `call it otherwise in ${SUBJECT_FILE}, in needs and in env`,
+  );
 }
 
 /** A compose file that smoke has no use for is worth a word: somebody may have thought that it is deployed. */
@@ -169,8 +196,8 @@ async function checkFiles(context: RunContext, { checked }: Found): Promise<Smok
 async function deploy(
   context: RunContext,
   compose: ComposeFile,
-  { checked, missing, app, pins }: Found,
-  { archive, deployed, previous = null, runtime = SESSION }: SmokeInputs,
+  { checked, missing, app, pins, backed }: Found & { backed: Backed },
+  { archive, deployed, backing, previous = null, runtime = SESSION }: SmokeInputs,
   steps: StepResult[],
 ): Promise<SmokeRow[]> {
   const { source, expected } = await readyForDrill(context, compose, checked, deployed);
@@ -181,7 +208,8 @@ async function deploy(
     service.name === 'prometheus' ? { ...service, command: drillCommand(service.command ?? []) } : service,
   );
   const health = await healthOf(expected, images.get(app));
-  const deployment = { services, source, images, missing, app, archive, pins, deployed, health, before };
+  const released = { app, archive, deployed, health, before };
+  const deployment = { services, source, images, missing, pins, backing, backed, ...released };
   const platform = runtime.platform(context, deployment);
   try {
     const rows = await prove(platform, expected);

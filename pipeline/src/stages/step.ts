@@ -1,5 +1,6 @@
 // Runs one command in a container so that its result can be read on every engine, however it ends.
 import type { Container, ReturnType } from '@dagger.io/dagger';
+import { backingFault } from '../core/backing.ts';
 import { parseConfinement } from '../core/confinement.ts';
 import { PipelineError, reasonOf } from '../core/errors.ts';
 import type { StageName, StepResult } from '../core/model.ts';
@@ -7,7 +8,7 @@ import { parseRecord, type StepRecord, stepResult } from '../core/verdict.ts';
 import { hideIn } from '../oci/hidden.ts';
 import { confined, PROOF } from './confine.ts';
 import type { RunContext } from './context.ts';
-import { asPipelineError } from './engine.ts';
+import { asPipelineError, causeOf } from './engine.ts';
 import { HIDING } from './hiding.ts';
 
 /** What of a log is read back with the record; the whole of it stays a file. */
@@ -57,7 +58,7 @@ export type Ran = {
   result: StepResult;
   /** What the command wrote, or the end of it where that is long. */
   log: string;
-  /** As the command left it. */
+  /** As the command left it, or where it could not be run, as it was before. */
   container: Container;
 };
 
@@ -77,6 +78,7 @@ export async function runStep(context: RunContext, command: Command): Promise<Ra
     });
     const log = hideIn(told.log, command.hidden ?? []);
     const result = stepResult({ stage, name: step, command: shown, record, log }, context.startedMs);
+    if (told.fault !== undefined) result.firstErrors = told.fault;
     if (command.always) result.always = true;
     if (command.confinedTo !== undefined && result.exitCode === 0)
       result.confinement = parseConfinement(await container.file(`${stepFolder(step)}/${PROOF}`).contents());
@@ -122,30 +124,42 @@ async function attempt(command: Command, number: number, askedAtMs: number) {
     text,
   ]);
   const told = readRecord(written, end.exitCode) ?? untold(end, askedAtMs);
+  // What has not run has left nothing: what is asked of it would only begin it again.
+  if (told.fault !== undefined) return { container, ...told };
   return { container: number === 1 ? ran : ran.withoutEnvVariable(ATTEMPT), ...told };
 }
 
 /** How a step ended, and what is to be said where its own record says nothing of that. */
-type End = { exitCode: number; why: string };
+type End = { exitCode: number; why: string; fault?: string[] };
 
 const UNTOLD =
   'the step left no record that fits its end: something in it removes or changes files in /var/drydock, or programs';
 
 /** A signal ended the wrapper itself, or the engine could not keep what the command left. */
 function endOf(error: unknown): End {
+  const fault = faultOfBacking(error);
+  if (fault !== undefined) return { exitCode: 1, why: fault.join('\n'), fault };
   if (!(error instanceof Error) || error.name !== 'ExecError' || !('exitCode' in error)) throw error;
   const exitCode = Number(error.exitCode) || 1;
   return { exitCode, why: exitCode > MOST_EXIT ? UNTOLD : reasonOf(error) };
 }
 
+/** A service that the command is bound to did not start, or did not stay. */
+function faultOfBacking(error: unknown): string[] | undefined {
+  if (asPipelineError(error) === undefined) return undefined;
+  const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+  return backingFault(reasonOf(causeOf(error)), `${stdout}\n${stderr}`);
+}
+
 /** Whatever the step has made of the file: that it cannot be read says no more. */
 function nothingOf(error: unknown): string {
+  if (faultOfBacking(error) !== undefined) return '';
   if (error instanceof Error && (error.name === 'ExecError' || asPipelineError(error)?.code === 'ENGINE_FAILED'))
     return '';
   throw error;
 }
 
-type Told = { record: StepRecord; bytes: number; log: string };
+type Told = { record: StepRecord; bytes: number; log: string; fault?: string[] };
 
 /** What the step's files say, where that is what the engine says; undefined where they say something else. */
 function readRecord(text: string, exitCode: number): Told | undefined {
@@ -157,7 +171,8 @@ function readRecord(text: string, exitCode: number): Told | undefined {
 }
 
 /** A step that has tampered with its record failed, whatever it ended with. */
-function untold({ exitCode, why }: End, startedMs: number): Told {
+function untold({ exitCode, why, fault }: End, startedMs: number): Told {
   const log = `Error: ${why}\n`;
-  return { record: { exitCode: exitCode || 1, startedMs, endedMs: Date.now() }, bytes: log.length, log };
+  const record = { exitCode: exitCode || 1, startedMs, endedMs: Date.now() };
+  return { record, bytes: log.length, log, ...(fault === undefined ? {} : { fault }) };
 }

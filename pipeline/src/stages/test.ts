@@ -1,9 +1,11 @@
 // Test: each package's own tests, side by side, each with a JUnit report and coverage.
+import type { Backing } from '../core/backing.ts';
 import { parseCoverage } from '../core/coverage.ts';
 import { reasonOf } from '../core/errors.ts';
 import { testErrors } from '../core/first-errors.ts';
 import { countTests, parseJunit, type SuiteCases, type TestCase } from '../core/junit.ts';
-import type { Coverage, StageResult, SuiteResult } from '../core/model.ts';
+import type { Coverage, StageResult, StandIn, SuiteResult } from '../core/model.ts';
+import { type Backed, backedBy, stopBacking, withBacking } from './backing.ts';
 import type { PackageContext } from './context.ts';
 import { contentsIfAny } from './engine.ts';
 import { commandIn, ownImageFor, withFolder } from './own-image.ts';
@@ -11,7 +13,7 @@ import { commandOf, type Installed, NOTHING_TO_RUN, withSource } from './package
 import { runStep, stepFolder } from './step.ts';
 import { timedStage } from './timed.ts';
 
-type Suite = { name: string; user: string } & ReturnType<typeof commandOf>;
+type Suite = { name: string; user: string; backing: Backing } & ReturnType<typeof commandOf>;
 type SuiteOutcome = {
   step: StageResult['steps'][number];
   suite: SuiteResult | null;
@@ -19,41 +21,63 @@ type SuiteOutcome = {
   fault: string | null;
 };
 
-export type Tested = { stage: StageResult; cases: SuiteCases };
+export type Tested = { stage: StageResult; cases: SuiteCases; standIns: StandIn[] };
 
 export async function test(context: PackageContext, installed: Installed): Promise<Tested> {
   const { service, packages } = context.subject;
   const cases = new Map<string, TestCase[]>();
+  const standIns: StandIn[] = [];
   const stage = await timedStage(context, 'test', async () => {
     const own = await ownImageFor(context, 'test', [service.test]);
     const suites = [service, ...packages].flatMap((of): Suite[] => {
       if (of.test === null) return [];
       if (of !== service || own === null)
-        return [{ name: of.name, user: '', ...commandOf(withSource(context, installed(of), of), of, of.test) }];
+        return [
+          { name: of.name, user: '', backing: of, ...commandOf(withSource(context, installed(of), of), of, of.test) },
+        ];
       const asked = commandIn(own, service, { step: of.name, command: of.test });
-      return asked === null ? [] : [{ name: of.name, user: own.user, ...asked }];
+      return asked === null ? [] : [{ name: of.name, user: own.user, backing: of, ...asked }];
     });
-    const outcomes = await Promise.all(suites.map((suite) => runSuite(context, suite)));
-    for (const [index, outcome] of outcomes.entries()) cases.set(suites[index]?.name ?? '', outcome.cases);
+    const backed = await Promise.all(
+      suites.map(async (suite) => ({ suite, backed: await backedBy(context, suite.backing, `test-${suite.name}`) })),
+    );
+    standIns.push(...backed.flatMap((each) => each.backed.standIns));
+    const lacking = backed.flatMap(({ suite, backed: { missing } }) =>
+      missing === null ? [] : `${suite.name}: ${missing}`,
+    );
+    const outcomes = await Promise.all(
+      backed
+        .filter(({ backed: { missing } }) => missing === null)
+        .map(async ({ suite, backed: own }) => {
+          try {
+            const outcome = await runSuite(context, suite, own);
+            cases.set(suite.name, outcome.cases);
+            return outcome;
+          } finally {
+            await stopBacking(own);
+          }
+        }),
+    );
     const faults = outcomes.flatMap(({ fault }) => fault ?? []);
     return {
       steps: [...(own?.steps ?? []), ...outcomes.map(({ step }) => step)],
       suites: outcomes.flatMap(({ suite }) => suite ?? []),
       fault: faults.length > 0 ? faults.join('; ') : null,
+      notEvaluated: lacking.length > 0 ? lacking.join('; ') : null,
       ...(suites.length > 0 || own !== null ? {} : { remark: NOTHING_TO_RUN }),
       details: outcomes.some(({ fault }) => fault?.endsWith(NO_REPORT)) ? REPORTERS : [],
     };
   });
-  return { stage, cases };
+  return { stage, cases, standIns };
 }
 
-async function runSuite(context: PackageContext, suite: Suite): Promise<SuiteOutcome> {
+async function runSuite(context: PackageContext, suite: Suite, backed: Backed): Promise<SuiteOutcome> {
   const reports = `${stepFolder(suite.name)}/reports`;
   const { result, container } = await runStep(context, {
     stage: 'test',
     step: suite.name,
     // Not every reporter makes the folder that it is to write into.
-    container: withFolder(suite.container, reports, suite.user)
+    container: withBacking(withFolder(suite.container, reports, suite.user), suite.backing, backed)
       .withEnvVariable('JUNIT_FILE', `${reports}/junit.xml`)
       .withEnvVariable('COVERAGE_DIR', `${reports}/coverage`),
     args: suite.args,

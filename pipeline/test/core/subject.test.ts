@@ -70,7 +70,7 @@ describe('what a file says', () => {
     expect(packages).toEqual([
       {
         ...{ name: 'docs', path: 'docs', lint: 'markdownlint .', ignore: [] },
-        ...{ types: 'npm run --silent types', test: 'npm test --silent' },
+        ...{ types: 'npm run --silent types', test: 'npm test --silent', env: {}, needs: [] },
         project: { root: 'docs', manager: NPM, hasWorkspaces: false, members: [], locals: [] },
       },
     ]);
@@ -108,6 +108,46 @@ test('a port and a path of its own; 8000 and /health without', () => {
     ...{ port: 3000, health: '/healthz' },
   });
   expect(parseSubject('services: [{ path: a }]').services[0]).toMatchObject({ port: 8000, health: '/health' });
+});
+
+describe('what it needs while its tests and its smoke run', () => {
+  const needsOf = (needs: string) => parseSubject(`services: [{ path: a, needs: ${needs} }]`).services[0]?.needs;
+
+  test('an image, its variables and its port, and what the service is told', () =>
+    expect(
+      parseSubject(`services:
+  - path: a
+    env: { DATABASE_URL: "postgres://db/app", POOL: 10, RATIO: 1.10, EMPTY: "" }
+    needs:
+      db:
+        image: docker.io/library/postgres:17
+        env: { POSTGRES_PASSWORD: "x" }
+      search: { image: ghcr.io/acme/search:2, port: 9200, command: --quiet --memory 1G }
+`).services[0],
+    ).toMatchObject({
+      env: { DATABASE_URL: 'postgres://db/app', POOL: '10', RATIO: '1.10', EMPTY: '' },
+      needs: [
+        {
+          ...{ name: 'db', image: 'docker.io/library/postgres:17', port: 5432 },
+          ...{ env: { POSTGRES_PASSWORD: 'x' }, command: null },
+        },
+        {
+          ...{ name: 'search', image: 'ghcr.io/acme/search:2', port: 9200 },
+          ...{ env: {}, command: ['--quiet', '--memory', '1G'] },
+        },
+      ],
+    }));
+
+  test('by an image alone, whose port is known; packages need as services do', () => {
+    expect(needsOf('{ cache: redis:7 }')).toMatchObject([{ name: 'cache', image: 'redis:7', port: 6379 }]);
+    expect(needsOf('{ cache: redis }')).toMatchObject([{ port: 6379 }]);
+    const text = 'services: [{ path: a }]\npackages: [{ path: e2e, needs: { queue: rabbitmq:4 } }]';
+    expect(parseSubject(text).packages[0]?.needs).toMatchObject([{ name: 'queue', port: 5672 }]);
+  });
+
+  for (const env of ['POSTGRES_PASSWORD: x', 'POSTGRES_HOST_AUTH_METHOD: trust', 'POSTGRES_PASSWORD_FILE: /run/x'])
+    test(`Postgres with ${env.split(':')[0]}`, () =>
+      expect(needsOf(`{ db: { image: postgres, env: { ${env} } } }`)).toHaveLength(1));
 });
 
 describe('what is installed', async () => {
@@ -297,6 +337,27 @@ const REFUSED = [
     'services: [{ path: . }]\npackages:\n  - path: docs\n    ignore: ["*.md", "[z-a]"]\n',
     'drydock.yaml:4: packages[0].ignore has a syntax error in pattern "[z-a]": the range z-a is out of order',
   ],
+  ['a need that is a list', 'services: [{ path: a, needs: [redis:7] }]', 'services[0].needs must be a mapping'],
+  ['a need without an image', 'services: [{ path: a, needs: { db: { port: 1 } } }]', 'needs.db.image is missing'],
+  ['an image that is none', 'services: [{ path: a, needs: { db: "Redis 7" } }]', 'Redis 7, which names no image'],
+  ['an image elsewhere', 'services: [{ path: a, needs: { db: { image: ../x, port: 1 } } }]', 'names no image'],
+  ['a port that nobody knows', 'services: [{ path: a, needs: { db: acme/db:1 } }]', 'needs.db must say its port'],
+  [
+    'a port of a need that is none',
+    'services: [{ path: a, needs: { db: { image: redis, port: 0 } } }]',
+    'must be a port',
+  ],
+  ['a host that is none', 'services: [{ path: a, needs: { My_db: redis } }]', 'the name of a host'],
+  ['a host that smoke has', 'services: [{ path: a, needs: { app: redis } }]', 'app is the name of another host'],
+  [
+    'Postgres without a password',
+    'services:\n  - path: a\n    needs:\n      db: postgres:17\n',
+    'drydock.yaml:4: services[0].needs.db must have POSTGRES_PASSWORD or POSTGRES_HOST_AUTH_METHOD',
+  ],
+  ['a slip in a need', 'services: [{ path: a, needs: { db: { image: redis, prot: 1 } } }]', 'did you mean port?'],
+  ['a variable that is drydock’s', 'services: [{ path: a, env: { PORT: "1" } }]', 'env cannot say PORT'],
+  ['a variable that has no name', 'services: [{ path: a, env: { "a-b": x } }]', 'a-b is no name of a variable'],
+  ['a variable that is a flag', 'services: [{ path: a, env: { DEBUG: true } }]', 'env.DEBUG must be a text'],
   ['a tab for a space', 'services:\n\t- path: a', 'drydock.yaml:2: '],
   ['an alias', 'services: [&a { path: a }]\npackages: [*a]', 'an alias hides what is meant'],
   ['the same key twice', 'services: []\nservices: [{ path: a }]', 'this name stands here a second time'],
@@ -312,7 +373,7 @@ describe('the published schema, which editors complete the file by', () => {
   );
   /** What only all entries together, or the text itself, are wrong in. */
   const BEYOND =
-    /(\w+ name|means nothing|report has taken|start without a file|look the same|what ships|tab|alias|same key)/;
+    /(without a password|\w+ name|means nothing|report has taken|start without a file|look the same|what ships|tab|alias|same key)/;
 
   for (const [name, text] of REFUSED.filter(([name]) => !BEYOND.test(name)))
     test(`refuses ${name}`, () => expect(isValid(parse(text))).toBe(false));
@@ -324,6 +385,8 @@ describe('the published schema, which editors complete the file by', () => {
     `services: [{ path: a, kind: dockerfile, checks: { image: "${PINNED}" }, lint: x, types: false }]`,
     `services: [{ path: a, kind: commands, image: "${PINNED}", start: ./a b, build: x, include: [b], test: y }]`,
     'services: [{ path: a, kind: dockerfile, lint: false }]',
+    'services: [{ path: a, env: { A: "", B: 1 }, needs: { c: redis, d: { image: mysql:8, env: { MYSQL_ROOT_PASSWORD: x } } } }]',
+    'services: [{ path: a, needs: { s: { image: "localhost:5000/a/b_c:1", port: 9200, command: [-x] } } }]',
     'services: [{ path: a..b }]\npackages: [{ path: docs, ignore: ["**/*.md"] }]',
     readFileSync(new URL('../../../drydock.yaml', import.meta.url), 'utf8'),
   ])

@@ -1,6 +1,7 @@
 // What a stage reads: what a capsule of it has to hold for it to run once more.
 import type { PinName } from '../../pins.ts';
 import type { StageName } from '../model.ts';
+import { allPackages, type Subject } from '../subject.ts';
 
 export type Needs = {
   /** npm packages: of which stages, since the repository says which they are. */
@@ -47,4 +48,12 @@ export function needsOf(stages: readonly StageName[], hasPlatform: boolean): Nee
     database: all.some(({ database }) => database),
     verdict: all.some(({ verdict }) => verdict),
   };
+}
+
+/** Images of backing services that these stages start, each once. */
+export function backingImages(stages: readonly StageName[], subject: Subject): string[] {
+  const { service } = subject;
+  const tested = stages.includes('test') ? allPackages(subject).filter(({ test }) => test !== null) : [];
+  const users = [...tested, ...(stages.includes('smoke') ? [service] : [])];
+  return [...new Set(users.flatMap(({ needs }) => needs.map(({ image }) => image)))];
 }

@@ -1,5 +1,6 @@
 // What a check of a repository looks at, as the command line reads it from the disk: no rule reads a file itself.
 
+import type { BackingService } from '../backing.ts';
 import type { PipelineError } from '../errors.ts';
 import type { PackageFiles } from '../manifests.ts';
 import type { DockerBuild, ServicePackage } from '../package.ts';
@@ -10,6 +11,10 @@ export type RepositoryFacts = {
   refusals: PipelineError[];
   packages: PackageFacts[];
   dockerfiles: DockerfileFacts[];
+  /** What services and packages need while their tests run. */
+  needs: BackingService[];
+  /** Of a docker-compose.yml that deploys the image that is built: the names in it. */
+  deployed: string[];
   /** As a run sees it. */
   subjectText: string | null;
   /** Of a drydock.yaml that lies here though git ignores it. */

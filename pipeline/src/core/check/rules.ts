@@ -16,6 +16,7 @@ import {
 } from './file-rules.ts';
 import { blocked, type Finding } from './finding.ts';
 import { addons, archivesOutside, cannotInstall, installScripts, severalLocks } from './lock-rules.ts';
+import { deployedTwice, unknownImages } from './need-rules.ts';
 import { enginesOtherNode, fileOfOtherNode } from './node-rules.ts';
 import { type PackageView, viewOf } from './package-view.ts';
 import { doubtfulEntry, missingScripts, noEntry, ownInstallScripts } from './script-rules.ts';
@@ -36,6 +37,8 @@ const REPOSITORY_RULES = {
   missingDockerfile,
   unknownTarget,
   unpinnedImages,
+  unknownImages,
+  deployedTwice,
 } as const satisfies Record<string, RepositoryRule>;
 
 const PACKAGE_RULES = {

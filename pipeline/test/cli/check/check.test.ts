@@ -49,6 +49,8 @@ const CONFLICT = '{\n<<<<<<< HEAD\n  "name": "a"\n=======\n  "name": "b"\n>>>>>>
 
 const PINNED = `node:24@sha256:${'0'.repeat(64)}`;
 
+const NEEDS = (needs: string) => `services:\n  - path: .\n    needs:\n      ${needs}\n`;
+
 const rows: [name: string, files: Files, findings: string[]][] = [
   ['a service that runs', service(), []],
   ['one in service/', { 'service/package.json': manifest(SERVICE), 'service/package-lock.json': lockOf(SERVICE) }, []],
@@ -358,6 +360,29 @@ const rows: [name: string, files: Files, findings: string[]][] = [
       'drydock.yaml': 'services: [{ path: ., name: a, kind: dockerfile }]\n',
     },
     ['note: Dockerfile:3 names golang:1.24 without a digest: what is built is another image when the tag moves'],
+  ],
+  [
+    'a need whose image nobody has, most likely, and one that is known',
+    service({}, { 'drydock.yaml': NEEDS('db: { image: "postgress:17", port: 5432 }\n      cache: redis:7') }),
+    ['warning: drydock.yaml:4 names the image postgress:17 for db, and drydock knows none of that name'],
+  ],
+  [
+    'a need without what its image asks for',
+    service({}, { 'drydock.yaml': NEEDS('db: mysql:8') }),
+    [
+      'blocked: drydock.yaml:4: services[0].needs.db must have MYSQL_ROOT_PASSWORD or MYSQL_ALLOW_EMPTY_PASSWORD or MYSQL_RANDOM_ROOT_PASSWORD: mysql does not start without',
+    ],
+  ],
+  [
+    'a need that docker-compose.yml deploys, too',
+    service(
+      {},
+      {
+        'drydock.yaml': NEEDS('cache: redis:7'),
+        'docker-compose.yml': 'services:\n  app: { image: $APP_IMAGE }\n  cache: { image: "redis:7" }\n',
+      },
+    ),
+    ['blocked: drydock.yaml:4 and docker-compose.yml both name a service cache'],
   ],
   [
     'results among what git tracks',
