@@ -138,7 +138,7 @@ function closing(run: RunResult, output: string, paint: Paint): string[] {
     ...skipped.map((stage) => paintStage(stage, paint)),
     ...failed.flatMap((stage) => {
       const [head = '', ...rest] = phraseFailure(stage, run, output);
-      return ['', paint('red', head), ...rest];
+      return ['', paint('red', head), ...rest.map((line) => paintDiff(line, paint))];
     }),
     ...(failed.length > 0 ? [''] : []),
     ...images.map((image) => `image: ${image.replace(/\S+$/, (file) => `${output}/${file}`)}`),
@@ -150,6 +150,12 @@ function closing(run: RunResult, output: string, paint: Paint): string[] {
     ...capsules.map((capsule) => phraseCapsuleFile(capsule, output)),
     paint('dim', `report: ${output}/report.html, ${output}/summary.md, ${output}/result.json`),
   ].filter((line, index, all) => line !== '' || all[index - 1] !== '');
+}
+
+/** As test runners colour what was expected, and what came. */
+function paintDiff(line: string, paint: Paint): string {
+  const [, sign] = /^ {6}([-+]) /.exec(line) ?? [];
+  return sign === undefined ? line : paint(sign === '-' ? 'green' : 'red', line);
 }
 
 function printLines(screen: Screen, rows: readonly string[]): void {

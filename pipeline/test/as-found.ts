@@ -7,10 +7,11 @@ import { afterAll, expect, vi } from 'vitest';
 const outside = process.env.TMPDIR;
 const temporary = mkdtempSync(join(tmpdir(), 'drydock-tests-'));
 process.env.TMPDIR = temporary;
-// What tsx compiled serves all.
-const compiled = `tsx-${process.getuid?.()}`;
-mkdirSync(join(tmpdir(), '..', compiled), { recursive: true });
-symlinkSync(join('..', compiled), join(temporary, compiled));
+// What tsx, and npm's Node, compiled serves all.
+for (const compiled of [`tsx-${process.getuid?.()}`, 'node-compile-cache']) {
+  mkdirSync(join(tmpdir(), '..', compiled), { recursive: true });
+  symlinkSync(join('..', compiled), join(temporary, compiled));
+}
 
 const state = () => ({
   ...process.env,

@@ -1,8 +1,7 @@
 // out/annotations.txt: what failed, as commands to GitHub Actions, which shows them on the lines of a pull request.
 // See https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
-import { posix } from 'node:path';
-import { type DiagnosticPlace, diagnosticsOf, parsePlace, stackPlace, stripColours } from './first-errors.ts';
-import { SOURCE } from './ignore.ts';
+import { folderOf, inRepository, isFailed, placeOfTest } from './failed-tests.ts';
+import { type DiagnosticPlace, diagnosticsOf, stripColours } from './first-errors.ts';
 import type { SuiteCases, TestCase } from './junit.ts';
 import type { BlockingRow, ReportTexts, RunResult, StageResult, StepResult } from './model.ts';
 import { partsOf } from './parts.ts';
@@ -68,7 +67,7 @@ function stageAnnotations(stage: StageResult, run: RunResult, suites: SuiteCases
 
 function stepAnnotations(stage: StageResult, step: StepResult, suites: SuiteCases, logs: ReportTexts): Annotation[] {
   const title = `${stage.name}: ${step.name}`;
-  const folder = folderOf(step);
+  const folder = folderOf(step.command);
   const broken = (stage.name === 'test' ? (suites.get(step.name) ?? []) : []).filter(isFailed);
   if (broken.length > 0) return broken.map((test) => testAnnotation(test, folder));
   const told = diagnosticsOf(logs.get(step.log) ?? '').map(({ message, place }) => ({
@@ -82,15 +81,10 @@ function stepAnnotations(stage: StageResult, step: StepResult, suites: SuiteCase
   return [{ title, message, place: null }];
 }
 
-const isFailed = ({ outcome }: TestCase) => outcome === 'failed';
-
-/** At the line that threw, or else in the file that the test is in. */
-function testAnnotation({ className, name, message, detail }: TestCase, folder: string): Annotation {
-  const thrown = stackPlace(stripColours(detail).split('\n'));
-  const file = /^[^\s:]+\.[cm]?[jt]sx?$/.test(className) ? { file: className } : null;
-  const place = thrown === undefined ? file : parsePlace(thrown);
+function testAnnotation(test: TestCase, folder: string): Annotation {
+  const { className, name, message, detail } = test;
   const title = [className, name].filter((part) => part !== '').join(' > ');
-  return { title, message: stripColours(message || detail || 'it failed'), place: inRepository(place, folder) };
+  return { title, message: stripColours(message || detail || 'it failed'), place: placeOfTest(test, folder) };
 }
 
 function findingAnnotation({ severity, id, thing, title, url, from, fixedIn, place }: BlockingRow): Annotation {
@@ -98,14 +92,4 @@ function findingAnnotation({ severity, id, thing, title, url, from, fixedIn, pla
   const lines = [`${severity} ${title}`, `from ${from}; ${fixed}`, ...(url === null ? [] : [url])];
   const at = place && { file: place.file, ...(place.line === null ? {} : { line: place.line }) };
   return { title: `${id} in ${thing}`, message: lines.join('\n'), place: inRepository(at, '') };
-}
-
-/** The folder that a command names paths from: it is written as a person would type it at the root. */
-const folderOf = ({ command }: StepResult) => /^\(cd '?(.+?)'? && /.exec(command)?.[1] ?? '';
-
-/** From the root of the repository, as GitHub wants it; null for what is not in it. */
-function inRepository(place: DiagnosticPlace | null, folder: string): DiagnosticPlace | null {
-  if (place === null) return null;
-  const path = posix.isAbsolute(place.file) ? posix.relative(SOURCE, place.file) : posix.join(folder, place.file);
-  return path === '' || path.startsWith('..') ? null : { ...place, file: path };
 }

@@ -1,8 +1,5 @@
 // Finds the lines of a tool's output that say why it failed. A person reads these instead of the log.
 
-import type { TestCase } from './junit.ts';
-import { oneLine } from './safe-text.ts';
-
 /** How many lines are shown, and how long one may be. */
 const MAX_LINES = 5;
 const MAX_LENGTH = 200;
@@ -21,19 +18,6 @@ const READERS: readonly Reader[] = [compilerAndLinter, testRunner, npm, nodeTest
 /** The first lines that name a real error. Empty only for an empty log. */
 export function firstErrors(log: string): string[] {
   return shorten(diagnosticsOf(log).map(({ text }) => text));
-}
-
-/** As the log has them; or as the report does, where the log names none of the failed tests, or a name has line breaks, which no log can be read by. */
-export function testErrors(ofLog: string[], cases: readonly TestCase[]): string[] {
-  const failed = cases.filter(({ outcome }) => outcome === 'failed');
-  const isNamed = failed.length === 0 || failed.some(({ name }) => ofLog.some((line) => line.includes(name)));
-  if (isNamed && !failed.some(({ className, name }) => /[\r\n]/.test(className + name))) return ofLog;
-  return shorten(
-    failed.map(({ className, name, message, detail }) => {
-      const [reason = ''] = stripColours(message || detail).split('\n');
-      return oneLine(`${[className, name].filter((part) => part !== '').join(' > ')}: ${reason}`);
-    }),
-  );
 }
 
 /** All that the log names as an error, each once. */
@@ -69,7 +53,7 @@ function shorten(lines: readonly string[]): string[] {
   return left > 0 ? [...shown, `… and ${left} more`] : shown;
 }
 
-function clip(line: string): string {
+export function clip(line: string): string {
   return line.length > MAX_LENGTH ? `${line.slice(0, MAX_LENGTH - 1)}…` : line;
 }
 

@@ -75,7 +75,7 @@ export function phraseFailure(
   const failed = stage.steps.filter((step) => step.exitCode !== 0);
   const steps = failed.flatMap((step) => [
     `  ${step.command}`,
-    ...step.firstErrors.slice(0, failed.length > 1 ? 3 : 6).map((line) => `    ${line}`),
+    ...(failed.length > 1 ? shortened(step.firstErrors) : step.firstErrors).map((line) => `    ${line}`),
     `  full log: ${output}/${step.log}`,
   ]);
   const reason = failed.length === 0 && stage.reason !== null ? [`  ${stage.reason}`] : [];
@@ -91,6 +91,10 @@ export function phraseFailure(
     `  re-run:   ${COMMAND} ${[rerunOf(stage, run), ...failedIn(stage, run)].join(' ')}`,
   ];
 }
+
+/** Of many steps that failed, the log has the rest. */
+const shortened = (lines: readonly string[]) =>
+  lines.length <= MOST_OF_SEVERAL ? lines : [...lines.slice(0, MOST_OF_SEVERAL), '… more in the log'];
 
 /** Of several services those whose steps or verdict failed. */
 function failedIn({ steps }: StageResult, { parts = [] }: Pick<RunResult, 'parts'>): string[] {
@@ -128,6 +132,7 @@ export function phraseRow({ name, status, seconds, detail }: SmokeRow): string[]
 }
 
 const MOST_BLOCKING = 8;
+const MOST_OF_SEVERAL = 3;
 
 /** What stages say beside their one line: those that were not evaluated give more than one reason, others warn. */
 export function phraseDetails(stages: readonly StageResult[]): string[] {

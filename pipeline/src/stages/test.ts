@@ -2,7 +2,7 @@
 import type { Backing } from '../core/backing.ts';
 import { parseCoverage } from '../core/coverage.ts';
 import { reasonOf } from '../core/errors.ts';
-import { testErrors } from '../core/first-errors.ts';
+import { folderOf, testErrors } from '../core/failed-tests.ts';
 import { countTests, parseJunit, type SuiteCases, type TestCase } from '../core/junit.ts';
 import type { Coverage, StageResult, StandIn, SuiteResult } from '../core/model.ts';
 import { type Backed, backedBy, stopBacking, withBacking } from './backing.ts';
@@ -88,7 +88,10 @@ async function runSuite(context: PackageContext, suite: Suite, backed: Backed): 
     contentsIfAny(container, `${reports}/coverage/coverage-summary.json`),
   ]);
   const read = readReports(suite.name, result.exitCode === 0, junit, coverage);
-  return { step: { ...result, firstErrors: testErrors(result.firstErrors, read.cases) }, ...read };
+  return {
+    step: { ...result, firstErrors: testErrors(result.firstErrors, read.cases, folderOf(suite.shown)) },
+    ...read,
+  };
 }
 
 const NO_REPORT = 'the tests wrote no JUnit report to $JUNIT_FILE';

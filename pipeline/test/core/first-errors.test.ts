@@ -1,8 +1,7 @@
 // What a person is shown of a failed tool's output: real outputs, and the lines that have to come out of them.
 import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
-import { firstErrors, stripColours, testErrors } from '../../src/core/first-errors.ts';
-import { parseJunit } from '../../src/core/junit.ts';
+import { expect, test } from 'vitest';
+import { firstErrors, stripColours } from '../../src/core/first-errors.ts';
 
 const fixture = (name: string) => readFileSync(new URL(`./fixtures/${name}.txt`, import.meta.url), 'utf8');
 
@@ -104,31 +103,4 @@ test('colours and links are taken out', () => {
   expect(
     stripColours('\u001b[1m\u001b[31mred\u001b[39m\u001b[22m \u001b]8;;https://x\u001b\\link\u001b]8;;\u001b\\'),
   ).toBe('red link');
-});
-
-describe('a failed test whose name has line breaks', () => {
-  // XML 1.0, 3.3.3: a line break in the value of an attribute survives as a character reference.
-  const name = Array.from({ length: 14 }, (_, line) => `line ${line}`).join('&#10;');
-  const cases = (broken: string) =>
-    parseJunit(`<testsuites><testsuite name="a">
-      <testcase classname="test/a.test.ts" name="${broken}"><failure message="expected 1 to be 2&#10;more">x</failure></testcase>
-      <testcase classname="test/a.test.ts" name="plain"><failure message="no">x</failure></testcase>
-      <testcase classname="test/a.test.ts" name="fine"/>
-    </testsuite></testsuites>`);
-  test('is on one line, beside the others', () => {
-    const [first, ...others] = testErrors([], cases(name));
-    expect(first).toMatch(/^test\/a\.test\.ts > line 0 ⏎ line 1 ⏎ /);
-    expect(others).toEqual(['test/a.test.ts > plain: no']);
-    expect(testErrors([], cases('x&#13;&#10;y'))[0]).toBe('test/a.test.ts > x ⏎ y: expected 1 to be 2');
-  });
-  test('where there is none, the log is read', () =>
-    expect(testErrors(['FAIL plain'], cases('x'))).toEqual(['FAIL plain']));
-});
-
-test('a log that names none of the failed tests, as of a reporter that writes to a file alone: the report does', () => {
-  // mocha --reporter xunit: no message, the whole as text.
-  const report =
-    '<testsuite name="Mocha Tests" tests="1"><testcase classname="adds" name="two numbers" time="0"><failure>expected 3 to equal 2\nAssertionError</failure></testcase></testsuite>';
-  expect(testErrors([], parseJunit(report))).toEqual(['adds > two numbers: expected 3 to equal 2']);
-  expect(testErrors(['npm error code 1'], parseJunit(report))).toEqual(['adds > two numbers: expected 3 to equal 2']);
 });
