@@ -1,10 +1,10 @@
 // Gathers what a service of a larger project ships with: what was installed, and, in place of links, the packages of the repository as real files.
 //
-//   node gather.ts --installed DIR --built DIR --service PATH --into FOLDER --out DIR [--prune]
+//   node gather.ts --installed DIR --built DIR --service PATH --into FOLDER --out DIR [--prune] [--copied PATH …]
 //
 // --installed is the folder of the lock file after an install for production, --built the same folder with all that was built. What lies beside the
 // lock file goes to node_modules, what the service has of its own into FOLDER/node_modules, where its program finds it first. With --prune, nothing goes
-// along that no package.json asks for.
+// along that no package.json asks for. Each --copied is a package of the repository that was copied when it was installed, before it was built.
 import { copyFile, lstat, mkdir, readdir, readFile, readlink, realpath, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,20 +12,30 @@ import { exitCodeOf, runAsProgram } from './program.ts';
 import { folderPattern } from './wildcards.ts';
 
 type Manifest = {
+  name?: unknown;
+  peerDependenciesMeta?: Record<string, { optional?: boolean }>;
   main?: unknown;
   files?: unknown;
 } & Partial<Record<'dependencies' | 'optionalDependencies' | 'peerDependencies', Record<string, string>>>;
 
-type Job = { installed: string; built: string; service: string; into: string; out: string; prune: boolean };
+type Job = {
+  installed: string;
+  built: string;
+  service: string;
+  into: string;
+  out: string;
+  prune: boolean;
+  copied: string[];
+};
 
 const MODULES = 'node_modules';
 
-async function gather({ installed, built, service, into, out, prune }: Job): Promise<void> {
+async function gather({ installed, built, service, into, out, prune, ...job }: Job): Promise<void> {
   const root = await realpath(installed);
   const needed = await neededFrom(join(root, service));
-  // A workspace is linked to itself.
-  needed.delete(join(root, service));
-  const gatherer = new Gatherer({ root, built, needed, prune });
+  const copied = new Map<unknown, string>();
+  for (const path of job.copied) copied.set((await manifestIn(join(built, path))).name, join(built, path));
+  const gatherer = new Gatherer({ root, built, needed, prune, copied });
   await mkdir(out, { recursive: true });
   await copyFile(join(built, service, 'package.json'), join(out, 'package.json'));
   await gatherer.modules(join(root, MODULES), join(out, MODULES));
@@ -41,27 +51,40 @@ async function gather({ installed, built, service, into, out, prune }: Job): Pro
   await removeStray(out);
 }
 
-/** The folders of all packages that one needs where it runs, itself included: as Node looks for them, links followed. */
-async function neededFrom(folder: string): Promise<Set<string>> {
-  const needed = new Set([folder]);
-  for (const each of needed) {
-    const { dependencies, optionalDependencies, peerDependencies } = await manifestIn(each);
-    for (const name of Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })) {
+/** Where Node finds all packages that one needs where it runs: not itself, to which a workspace is linked. */
+async function neededFrom(service: string): Promise<Set<string>> {
+  const needed = new Set<string>();
+  const folders = new Set([service]);
+  for (const each of folders) {
+    const { dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta } = await manifestIn(each);
+    const peers = Object.keys(peerDependencies ?? {}).filter((name) => peerDependenciesMeta?.[name]?.optional !== true);
+    for (const name of [...Object.keys({ ...dependencies, ...optionalDependencies }), ...peers]) {
       const found = await resolve(each, name);
-      if (found !== undefined) needed.add(found);
+      if (found === undefined || found.real === service) continue;
+      needed.add(found.place);
+      folders.add(found.real);
     }
   }
   return needed;
 }
 
-async function resolve(from: string, name: string): Promise<string | undefined> {
+async function resolve(from: string, name: string): Promise<{ place: string; real: string } | undefined> {
   for (let folder = from; ; folder = dirname(folder)) {
-    const found = await realpath(join(folder, MODULES, name)).catch(() => undefined);
-    if (found !== undefined || folder === dirname(folder)) return found;
+    const place = join(folder, MODULES, name);
+    const real = await realpath(place).catch(() => undefined);
+    if (real !== undefined) return { place, real };
+    if (folder === dirname(folder)) return undefined;
   }
 }
 
-type Plan = { root: string; built: string; needed: ReadonlySet<string>; prune: boolean };
+type Plan = {
+  root: string;
+  built: string;
+  needed: ReadonlySet<string>;
+  prune: boolean;
+  /** Where each package was built that was copied before, by its name. */
+  copied: ReadonlyMap<unknown, string>;
+};
 
 class Gatherer {
   readonly #plan: Plan;
@@ -88,10 +111,13 @@ class Gatherer {
     const real = await realpath(from).catch(() => undefined);
     if (real === undefined) return;
     const isLocal = !real.split('/').includes(MODULES);
-    if ((isLocal || prune) && !needed.has(real)) return;
+    if ((isLocal || prune) && !needed.has(from)) return;
     if (isLocal) await this.#local(real, to);
     else {
-      await copyAll(real, to, (path) => !path.startsWith(`${MODULES}/`));
+      const { name } = await manifestIn(real);
+      const source = this.#plan.copied.get(name);
+      if (source === undefined) await copyAll(real, to, (path) => !path.startsWith(`${MODULES}/`));
+      else await copyAll(source, to, shippedBy(await manifestIn(source)));
       await this.modules(join(real, MODULES), join(to, MODULES));
     }
   }
@@ -162,10 +188,18 @@ export async function main(args: string[]): Promise<number> {
     const text = { type: 'string' } as const;
     const { values } = parseArgs({
       args,
-      options: { installed: text, built: text, service: text, into: text, out: text, prune: { type: 'boolean' } },
+      options: {
+        installed: text,
+        built: text,
+        service: text,
+        into: text,
+        out: text,
+        prune: { type: 'boolean' },
+        copied: { ...text, multiple: true },
+      },
     });
-    const { installed = '', built = '', service = '', into = '', out = '', prune = false } = values;
-    await gather({ installed, built, service, into, out, prune });
+    const { installed = '', built = '', service = '', into = '', out = '', prune = false, copied = [] } = values;
+    await gather({ installed, built, service, into, out, prune, copied });
   });
 }
 

@@ -111,3 +111,51 @@ test('two versions of a package are not mixed where there is one place for both'
   const where = ['--installed', at('installed'), '--built', at('built'), '--out', at('out'), '--service', 'api'];
   expect(await main([...where, '--into', ''])).toBe(1);
 });
+
+test('a package that was copied before it was built goes along as it was built', async () => {
+  const installed = {
+    'api/package.json': needs('@x/copied'),
+    'node_modules/@x/copied/package.json': JSON.stringify({ name: '@x/copied', dependencies: { ms: '*' } }),
+    'node_modules/@x/copied/src/a.ts': '',
+    'node_modules/ms/package.json': '{}',
+  };
+  const copied = JSON.stringify({ name: '@x/copied', files: ['dist'] });
+  const built = {
+    'api/package.json': '{}',
+    'copied/package.json': copied,
+    'copied/dist/a.js': 'a',
+    'copied/src/a.ts': '',
+  };
+  expect(await gathered(installed, built, '--prune', '--copied', 'copied')).toEqual({
+    'package.json': '{}',
+    'node_modules/@x/copied/package.json': copied,
+    'node_modules/@x/copied/dist/a.js': 'a',
+    'node_modules/ms/package.json': '{}',
+  });
+});
+
+test('what another may work with, and nothing that ships asks for, stays out', async () => {
+  const installed = {
+    'api/package.json': needs('orm'),
+    'node_modules/orm/package.json': JSON.stringify({
+      peerDependencies: { driver: '*', typescript: '*' },
+      peerDependenciesMeta: { typescript: { optional: true } },
+    }),
+    'node_modules/driver/package.json': '{}',
+    'node_modules/typescript/package.json': '{}',
+  };
+  const shipped = Object.keys(await gathered(installed, { 'api/package.json': '{}' }, '--prune'));
+  expect(shipped.sort()).toEqual(['node_modules/driver/package.json', 'node_modules/orm/package.json', 'package.json']);
+});
+
+test('a package that lies at two places goes to the one where it is found', async () => {
+  const installed = {
+    'api/package.json': needs('lib'),
+    'lib/package.json': '{}',
+    'api/node_modules/lib': { link: '../../lib' },
+    'node_modules/lib': { link: '../lib' },
+  };
+  const built = { 'api/package.json': '{}', 'lib/package.json': '{}', 'lib/a.js': 'a' };
+  const shipped = Object.keys(await gathered(installed, built, '--prune'));
+  expect(shipped).toEqual(['dist/node_modules/lib/a.js', 'dist/node_modules/lib/package.json', 'package.json']);
+});
