@@ -64,7 +64,7 @@ function reasonOf(
 type Reads = (path: string) => boolean;
 
 const MANIFESTS: ReadonlySet<string> = new Set([
-  ...['package.json', '.npmrc', '.yarnrc', 'pnpm-workspace.yaml'],
+  ...['package.json', '.npmrc', '.yarnrc', '.yarnrc.yml', 'pnpm-workspace.yaml', 'bunfig.toml'],
   ...Object.values(LOCK_FILES),
 ]);
 const isManifest: Reads = (path) => MANIFESTS.has(path);

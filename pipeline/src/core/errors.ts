@@ -9,8 +9,8 @@ export const ERRORS = {
   BAD_OPTION: { exit: EXIT.usage, meaning: 'an option has a value that it cannot have' },
   OUTPUT_IN_USE: { exit: EXIT.usage, meaning: 'another run is writing to the output folder' },
   NOT_A_REPOSITORY: { exit: EXIT.usage, meaning: 'the project is not in a git repository' },
-  BAD_MANIFEST: { exit: EXIT.usage, meaning: 'a package.json or package-lock.json is missing or cannot be read' },
-  LOCK_MISMATCH: { exit: EXIT.usage, meaning: 'a package-lock.json does not belong to its package.json' },
+  BAD_MANIFEST: { exit: EXIT.usage, meaning: 'a package.json or lock file is missing or cannot be read' },
+  LOCK_MISMATCH: { exit: EXIT.usage, meaning: 'a lock file does not belong to its package.json' },
   BAD_SUBJECT: {
     exit: EXIT.usage,
     meaning: 'drydock.yaml is invalid, or there is no service',

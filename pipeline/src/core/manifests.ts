@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import { quoted } from '../command.ts';
 import { PipelineError, reasonOf } from './errors.ts';
 import { missingIn } from './locks.ts';
-import { checkManager, LOCK_FILES, type Manager } from './manager.ts';
+import { checkManager, isModernYarn, LOCK_FILES, type Manager, type OtherName } from './manager.ts';
 import { isRecord } from './record.ts';
 
 /** The two files of a package; null where there is none. `folder` is '' for the root of the repository, `root` where the lock file lies. */
@@ -25,22 +25,23 @@ export function checkPackages(packages: readonly PackageFiles[]): void {
 }
 
 /** The command that writes the lock file of a folder. */
-export const renewLock = (folder: string): string =>
+const renewLock = (folder: string): string =>
   `npm install --package-lock-only --ignore-scripts${folder === '' ? '' : ` --prefix ${quoted(folder)}`}`;
 
 function checkPackage(files: PackageFiles): void {
-  if (files.manager.name === 'npm') checkForNpm(files);
-  else checkForOthers(files);
+  const { name } = files.manager;
+  if (name === 'npm') checkForNpm(files);
+  else checkForOthers(name, files);
 }
 
 /** Whether all that is asked for is in the lock file; the rest the manager says itself, as its lock file is frozen. */
-function checkForOthers({ folder, root, manager, manifest, lock }: PackageFiles): void {
-  const [place, lockFile] = [posix.join(folder, 'package.json'), posix.join(root, LOCK_FILES[manager.name])];
+function checkForOthers(name: OtherName, { folder, root, manager, manifest, lock }: PackageFiles): void {
+  const [place, lockFile] = [posix.join(folder, 'package.json'), posix.join(root, LOCK_FILES[name])];
   checkManager(root, manager, lock);
   const wanted = dependenciesOf(parse(manifest, place, 'every package of this repository has one'));
-  const renew = `${manager.name} install --ignore-scripts`;
+  const renew = isModernYarn(manager) ? 'yarn install --mode=skip-build' : `${name} install --ignore-scripts`;
   checkConflict(lock ?? '', lockFile, `write it again with \`${renew}\``);
-  const missing = missingIn(manager.name, lock ?? '', posix.relative(root, folder), wanted);
+  const missing = missingIn(name, lock ?? '', posix.relative(root, folder), wanted);
   if (missing.length === 0) return;
   const more = missing.length > 3 ? ` and ${missing.length - 3} more` : '';
   throw new PipelineError(

@@ -19,6 +19,8 @@ export type PackageSet = {
   members: string[];
   /** Folders that are installed by themselves, from a lock file of their own. */
   apart: string[];
+  /** Folders that are copied as a whole when this is installed. */
+  copied: string[];
   /** The workspace that this is for alone, of what the service ships with; null for all of them. */
   workspace: string | null;
   isProduction: boolean;
@@ -43,6 +45,7 @@ export function packageSets({ service, packages }: PlacesOf): PackageSet[] {
       manager: inside[0]?.project.manager ?? NPM,
       members: unique(inside.flatMap(({ project }) => project.members)),
       apart: apartIn([...locals.values()]),
+      copied: copiedIn([...locals.values()]),
       workspace: null,
       isProduction: false,
       locals: [...locals.values()],
@@ -54,10 +57,22 @@ export function packageSets({ service, packages }: PlacesOf): PackageSet[] {
   const { root, manager, members } = project;
   const shipped = { name: PRODUCTION, path: root, manager, members, isProduction: true };
   const workspace = path === project.root ? null : path;
-  return [...sets, { ...shipped, apart: apartIn(project.locals), workspace, locals: [], isShared: false }];
+  return [
+    ...sets,
+    {
+      ...shipped,
+      apart: apartIn(project.locals),
+      copied: copiedIn(project.locals),
+      workspace,
+      locals: [],
+      isShared: false,
+    },
+  ];
 }
 
 const apartIn = (locals: readonly Local[]) => locals.filter(({ isApart }) => isApart).map(({ path }) => path);
+export const copiedIn = (locals: readonly Local[]): string[] =>
+  locals.filter(({ isCopied }) => isCopied).map(({ path }) => path);
 const unique = (names: readonly string[]) => [...new Set(names)].sort();
 
 export const PRODUCTION = 'production';

@@ -13,10 +13,15 @@ export type RepositoryFiles = {
 
 /** A package of the repository that another is linked to. */
 export type Local = {
+  name: string;
   path: string;
   hasBuild: boolean;
+  /** Its manager knows it as one of the project, and runs its scripts. */
+  isWorkspace: boolean;
   /** It lies elsewhere, and is installed by itself: npm installs nothing for a folder that it links to from outside. */
   isApart: boolean;
+  /** It is copied when it is installed, as others than npm do with what `file:` names: all of it has to be there by then. */
+  isCopied: boolean;
 };
 
 export type Project = {
@@ -36,7 +41,11 @@ export async function projectOf(path: string, files: RepositoryFiles): Promise<P
   const manager = (await managerIn(root, files.text)) ?? NPM;
   const workspaces = await workspacesOf(root, files);
   const found = await localsOf({ path, root, workspaces }, files);
-  const locals = found.map((local) => ({ ...local, isApart: local.isApart && manager.name === 'npm' }));
+  const isNpm = manager.name === 'npm';
+  const locals = found.map((local) => ({
+    ...local,
+    ...{ isApart: local.isApart && isNpm, isCopied: local.isCopied && !isNpm },
+  }));
   const members = new Set([...workspaces.values(), ...locals.map((local) => local.path)]);
   const hasWorkspaces = workspaces.size > 0;
   return { root, manager, hasWorkspaces, members: [...members].filter((member) => member !== root).sort(), locals };
@@ -107,14 +116,18 @@ async function localsOf({ path, root, workspaces }: From, files: RepositoryFiles
   const seen = new Set([path]);
   const locals: Local[] = [];
   const visit = async (folder: string) => {
-    for (const next of linksOf(folder, await manifestOf(folder, files), workspaces)) {
+    for (const { folder: next, isCopied } of linksOf(folder, await manifestOf(folder, files), workspaces)) {
       if (seen.has(next) || (await files.text(posix.join(next, 'package.json'))) === null) continue;
       seen.add(next);
       await visit(next);
-      const { scripts, dependencies, devDependencies } = await manifestOf(next, files);
+      const { name = next, scripts, dependencies, devDependencies } = await manifestOf(next, files);
       const needsOthers = [dependencies, devDependencies].some((some) => Object.keys(recordOf(some)).length > 0);
-      const isApart = needsOthers && !inside.has(next) && !isBelow(root, next);
-      locals.push({ path: next, hasBuild: typeof recordOf(scripts).build === 'string', isApart });
+      const isWorkspace = inside.has(next);
+      const isApart = needsOthers && !isWorkspace && !isBelow(root, next);
+      locals.push({
+        ...{ name: String(name), path: next, isWorkspace, isApart, isCopied },
+        hasBuild: typeof recordOf(scripts).build === 'string',
+      });
     }
   };
   await visit(path);
@@ -123,20 +136,24 @@ async function localsOf({ path, root, workspaces }: From, files: RepositoryFiles
 
 const KINDS = ['dependencies', 'optionalDependencies', 'peerDependencies', 'devDependencies'] as const;
 
-function linksOf(folder: string, manifest: Record<string, unknown>, workspaces: ReadonlyMap<string, string>): string[] {
+type Link = { folder: string; isCopied: boolean };
+
+function linksOf(folder: string, manifest: Record<string, unknown>, workspaces: ReadonlyMap<string, string>): Link[] {
   const wanted = KINDS.flatMap((kind) => Object.entries(recordOf(manifest[kind])));
-  return wanted.flatMap(([name, range]) => {
-    const [, place] = FOLDER.exec(String(range)) ?? [];
+  return wanted.flatMap(([name, range]): Link[] => {
+    const [, kind, place] = FOLDER.exec(String(range)) ?? [];
     if (place !== undefined) {
       const named = posix.join(folder, place).replace(/^\.$|\/$/, '');
-      return ARCHIVE.test(named) || named.startsWith('..') || posix.isAbsolute(place) ? [] : [named];
+      return ARCHIVE.test(named) || named.startsWith('..') || posix.isAbsolute(place)
+        ? []
+        : [{ folder: named, isCopied: kind === 'file' }];
     }
     const workspace = /^(workspace:|[^:/]*$)/.test(String(range)) ? workspaces.get(name) : undefined;
-    return workspace === undefined ? [] : [workspace];
+    return workspace === undefined ? [] : [{ folder: workspace, isCopied: false }];
   });
 }
 
-const FOLDER = /^(?:file|link|portal):(.+)$/;
+const FOLDER = /^(file|link|portal):(.+)$/;
 const ARCHIVE = /\.(tgz|tar\.gz|tar)$/;
 
 async function manifestOf(folder: string, files: RepositoryFiles): Promise<Record<string, unknown>> {

@@ -10,7 +10,17 @@ export function shipped({ include, build, project }: ServicePackage): { include?
 
 /** What no program reads where it runs: files of the tools around it, and its tests. */
 const NOT_SHIPPED = [
-  ...['node_modules', 'package-lock.json', 'yarn.lock', 'pnpm-lock.yaml', '.*', 'drydock.yaml', 'Dockerfile'],
+  ...[
+    'node_modules',
+    'package-lock.json',
+    'yarn.lock',
+    'pnpm-lock.yaml',
+    'bun.lock',
+    'bunfig.toml',
+    '.*',
+    'drydock.yaml',
+    'Dockerfile',
+  ],
   ...['docker-compose*', 'README.md', 'test', 'tests', '**/__tests__', 'policy', 'out'],
   ...['js', 'cjs', 'mjs'].flatMap((end) => [`**/*.test.${end}`, `**/*.spec.${end}`]),
 ];

@@ -9,7 +9,7 @@ const USUAL_FILE = 'server.js';
 
 /** In the order in which they count; the first whose file the image has is the one. */
 export function startsOf(fields: Fields, said: readonly string[] | null): Start[] {
-  if (said !== null) return [{ words: said, from: 'start' }];
+  if (said !== null) return [{ words: withoutPnp(said), from: 'start' }];
   const scripts = recordOf(fields.scripts);
   const scripted = ['start:prod', 'start'].flatMap((name) => {
     const words = wordsOf(String(scripts[name] ?? ''));
@@ -31,11 +31,20 @@ function wordsOf(script: string): string[] | null {
   if (words.some((word) => /^--?(watch|inspect|env-file|e|p|eval|print|check|c|test)\b/.test(word))) return null;
   const entry = entryOf(words);
   if (entry === null || /\.[cm]?tsx?$/.test(entry)) return null;
-  return words.map((word) => (word.replace(LEADING, '') === entry ? entry : word));
+  return withoutPnp(words).map((word) => (word.replace(LEADING, '') === entry ? entry : word));
 }
 
+/** Packages lie in node_modules, whatever the repository's own Yarn makes of them: Node finds them there by itself. */
+const withoutPnp = (words: readonly string[]): string[] =>
+  words.filter(
+    (word, index) =>
+      !PNP.test(word) && !(TAKES_NEXT.test(word) && !word.includes('=') && PNP.test(words[index + 1] ?? '')),
+  );
+
+const PNP = /(^|[/=])\.pnp\.(c?js|loader\.mjs)$/;
+
 const isBefore = (word: string, index: number) =>
-  (word === 'cross-env' && index === 0) || /^[A-Z][A-Z0-9_]*=[\w./-]*$/.test(word);
+  (['cross-env', 'yarn'].includes(word) && index === 0) || /^[A-Z][A-Z0-9_]*=[\w./-]*$/.test(word);
 
 const LEADING = /^(\.\/)+/;
 

@@ -2,6 +2,7 @@
 import { COMMAND } from '../command.ts';
 import { NO_BACKING } from './backing.ts';
 import { PipelineError } from './errors.ts';
+import { scriptCommand } from './manager.ts';
 import { fileOf, nameOf, type Package, type ServicePackage } from './package.ts';
 import { type Project, projectOf, type RepositoryFiles } from './project.ts';
 import { type Fields, fieldsIn, recordOf } from './record.ts';
@@ -44,29 +45,23 @@ export async function describeSubject(text: string | null, files: RepositoryFile
   const { services, packages } = text === null ? await findService(manifestOf) : parseSubject(text);
   const withScripts = async <T extends DeclaredPackage>(declared: T) => {
     const scripts = scriptsOf(await manifestOf(declared.path));
-    const isLacking = (key: keyof typeof SCRIPTS) => scripts !== undefined && !Object.hasOwn(scripts, key);
-    const command = (key: 'lint' | 'types') => {
-      if (declared[key] !== undefined) return declared[key];
-      return isLacking(key) ? null : SCRIPTS[key];
-    };
+    const project: Project | null = await projectOf(declared.path, files);
+    const scripted = (key: string) =>
+      scripts !== undefined && !Object.hasOwn(scripts, key) ? null : scriptCommand(project.manager, key);
+    const command = (key: 'lint' | 'types') => (declared[key] === undefined ? scripted(key) : declared[key]);
     const test = async () => {
       if (declared.test !== undefined) return declared.test;
       const beside = (names: readonly string[]) => Promise.all(names.map((name) => files.text(fileOf(declared, name))));
-      return isLacking('test') ? null : await testCommand(String(scripts?.test ?? ''), beside);
+      const plain = scripted('test');
+      return plain === null ? null : await testCommand(plain, String(scripts?.test ?? ''), beside);
     };
-    return {
-      isLacking,
-      described: {
-        ...{ ...declared, lint: command('lint'), types: command('types'), test: await test() },
-        project: (await projectOf(declared.path, files)) as Project | null,
-      },
-    };
+    const described = { ...declared, lint: command('lint'), types: command('types'), test: await test(), project };
+    return { scripted, described: described as typeof described & { project: Project | null } };
   };
   const withBuild = async (service: DeclaredService): Promise<ServicePackage> => {
     if (service.docker !== null || service.checks !== null) return withoutScripts(service);
-    const { isLacking, described } = await withScripts(service);
-    const own = isLacking('build') ? null : SCRIPTS.build;
-    return { ...described, build: service.build === undefined ? own : service.build };
+    const { scripted, described } = await withScripts(service);
+    return { ...described, build: service.build === undefined ? scripted('build') : service.build };
   };
   return {
     services: await Promise.all(services.map(withBuild)),
@@ -113,13 +108,6 @@ function scriptsOf(manifest: string | null): Fields | undefined {
   const fields = fieldsIn(manifest);
   return fields === undefined ? undefined : recordOf(fields.scripts);
 }
-
-const SCRIPTS = {
-  lint: 'npm run --silent lint',
-  types: 'npm run --silent types',
-  test: 'npm test --silent',
-  build: 'npm run --silent build',
-};
 
 /** In the order in which they are shown. */
 export const allPackages = ({ service, packages }: Subject): Package[] => [...packages, service];

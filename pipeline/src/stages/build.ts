@@ -3,8 +3,10 @@ import { posix } from 'node:path';
 import { type Container, type Directory, dag, type ExistsType, type File } from '@dagger.io/dagger';
 import { differences } from '../core/delivery/compare.ts';
 import { SOURCE } from '../core/ignore.ts';
+import { isModernYarn } from '../core/manager.ts';
 import type { ImageResult, StageResult, StandIn, StepResult } from '../core/model.ts';
 import { placeOf, type ServicePackage } from '../core/package.ts';
+import { copiedIn } from '../core/package-sets.ts';
 import type { Project } from '../core/project.ts';
 import { imageSpec, parseServiceManifest, SERVICE } from '../core/service.ts';
 import { shipped } from '../core/shipped.ts';
@@ -154,13 +156,16 @@ async function gather(
   const project = projectOf(context.subject.service);
   const service = posix.relative(project.root, path);
   // Of one workspace npm installs what it needs; of their root, and the others in any case, what all of them need.
-  const isPruned = project.hasWorkspaces && (service === '' || project.manager.name !== 'npm');
+  // Yarn 2 and later install no less than all.
+  const isShared = project.hasWorkspaces && (service === '' || project.manager.name !== 'npm');
+  const isPruned = isShared || isModernYarn(project.manager);
   // What the service has of its own goes where its program finds it first.
   const [into = ''] = (entryOf(starts[0]?.words ?? []) ?? '').split('/').slice(0, -1);
   const args = [
     ...['node', `${PROGRAMS}/gather.ts`, '--installed', placeOf(project.root)],
     ...['--built', posix.join(BUILT, project.root)],
     ...['--service', service, '--into', into, '--out', `${stepFolder('gather')}/app`, ...(isPruned ? ['--prune'] : [])],
+    ...copiedIn(project.locals).flatMap((local) => ['--copied', posix.relative(project.root, local)]),
   ];
   const container = production
     .withMountedDirectory(PROGRAMS, context.programs.directory('oci'))

@@ -217,9 +217,17 @@ async function holdPackages(context: PackageContext, known: Known, sets: readonl
   return mounted.withExec(['node', PROGRAM, 'folder', ...named, '--out', `${WORK}/out`]).file(`${WORK}/out`);
 }
 
-/** No links, which Yarn makes of programs, and does without. */
+/** No links, which Yarn makes of programs and Bun of versions, and which both do without. */
 const KEPT_OF_CACHE = {
-  include: ['_cacache/content-v2', '_cacache/index-v5', 'yarn', 'pnpm/*/files', 'pnpm/*/index'],
+  include: [
+    '_cacache/content-v2',
+    '_cacache/index-v5',
+    'yarn',
+    'pnpm/*/files',
+    'pnpm/*/index',
+    'pnpm/*/index.db',
+    'bun/**/*@@@*/**',
+  ],
   exclude: ['yarn/**/.bin'],
 };
 

@@ -3,7 +3,15 @@ import { posix } from 'node:path';
 import type { Container, Directory } from '@dagger.io/dagger';
 import { quoted } from '../command.ts';
 import { SOURCE } from '../core/ignore.ts';
-import { filesOfManager, LOCK_FILES, type ManagerName } from '../core/manager.ts';
+import {
+  entryOfManager,
+  filesOfManager,
+  isModernYarn,
+  LOCK_FILES,
+  type Manager,
+  type ManagerName,
+  packageOf,
+} from '../core/manager.ts';
 import type { StepResult } from '../core/model.ts';
 import { fileOf, placeOf } from '../core/package.ts';
 import type { PackageSet } from '../core/package-sets.ts';
@@ -13,10 +21,14 @@ import { type Ran, runStep } from './step.ts';
 /** And packages that are kept beside them. */
 const MANIFESTS: Readonly<Record<ManagerName, readonly string[]>> = {
   npm: ['package.json', LOCK_FILES.npm, '.npmrc', '**/*.tgz'],
-  yarn: ['package.json', LOCK_FILES.yarn, '.npmrc', '.yarnrc', '**/*.tgz'],
+  yarn: [
+    ...['package.json', LOCK_FILES.yarn, '.npmrc', '.yarnrc', '.yarnrc.yml', '.yarn/patches/**', '.yarn/plugins/**'],
+    '**/*.tgz',
+  ],
   pnpm: [
     ...['package.json', LOCK_FILES.pnpm, 'pnpm-workspace.yaml', '.npmrc', '.pnpmfile.cjs', 'patches/**', '**/*.tgz'],
   ],
+  bun: ['package.json', LOCK_FILES.bun, 'bunfig.toml', '.npmrc', 'patches/**', '**/*.tgz'],
 };
 
 export const NPM_CACHE = '/var/cache/npm';
@@ -53,7 +65,11 @@ export async function install(context: RunContext, node: Container, set: Package
   if (manager !== null && manager.result.exitCode !== 0) return { ...manager, steps };
   const ran = await installSet(context, manager?.container ?? cached, set);
   // Later steps see what they saw when there was a network.
-  return { ...ran, container: ran.container.withoutEnvVariable(OFFLINE), steps: [...steps, ran.result] };
+  return {
+    ...ran,
+    container: ran.container.withoutEnvVariable(OFFLINE).withoutEnvVariable(OFFLINE_YARN),
+    steps: [...steps, ran.result],
+  };
 }
 
 async function installSet(context: RunContext, node: Container, set: PackageSet): Promise<Ran> {
@@ -61,7 +77,7 @@ async function installSet(context: RunContext, node: Container, set: PackageSet)
   const container = withManifests(context, node, set).withWorkdir(placeOf(path));
   const [args, ...more] = commandsOf(set);
   const shown = [args, ...more].map((words) => words.map(quoted).join(' ')).join(' && ');
-  const own = set.manager.name === 'npm' ? args : [...args, ...settingsOf(set.manager.name, context)];
+  const own = set.manager.name === 'npm' ? args : [...args, ...settingsOf(set.manager, context)];
   return await runStep(context, {
     ...{ stage: 'install', step: name, container },
     args: more.length === 0 ? own : ['sh', '-c', shown],
@@ -80,40 +96,84 @@ async function installManager(context: RunContext, node: Container, { name, mana
   const container = files
     .reduce((to, [file, text]) => to.withNewFile(`${MANAGER}/${file}`, text), node)
     .withWorkdir(MANAGER)
-    .withEnvVariable('PATH', `${MANAGER}/node_modules/.bin:$PATH`, { expand: true })
-    .withEnvVariable('YARN_IGNORE_PATH', '1')
-    .withEnvVariable('npm_config_manage_package_manager_versions', 'false');
+    .withEnvVariable('PATH', `${MANAGER}/node_modules/.bin:$PATH`, { expand: true });
   return await runStep(context, {
-    ...{ stage: 'install', step: `${name}-${manager.name}`, container, args: ['npm', 'ci'] },
-    shown: `npm install ${manager.name}@${manager.version}`,
+    ...{ stage: 'install', step: `${name}-${manager.name}` },
+    container: Object.entries(variablesOf(manager)).reduce(
+      (to, [key, value]) => to.withEnvVariable(key, value),
+      container,
+    ),
+    args:
+      manager.fileHash === undefined ? ['npm', 'ci'] : ['sh', '-c', `npm ci && ${checkOf(manager, manager.fileHash)}`],
+    shown: `npm install ${packageOf(manager)}@${manager.version}`,
   });
 }
 
-/** Where it keeps what it fetches: beside npm's, so that capsules hold it. */
-function settingsOf(name: 'yarn' | 'pnpm', { packages }: RunContext): string[] {
-  const offline = packages === undefined ? [] : ['--offline'];
-  if (name === 'yarn') return ['--non-interactive', '--cache-folder', `${NPM_CACHE}/yarn`, ...offline];
-  // Links into a store would not be files of their own in what is kept of a step.
-  return ['--store-dir', `${NPM_CACHE}/pnpm`, '--config.package-import-method=copy', ...offline];
+const checkOf = (manager: Manager, { algorithm, hex }: NonNullable<Manager['fileHash']>) =>
+  `echo ${hex} node_modules/${packageOf(manager)}/${entryOfManager(manager)} | ${algorithm}sum --check --quiet`;
+
+/** Where it keeps what it fetches, beside npm's, so that capsules hold it; and that it is the one that runs, and installs when it is told to. */
+function variablesOf(manager: Manager): Record<string, string> {
+  if (manager.name === 'bun') return { BUN_INSTALL_CACHE_DIR: `${NPM_CACHE}/bun`, DO_NOT_TRACK: '1' };
+  if (manager.name === 'pnpm')
+    return {
+      npm_config_manage_package_manager_versions: 'false',
+      pnpm_config_pm_on_fail: 'ignore',
+      pnpm_config_verify_deps_before_run: 'false',
+    };
+  if (!isModernYarn(manager)) return { YARN_IGNORE_PATH: '1' };
+  return {
+    YARN_IGNORE_PATH: '1',
+    YARN_CACHE_FOLDER: `${NPM_CACHE}/yarn`,
+    YARN_ENABLE_GLOBAL_CACHE: 'false',
+    YARN_ENABLE_MIRROR: 'false',
+    YARN_ENABLE_TELEMETRY: 'false',
+    // Whatever a repository is set to: the image has real files, and what is tested is what ships.
+    YARN_NODE_LINKER: 'node-modules',
+  };
 }
 
-function withManifests(context: RunContext, node: Container, { path, manager, members, apart }: PackageSet): Container {
+/** What a repository's own Yarn writes to find packages where there is no node_modules: tools that see it look there, and nowhere else. */
+export const PNP_FILES = ['.pnp.*'];
+
+function settingsOf(manager: Manager, { packages }: RunContext): string[] {
+  const offline = packages === undefined ? [] : ['--offline'];
+  if (manager.name === 'pnpm')
+    // Links into a store would not be files of their own in what is kept of a step.
+    return [
+      ...['--store-dir', `${NPM_CACHE}/pnpm`, '--config.package-import-method=copy', ...offline],
+      // Later ones ask the registry how old each package is, which they did when these were fetched.
+      ...(offline.length === 0 ? [] : ['--config.trust-lockfile=true']),
+    ];
+  if (manager.name === 'bun') return ['--backend=copyfile', ...offline];
+  return isModernYarn(manager) ? [] : ['--non-interactive', '--cache-folder', `${NPM_CACHE}/yarn`, ...offline];
+}
+
+function withManifests(context: RunContext, node: Container, set: PackageSet): Container {
+  const { path, manager, members, apart, copied } = set;
   const include = [...MANIFESTS[manager.name]];
   const own = [path, ...apart].reduce(
     (to, folder) => to.withDirectory(placeOf(folder), folderOf(context, folder).filter({ include })),
     node,
   );
   const others = members.map((member) => fileOf({ path: member }, 'package.json'));
-  return others.length === 0 ? own : own.withDirectory(SOURCE, context.source.filter({ include: others }));
+  const whole = copied.map((folder) => `${folder}/**`);
+  return others.length === 0
+    ? own
+    : own.withDirectory(SOURCE, context.source.filter({ include: [...others, ...whole] }));
 }
 
 /** The first where the lock file lies, the others for folders that it knows nothing of. */
 function commandsOf({ path, manager, apart, workspace, isProduction }: PackageSet): [string[], ...string[][]] {
+  // What ships is chosen of all that it installs.
+  if (isModernYarn(manager)) return [['yarn', 'install', '--immutable', '--mode=skip-build']];
   const frozen = ['install', '--frozen-lockfile', '--ignore-scripts'];
   if (manager.name === 'yarn') return [['yarn', ...frozen, ...(isProduction ? ['--production'] : [])]];
   // Real files: links of pnpm lead to where it keeps them.
   const hoisted = ['--prod', '--config.node-linker=hoisted'];
   if (manager.name === 'pnpm') return [['pnpm', ...frozen, ...(isProduction ? hoisted : [])]];
+  if (manager.name === 'bun')
+    return [['bun', ...frozen, ...(isProduction ? ['--production', '--linker=hoisted'] : [])]];
   const clean = ['npm', 'ci', ...(isProduction ? ['--omit=dev'] : [])];
   const alone = isProduction && workspace !== null ? ['--workspace', posix.relative(path, workspace)] : [];
   return [[...clean, ...alone], ...apart.map((folder) => [...clean, '--prefix', posix.relative(path, folder)])];
@@ -124,8 +184,9 @@ export const folderOf = ({ source }: Pick<RunContext, 'source'>, path: string): 
   path === '' ? source : source.directory(path);
 
 const OFFLINE = 'npm_config_offline';
+const OFFLINE_YARN = 'YARN_ENABLE_NETWORK';
 
 /** From what an earlier install fetched, and nothing else. */
 function offline(node: Container, cache: Directory): Container {
-  return node.withDirectory(NPM_CACHE, cache).withEnvVariable(OFFLINE, 'true');
+  return node.withDirectory(NPM_CACHE, cache).withEnvVariable(OFFLINE, 'true').withEnvVariable(OFFLINE_YARN, 'false');
 }

@@ -4,7 +4,7 @@ import { quoted } from '../command.ts';
 import { type Package, placeOf } from '../core/package.ts';
 import type { Project } from '../core/project.ts';
 import type { RunContext } from './context.ts';
-import { folderOf } from './install.ts';
+import { folderOf, PNP_FILES } from './install.ts';
 
 /** Said of a stage for which no package has a command or a script. */
 export const NOTHING_TO_RUN = 'nothing was asked for: no package has a script or a command for it';
@@ -13,9 +13,10 @@ export const NOTHING_TO_RUN = 'nothing was asked for: no package has a script or
 export type Installed = (of: Package) => Container;
 
 /** The folder as its commands see it, beside its packages. By a filter alone: a Dagger Engine knows what comes of one by its content, but what comes of a removal by all that it was removed from. */
-export function withSource(context: RunContext, installed: Container, { path, ignore }: Package): Container {
+export function withSource(context: RunContext, installed: Container, { path, ignore, project }: Package): Container {
   const folder = folderOf(context, path);
-  return installed.withDirectory(placeOf(path), ignore.length === 0 ? folder : folder.filter({ exclude: ignore }));
+  const exclude = [...ignore, ...(project?.manager.name === 'yarn' ? PNP_FILES : [])];
+  return installed.withDirectory(placeOf(path), exclude.length === 0 ? folder : folder.filter({ exclude }));
 }
 
 /** A command as npm runs a script: by a shell, which finds the programs of the folder's packages. */

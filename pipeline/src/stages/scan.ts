@@ -4,10 +4,11 @@ import { baitFiles, judgeBait } from '../core/gate/bait.ts';
 import type { BaitFacts, DatabaseFacts, GateFacts } from '../core/gate/decide.ts';
 import { type Finding, KINDS, mergeFindings } from '../core/gate/finding.ts';
 import { locate } from '../core/gate/locate.ts';
-import { LockFile } from '../core/gate/lock-file.ts';
+import { type FindsLocked, LockFile } from '../core/gate/lock-file.ts';
+import { LockGraph } from '../core/gate/lock-graph.ts';
 import { BadReport, type Licence, parseTrivy, type ReportScope, type TrivyReport } from '../core/gate/trivy.ts';
 import type { ScannedImage, ScannerFacts } from '../core/gate/verdict.ts';
-import { LOCK_FILES } from '../core/manager.ts';
+import { LOCK_FILES, type OtherName } from '../core/manager.ts';
 import type { StageResult, StandIn, StepResult } from '../core/model.ts';
 import { fileOf } from '../core/package.ts';
 import { lockFileOf } from '../core/package-sets.ts';
@@ -162,11 +163,24 @@ function scopeOf(of: Target['of'], image: ScannedImage): ReportScope {
 }
 
 /** The repository's own lock files, to say where in them a package stands and which dependency brought it. */
-async function lockFiles(context: PackageContext): Promise<LockFile[]> {
-  const paths = (await context.source.glob('**/package-lock.json')).filter((path) => !path.includes('node_modules/'));
-  return await Promise.all(
-    paths.sort().map(async (path) => new LockFile(path, await context.source.file(path).contents())),
-  );
+async function lockFiles(context: PackageContext): Promise<FindsLocked[]> {
+  const named = async (name: string) =>
+    (await context.source.glob(`**/${name}`)).filter((path) => !path.includes('node_modules/')).sort();
+  const textOf = (path: string) => context.source.file(path).contents();
+  const files = Object.entries(LOCK_FILES).map(async ([name, lock]) => {
+    const paths = await named(lock);
+    return await Promise.all(
+      paths.map(async (path): Promise<FindsLocked> => {
+        const text = await textOf(path);
+        if (name === 'npm') return new LockFile(path, text);
+        const manifests = name === 'yarn' ? await named('package.json') : [];
+        const folder = path.slice(0, -lock.length);
+        const below = manifests.filter((manifest) => manifest.startsWith(folder));
+        return new LockGraph(path, name as OtherName, text, await Promise.all(below.map(textOf)));
+      }),
+    );
+  });
+  return (await Promise.all(files)).flat();
 }
 
 function renderScan(

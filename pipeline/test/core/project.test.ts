@@ -27,9 +27,11 @@ test('a workspace: the lock file of the root, and what it is linked to behind wh
     ...{ root: '', manager: { name: 'npm', version: '', integrity: null }, hasWorkspaces: true },
     members: ['apps/api', 'apps/docs', 'packages/math', 'packages/typescript-config', 'packages/ui'],
     locals: [
-      { path: 'packages/math', hasBuild: true, isApart: false },
-      { path: 'packages/ui', hasBuild: true, isApart: false },
-      { path: 'packages/typescript-config', hasBuild: false, isApart: false },
+      { name: '@repo/math', path: 'packages/math', hasBuild: true, isWorkspace: true, isApart: false, isCopied: false },
+      { name: '@repo/ui', path: 'packages/ui', hasBuild: true, isWorkspace: true, isApart: false, isCopied: false },
+      ...[{ name: '@repo/typescript-config', path: 'packages/typescript-config', hasBuild: false }].map((local) => ({
+        ...{ ...local, isWorkspace: true, isApart: false, isCopied: false },
+      })),
     ],
   });
 });

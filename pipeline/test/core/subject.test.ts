@@ -22,7 +22,7 @@ const within = (folders: readonly string[], scripts: readonly string[] = ['types
   );
 
 /** Of a package that is linked to no other. */
-const ALONE = { manager: NPM, members: [], apart: [], workspace: null, locals: [], isShared: false };
+const ALONE = { manager: NPM, members: [], apart: [], copied: [], workspace: null, locals: [], isShared: false };
 
 describe('without a file', () => {
   for (const [name, folders, path] of [

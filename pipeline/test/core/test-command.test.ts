@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import { testCommand } from '../../src/core/test-command.ts';
 
 const PLAIN = 'npm test --silent';
-const asked = async (script: string, configs: Record<string, string> = {}) =>
-  await testCommand(script, async (names) => names.map((name) => configs[name] ?? null));
+const asked = async (script: string, configs: Record<string, string> = {}, plain = PLAIN) =>
+  await testCommand(plain, script, async (names) => names.map((name) => configs[name] ?? null));
 
 const VITEST = `${PLAIN} -- --reporter=default --reporter=junit --outputFile.junit="$JUNIT_FILE"`;
 const NODE =
@@ -36,3 +36,8 @@ test('a Vitest that is told in its own file is told no more', async () => {
   expect(await asked('vitest run', { 'vitest.config.ts': config })).toBe(PLAIN);
   expect(await asked('vitest run', { 'vite.config.js': 'export default {}' })).toBe(VITEST);
 });
+
+test('Yarn hands on what stands behind the name of a script', async () =>
+  expect(await asked('vitest run', {}, 'yarn run test')).toBe(
+    'yarn run test --reporter=default --reporter=junit --outputFile.junit="$JUNIT_FILE"',
+  ));

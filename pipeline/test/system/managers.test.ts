@@ -2,41 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { $ } from 'zx';
-import { managerIn } from '../../src/core/manager.ts';
-import { unpackNpmPackage } from './packages.ts';
-import { endingsOf } from './replaying.ts';
+import { type Manager, managerIn } from '../../src/core/manager.ts';
+import { failsAlone, HONO, json, lockBy, programOf, shown, TEST } from './managed.ts';
 import { ci, commitAll, edit, foreignIn, resultOf } from './repository.ts';
 import { answerOf, appOf, shippedIn } from './shipped.ts';
 import { temporaryFolder } from './support.ts';
 
-const json = (value: object) => `${JSON.stringify(value, null, 2)}\n`;
-const TEST = 'node --test --test-reporter=junit --test-reporter-destination="$JUNIT_FILE"';
-
 /** Locks as the manager itself does, by the version that the tool pins. */
-async function lock(name: 'yarn' | 'pnpm', lockFile: string, folder: string): Promise<void> {
-  const manager = await managerIn('', async (file) => (file === lockFile ? '' : null));
-  const program = await temporaryFolder(name);
-  await unpackNpmPackage({ name, version: manager?.version ?? '', integrity: manager?.integrity ?? '' }, program);
-  const words = name === 'yarn' ? ['bin/yarn.js', '--non-interactive'] : ['bin/pnpm.cjs', '--lockfile-only'];
-  const [file = '', ...options] = words;
-  const env = { ...process.env, CI: 'false', YARN_CACHE_FOLDER: join(program, 'cache') };
-  await $({
-    cwd: folder,
-    env,
-    quiet: true,
-  })`${process.execPath} ${join(program, file)} install --ignore-scripts ${options}`;
-}
-
-const shown = (ran: { stdout: string; stderr: string }) => `${ran.stdout}${ran.stderr}`;
-
-async function failsAlone(repository: string): Promise<void> {
-  const ran = await ci(repository, ['test']);
-  expect(ran.exitCode, shown(ran)).toBe(1);
-  const { exitCode, endings } = await endingsOf(repository, ['out/capsule-test.tar']);
-  expect(endings.map(({ stage, outcome }) => [stage, outcome])).toEqual([['test', 'same']]);
-  expect(exitCode).toBe(0);
-}
+const lock = async (lockFile: string, folder: string) => {
+  const manager = (await managerIn('', async (file) => (file === lockFile ? '' : null))) as Manager;
+  await lockBy(await programOf(manager), manager, folder);
+};
 
 /** express's "hello world", with a script that calls Yarn. */
 const EXPRESS = {
@@ -62,7 +38,7 @@ require('node:test').test('greets', () => assert.equal(require('../greet.js').gr
 describe('an express app with Yarn 1', () => {
   const make = async (label: string) => {
     const folder = await temporaryFolder(label);
-    await foreignIn(folder, EXPRESS, (root) => lock('yarn', 'yarn.lock', root));
+    await foreignIn(folder, EXPRESS, (root) => lock('yarn.lock', root));
     return folder;
   };
 
@@ -101,47 +77,11 @@ describe('an express app with Yarn 1', () => {
   });
 });
 
-/** create-hono's template for Node, in a workspace with a package that has to be built. */
-const HONO = {
-  'package.json': json({
-    ...{ name: 'shop', private: true },
-    packageManager: 'pnpm@10.34.9+sha512.HASH',
-  }),
-  'pnpm-workspace.yaml': "packages:\n  - 'apps/*'\n  - packages/*\n",
-  'drydock.yaml': 'services: [{ path: apps/api }]\n',
-  'apps/api/package.json': json({
-    ...{ name: 'api', version: '1.0.0', private: true, type: 'module', main: 'dist/server.js' },
-    scripts: { build: 'pnpm run copy', copy: 'mkdir -p dist && cp server.js dist/', test: TEST },
-    dependencies: { '@shop/lib': 'workspace:*', hono: '4.9.0', '@hono/node-server': '1.19.0' },
-    devDependencies: { 'is-odd': '3.0.1' },
-  }),
-  'apps/api/server.js': `import { serve } from '@hono/node-server';
-import { greet } from '@shop/lib';
-import { Hono } from 'hono';
-const app = new Hono();
-app.get('/', (context) => context.text(greet('Hono')));
-serve({ fetch: app.fetch, port: Number(process.env.PORT) }, ({ port }) => console.log('listening on', port));
-`,
-  'apps/api/greet.test.js': `import assert from 'node:assert';
-import test from 'node:test';
-import { greet } from '@shop/lib';
-import 'is-odd';
-test('greets', () => assert.equal(greet('you'), 'Hello you 1h'));
-`,
-  'apps/web/package.json': json({ name: 'web', version: '1.0.0', dependencies: { debug: '4.4.0' } }),
-  'packages/lib/package.json': json({
-    ...{ name: '@shop/lib', version: '1.0.0', private: true, type: 'module', main: 'dist/index.js', files: ['dist'] },
-    ...{ scripts: { build: 'mkdir -p dist && cp index.js dist/' }, dependencies: { ms: '2.1.3' } },
-  }),
-  'packages/lib/index.js':
-    "import ms from 'ms';\nexport const greet = (name) => 'Hello ' + name + ' ' + ms(3600000);\n",
-};
-
 describe('a workspace with pnpm', () => {
   const make = async (label: string) => {
     const folder = await temporaryFolder(label);
     const manifest = HONO['package.json'].replace('HASH', await hashOfPinned());
-    await foreignIn(folder, { ...HONO, 'package.json': manifest }, (root) => lock('pnpm', 'pnpm-lock.yaml', root));
+    await foreignIn(folder, { ...HONO, 'package.json': manifest }, (root) => lock('pnpm-lock.yaml', root));
     return folder;
   };
 
@@ -196,7 +136,7 @@ test('a workspace with Yarn 1: its image holds nothing of other workspaces, and 
         .replace('workspace:*', '^1.0.0')
         .replace('pnpm run', 'yarn run'),
     },
-    (root) => lock('yarn', 'yarn.lock', root),
+    (root) => lock('yarn.lock', root),
   );
   const ran = await ci(folder, ['build']);
   expect(ran.exitCode, shown(ran)).toBe(0);

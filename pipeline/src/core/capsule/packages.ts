@@ -6,7 +6,11 @@ import type { CapsulePackage } from './manifest.ts';
 /** In the order of the lock file. A lock that cannot be read has none: the stage that installs from it says so. */
 export function lockedPackages(set: string, lock: string, manager: ManagerName = 'npm'): CapsulePackage[] {
   if (manager !== 'npm')
-    return lockedBy(manager, lock).map(({ name, ...of }) => ({ set, path: `node_modules/${name}`, ...of }));
+    return lockedBy(manager, lock).map(({ name, version, integrity }) => ({
+      ...{ set, path: `node_modules/${name}` },
+      version,
+      integrity,
+    }));
   type Entry = { version?: unknown; integrity?: unknown };
   let packages: Record<string, Entry>;
   try {

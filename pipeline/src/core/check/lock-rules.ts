@@ -3,22 +3,18 @@ import { posix } from 'node:path';
 import { quoted } from '../../command.ts';
 import { PipelineError } from '../errors.ts';
 import { LOCK_FILES } from '../manager.ts';
-import { checkPackages, renewLock } from '../manifests.ts';
+import { checkPackages } from '../manifests.ts';
 import { fileOf } from '../package.ts';
 import { blocked, type Finding, named, note } from './finding.ts';
-import { dependenciesOf, nameIn, type PackageView, shippedOf } from './package-view.ts';
+import { nameIn, type PackageView, shippedOf } from './package-view.ts';
 
-const MANAGERS: Readonly<Record<string, string>> = {
-  [LOCK_FILES.npm]: 'npm',
-  [LOCK_FILES.pnpm]: 'pnpm',
-  [LOCK_FILES.yarn]: 'Yarn',
-  'bun.lock': 'Bun',
-  'bun.lockb': 'Bun',
-};
+/** What Bun wrote before 1.2. */
+const BINARY_LOCK = 'bun.lockb';
+const LOCKS: readonly string[] = [...Object.values(LOCK_FILES), BINARY_LOCK];
 
 /** Of the other managers' lock files those that are there. */
-const foreignLocks = ({ beside, project }: Pick<PackageView, 'beside' | 'project'>) =>
-  beside.filter((name) => Object.hasOwn(MANAGERS, name) && name !== LOCK_FILES[project.manager.name]);
+const otherLocks = ({ beside, project }: Pick<PackageView, 'beside' | 'project'>) =>
+  beside.filter((name) => LOCKS.includes(name) && name !== LOCK_FILES[project.manager.name]);
 
 /** One sentence for a package that has no lock file which npm takes; else what manifests.ts says of the two files. */
 export function cannotInstall(view: PackageView): Finding[] {
@@ -26,7 +22,7 @@ export function cannotInstall(view: PackageView): Finding[] {
   if (manifest !== null && lock === null) {
     if (ignored.includes(place))
       return [lackingLock(`${place} is ignored by git, and a clone has none`, `git add -f ${quoted(place)}`, place)];
-    const found = foreignFault(view) ?? shrinkwrapFault(view);
+    const found = unreadLock(view) ?? shrinkwrapFault(view);
     if (found !== undefined) return [found];
   }
   const ours = at('package.json');
@@ -61,27 +57,24 @@ function shrinkwrapFault({ beside, project, lockFile: place }: PackageView): Fin
   );
 }
 
-function foreignFault(view: PackageView): Finding | undefined {
-  const [name] = foreignLocks(view);
+/** A lock file lies there, and a run reads none. */
+function unreadLock(view: PackageView): Finding | undefined {
+  const [name] = otherLocks(view);
   if (name === undefined) return undefined;
-  const only = named(
-    dependenciesOf(view)
-      .filter(([, range]) => isForeign(range))
-      .map(([dependency]) => dependency),
-  );
-  const problem = `${fileOf({ path: view.project.root }, name)} is a lock file of ${MANAGERS[name]}, which is not supported yet, and ${view.lockFile} is missing`;
-  const hint = `${renewLock(view.project.root)} (it resolves versions again), and commit it`;
+  const file = fileOf({ path: view.project.root }, name);
+  if (name !== BINARY_LOCK)
+    return lackingLock(`${file} is ignored by git, and a clone has none`, `git add -f ${quoted(file)}`, file);
+  const renewed = `bun install --save-text-lockfile --frozen-lockfile --lockfile-only && git rm ${BINARY_LOCK}`;
+  const there = view.project.root === '' ? renewed : `(cd ${quoted(view.project.root)} && ${renewed})`;
   return lackingLock(
-    problem,
-    only === '' ? hint : `${only}: name versions or archives that npm can take, then ${hint}`,
-    fileOf({ path: view.project.root }, name),
+    `${file} is of Bun before 1.2, and not read: drydock installs from ${LOCK_FILES.bun}`,
+    there,
+    file,
   );
 }
 
-const isForeign = (range: string) => /^(workspace|catalog|link|portal|patch):/.test(range);
-
 export function severalLocks(view: PackageView): Finding[] {
-  const others = foreignLocks(view);
+  const others = otherLocks(view);
   if (view.lock === null || others.length === 0) return [];
   const problem = `${view.lockFile} is what drydock installs from, and ${named(others)} lies beside it`;
   const hint = `keep one: git rm ${others.map((name) => quoted(fileOf({ path: view.project.root }, name))).join(' ')}`;

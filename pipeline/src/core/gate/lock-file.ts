@@ -11,6 +11,9 @@ export type LockedPackage = {
   dev: boolean;
 };
 
+/** A lock file of any manager, as far as findings are placed by it. */
+export type FindsLocked = { file: string; find: (name: string, version: string) => LockedPackage | undefined };
+
 type Entry = {
   /** Where it is not the folder's: of an alias. */
   name?: string;

@@ -154,7 +154,7 @@ const ECOSYSTEMS: ReadonlyMap<string, string> = new Map(
   Object.entries({
     deb: ['debian', 'ubuntu'],
     apk: ['alpine'],
-    npm: ['npm', 'node-pkg', 'yarn', 'pnpm'],
+    npm: ['npm', 'node-pkg', 'yarn', 'pnpm', 'bun'],
     pypi: ['pip', 'python-pkg', 'pipenv', 'poetry'],
     golang: ['gomod', 'gobinary'],
     gem: ['bundler', 'gemspec'],

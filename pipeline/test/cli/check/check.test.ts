@@ -119,17 +119,69 @@ const rows: [name: string, files: Files, findings: string[]][] = [
   [
     'Yarn 4',
     service({}, { 'package-lock.json': undefined, 'yarn.lock': '__metadata:\n  version: 8\n  cacheKey: 10c0\n' }),
-    ['blocked: yarn.lock is of Yarn 2 or later, which is not supported yet'],
+    [],
+  ],
+  [
+    'Yarn 4, whose lock file another package.json was written with',
+    service(
+      {},
+      {
+        'package-lock.json': undefined,
+        'yarn.lock': `__metadata:
+  version: 8
+
+"api@workspace:.":
+  version: 0.0.0-use.local
+  resolution: "api@workspace:."
+  dependencies:
+    express: "npm:^4.21.2"
+`,
+      },
+    ),
+    ['blocked: yarn.lock does not belong to package.json: it lacks express@^5.1.0'],
+  ],
+  [
+    'Yarn 2',
+    service({}, { 'package-lock.json': undefined, 'yarn.lock': '__metadata:\n  version: 4\n' }),
+    ['blocked: yarn.lock is of format 4, which Yarn 1, 3 or 4 does not write'],
   ],
   [
     'Bun',
-    service({}, { 'package-lock.json': undefined, 'bun.lock': '{ "lockfileVersion": 1 }\n' }),
-    ['blocked: bun.lock is a lock file of Bun, which is not supported yet, and package-lock.json is missing'],
+    service(
+      {},
+      {
+        'package-lock.json': undefined,
+        'bun.lock':
+          '{\n  "lockfileVersion": 1,\n  "workspaces": {\n    "": {\n      "dependencies": { "express": "^5.1.0", },\n    },\n  },\n}\n',
+      },
+    ),
+    [],
   ],
   [
-    'pnpm 12, a program for one processor',
-    service({ packageManager: 'pnpm@12.21.0' }, { 'package-lock.json': undefined, 'pnpm-lock.yaml': '' }),
-    ['blocked: package.json names pnpm@12.21.0 as its packageManager, which is not supported yet'],
+    'Bun, whose lock file another package.json was written with',
+    service(
+      {},
+      {
+        'package-lock.json': undefined,
+        'bun.lock': '{ "workspaces": { "": { "dependencies": { "express": "4" } } } }',
+      },
+    ),
+    ['blocked: bun.lock does not belong to package.json: it lacks express@^5.1.0'],
+  ],
+  [
+    'Bun before 1.2',
+    service({}, { 'package-lock.json': undefined, 'bun.lockb': '#!/usr/bin/env bun\n' }),
+    ['blocked: bun.lockb is of Bun before 1.2, and not read: drydock installs from bun.lock'],
+  ],
+  [
+    'pnpm 7',
+    service({ packageManager: 'pnpm@7.33.7' }, { 'package-lock.json': undefined, 'pnpm-lock.yaml': '' }),
+    ['blocked: package.json names pnpm@7.33.7 as its packageManager, which is not supported: pnpm 8 to 12 is'],
+  ],
+  [
+    "a lock file of Yarn's that git ignores",
+    service({}, { 'package-lock.json': undefined, 'yarn.lock': '', '.gitignore': 'yarn.lock\n' }),
+    ['blocked: yarn.lock is ignored by git, and a clone has none'],
   ],
   ['no lock file', service({}, { 'package-lock.json': undefined }), ['blocked: package-lock.json is missing']],
   [

@@ -81,9 +81,9 @@ test.runIf(hasGit)('a workflow that runs drydock already is named, and no other 
 
 test.runIf(hasGit)('what is lacking is shown, and the next command is the one that says it again', async () => {
   const shown = await run(
-    makeRepository(service({ main: undefined }, { 'bun.lock': '', 'package-lock.json': undefined })),
+    makeRepository(service({ main: undefined }, { 'bun.lockb': '', 'package-lock.json': undefined })),
   );
-  expect(shown).toMatch(/^FAIL {2}bun\.lock is a lock file of Bun/m);
+  expect(shown).toMatch(/^FAIL {2}bun\.lockb is of Bun before 1\.2/m);
   expect(shown).toMatch(/^FAIL {2}package\.json: nothing says how it starts/m);
 });
 
