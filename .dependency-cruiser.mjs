@@ -18,7 +18,7 @@ const AREAS = {
   module: { is: '^pipeline/src/index\\.', may: ['^pipeline/src/(core|stages)/', packages(SDK)] },
   cli: {
     is: '^pipeline/cli/',
-    may: ['^pipeline/src/(core|oci|stages)/', SHARED, packages(SDK, '@opentelemetry/[^/]+', 'ignore', 'zx')],
+    may: ['^pipeline/src/(core|oci|stages)/', SHARED, packages(SDK, '@opentelemetry/[^/]+', 'zx')],
   },
   engine: {
     is: '^pipeline/engine/',

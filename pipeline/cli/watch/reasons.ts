@@ -1,11 +1,11 @@
 // Why a stage ran again after files changed: which of its steps did, and because of what.
-import patterns from 'ignore';
 import { LOCK_FILES } from '../../src/core/manager.ts';
 import type { StageResult, StepResult } from '../../src/core/model.ts';
 import { fileOf } from '../../src/core/package.ts';
 import { packageSets, setAt, setOf } from '../../src/core/package-sets.ts';
 import { inPart } from '../../src/core/parts.ts';
 import { allPackages, type Repository, type Subject, subjectsIn } from '../../src/core/subject.ts';
+import { Patterns } from '../../src/oci/wildcards.ts';
 
 const SHOWN = 3;
 
@@ -82,11 +82,11 @@ function readsOf(subject: Subject): Map<string, Reads> {
       reads.set(`build-${setAt(local)}`, within(linked.slice(0, index + 1)));
   }
   for (const { name, path, ignore, project } of allPackages(subject)) {
-    const ignored = patterns().add(ignore);
+    const ignored = new Patterns(ignore);
     const linked = within(locals.get(setOf({ path, project })) ?? []);
     const own: Reads = (file) => {
       const inside = below(path, file);
-      return linked(file) || (inside !== undefined && !ignored.ignores(inside));
+      return linked(file) || (inside !== undefined && !ignored.matches(inside));
     };
     reads.set(name, own);
     reads.set(`types-${name}`, own);

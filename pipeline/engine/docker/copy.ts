@@ -4,7 +4,7 @@ import { fileIn, ownerIn, statusOf, subfolder, treeOf } from '../api/content.ts'
 import { EngineError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { onTop, type Stack } from '../store/layers.ts';
-import { filterTree, isPattern, Patterns, patternOf } from '../store/patterns.ts';
+import { filterTree, isPattern, patternOf, patternsOf } from '../store/patterns.ts';
 import {
   type Attributes,
   DEFAULT_DIR,
@@ -46,7 +46,7 @@ async function findIn(session: Session, source: Content, pattern: string, step: 
   const [root = '/', below = pattern] = step.keepsParents ? pivoted(pattern) : [];
   const folder = root === '/' ? source : await subfolder(session, source, root);
   const found = isPattern(below) ? await matching(session, folder, below) : [await foundAt(session, folder, below)];
-  const rules = new Patterns(step.exclude);
+  const rules = patternsOf(step.exclude);
   const kept: Found[] = [];
   for (const { path, node } of found) {
     const name = step.keepsParents ? path : posix.basename(path);

@@ -1,7 +1,7 @@
 // Which paths a pattern means: include and exclude lists as Docker's .dockerignore reads them, globs, and .gitignore files.
 import { posix } from 'node:path';
 import ignore from 'ignore';
-import { BadPattern, dockerPattern, type Wildcards } from '../../src/oci/wildcards.ts';
+import { BadPattern, dockerPattern, literalStart, Patterns, type Wildcards } from '../../src/oci/wildcards.ts';
 import { EngineError } from '../errors.ts';
 import { commonStart, type DirNode, dirNode, type Node } from './tree.ts';
 
@@ -20,56 +20,8 @@ export function readPattern<T>(read: () => T): T {
 /** Whether a path means more than the file of that very name. */
 export const isPattern = (path: string) => /[*?[]/.test(path);
 
-const literalStart = (path: string) => (path === '.' ? '' : (/^[^*?[\\]*/.exec(path)?.[0] ?? ''));
-
-interface Rule {
-  readonly negated: boolean;
-  /** What every path that fits begins with: names as they are, the last perhaps not to its end. */
-  readonly prefix: string;
-  readonly wildcards: Wildcards;
-}
-
-/**
- * A list of rules of which the last that fits decides; a rule that fits a folder fits all below it. Paths are relative to where the list
- * applies: a rule that begins with a slash fits none of them, as a real engine has it.
- */
-export class Patterns {
-  readonly #rules: Rule[];
-
-  constructor(patterns: readonly string[]) {
-    this.#rules = patterns
-      .map((pattern) => pattern.trim())
-      .filter((pattern) => pattern !== '' && pattern !== '!')
-      .map((pattern) => {
-        const negated = pattern.startsWith('!');
-        const path = posix.normalize(negated ? pattern.slice(1) : pattern).replace(/\/+$/, '');
-        return { negated, prefix: literalStart(path), wildcards: patternOf(path === '.' ? '**' : path) };
-      });
-  }
-
-  get isEmpty(): boolean {
-    return this.#rules.length === 0;
-  }
-
-  /** Whether something in a folder may fit, as far as the names tell with which the rules begin. */
-  mayFitIn(folder: string): boolean {
-    return this.#rules.some(
-      ({ negated, prefix }) => !negated && (`${prefix}/`.startsWith(`${folder}/`) || `${folder}/`.startsWith(prefix)),
-    );
-  }
-
-  /** Whether a later rule takes something back, so that a folder that fits may still hold what does not. */
-  get hasExceptions(): boolean {
-    return this.#rules.some((rule) => rule.negated);
-  }
-
-  matches(path: string): boolean {
-    let matched = false;
-    for (const rule of this.#rules)
-      if (rule.negated === matched && rule.wildcards.fitsAbove(path)) matched = !rule.negated;
-    return matched;
-  }
-}
+/** The same of a list, of which the last that fits decides. */
+export const patternsOf = (patterns: readonly string[]): Patterns => readPattern(() => new Patterns(patterns));
 
 /** Says of a path whether it is ignored or taken back; undefined where no rule fits. A folder ends with a slash. */
 type Verdict = (path: string) => boolean | undefined;
@@ -129,8 +81,8 @@ export class PathFilter {
   readonly readsGitignore: boolean;
 
   constructor({ include = [], exclude = [], gitignore = false }: Filter) {
-    this.#include = new Patterns(include);
-    this.#exclude = new Patterns(exclude);
+    this.#include = patternsOf(include);
+    this.#exclude = patternsOf(exclude);
     this.readsGitignore = gitignore;
   }
 

@@ -1,4 +1,5 @@
 // Patterns of paths, matched in one pass over the path: strangers write them, and a regular expression tries for ages what can be read in many ways.
+import { posix } from 'node:path';
 
 type Fits = (char: number) => boolean;
 
@@ -169,3 +170,55 @@ export function oneOf(content: readonly string[], pattern: string): Part {
 }
 
 const codeOf = (char: string): number => char.codePointAt(0) as number;
+
+/** The names that a pattern begins with, as they are; the last perhaps not to its end. */
+export const literalStart = (path: string) => (path === '.' ? '' : (/^[^*?[\\]*/.exec(path)?.[0] ?? ''));
+
+interface Rule {
+  readonly negated: boolean;
+  /** What every path that fits begins with: names as they are, the last perhaps not to its end. */
+  readonly prefix: string;
+  readonly wildcards: Wildcards;
+}
+
+/**
+ * A list of rules of which the last that fits decides; a rule that fits a folder fits all below it. Paths are relative to where the list
+ * applies: a rule that begins with a slash fits none of them, as a real engine has it. Throws a `BadPattern`.
+ */
+export class Patterns {
+  readonly #rules: Rule[];
+
+  constructor(patterns: readonly string[]) {
+    this.#rules = patterns
+      .map((pattern) => pattern.trim())
+      .filter((pattern) => pattern !== '' && pattern !== '!')
+      .map((pattern) => {
+        const negated = pattern.startsWith('!');
+        const path = posix.normalize(negated ? pattern.slice(1) : pattern).replace(/\/+$/, '');
+        return { negated, prefix: literalStart(path), wildcards: dockerPattern(path === '.' ? '**' : path) };
+      });
+  }
+
+  get isEmpty(): boolean {
+    return this.#rules.length === 0;
+  }
+
+  /** Whether something in a folder may fit, as far as the names tell with which the rules begin. */
+  mayFitIn(folder: string): boolean {
+    return this.#rules.some(
+      ({ negated, prefix }) => !negated && (`${prefix}/`.startsWith(`${folder}/`) || `${folder}/`.startsWith(prefix)),
+    );
+  }
+
+  /** Whether a later rule takes something back, so that a folder that fits may still hold what does not. */
+  get hasExceptions(): boolean {
+    return this.#rules.some((rule) => rule.negated);
+  }
+
+  matches(path: string): boolean {
+    let matched = false;
+    for (const rule of this.#rules)
+      if (rule.negated === matched && rule.wildcards.fitsAbove(path)) matched = !rule.negated;
+    return matched;
+  }
+}

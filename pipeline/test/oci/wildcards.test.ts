@@ -1,7 +1,6 @@
 // Patterns of paths: the table that Docker's own matcher is held against (moby/patternmatcher), npm's words on `files`, and patterns that other matchers took ages for.
 import { expect, test } from 'vitest';
-import { Patterns } from '../../engine/store/patterns.ts';
-import { BadPattern, dockerPattern, folderPattern } from '../../src/oci/wildcards.ts';
+import { BadPattern, dockerPattern, folderPattern, Patterns } from '../../src/oci/wildcards.ts';
 
 const docker: [pattern: string, path: string, fits: boolean][] = [
   ['**', 'dir/file', true],

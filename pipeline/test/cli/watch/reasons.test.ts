@@ -81,3 +81,30 @@ test('of a workspace, what it is linked to and the manifests of all are read, to
   ]);
   expect(reasons('apps/web/package.json')[0]).toBe('install ran again (root): apps/web/package.json changed');
 });
+
+// As the step itself leaves files out: by Docker's patterns, of which one without a slash means a name at the top alone.
+const ignoring: [pattern: string, path: string, isRead: boolean][] = [
+  ['generated', 'generated/api.ts', false],
+  ['generated', 'src/generated/api.ts', true],
+  ['**/generated', 'src/generated/api.ts', false],
+  ['docs/**', 'docs/a/b.md', false],
+  ['*.md', 'README.md', false],
+  ['*.md', 'docs/README.md', true],
+  ['generated#', 'generated#/api.ts', false],
+  [`${'**/'.repeat(100)}x`, `${'d/'.repeat(500)}y`, true], // minimatch's CVE-2022-3517 is of this kind
+];
+for (const [pattern, path, isRead] of ignoring)
+  test(`${pattern.slice(0, 20)} of ignore, and ${path.slice(0, 20)}`, async () => {
+    const subject = await describeSubject(
+      JSON.stringify({ services: [{ path: 'service' }], packages: [{ path: 'tools', lint: 'x', ignore: [pattern] }] }),
+      { text: async () => null, manifests: async () => [] },
+    );
+    expect(reasonsToRun([ran('lint', { name: 'tools' })], [], [`tools/${path}`], subject)).toEqual([
+      `lint ran again (tools): ${isRead ? `tools/${path} changed` : 'what it builds on is another'}`,
+    ]);
+  });
+
+test('a pattern that means nothing is refused where it is read, before anything runs', async () => {
+  const read = describeSubject('services: [{ path: service, ignore: ["src/[z-a]*"] }]', filesOf({}));
+  await expect(read).rejects.toThrow('the range z-a is out of order');
+});
