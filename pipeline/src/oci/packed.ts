@@ -28,7 +28,7 @@ const CLOSED = [
 ];
 const isTar = (bytes: Buffer) => bytes.toString('latin1', 257, 262) === 'ustar';
 
-/** The contents of what was packed; whether all of it could be opened. */
+/** What could not be read in the file as it is; whether all that is packed could be opened. */
 export type Opened = { contents: Buffer[]; isComplete: boolean };
 
 export class Opener {
@@ -37,7 +37,7 @@ export class Opener {
   async open(file: Buffer): Promise<Opened> {
     const most = Math.min(MOST_OF_ONE, this.#left);
     const opening = new Opening(most);
-    await opening.visit(file, 0);
+    await opening.visit(file);
     this.#left -= most - opening.left;
     return opening;
   }
@@ -52,8 +52,7 @@ class Opening implements Opened {
     this.left = left;
   }
 
-  async visit(bytes: Buffer, level: number): Promise<void> {
-    if (level > 0) this.contents.push(bytes);
+  async visit(bytes: Buffer, level = 0): Promise<void> {
     if (!isPacked(bytes)) return;
     for (const inside of level < MOST_LEVELS ? await this.#contentsOf(bytes) : this.#closed())
       await this.visit(inside, level + 1);
@@ -62,9 +61,18 @@ class Opening implements Opened {
   async #contentsOf(bytes: Buffer): Promise<Buffer[]> {
     if (isGzip(bytes)) return this.#inflated((most) => gunzipSync(bytes, bounded(most)));
     if (isTar(bytes)) return await packedInTar(bytes).catch(() => this.#closed());
-    return (zipEntries(bytes) ?? ['closed']).flatMap((entry) =>
-      entry === 'closed' ? this.#closed() : this.#inflated((most) => contentOf(bytes, entry, most)),
-    );
+    return (zipEntries(bytes) ?? ['closed']).flatMap((entry) => this.#inZip(bytes, entry));
+  }
+
+  /** What is stored as it is costs as well: entries may share their bytes. */
+  #inZip(bytes: Buffer, entry: ZipEntry | 'closed'): Buffer[] {
+    if (entry === 'closed') return this.#closed();
+    const { at, length, isStored } = entry;
+    const content = bytes.subarray(at, at + length);
+    if (!isStored) return this.#inflated((most) => inflateRawSync(content, bounded(most)));
+    if (content.length > this.left) return this.#closed();
+    this.left -= content.length;
+    return [content];
   }
 
   /** Nothing where it is too large, or is not what its beginning says. */
@@ -72,6 +80,7 @@ class Opening implements Opened {
     try {
       const bytes = inflate(this.left);
       this.left -= bytes.length;
+      this.contents.push(bytes);
       return [bytes];
     } catch {
       return this.#closed();
@@ -90,14 +99,12 @@ const isPacked = (bytes: Buffer) =>
 /** What is cut off is taken as far as it goes. */
 const bounded = (most: number) => ({ maxOutputLength: Math.max(most, 1), finishFlush: constants.Z_SYNC_FLUSH });
 
-/** What an archive holds plainly is read with the archive itself; here only what is packed once more. */
+/** What an archive holds plainly is read with the archive itself; here only what is packed once more, where it stands. */
 async function packedInTar(bytes: Buffer): Promise<Buffer[]> {
   const found: Buffer[] = [];
-  for await (const { content } of readTar(Readable.from([bytes]))) {
-    const chunks: Buffer[] = [];
-    for await (const chunk of content) chunks.push(chunk);
-    const whole = Buffer.concat(chunks);
-    if (isPacked(whole)) found.push(whole);
+  for await (const { offset, size } of readTar(Readable.from([bytes]))) {
+    const content = bytes.subarray(offset, offset + size);
+    if (isPacked(content)) found.push(content);
   }
   return found;
 }
@@ -150,11 +157,4 @@ function zipEntry(bytes: Buffer, header: number, before: number): ZipEntry | 'cl
   const names = bytes.readUInt16LE(local + LOCAL.name) + bytes.readUInt16LE(local + LOCAL.extra);
   const length = bytes.readUInt32LE(header + HEADER.length);
   return { at: local + LOCAL.size + names, length, isStored: method === STORED };
-}
-
-function contentOf(bytes: Buffer, { at, length, isStored }: ZipEntry, most: number): Buffer {
-  const packed = bytes.subarray(at, at + length);
-  if (!isStored) return inflateRawSync(packed, bounded(most));
-  if (packed.length > most) throw new RangeError('it is larger than what is left');
-  return packed;
 }

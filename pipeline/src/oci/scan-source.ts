@@ -14,16 +14,39 @@ import { decodeName, onDisk } from './names.ts';
 import { Opener } from './packed.ts';
 import { exitCodeOf, runAsProgram } from './program.ts';
 
-/** Its own name or its forerunner's, and somewhere behind it `ignore`: what is between may be conditions, in more ways than it documents. */
-const SUPPRESSION = /(?:trivy|tfsec)(?=:[^\n]*ignore:)/g;
+/** Its own name or its forerunner's, and somewhere behind it on the line `ignore:`: what is between may be conditions, in more ways than it documents. */
 const MARKS = ['trivy:', 'tfsec:'];
-/** Held in memory, one after another. */
+const IGNORE = 'ignore:';
+const NEWLINE = 10;
+/** Held in memory, one after another: twice, and once more what there is to read in it. */
 const LARGEST = 256 * 1024 * 1024;
+/** In all files. */
+const MOST_COMMENTS = 10_000;
 
-/** The text with no such comment, as long as before and with its lines where they were, and the lines (1 is the first); null where there is none. */
-export function withoutSuppressions(text: string): { text: string; lines: number[] } | null {
-  const lines = text.split('\n').flatMap((line, index) => (line.search(SUPPRESSION) < 0 ? [] : [index + 1]));
-  return lines.length === 0 ? null : { text: text.replace(SUPPRESSION, (name) => `${name.slice(0, -1)}_`), lines };
+/** The file with no such comment, as long as before and with its lines where they were, and the lines (1 is the first); null where there is none. */
+export function withoutSuppressions(bytes: Buffer): { bytes: Buffer; lines: number[] } | null {
+  const next = MARKS.map((mark) => bytes.indexOf(mark));
+  const lines: number[] = [];
+  let copy: Buffer | undefined;
+  let [line, counted, lineEnd, lastIgnore] = [1, 0, -1, -1];
+  while (lines.length <= MOST_COMMENTS) {
+    const found = Math.min(...next.filter((at) => at >= 0));
+    if (found === Number.POSITIVE_INFINITY) break;
+    const which = next.indexOf(found);
+    const end = found + (MARKS[which] as string).length;
+    next[which] = bytes.indexOf(MARKS[which] as string, end);
+    if (found > lineEnd) {
+      const newline = bytes.indexOf(NEWLINE, found);
+      lineEnd = newline < 0 ? bytes.length : newline;
+      lastIgnore = found + bytes.subarray(found, lineEnd).lastIndexOf(IGNORE);
+    }
+    if (lastIgnore < end) continue;
+    for (; counted < found; counted++) if (bytes[counted] === NEWLINE) line += 1;
+    copy ??= Buffer.from(bytes);
+    copy.write('_', end - 2);
+    if (lines.at(-1) !== line) lines.push(line);
+  }
+  return copy === undefined ? null : { bytes: copy, lines };
 }
 
 /** Trivy's own list of what holds no secrets, by name, by ending and by folder (pkg/fanal/analyzer/secret/secret.go). */
@@ -35,46 +58,65 @@ const HEAD_BYTES = 300;
 /** One such byte among the first, and Trivy takes a file for a program or a picture (pkg/fanal/utils, IsBinary). */
 const isNoText = (byte: number) =>
   byte < 7 || byte === 11 || (13 < byte && byte < 27) || (27 < byte && byte < 32) || byte === 127;
+const isReadable = (byte: number) => (byte >= 32 && byte < 127) || byte === 9 || byte === 10 || byte === 13;
 /** Shorter ones are no secret that any rule knows. */
-const READABLE = /[\t\n\r\x20-\x7e]{8,}/g;
+const SHORTEST = 8;
 
-/** The readable text of a file that would not be looked into, UTF-16 included, and of what is packed in it; null where it is looked into, or has none. */
-export function hiddenText(path: string, bytes: Buffer, packed: readonly Buffer[] = []): string | null {
+/** The readable text of files that would not be looked into, UTF-16 included, and of what is packed in them: one for each that has any. */
+export function hiddenTexts(path: string, bytes: Buffer, packed: readonly Buffer[] = []): Buffer[] {
   const isBinary = bytes.subarray(0, HEAD_BYTES).some(isNoText);
   const isHidden = isBinary || [SKIPPED, SKIPPED_ENDING, SKIPPED_FOLDER].some((skipped) => skipped.test(path));
-  const runs = [...(isHidden ? [bytes] : []), ...packed].flatMap(
-    (content) => content.toString('latin1').replaceAll('\0', '').match(READABLE) ?? [],
-  );
-  return runs.length === 0 ? null : runs.join('\n');
+  return [...(isHidden ? [bytes] : []), ...packed].map(readableIn).filter((text) => text.length > 0);
+}
+
+/** A line for each run of readable bytes; zeros do not count. Where a run ends is a byte that is left out, so there is room for the line's end. */
+function readableIn(bytes: Buffer): Buffer {
+  const text = Buffer.allocUnsafe(bytes.length + 1);
+  let [end, run] = [0, 0];
+  const endRun = () => {
+    if (run >= SHORTEST) {
+      end += run;
+      text[end++] = NEWLINE;
+    }
+    run = 0;
+  };
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at] as number;
+    if (isReadable(byte)) text[end + run++] = byte;
+    else if (byte !== 0) endRun();
+  }
+  endRun();
+  return text.subarray(0, end);
 }
 
 type Found = { suppressed: string[]; texts: Record<string, string>; closed: string[] };
 
-/** Bytes are read as Latin-1, which has each of them: what is not UTF-8 stays what it is. */
 async function copyHidden(from: string, to: string): Promise<Found> {
   const found: Found = { suppressed: [], texts: {}, closed: [] };
   const opener = new Opener();
-  const put = async (path: string, text: string) => {
+  const put = async (path: string, parts: Iterable<Buffer>) => {
     const copy = join(to, 'files', path);
     await mkdir(onDisk(dirname(copy)), { recursive: true });
-    await writeFile(onDisk(copy), text, 'latin1');
+    await writeFile(onDisk(copy), parts);
   };
   const paths = await filesIn(from);
   // A folder that is nobody else's.
+  const tops = new Set(paths.map((path) => path.split('/', 1)[0]));
   let texts = 'drydock-texts';
-  while (paths.some((path) => path.split('/')[0] === texts)) texts += '-';
+  while (tops.has(texts)) texts += '-';
   let count = 0;
   for (const path of paths) {
     const bytes = await bytesOf(join(from, path));
-    const plain = MARKS.some((mark) => bytes.includes(mark)) ? withoutSuppressions(bytes.toString('latin1')) : null;
+    const plain = withoutSuppressions(bytes);
     if (plain !== null) {
-      await put(path, plain.text);
-      found.suppressed.push(...plain.lines.map((line) => `${path}:${line}`));
+      await put(path, [plain.bytes]);
+      for (const line of plain.lines) found.suppressed.push(`${path}:${line}`);
+      if (found.suppressed.length > MOST_COMMENTS) throw tooMany(path);
     }
     const { contents, isComplete } = await opener.open(bytes);
     if (!isComplete) found.closed.push(path);
-    const hidden = hiddenText(path, bytes, contents);
-    if (hidden === null) continue;
+    const hidden = hiddenTexts(path, bytes, contents);
+    if (hidden.length === 0) continue;
     const name = `${texts}/${count++}.txt`;
     await put(name, hidden);
     found.texts[name] = path;
@@ -82,16 +124,24 @@ async function copyHidden(from: string, to: string): Promise<Found> {
   return found;
 }
 
-async function filesIn(folder: string, below = ''): Promise<string[]> {
-  const entries = await readdir(onDisk(join(folder, below)), { encoding: 'buffer', withFileTypes: true });
-  const paths = await Promise.all(
-    entries.map(async (entry) => {
-      const path = join(below, decodeName(entry.name));
-      if (entry.isDirectory()) return await filesIn(folder, path);
-      return entry.isFile() ? [path] : [];
-    }),
+const tooMany = (path: string) =>
+  new OciError(
+    'TOO_LARGE',
+    `more than ${MOST_COMMENTS} comments tell the scanner to look away, the last of them in ${path}`,
+    'remove them: none is heeded; an exception is written in policy/gate.yaml',
   );
-  return paths.flat().sort();
+
+async function filesIn(root: string): Promise<string[]> {
+  const paths: string[] = [];
+  const folders = [''];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const entry of await readdir(onDisk(join(root, folder)), { encoding: 'buffer', withFileTypes: true })) {
+      const path = join(folder, decodeName(entry.name));
+      if (entry.isDirectory()) folders.push(path);
+      else if (entry.isFile()) paths.push(path);
+    }
+  }
+  return paths.sort();
 }
 
 async function bytesOf(path: string): Promise<Buffer> {

@@ -62,6 +62,8 @@ const BLOCK = 512;
 const CHUNK = 256 * 1024;
 /** Large enough for any real path or attribute, small enough that a hostile archive cannot fill the memory. */
 const MAX_META = 1024 * 1024;
+/** Of what is said of all entries: each carries it. git says there which commit it is. */
+const MAX_GLOBAL = 64 * 1024;
 const TYPE_FLAGS: Record<TarType, string> = {
   file: '0',
   link: '1',
@@ -458,6 +460,8 @@ async function readMeta(
   if (flag === 'L') pending.longName = decodeName(untilNul(bytes));
   else if (flag === 'K') pending.longLink = decodeName(untilNul(bytes));
   else for (const [key, value] of decodePax(bytes, at)) (flag === 'g' ? globals : pending.pax).set(key, value);
+  const global = [...globals].reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+  if (global > MAX_GLOBAL) throw invalid(`${global} bytes said of all entries`, at);
 }
 
 function decodeHeader(block: Buffer, flag: string, offset: number, over: Overrides): TarHeader {

@@ -1,11 +1,15 @@
 // What tells the scanner to look away: comments, in the forms that Trivy documents and in those that its parser takes besides, and names and codings.
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { Opener } from '../../src/oci/packed.ts';
-import { hiddenText, main, withoutSuppressions } from '../../src/oci/scan-source.ts';
-import { ending, scratch } from './helpers.ts';
+import { hiddenTexts, main, withoutSuppressions } from '../../src/oci/scan-source.ts';
+import { ending, scratch, tarOf } from './helpers.ts';
+
+const PROGRAM = fileURLToPath(new URL('../../src/oci/scan-source.ts', import.meta.url));
 
 // Put together here: in one piece they would be comments of this file.
 const [TRIVY, TFSEC] = ['trivy', 'tfsec'];
@@ -26,9 +30,8 @@ const comments: [line: string, after: string | null][] = [
 ];
 for (const [line, after] of comments)
   test(`${JSON.stringify(line)}: ${after === null ? 'stays' : 'is none'}`, () => {
-    const found = withoutSuppressions(`first\n${line}\nlast\n`);
-    expect(found).toEqual(after === null ? null : { text: `first\n${after}\nlast\n`, lines: [2] });
-    expect(found?.text.length ?? 0).toBe(after === null ? 0 : `first\n${line}\nlast\n`.length);
+    const found = withoutSuppressions(Buffer.from(`first\n${line}\nlast\n`));
+    expect(found).toEqual(after === null ? null : { bytes: Buffer.from(`first\n${after}\nlast\n`), lines: [2] });
   });
 
 test('copies hold each byte but those, where their files are; links are not followed', async () => {
@@ -75,7 +78,8 @@ const files: [what: string, path: string, bytes: Buffer, text: string | null][] 
   ['one with nothing to read in it', 'x.bin', Buffer.from([0, 1, 2, 3]), null],
 ];
 for (const [what, path, bytes, text] of files)
-  test(`${what}: ${text === null ? 'is left as it is' : 'is read'}`, () => expect(hiddenText(path, bytes)).toBe(text));
+  test(`${what}: ${text === null ? 'is left as it is' : 'is read'}`, () =>
+    expect(hiddenTexts(path, bytes).map(String)).toEqual(text === null ? [] : [`${text}\n`]));
 
 // Made by GNU tar 1.35, gzip 1.12, Info-ZIP 3.0, bzip2 and xz of a file with this text.
 const packed: [what: string, base64: string, isOpened: boolean][] = [
@@ -164,7 +168,80 @@ test('texts go where no file of the source is', async () => {
   expect(await main(['--in', source, '--out', out])).toBe(0);
   const { texts } = JSON.parse(await readFile(join(out, 'found.json'), 'utf8'));
   expect(texts).toEqual({ 'drydock-texts-/0.txt': 'docs/a.png' });
-  expect(await readFile(join(out, 'files/drydock-texts-/0.txt'), 'utf8')).toBe(SECRET);
+  expect(await readFile(join(out, 'files/drydock-texts-/0.txt'), 'utf8')).toBe(`${SECRET}\n`);
+});
+
+// What a file of such a size may cost: a heap that holds none of it, and the file itself a few times beside it.
+const SIZE = 32 * 1024 * 1024;
+const large: [what: string, bytes: () => Buffer, found: (path: string) => object][] = [
+  ['one run of letters in a program', () => Buffer.concat([Buffer.alloc(1), Buffer.alloc(SIZE, 'a')]), text],
+  ['millions of short runs', () => Buffer.alloc(SIZE, 'abcdefgh\x01'), text],
+  ['nothing to read', () => Buffer.alloc(SIZE, '\x01\x02\x03'), nothing],
+  ['millions of lines, and a comment', () => Buffer.alloc(SIZE, '\n').fill(`\n#${TRIVY}:ignore:x`, SIZE - 16), comment],
+  ['a line of nothing but names', () => Buffer.alloc(SIZE, `${TRIVY}:`), nothing],
+  ['a line of nothing but comments', () => Buffer.alloc(SIZE, `${TRIVY}:ignore:`), firstLine],
+];
+function text(path: string) {
+  return { suppressed: [], texts: { 'drydock-texts/0.txt': path }, closed: [] };
+}
+function nothing() {
+  return { suppressed: [], texts: {}, closed: [] };
+}
+function comment(path: string) {
+  return { ...nothing(), suppressed: [`${path}:${SIZE - 14}`] };
+}
+function firstLine(path: string) {
+  return { ...nothing(), suppressed: [`${path}:1`] };
+}
+
+/** As the stage starts it, with a heap and a stack that are small. */
+const scanned = (source: string, out: string) =>
+  spawnSync(process.execPath, ['--max-old-space-size=48', '--import', 'tsx', PROGRAM, '--in', source, '--out', out], {
+    encoding: 'utf8',
+  });
+
+for (const [what, bytes, found] of large)
+  test(`large: ${what}`, async () => {
+    const [source, out] = [join(await scratch(), 'source'), join(await scratch(), 'out')];
+    await mkdir(source);
+    await writeFile(join(source, 'a'), bytes());
+    expect(scanned(source, out)).toMatchObject({ status: 0, stderr: '' });
+    expect(JSON.parse(await readFile(join(out, 'found.json'), 'utf8'))).toEqual(found('a'));
+    await rm(source, { recursive: true });
+    await rm(out, { recursive: true });
+  });
+
+test('folders as deep as a path may be, and one of many files, are walked', async () => {
+  const [source, out] = [join(await scratch(), 'source'), join(await scratch(), 'out')];
+  const deep = join(source, 'd/'.repeat(1900));
+  await mkdir(deep, { recursive: true });
+  await writeFile(join(deep, 'a.tf'), `#${TRIVY}:ignore:x`);
+  for (let count = 0; count < 5000; count++) await writeFile(join(source, `${count}.ts`), '');
+  expect(scanned(source, out)).toMatchObject({ status: 0, stderr: '' });
+  const { suppressed } = JSON.parse(await readFile(join(out, 'found.json'), 'utf8'));
+  expect(suppressed).toEqual([`${'d/'.repeat(1900)}a.tf:1`]);
+});
+
+test('comments beyond any number are one sentence', async () => {
+  const [source, out] = [join(await scratch(), 'source'), join(await scratch(), 'out')];
+  await mkdir(source);
+  await writeFile(join(source, 'a.tf'), `#${TRIVY}:ignore:x\n`.repeat(10_001));
+  const { status, stderr } = scanned(source, out);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(
+    /^more than 10000 comments tell the scanner to look away, the last of them in a\.tf\nhint: .+\n$/,
+  );
+});
+
+test('an archive whose text is its own is read once, however often it is packed', async () => {
+  const tar = (...files: [string, Buffer][]) =>
+    tarOf(files.map(([path, content]) => ({ path, type: 'file', mode: 0o644, content })));
+  const inner = await tar(['secret.env', Buffer.from(SECRET)]);
+  const outer = await tar(['inner.tar', inner], ['a.gz', gzipSync(Buffer.from(`another ${SECRET}`))]);
+  const { contents, isComplete } = await new Opener().open(outer);
+  expect([contents.map(String), isComplete]).toEqual([[`another ${SECRET}`], true]);
+  const read = hiddenTexts('a', outer, contents).join('');
+  expect(read.split(SECRET)).toHaveLength(3);
 });
 
 test('a folder that is not there is an error with a hint', async () =>
