@@ -20,6 +20,7 @@ import {
 } from '../values.ts';
 import { changesBetween } from './changeset.ts';
 import { lowerFolders, treeOf } from './content.ts';
+import { paced } from './git-pace.ts';
 import { remoteRefs } from './git-remote.ts';
 import { type GitRunner, gitRunner, type Variables } from './git-runner.ts';
 import { plainRepository } from './plain-repository.ts';
@@ -130,7 +131,7 @@ async function refsOf(session: Session, repository: GitRepositoryValue): Promise
 function refsAt(session: Session, remote: RemoteRepository): ReturnType<typeof remoteRefs> {
   const known = remotes.get(remote);
   if (known !== undefined) return known;
-  const asked = online(session, remote).then((variables) =>
+  const asked = asking(session, remote, (variables) =>
     remoteRefs(gitIn(session, session.store.root, variables), remote),
   );
   remotes.set(remote, asked);
@@ -140,9 +141,13 @@ function refsAt(session: Session, remote: RemoteRepository): ReturnType<typeof r
 
 const remotes = new WeakMap<RemoteRepository, ReturnType<typeof remoteRefs>>();
 
-async function online({ options }: Session, { url, variables }: RemoteRepository): Promise<Variables> {
+async function asking<T>(
+  { options }: Session,
+  { url, variables }: RemoteRepository,
+  ask: (variables: Variables) => Promise<T>,
+): Promise<T> {
   if (options.offline) throw new EngineError(`cannot ask ${url}: the network is off`, undefined, { lack: 'OFFLINE' });
-  return variables();
+  return paced(url, await variables(), ask);
 }
 
 function parseRefs(said: string): Ref[] {
@@ -309,8 +314,10 @@ async function keptTree(
   const key = keyOf({ tree: remote.url, ref: { ...ref }, args: { ...args } });
   const known = store.record<{ layer: string }>('git-trees', key);
   if (known !== undefined && (await store.hasLayer(known.layer))) return layerContent(known.layer);
-  const variables = await online(session, remote);
-  const layer = await layers.layerOf(await checkedOut(session, { url: remote.url, variables }, ref, args));
+  const tree = await asking(session, remote, (variables) =>
+    checkedOut(session, { url: remote.url, variables }, ref, args),
+  );
+  const layer = await layers.layerOf(tree);
   await store.keep('git-trees', key, { layer });
   return layerContent(layer);
 }

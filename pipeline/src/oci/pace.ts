@@ -30,7 +30,7 @@ export class TooSlow extends Error {
 type GiveUp = (bytes: number, ms: number) => void;
 
 /** Counts what comes or goes while somebody waits for it, and calls `giveUp` when that was too little. */
-class Meter {
+export class Meter {
   readonly #windowMs: number;
   readonly #leastBytes: number;
   readonly #giveUp: GiveUp;
@@ -79,6 +79,8 @@ class Meter {
 
 const seconds = (ms: number) => `${ms / 1000} s`;
 const count = (bytes: number) => (bytes === 1 ? '1 byte' : `${bytes} bytes`);
+/** What a host did that was too slow, behind its name. */
+export const tooFew = (bytes: number, ms: number) => `sent ${count(bytes)} in ${seconds(ms)}`;
 
 /** `fetch`, which gives up on a host that does not answer, or does not take what it is sent. The answer is read by `bodyOf`. */
 export async function fetchPaced(url: string | URL, init: RequestInit, pace: Pace = {}): Promise<Response> {
@@ -129,7 +131,7 @@ export async function* bodyOf({ body, url }: Response, pace: Pace = {}): AsyncGe
   if (reader === undefined) return;
   let tooSlow: TooSlow | undefined;
   const meter = new Meter(pace, (bytes, ms) => {
-    tooSlow = new TooSlow(new URL(url).host, `sent ${count(bytes)} in ${seconds(ms)}`);
+    tooSlow = new TooSlow(new URL(url).host, tooFew(bytes, ms));
     void reader.cancel(); // what is waited for ends
   });
   try {

@@ -1,9 +1,13 @@
 // Hosts that send or take hardly anything, over real http on loopback: they are given up by name, and slow ones that go on are not.
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { paced } from '../../engine/api/git-pace.ts';
+import { gitRunner, type Variables } from '../../engine/api/git-runner.ts';
 import { download } from '../../engine/api/http.ts';
 import { fetchAll, wantedOf } from '../../engine/images/assembled/cache.ts';
 import { digestOf } from '../../src/oci/digest.ts';
@@ -173,6 +177,97 @@ describe('an upload', () => {
     );
     expect(fault.code).toBe('UNREACHABLE');
     expect(fault.message).toMatch(new RegExp(`^${host} (took \\d+ bytes? in 1 s|sent no answer in [\\d.]+ s)$`));
+  });
+});
+
+describe('a repository by the protocol of git', () => {
+  type Asked = (url: string, variables: Variables) => Promise<string>;
+  const lsRemote: Asked = (url, variables) => gitRunner(folder, variables, async () => '/dev/null')(['ls-remote', url]);
+
+  /** What is said of a host whose connections are answered so. */
+  const said = async (answer: (socket: Socket) => void, ask = lsRemote) => {
+    const server = createServer((socket) => answer(socket.on('error', () => {})));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const url = `git://${address}/r`;
+    const text = await paced(url, {}, (variables) => ask(url, variables), SHORT).catch(({ message }) => message);
+    server.close();
+    return { text, address };
+  };
+
+  test('whose host drips is given up; it was asked by its own name', async () => {
+    let asked = '';
+    const { text, address } = await said(async (socket) => {
+      socket.on('data', (chunk) => {
+        asked += chunk;
+      });
+      for (socket.write('0fff'); !socket.destroyed; await wait(20)) socket.write('x');
+    });
+    expect(text).toMatch(new RegExp(`^git: ${address} sent \\d+ bytes? in 0.2 s$`));
+    expect(asked).toContain(`git-upload-pack /r\0host=${address}\0`);
+  });
+
+  test('whose host says nothing', async () => {
+    const { text, address } = await said((socket) => void socket.resume());
+    expect(text).toBe(`git: ${address} sent 0 bytes in 0.2 s`);
+  });
+
+  test('where nobody listens', async () => {
+    const url = 'git://127.0.0.1:1/r';
+    await expect(paced(url, {}, (variables) => lsRemote(url, variables))).rejects.toThrow(
+      'git: unable to connect to 127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1',
+    );
+  });
+
+  /** A client of its own: git would be faster. */
+  const talking =
+    (work: (socket: Socket, heard: () => Promise<unknown>) => Promise<string>): Asked =>
+    async (_, { GIT_CONFIG_KEY_0 = '' }) => {
+      const { port } = new URL(GIT_CONFIG_KEY_0.slice('url.'.length));
+      const socket = connect(Number(port), '127.0.0.1');
+      const pieces = socket[Symbol.asyncIterator]();
+      try {
+        return await work(socket, async () => (await pieces.next()).value);
+      } finally {
+        socket.destroy();
+      }
+    };
+
+  test('how long git thinks about what it was told does not count', async () => {
+    const { text } = await said(
+      async (socket) => {
+        for await (const _ of socket) {
+          // In pieces that end within a length, and within a packet.
+          for (const piece of ['00', '08x', 'xxx0', '000']) {
+            socket.write(piece);
+            await wait(10);
+          }
+        }
+      },
+      talking(async (socket, heard) => {
+        let all = '';
+        for (let round = 1; round <= 3; round++) {
+          socket.write('0009want\n');
+          while (all.length < round * 12) all += await heard();
+          await wait(400);
+        }
+        return all;
+      }),
+    );
+    expect(text).toBe('0008xxxx0000'.repeat(3));
+  });
+
+  test('whose host says that it is done, and goes on', async () => {
+    const { text, address } = await said(
+      async (socket) => {
+        for (socket.write('0000'); !socket.destroyed; await wait(20)) socket.write('0');
+      },
+      talking(async (socket, heard) => {
+        for (socket.write('x'); (await heard()) !== undefined; );
+        throw new Error('it hung up');
+      }),
+    );
+    expect(text).toMatch(new RegExp(`^git: ${address} sent \\d+ bytes? in 0.2 s$`));
   });
 });
 
