@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import manifest from '../package.json' with { type: 'json' };
 import { dockerCredentials, parseMirrors } from '../src/oci/registry.ts';
+import { endOfClient } from './client.ts';
 import { parseCommand } from './commands/arguments.ts';
 import { measureUsage, renderUsage } from './commands/du.ts';
 import { gc } from './commands/gc.ts';
@@ -116,15 +117,6 @@ async function serve(options: SessionOptions): Promise<number> {
   await server.close();
   await started.close();
   return 0;
-}
-
-/** Resolves when the client closes our input or a signal says to stop. */
-function endOfClient(): Promise<void> {
-  return new Promise((done) => {
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => done());
-    process.stdin.on('end', done).on('error', () => done());
-    process.stdin.resume();
-  });
 }
 
 // Folders that steps are to enter are made here: whoever starts us may be stricter.

@@ -56,6 +56,15 @@ test('kill -9 of the command line: the engine notices, and nothing stays', async
   expect(traces()).toEqual(before);
 });
 
+test('kill -9 of the command line while the engine is stuck: it is ended, and nothing stays', async () => {
+  const run = await running();
+  process.kill(run.engine.pid, 'SIGSTOP');
+  run.child.kill('SIGKILL');
+  await once(run.child, 'close');
+  await until(() => alive(run.family).length === 0, 'all is gone');
+  expect(traces()).toEqual(before);
+});
+
 test('kill -9 of the engine: the run says so, and nothing stays', async () => {
   const run = await running();
   process.kill(run.engine.pid, 'SIGKILL');

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { ignored } from '../../../engine/docker/context.ts';
 import { type CopyStep, planStage, type RunStep, type StagePlan } from '../../../engine/docker/plan.ts';
 import { type Stage, stageFor, stagesOf } from '../../../engine/docker/stages.ts';
-import { Patterns } from '../../../src/oci/wildcards.ts';
 import { type ImageSettings, NO_SETTINGS } from '../../../engine/values.ts';
 import { readDockerfile } from '../../../src/dockerfile/read.ts';
+import { Patterns } from '../../../src/oci/wildcards.ts';
 
 interface Options {
   readonly args?: Record<string, string>;
