@@ -25,7 +25,11 @@ function emptyModule(): Module {
   const empty = join(folder, 'empty');
   mkdirSync(join(empty, 'src'), { recursive: true });
   writeFileSync(join(empty, 'src/index.ts'), EMPTY);
-  writeFileSync(join(empty, 'tsconfig.json'), '{ "compilerOptions": { "experimentalDecorators": true } }');
+  const paths = { '@dagger.io/dagger': ['./sdk/index.ts'] };
+  writeFileSync(
+    join(empty, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: { experimentalDecorators: true, paths } }),
+  );
   return { name: 'empty', folder: empty, files: addClient(empty) };
 }
 
@@ -53,7 +57,8 @@ async function cpuOf(module: Module, program: string, isCold: boolean): Promise<
   const compiled = join(folder, 'compiled', module.name);
   const file = join(module.folder, 'load.mjs');
   writeFileSync(file, program);
-  const words = [process.execPath, '--import', fileURLToPath(import.meta.resolve('tsx')), file];
+  const settings = ['--tsconfig', join(module.folder, 'tsconfig.json')];
+  const words = [process.execPath, fileURLToPath(import.meta.resolve('tsx/cli')), ...settings, file];
   const cpu: number[] = [];
   for (let round = 0; round <= ROUNDS; round += 1) {
     if (isCold) rmSync(compiled, { recursive: true, force: true });

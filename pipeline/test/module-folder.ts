@@ -1,7 +1,8 @@
 // The module's folder as Dagger's TypeScript runtime gets it: what dagger.json leaves of pipeline/, and the generated client beside it.
-import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as npmSdk from '@dagger.io/dagger';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const UNTRACKED = ['pipeline/node_modules', 'pipeline/sdk'];
@@ -22,12 +23,19 @@ export function makeModule(folder: string): string[] {
   return addClient(folder);
 }
 
+/** What npm's SDK has, and the bundle that Dagger puts beside a module does not. */
+const NOT_IN_BUNDLE = ['ExecError', 'up'];
+
 /** Dagger generates `client.gen.ts` beside a module, and looks for core types in files of that name; npm has its declarations. */
 export function addClient(folder: string): string[] {
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   const generated = join(folder, 'sdk/src/api/client.gen.ts');
   mkdirSync(join(generated, '..'), { recursive: true });
   copyFileSync(join(ROOT, 'node_modules/@dagger.io/dagger/dist/src/api/client.gen.d.ts'), generated);
+  const sdk = import.meta.resolve('@dagger.io/dagger');
+  const names = Object.keys(npmSdk).filter((name) => !NOT_IN_BUNDLE.includes(name));
+  writeFileSync(join(folder, 'sdk/index.ts'), `export { ${names.join(', ')} } from ${JSON.stringify(sdk)};\n`);
+  writeFileSync(join(folder, 'sdk/telemetry.ts'), "export * from './index.ts';\n");
   const sources = readdirSync(join(folder, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .map((name) => join(folder, 'src', name));

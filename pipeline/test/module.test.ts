@@ -1,8 +1,10 @@
 // The module as Dagger sees it: its own introspection reads every public function, and what it finds is what the laptop's door takes.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { preProcessFile } from 'typescript';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadParentState, loadResult } from '../../node_modules/@dagger.io/dagger/dist/src/module/entrypoint/load.js';
@@ -63,6 +65,41 @@ test('what was not given to the constructor is not there in a function either', 
   );
   expect((executor.buildClass('Ci', state) as Ci).images).toBeUndefined();
 });
+
+// sdk/typescript/runtime of Dagger: `tsx --no-deprecation --tsconfig … __dagger.entrypoint.ts`, in a folder that has nothing to do with the module.
+test('it is loaded with its own compiler settings, and the SDK that Dagger generates', async () => {
+  const SDK_MODULE = '../../node_modules/@dagger.io/dagger/dist/src/module';
+  const at = (path: string) => JSON.stringify(new URL(`${SDK_MODULE}/${path}`, import.meta.url).href);
+  const entrypoint = join(folder, 'src/__dagger.entrypoint.ts');
+  writeFileSync(
+    entrypoint,
+    `import * as generated from '@dagger.io/dagger';
+    import { load } from ${at('entrypoint/load.js')};
+    import { Executor } from ${at('executor.js')};
+    import { scan } from ${at('introspector/index.js')};
+    const files = ${JSON.stringify(sources)};
+    const module = await scan(files, 'ci', false);
+    const executor = new Executor(await load(files.slice(0, -1)), module);
+    const ci = executor.buildClass('Ci', { strict: true });
+    console.log(JSON.stringify({
+      isGenerated: !('ExecError' in generated),
+      strict: ci.strict,
+      functions: Object.keys(module.objects.Ci.methods).filter((name) => typeof ci[name] === 'function'),
+    }));
+    `,
+  );
+  const scratch = mkdtempSync(join(folder, 'scratch-'));
+  const tsx = fileURLToPath(import.meta.resolve('tsx/cli'));
+  const words = [tsx, '--no-deprecation', '--tsconfig', join(folder, 'tsconfig.json'), entrypoint];
+  const said = await promisify(execFile)(process.execPath, words, { cwd: scratch });
+  rmSync(entrypoint);
+  expect(said.stderr).toBe('');
+  expect(JSON.parse(said.stdout)).toEqual({
+    isGenerated: true,
+    strict: true,
+    functions: Object.keys(functionsOf('Ci')),
+  });
+}, 300_000);
 
 test('every function has a description and a type that Dagger knows, and so has each of its arguments', () => {
   expect(Object.keys(functionsOf('Ci')).length).toBeGreaterThan(8);
