@@ -37,6 +37,22 @@ test('of the repository, stages read by a name of their own only what these file
   expect([...new Set(read_)].sort()).toEqual(['**/package.json', 'monitoring/grafana/dashboards']);
 });
 
+// A Dagger Engine knows what `filter` and `directory` give by what it holds, and what these give by how it came about: after an edit of
+// something else a step on it runs again.
+test('stages take their inputs out of the source, and change it where nothing else will do', () => {
+  const made = sources('src/stages').flatMap((path) => {
+    const calls = read(path).matchAll(/\b(?:(?:source|tree|folder)\s*\.(with\w+)|\.(without(?:Director|File)\w*))\(/g);
+    return [...new Set([...calls].map(([, change, removal]) => `${path}: ${change ?? removal}`))];
+  });
+  expect(made.sort()).toEqual([
+    'src/stages/capsule.ts: withFile', // logs of a capsule
+    'src/stages/capsule.ts: withNewFile',
+    'src/stages/scan-source.ts: withDirectory', // what the scanner would pass over, where there is any
+    'src/stages/scan.ts: withNewFile', // canaries, of nothing of the source
+    'src/stages/smoke.ts: withNewFile', // files of a drill, which never is cached
+  ]);
+});
+
 test('every file opens with its purpose', () => {
   for (const path of [...sources('src'), ...sources('cli'), ...sources('engine'), 'ci.ts'])
     expect(read(path), path).toMatch(/^(\/\/|\/\*\*) \S/);
