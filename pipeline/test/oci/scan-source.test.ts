@@ -202,7 +202,7 @@ const scanned = (source: string, out: string) =>
 
 for (const [what, bytes, found] of large)
   test(`large: ${what}`, async () => {
-    const [source, out] = [join(await scratch(), 'source'), join(await scratch(), 'out')];
+    const [source, out] = [join(await scratch(onTestFinished), 'source'), join(await scratch(onTestFinished), 'out')];
     await mkdir(source);
     await writeFile(join(source, 'a'), bytes());
     expect(scanned(source, out)).toMatchObject({ status: 0, stderr: '' });
@@ -212,7 +212,7 @@ for (const [what, bytes, found] of large)
   });
 
 test('folders as deep as a path may be are walked', async () => {
-  const [source, out] = [join(await scratch(), 'source'), join(await scratch(), 'out')];
+  const [source, out] = [join(await scratch(onTestFinished), 'source'), join(await scratch(onTestFinished), 'out')];
   const deep = join(source, 'd/'.repeat(1900));
   await mkdir(deep, { recursive: true });
   await writeFile(join(deep, 'a.tf'), `#${TRIVY}:ignore:x`);
@@ -223,7 +223,7 @@ test('folders as deep as a path may be are walked', async () => {
 });
 
 test('comments beyond any number are one sentence', async () => {
-  const [source, out] = [join(await scratch(), 'source'), join(await scratch(), 'out')];
+  const [source, out] = [join(await scratch(onTestFinished), 'source'), join(await scratch(onTestFinished), 'out')];
   await mkdir(source);
   await writeFile(join(source, 'a.tf'), `#${TRIVY}:ignore:x\n`.repeat(10_001));
   const { status, stderr } = scanned(source, out);
