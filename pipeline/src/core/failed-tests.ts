@@ -41,7 +41,7 @@ function phraseTest(test: TestCase, folder: string): string {
   return oneLine(`${place === null ? '' : `${phrasePlace(place)} `}${title}: ${reason.trim()}`);
 }
 
-const phrasePlace = ({ file, line, column }: DiagnosticPlace) =>
+export const phrasePlace = ({ file, line, column }: DiagnosticPlace) =>
   [file, line, column].filter((part) => part !== undefined).join(':');
 
 /** The lines of `- expected` and `+ received`, as Vitest and Jest write them below the reason. */

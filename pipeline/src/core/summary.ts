@@ -102,12 +102,12 @@ function factLines(run: RunResult): string[] {
   return [
     ...lines('Image', phraseImage),
     ...lines('Delivery', phraseDelivery),
-    standIns === 0
-      ? ''
-      : `⚠️ ${standIns === 1 ? '1 image was' : `${standIns} images were`} stood in for: what was built with one is never published`,
+    standIns === 0 ? '' : `⚠️ ${phraseSubstitutes(standIns)}: what was built with one is never published`,
     sourceLine(run),
   ];
 }
+
+export const phraseSubstitutes = (count: number) => `${count} substitute image${count === 1 ? '' : 's'}`;
 
 /** What is read by those alone who open it; nothing, where there is nothing. */
 function fold(title: string, lines: readonly string[]): string[] {

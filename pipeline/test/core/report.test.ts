@@ -106,7 +106,7 @@ const summaries: [name: string, run: RunResult, lines: string[]][] = [
       '- ⚠️ **smoke**: 6 of 7 checks passed',
       expect.stringMatching(/^Image: `sha256:44c4bb1c/),
       expect.stringMatching(/^Delivery: `localhost:5000/),
-      '⚠️ 1 image was stood in for: what was built with one is never published',
+      '⚠️ 1 substitute image: what was built with one is never published',
       'Source: `0123456789ab` on `main`, embedded engine',
     ],
   ],

@@ -1,5 +1,6 @@
 // out/report.html: a run in one file that needs nothing else. Verdict first, then what blocks, when it all happened, and every log.
 import { phraseReplay } from '../capsule/phrases.ts';
+import { folderOf, isFailed, phrasePlace, placeOfTest } from '../failed-tests.ts';
 import { phraseCounts } from '../gate/result.ts';
 import type { SuiteCases } from '../junit.ts';
 import type { GateResult, ReportTexts, RunResult, SmokeResult, StageResult, Status, StepResult } from '../model.ts';
@@ -15,8 +16,9 @@ import {
   phraseStep,
   phraseVerdict,
 } from '../phrases.ts';
-import { NOT_ASKED } from '../summary.ts';
+import { NOT_ASKED, phraseSubstitutes } from '../summary.ts';
 import { html, Markup } from './markup.ts';
+import { SCRIPT, SCRIPT_HASH } from './script.ts';
 import { STYLE } from './style.ts';
 import { type Bar, timelineOf } from './timeline.ts';
 
@@ -24,6 +26,8 @@ import { type Bar, timelineOf } from './timeline.ts';
 const LINES = 400;
 /** Of findings and tests that failed. */
 const MOST = 200;
+/** Of all tests: a page of some hundred kilobytes. */
+const MOST_TESTS = 5000;
 
 /** `logs` by the paths that the steps name; of a large one only the path is known. */
 export function renderHtml(run: RunResult, suites: SuiteCases, logs: ReportTexts): string {
@@ -33,7 +37,7 @@ export function renderHtml(run: RunResult, suites: SuiteCases, logs: ReportTexts
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src '${SCRIPT_HASH}'">
 <title>${title}</title>
 <style>${new Markup(STYLE)}</style>
 <a class="skip" href="#stages">To the stages</a>
@@ -41,14 +45,16 @@ export function renderHtml(run: RunResult, suites: SuiteCases, logs: ReportTexts
 <main>
 ${run.error === null ? null : html`<section><h2>It could not be carried out</h2><p>${run.error.message}<br>hint: ${run.error.hint}</p></section>`}
 ${shown.filter(({ status }) => status === 'failed').map(failure)}
+${failedTests(run, suites)}
 <section id="stages"><h2>Stages</h2>${stages(shown)}${remarks(shown)}</section>
 ${partsOf(run).map((part) => (part.gate === null ? null : findings(part.gate, phrasePart(part))))}
-${tests(suites)}
 ${partsOf(run).map((part) => (part.smoke === null ? null : smoke(part.smoke, phrasePart(part))))}
 ${timeline(run)}
-<section><h2>What it was</h2>${facts(run)}${standIns(run)}</section>
+${allTests(suites)}
+<section><h2>Run details</h2>${facts(run)}${standIns(run)}</section>
 ${logSection(shown, logs)}
 </main>
+<script>${new Markup(SCRIPT)}</script>
 </html>
 `.text;
 }
@@ -69,6 +75,8 @@ const CLASSES: Record<Status, string> = {
   skipped: 'skipped',
   'not evaluated': 'open',
 };
+/** Of what counts. */
+const SEVERITIES: Readonly<Record<string, string>> = { CRITICAL: 'failed', HIGH: 'failed', MEDIUM: 'open' };
 const status = (value: Status): Markup => html`<span class="${CLASSES[value]}"><b>${value}</b></span>`;
 
 function failure(stage: StageResult): Markup {
@@ -91,7 +99,7 @@ function remarks(shown: readonly StageResult[]): Markup | null {
 function standIns(run: RunResult): Markup | null {
   const lines = phraseStandIns(run);
   if (lines.length === 0) return null;
-  return html`<details><summary><b>${lines.length === 1 ? '1 image was' : `${lines.length} images were`} stood in for</b>: what was built with one is never published</summary><ul>${lines.map((line) => html`<li>${line}</li>`)}</ul></details>`;
+  return html`<details><summary><b>${phraseSubstitutes(lines.length)}</b>: what was built with one is never published</summary><ul>${lines.map((line) => html`<li>${line}</li>`)}</ul></details>`;
 }
 
 function stages(shown: readonly StageResult[]): Markup {
@@ -131,21 +139,56 @@ ${blocking.slice(0, MOST).map(
     thing,
     from,
     fixedIn,
-  }) => html`<tr><td class="word">${severity}</td><td>${/^https:/.test(url ?? '') ? html`<a href="${url}">${id}</a>` : id} ${title}</td><td data-name="in">${thing}</td><td data-name="from">${from}</td><td data-name="fixed in">${fixedIn ?? 'nothing yet'}</td></tr>
+  }) => html`<tr><td class="word ${SEVERITIES[severity] ?? 'skipped'}"><b>${severity}</b></td><td>${/^https:/.test(url ?? '') ? html`<a href="${url}">${id}</a>` : id} ${title}</td><td data-name="in">${thing}</td><td data-name="from">${from}</td><td data-name="fixed in">${fixedIn ?? 'nothing yet'}</td></tr>
 `,
 )}</tbody></table>`
   }</section>`;
 }
 
-function tests(suites: SuiteCases): Markup | null {
-  const failed = [...suites].flatMap(([name, cases]) =>
-    cases.filter(({ outcome }) => outcome === 'failed').map((test) => ({ name, test })),
-  );
+/** Each with its place in the repository, and what its runner said of it. */
+function failedTests(run: RunResult, suites: SuiteCases): Markup | null {
+  const steps = run.stages.filter(({ name }) => name === 'test').flatMap((stage) => stage.steps);
+  const failed = [...suites].flatMap(([suite, cases]) => {
+    const folder = folderOf(steps.find(({ name }) => name === suite)?.command ?? '');
+    return cases.filter(isFailed).map((test) => ({ suite, test, place: placeOfTest(test, folder) }));
+  });
   if (failed.length === 0) return null;
-  return html`<section><h2>Tests that failed</h2>${failed.slice(0, MOST).map(
-    ({ name, test }) => html`<h3>${name}: ${test.className} ${test.name}</h3><pre>${test.detail || test.message}</pre>
+  return html`<section><h2>Tests that failed: ${failed.length}</h2>${failed.slice(0, MOST).map(
+    ({
+      suite,
+      test,
+      place,
+    }) => html`<h3>${suite}: ${test.className} ${test.name}</h3>${place === null ? null : html`<p><code>${phrasePlace(place)}</code></p>`}<pre>${coloured(test.detail || test.message)}</pre>
 `,
   )}</section>`;
+}
+
+/** As test runners colour what was expected, and what came. */
+const coloured = (text: string): Markup[] =>
+  text
+    .split('\n')
+    .map((line) =>
+      /^\s*-(?!-)/.test(line)
+        ? html`<ins>${line}</ins>\n`
+        : /^\s*\+(?!\+)/.test(line)
+          ? html`<del>${line}</del>\n`
+          : html`${line}\n`,
+    );
+
+/** The slowest first: a page that is opened to see where the time goes shows it at the top. */
+function allTests(suites: SuiteCases): Markup | null {
+  const all = [...suites].flatMap(([suite, cases]) => cases.map((test) => ({ suite, test })));
+  if (all.length === 0) return null;
+  const sorted = all.toSorted((one, other) => other.test.seconds - one.test.seconds);
+  const left = sorted.length - MOST_TESTS;
+  return html`<section><h2>Tests</h2><details><summary>${sorted.length} tests, the slowest first</summary><p class="filter" hidden><label>Filter: <input type="search"></label></p><table class="tests"><thead><tr><th scope="col">test</th><th scope="col">result</th><th scope="col" class="number">time</th></tr></thead><tbody>
+${sorted.slice(0, MOST_TESTS).map(
+  ({
+    suite,
+    test,
+  }) => html`<tr><th scope="row">${suite}: ${test.className} ${test.name}</th><td>${status(test.outcome)}</td><td class="number">${phraseSeconds(test.seconds)}</td></tr>
+`,
+)}</tbody></table>${left > 0 ? html`<p>… and ${left} more in junit.xml</p>` : null}</details></section>`;
 }
 
 function smoke({ rows, noted }: SmokeResult, of: string): Markup {
@@ -174,7 +217,7 @@ function timeline(run: RunResult): Markup | null {
     isCritical,
   }: Bar) => html`<tr${isCritical ? html` class="critical"` : null}><th scope="row">${stage}: ${step.name}</th><td class="number" data-name="after">${phraseSeconds(from)}</td><td class="number">${phraseSeconds(step.seconds)}</td><td class="lane"><i style="left:${percent(from)};width:${percent(to - from)}"></i></td></tr>
 `;
-  return html`<section id="when"><h2>When</h2>${
+  return html`<section id="when"><h2>Timeline</h2>${
     bars.length === 0
       ? null
       : html`<table class="when"><caption>Bold is what the end waited for, by the clock.</caption><thead><tr><th scope="col">step</th><th scope="col" class="number">began after</th><th scope="col" class="number">took</th><th scope="col" class="lane">of ${phraseSeconds(seconds)}</th></tr></thead><tbody>

@@ -18,6 +18,7 @@ thead th { overflow-wrap: normal; border-top: 0; color: var(--soft); font-weight
 .lane { position: relative; min-width: 12rem; width: 55%; } .lane i { position: absolute; top: 0.625rem; height: 0.75rem; min-width: 2px; border-radius: 2px; background: var(--bar); }
 .critical .lane i { background: var(--path); } .critical th { font-weight: 700; } tbody th { font-weight: 400; overflow-wrap: normal; min-width: 5.5rem; } .word { overflow-wrap: normal; } ul { margin: 0.5rem 0; padding-left: 1.25rem; }
 pre { margin: 0.25rem 0; padding: 0.75rem; background: var(--panel); font: 0.8125rem/1.45 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
+ins, del { text-decoration: none; } ins { color: var(--good); } del { color: var(--bad); } input { font: inherit; max-width: 100%; } [hidden] { display: none !important; }
 code { font: 0.875em ui-monospace, monospace; overflow-wrap: anywhere; } details { border-top: 1px solid var(--line); } summary { padding: 0.3125rem 0; cursor: pointer; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.25rem 1rem; margin: 0; } dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 @media (max-width: 40rem) {

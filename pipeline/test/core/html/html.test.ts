@@ -1,4 +1,5 @@
 // The report as a page: what it holds, that nothing in it can be anything but text, and that it needs nothing from elsewhere.
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { html, type Markup } from '../../../src/core/html/markup.ts';
 import { renderHtml } from '../../../src/core/html/page.ts';
@@ -102,9 +103,17 @@ describe('the page', () => {
   ];
   test.for(rows)('%s', ([, text, held]) => expect(text).toMatch(held));
 
-  test('it needs nothing from elsewhere, and runs nothing', () => {
+  test('it needs nothing from elsewhere, and runs nothing but the script that its policy names', () => {
     const text = page({ ...red, image: image() });
-    expect(text).not.toMatch(/<script|<link|<img|<iframe|url\(|@import|\son\w+=/);
+    const [script, ...others] = [...text.matchAll(/<script>(.*?)<\/script>/gs)].map(([, code = '']) => code);
+    const hash = createHash('sha256')
+      .update(script ?? '')
+      .digest('base64');
+    expect(others).toEqual([]);
+    expect(text).toContain(`script-src 'sha256-${hash}'`);
+    expect(text.replace(`<script>${script}</script>`, '')).not.toMatch(
+      /<script|<link|<img|<iframe|url\(|@import|\son\w+=/,
+    );
     expect(text).toContain("default-src 'none'");
     for (const [, address] of text.matchAll(/(?:href|src)="([^"]*)"/g)) expect(address).toMatch(/^(#|logs\/|https:)/);
   });
