@@ -28,6 +28,10 @@ export type EngineOptions = {
   engine: EngineChoice;
   offline: boolean;
   mirrors: string[];
+  /** Addresses of secrets, for installs. */
+  secrets: string[];
+  /** Ports of this machine's loopback address, for the same. */
+  hostPorts: number[];
   /** As it was written; null where the engine's default holds. */
   stepTimeout: string | null;
   verbose: boolean;
@@ -375,7 +379,31 @@ function toEngineOptions(values: Values): EngineOptions {
     );
   }
   const mirrors = checkMirrors(Array.isArray(values.mirror) ? values.mirror : []);
-  return { engine, offline, mirrors, stepTimeout, verbose: values.verbose === true };
+  const secrets = checkAll(
+    values.secrets,
+    SECRET,
+    'secrets',
+    'is not the address of a secret',
+    'write env://NAME or file://DIR/NAME',
+  );
+  const hostPorts = checkAll(
+    values['host-port'],
+    PORT,
+    'host-port',
+    'is no port',
+    'write a number from 1 to 65535',
+  ).map(Number);
+  return { engine, offline, mirrors, secrets, hostPorts, stepTimeout, verbose: values.verbose === true };
+}
+
+const SECRET = /^(?:env:\/\/|file:\/\/(?:.*\/)?)[A-Za-z_]\w*$/;
+const PORT = /^(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])$/;
+
+/** What was typed may be the secret itself: it is not repeated. */
+function checkAll(given: unknown, pattern: RegExp, option: OptionName, problem: string, hint: string): string[] {
+  const all = Array.isArray(given) ? (given as string[]) : [];
+  if (all.every((each) => pattern.test(each))) return all;
+  throw new PipelineError('BAD_OPTION', `a --${option} ${problem}`, hint);
 }
 
 function toStepTimeout(values: Values): string | null {

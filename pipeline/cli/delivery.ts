@@ -36,8 +36,8 @@ function registryOfGitHub({ GITHUB_SERVER_URL: server = '' }: NodeJS.ProcessEnv)
   return URL.canParse(server) ? `containers.${new URL(server).host}` : null;
 }
 
-function secretAt(name: SecretName, address: string, env: NodeJS.ProcessEnv): string {
-  if (address === '') return env[DEFAULTS[name] ?? ''] ?? '';
+function secretAt(name: SecretName | 'secrets', address: string, env: NodeJS.ProcessEnv): string {
+  if (address === '') return env[DEFAULTS[name as SecretName] ?? ''] ?? '';
   const [, scheme, place = ''] = /^(env|file):\/\/(.+)$/.exec(address) ?? [];
   if (scheme === 'env') return env[place] ?? '';
   // What was typed may be the secret itself: it is not repeated.
@@ -54,6 +54,18 @@ function secretAt(name: SecretName, address: string, env: NodeJS.ProcessEnv): st
       cause,
     });
   }
+}
+
+/** What installs may be given, by the last names of their addresses; none that is empty. */
+export function installSecrets(
+  dag: Pick<Client, 'setSecret'>,
+  addresses: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Map<string, Secret> {
+  const values = addresses.map(
+    (address) => [/\w+$/.exec(address)?.[0] ?? '', secretAt('secrets', address, env)] as const,
+  );
+  return new Map(values.filter(([, value]) => value !== '').map(([name, value]) => [name, dag.setSecret(name, value)]));
 }
 
 type Dag = Pick<Client, 'setSecret'> & { host(): Host };

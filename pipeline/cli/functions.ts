@@ -56,6 +56,16 @@ export const OPTIONS = {
   },
   images: { value: 'DIR', summary: 'take images from a folder of OCI archives, not from a registry' },
   mirror: { value: 'REGISTRY=PLACE', repeatable: true, summary: 'ask this place first, e.g. docker.io=host/prefix' },
+  secrets: {
+    value: 'SECRET',
+    repeatable: true,
+    summary: 'give it to installs: env://NPM_TOKEN, file://DIR/NPM_TOKEN',
+  },
+  'host-port': {
+    value: 'PORT',
+    repeatable: true,
+    summary: 'a loopback port that such installs may reach: a registry',
+  },
   'step-timeout': { value: 'DURATION', summary: 'end a step that runs longer: 90s, 10m, 2h (default 1h)' },
   only: { value: 'A,B', summary: 'run nothing but these stages and what they need' },
   skip: { value: 'A,B', summary: 'leave out these stages and what needs them' },
@@ -135,9 +145,11 @@ export function optionInfo(name: OptionName): OptionInfo {
 }
 
 const GENERAL = ['engine', 'offline', 'mirror', 'step-timeout', 'verbose'] as const;
-const RUN = [...GENERAL, 'images', 'output', 'strict', 'json', 'progress'] as const;
+const COMMON = [...GENERAL, 'images', 'output', 'strict', 'json', 'progress'] as const;
+const INSTALL = ['secrets', 'host-port'] as const;
+const RUN = [...COMMON, ...INSTALL] as const;
 /** What the general help lists; the rest is in the help of the functions that take it. */
-export const COMMON_OPTIONS: readonly OptionName[] = [...RUN, 'platforms', 'help', 'version'];
+export const COMMON_OPTIONS: readonly OptionName[] = [...COMMON, 'platforms', 'help', 'version'];
 
 const SCAN = ['vuln-db', 'vuln-db-ref', 'base'] as const;
 const GATE = [...SCAN, 'baseline', 'rehearsal'] as const;
@@ -191,7 +203,7 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   up: {
     summary: 'start the platform by Docker Compose, with the image',
     operands: '[NAME…]',
-    options: [...GENERAL, 'images', 'output', 'progress', 'platforms', 'image'],
+    options: [...GENERAL, ...INSTALL, 'images', 'output', 'progress', 'platforms', 'image'],
     example: 'up app nginx',
   },
   down: {
@@ -220,7 +232,7 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   reproduce: {
     summary: 'build again what an image claims to be, and say what differs',
     operands: 'REF',
-    options: [...GENERAL, 'images', 'progress'],
+    options: [...GENERAL, ...INSTALL, 'images', 'progress'],
     example: 'reproduce ghcr.io/acme/app:main',
   },
   rollback: {
@@ -265,18 +277,18 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   watch: {
     summary: 'run a function again whenever a file is saved',
     operands: '[FUNCTION [SERVICE…]]',
-    options: [...GENERAL, 'images', 'output', 'progress', 'platforms', ...GATE],
+    options: [...GENERAL, ...INSTALL, 'images', 'output', 'progress', 'platforms', ...GATE],
     example: 'watch test',
   },
   shell: {
     summary: 'look around in the failed step of a stage, as it was left',
     operands: 'STAGE [SERVICE]',
-    options: [...GENERAL, 'images', 'platforms', 'image'],
+    options: [...GENERAL, ...INSTALL, 'images', 'platforms', 'image'],
     example: 'shell test',
   },
   warm: {
     summary: 'fetch all that `ci` and `smoke` need, so that they run with --offline',
-    options: [...GENERAL, 'images', 'platforms', ...SCAN],
+    options: [...GENERAL, ...INSTALL, 'images', 'platforms', ...SCAN],
     example: 'warm',
   },
   images: {

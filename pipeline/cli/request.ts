@@ -1,6 +1,6 @@
 // What the command line asks of the stages: its options, and this machine's files as the engine takes them.
 import { relative } from 'node:path';
-import type { Client } from '@dagger.io/dagger';
+import type { Client, Host } from '@dagger.io/dagger';
 import { stagesInCapsule, stagesOf } from '../src/core/functions.ts';
 import { SOURCE_IGNORE } from '../src/core/ignore.ts';
 import type { AskedStage, EngineFacts } from '../src/core/model.ts';
@@ -8,7 +8,7 @@ import type { RunRequest, SharedRequest, StagesRequest } from '../src/stages/req
 import type { Runtime } from '../src/stages/runtime.ts';
 import type { StageInvocation } from './arguments.ts';
 import { toolPackages } from './capsule/tools.ts';
-import { deliveryOptions, type readSecrets, rollbackOptions, verifyOptions } from './delivery.ts';
+import { deliveryOptions, installSecrets, type readSecrets, rollbackOptions, verifyOptions } from './delivery.ts';
 import { type CheckedInputs, databaseInput, scanningInputs } from './inputs.ts';
 import { programsOn } from './programs.ts';
 import { trackedIn } from './tracked.ts';
@@ -83,9 +83,16 @@ function sharedBy(
     images: inputs.images === null ? undefined : host.directory(inputs.images, { include: ['*.tar'] }),
     // The embedded engine asks mirrors itself, and what they lack it finds elsewhere.
     mirrors: engine.kind === 'embedded' ? [] : options.mirrors,
+    secrets: installSecrets(dag, options.secrets),
+    loopback: loopbackOf(host, options.hostPorts),
     strict: options.strict,
     engine,
   };
+}
+
+function loopbackOf(host: Host, ports: readonly number[]): NonNullable<SharedRequest['loopback']> | null {
+  if (ports.length === 0) return null;
+  return { ports, service: host.service(ports.map((port) => ({ frontend: port, backend: port }))) };
 }
 
 export function askedBy({ function: name, options }: StageInvocation): AskedStage[] {

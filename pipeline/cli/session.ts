@@ -13,7 +13,7 @@ import {
   startEmbedded,
 } from './engine.ts';
 
-export type SessionOptions = EngineOptions & {
+export type SessionOptions = Omit<EngineOptions, 'secrets' | 'hostPorts'> & {
   root: string;
   /** Rejects when somebody wants it to end. */
   interrupted: Promise<never>;

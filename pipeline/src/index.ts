@@ -56,6 +56,7 @@ export class Ci {
   mirror: string[];
   strict: boolean;
   services: string[];
+  secrets: Secret[];
 
   /**
    * @param source the repository, without what is never read
@@ -64,6 +65,7 @@ export class Ci {
    * @param mirror ask this place first, e.g. docker.io=host/prefix
    * @param strict fail also when something could not be evaluated
    * @param services only these of drydock.yaml (default: all of them)
+   * @param secrets give it to installs: env://NPM_TOKEN, file://DIR/NPM_TOKEN
    */
   constructor(
     @argument({
@@ -76,6 +78,7 @@ export class Ci {
     mirror: string[] = [],
     strict = false,
     services: string[] = [],
+    secrets: Secret[] = [],
   ) {
     this.source = source;
     this.repo = repo;
@@ -84,6 +87,7 @@ export class Ci {
     this.mirror = mirror;
     this.strict = strict;
     this.services = services;
+    this.secrets = secrets;
   }
 
   /**
@@ -476,8 +480,21 @@ async function runStages(
     asked: stagesOf(name, given),
     ...usual,
     ...shared(ci),
+    secrets: await secretsByName(ci.secrets),
     ...options,
   });
+}
+
+/** By the last names of their addresses; without those that are empty, which an action sets where it has none. */
+async function secretsByName(secrets: readonly Secret[]): Promise<Map<string, Secret>> {
+  const named = await Promise.all(
+    secrets.map(async (secret) => ({
+      secret,
+      name: /\w*$/.exec(await secret.uri())?.[0] ?? '',
+      isEmpty: (await secret.plaintext()) === '',
+    })),
+  );
+  return new Map(named.filter(({ isEmpty }) => !isEmpty).map(({ name, secret }) => [name, secret]));
 }
 
 /** What all functions take. Programs are the module's own, whatever the repository holds. */

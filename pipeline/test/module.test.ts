@@ -47,6 +47,7 @@ test('Dagger finds the module’s objects, and no more', () => {
     ['mirror', false, 'LIST_KIND'],
     ['strict', false, 'BOOLEAN_KIND'],
     ['services', false, 'LIST_KIND'],
+    ['secrets', false, 'LIST_KIND'],
   ]);
   expect(Object.keys(module.objects.Run?.properties ?? {})).toEqual(['report', 'exitCode']);
 });
@@ -57,7 +58,7 @@ test('what was not given to the constructor is not there in a function either', 
   const given = { source: 'the source', repo: 'the repository' };
   const built = new Ci(handle('the source') as never, handle('the repository') as never, undefined);
   const kept = await loadResult(built, module, module.objects.Ci as never);
-  expect(JSON.parse(JSON.stringify(kept))).toEqual({ ...given, mirror: [], strict: false, services: [] });
+  expect(JSON.parse(JSON.stringify(kept))).toEqual({ ...given, mirror: [], strict: false, services: [], secrets: [] });
   const state = await loadParentState(
     executor,
     module.objects.Ci as never,
@@ -133,6 +134,7 @@ const LAPTOP = [
   'engine',
   'offline',
   'step-timeout',
+  'host-port',
   'output',
   'json',
   'progress',
@@ -172,7 +174,7 @@ test('both doors know the same functions', () => {
 
 test('both doors take the same arguments', () => {
   const ofAll = shared().map(({ name }) => toOption(name));
-  expect(ofAll).toEqual(['source', 'repo', 'images', 'mirror', 'strict', 'services']);
+  expect(ofAll).toEqual(['source', 'repo', 'images', 'mirror', 'strict', 'services', 'secrets']);
   for (const [name, { arguments: given }] of callable()) {
     const ofModule = Object.keys(given)
       .map(toOption)
@@ -186,6 +188,7 @@ test('both doors take the same arguments', () => {
 test('both doors say the same of a function and of each of its arguments', () => {
   expect(shared().find(({ name }) => name === 'images')?.description).toBe(optionInfo('images').summary);
   expect(shared().find(({ name }) => name === 'mirror')?.description).toBe(optionInfo('mirror').summary);
+  expect(shared().find(({ name }) => name === 'secrets')?.description).toBe(optionInfo('secrets').summary);
   expect(shared().find(({ name }) => name === 'strict')?.description).toBe(optionInfo('strict').summary);
   for (const [name, { description, arguments: given }] of callable()) {
     if (!isFunction(name)) throw new Error(`${name} is no function of the command line`);

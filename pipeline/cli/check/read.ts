@@ -167,6 +167,7 @@ function packagesOf(
           manifest: seen(fileOf({ path: place.folder }, 'package.json')),
           lock: seen(lockFileOf(place)),
         })),
+      secrets: said.flatMap(({ secrets }) => secrets),
       npmrc: textIn(root, at('.npmrc')),
       entries: namesIn(root, folder),
       beside: namesIn(root, project.root),

@@ -4,9 +4,9 @@ import type { StageName } from './model.ts';
 import { fileOf, nameOf, type Package } from './package.ts';
 import type { Local, Project } from './project.ts';
 
-type Place = Pick<Package, 'path' | 'project'>;
+type Place = Pick<Package, 'path' | 'project'> & Partial<Pick<Package, 'secrets'>>;
 type PlacesOf = { service: Place; packages: readonly Place[] };
-type Installed = { path: string; project: Project };
+type Installed = Place & { project: Project };
 
 const isInstalled = (place: Place): place is Installed => place.project !== null;
 
@@ -24,6 +24,8 @@ export type PackageSet = {
   /** The workspace that this is for alone, of what the service ships with; null for all of them. */
   workspace: string | null;
   isProduction: boolean;
+  /** Names of variables that its install has, and nothing after that. */
+  secrets: string[];
   /** Packages of the repository that commands of these packages read, each behind what it needs itself. */
   locals: Local[];
   /** Commands run in other folders than that of the lock file, and may read what lies in it. */
@@ -48,6 +50,7 @@ export function packageSets({ service, packages }: PlacesOf): PackageSet[] {
       copied: copiedIn([...locals.values()]),
       workspace: null,
       isProduction: false,
+      secrets: unique(inside.flatMap(({ secrets = [] }) => secrets)),
       locals: [...locals.values()],
       isShared: inside.some(({ path }) => path !== root),
     };
@@ -55,7 +58,14 @@ export function packageSets({ service, packages }: PlacesOf): PackageSet[] {
   if (!isInstalled(service)) return sets;
   const { path, project } = service;
   const { root, manager, members } = project;
-  const shipped = { name: PRODUCTION, path: root, manager, members, isProduction: true };
+  const shipped = {
+    name: PRODUCTION,
+    path: root,
+    manager,
+    members,
+    isProduction: true,
+    secrets: sets.find((set) => set.path === root)?.secrets ?? [],
+  };
   const workspace = path === project.root ? null : path;
   return [
     ...sets,

@@ -12,6 +12,8 @@ export type Package = Backing & {
   test: string | null;
   /** What of its folder its commands do not read, as patterns: an edit there does not run them again. */
   ignore: string[];
+  /** Names of variables that installs have, and nothing else: what .npmrc says of registries. */
+  secrets: string[];
   /** Null where nothing is installed for it. */
   project: Project | null;
 };

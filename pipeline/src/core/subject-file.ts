@@ -116,10 +116,21 @@ function readPackage(fields: Fields): DeclaredPackage {
     test: readCommand(fields, 'test'),
     ignore: readIgnore(fields),
     ...readBacking(fields),
+    secrets: readSecrets(fields),
   };
   fields.end();
   return found;
 }
+
+function readSecrets(fields: Fields): string[] {
+  const names = fields.texts('secrets');
+  const odd = names.find((name) => !/^[A-Za-z_]\w*$/.test(name) || NO_SECRETS.test(name));
+  if (odd !== undefined) fields.fault('secrets', `names ${odd}, which cannot be the variable of a secret: NPM_TOKEN`);
+  return names;
+}
+
+/** Variables that say how a program runs. */
+const NO_SECRETS = /^(npm_config_.*|PATH|HOME|CI|NODE_OPTIONS)$/i;
 
 function readBacking(fields: Fields): Backing {
   const env = fields.variables('env');

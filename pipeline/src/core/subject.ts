@@ -92,6 +92,7 @@ async function findService(manifestOf: ManifestOf): Promise<Declared> {
     docker: null,
     checks: null,
     ...NO_BACKING,
+    secrets: [],
   };
   for (const path of ['service', ''])
     if ((await manifestOf(path)) !== null)

@@ -1,5 +1,5 @@
 // What every stage of one run shares: its source, its images, its clock, and where it says what happens.
-import type { Container, Directory, File } from '@dagger.io/dagger';
+import type { Container, Directory, File, Secret, Service } from '@dagger.io/dagger';
 import type { Listener } from '../core/events.ts';
 import type { EngineFacts, StageName, StepResult } from '../core/model.ts';
 import type { Subject } from '../core/subject.ts';
@@ -13,6 +13,10 @@ export type RunContext = {
   /** The programs that steps run, in `oci` and `probes`: the tool's own, whatever the repository holds. */
   programs: Directory;
   images: Images;
+  /** What installs may be given, by the names of variables. */
+  secrets: ReadonlyMap<string, Secret>;
+  /** Brings what listens on this machine's loopback address into a step; where it is nobody's to bring, null. */
+  loopback: { service: Service; ports: readonly number[] } | null;
   /** npm's cache of an earlier run: packages come from there alone. */
   packages?: Directory | undefined;
   /** Told each step as it was left; a failure that the engine remembers is looked at as it is, not tried again. */

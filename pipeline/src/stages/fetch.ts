@@ -31,6 +31,8 @@ export async function fetchAll(
   const context: RunContext = {
     source,
     programs: request.programs,
+    secrets: request.secrets ?? new Map(),
+    loopback: request.loopback ?? null,
     images: new Images({ archives: request.images, mirrors: request.mirrors }),
     startedMs: Date.now(),
     emit,

@@ -1,6 +1,6 @@
 // Installs what the stages need, each set of packages once, from its lock file: those of each folder, and those that the service ships with.
 import { posix } from 'node:path';
-import type { Container, Directory } from '@dagger.io/dagger';
+import { type Container, type Directory, dag } from '@dagger.io/dagger';
 import { quoted } from '../command.ts';
 import { SOURCE } from '../core/ignore.ts';
 import {
@@ -16,7 +16,7 @@ import type { StepResult } from '../core/model.ts';
 import { fileOf, placeOf } from '../core/package.ts';
 import type { PackageSet } from '../core/package-sets.ts';
 import type { RunContext } from './context.ts';
-import { type Ran, runStep } from './step.ts';
+import { type Command, type Ran, runStep } from './step.ts';
 
 /** And packages that are kept beside them. */
 const MANIFESTS: Readonly<Record<ManagerName, readonly string[]>> = {
@@ -59,17 +59,15 @@ export type Installation = Ran & { steps: StepResult[] };
 
 /** Install one set. Manifests go in before sources: an edit to a source must not install every package again. */
 export async function install(context: RunContext, node: Container, set: PackageSet): Promise<Installation> {
-  const cached = context.packages === undefined ? node : offline(node, context.packages);
+  const cached =
+    context.packages === undefined ? withSecrets(context, node, set) : offline(node, context.packages, set);
   const manager = set.manager.name === 'npm' ? null : await installManager(context, cached, set);
   const steps = manager === null ? [] : [manager.result];
   if (manager !== null && manager.result.exitCode !== 0) return { ...manager, steps };
   const ran = await installSet(context, manager?.container ?? cached, set);
   // Later steps see what they saw when there was a network.
-  return {
-    ...ran,
-    container: ran.container.withoutEnvVariable(OFFLINE).withoutEnvVariable(OFFLINE_YARN),
-    steps: [...steps, ran.result],
-  };
+  const container = ran.container.withoutEnvVariable(OFFLINE).withoutEnvVariable(OFFLINE_YARN);
+  return { ...ran, container: withoutSecrets(container, set), steps: [...steps, ran.result] };
 }
 
 async function installSet(context: RunContext, node: Container, set: PackageSet): Promise<Ran> {
@@ -78,9 +76,10 @@ async function installSet(context: RunContext, node: Container, set: PackageSet)
   const [args, ...more] = commandsOf(set);
   const shown = [args, ...more].map((words) => words.map(quoted).join(' ')).join(' && ');
   const own = set.manager.name === 'npm' ? args : [...args, ...settingsOf(set.manager, context)];
+  const command = more.length === 0 ? own : ['sh', '-c', shown];
   return await runStep(context, {
-    ...{ stage: 'install', step: name, container },
-    args: more.length === 0 ? own : ['sh', '-c', shown],
+    ...{ stage: 'install', step: name, container, ...(await hiddenOf(context, set)) },
+    args: [...relayed(context, set), ...command],
     shown: path === '' ? shown : inFolder(set, shown),
   });
 }
@@ -183,10 +182,71 @@ function commandsOf({ path, manager, apart, workspace, isProduction }: PackageSe
 export const folderOf = ({ source }: Pick<RunContext, 'source'>, path: string): Directory =>
   path === '' ? source : source.directory(path);
 
+/** Each that its folder names, empty where nobody gave it: what was installed with one is found again without. */
+function withSecrets({ secrets, loopback }: RunContext, node: Container, set: PackageSet): Container {
+  if (set.secrets.length === 0) return node;
+  const reached = loopback === null ? node : node.withServiceBinding(LOOPBACK, loopback.service);
+  return set.secrets.reduce(
+    (to, name) => to.withSecretVariable(name, secrets.get(name) ?? dag.setSecret(name, '')),
+    // What npm writes of its own doing is for nobody, and may repeat what it was told.
+    reached.withMountedTemp(NPM_LOGS).withEnvVariable(LOGS_AT, NPM_LOGS),
+  );
+}
+
+/** Empty from then on: what reads an .npmrc wants them to be there. */
+function withoutSecrets(container: Container, { secrets }: PackageSet): Container {
+  return secrets.reduce(
+    (to, name) => to.withoutSecretVariable(name).withEnvVariable(name, ''),
+    container.withoutEnvVariable(LOGS_AT).withoutMount(NPM_LOGS),
+  );
+}
+
+/** The ports of this machine's loopback address at that of the step, while a command runs: an .npmrc or a lock file may name a registry there. */
+function relayed({ loopback, packages }: RunContext, { secrets }: PackageSet): string[] {
+  if (loopback === null || packages !== undefined || secrets.length === 0) return [];
+  return ['node', '-e', RELAY, loopback.ports.join(',')];
+}
+
+const LOOPBACK = 'host-loopback';
+const RELAY = `const { connect, createServer } = require('node:net');
+const [, ports, program, ...args] = process.argv;
+Promise.all(ports.split(',').map((port) => new Promise((ready) => createServer((near) => {
+  const far = connect(port, '${LOOPBACK}');
+  near.pipe(far).pipe(near);
+  for (const [one, other] of [[near, far], [far, near]]) one.on('error', () => other.destroy());
+}).listen(port, '127.0.0.1', ready)))).then(() =>
+  require('node:child_process').spawn(program, args, { stdio: 'inherit' })
+    .on('close', (code, signal) => process.exit(code ?? 128 + require('node:os').constants.signals[signal])));`;
+
+const NPM_LOGS = '/var/log/npm';
+const LOGS_AT = 'npm_config_logs_dir';
+
+async function hiddenOf(
+  { secrets }: RunContext,
+  set: PackageSet,
+): Promise<Pick<Command, 'hidden' | 'secretVariables'>> {
+  if (set.secrets.length === 0) return {};
+  const values = await Promise.all(set.secrets.map((name) => secrets.get(name)?.plaintext() ?? ''));
+  return { hidden: values.filter((value) => value !== ''), secretVariables: set.secrets };
+}
+
+/** What is known of the secrets of a set whose install failed, in a sentence for each. */
+export function secretFaults({ secrets }: Pick<RunContext, 'secrets'>, set: PackageSet, log: string): string[] {
+  return set.secrets.flatMap((name) => {
+    if (!secrets.has(name)) return [`the install had no ${name}: set it, and give it with --secrets env://${name}`];
+    return REFUSED.test(log) ? [`the registry refused what ${name} holds: is it another's, or has it run out?`] : [];
+  });
+}
+
+/** npm, pnpm, Yarn and Bun, for what a registry does not give to everybody. */
+const REFUSED =
+  /\bE40[13]\b|ERR_PNPM_FETCH_40[13]|\b40[13] (?:Unauthorized|Forbidden)|status code "?40[13]\b|returned a 40[134]\b|\bYN0041\b|^error: GET .* - 40[13]$/m;
+
 const OFFLINE = 'npm_config_offline';
 const OFFLINE_YARN = 'YARN_ENABLE_NETWORK';
 
 /** From what an earlier install fetched, and nothing else. */
-function offline(node: Container, cache: Directory): Container {
-  return node.withDirectory(NPM_CACHE, cache).withEnvVariable(OFFLINE, 'true').withEnvVariable(OFFLINE_YARN, 'false');
+function offline(node: Container, cache: Directory, { secrets }: PackageSet): Container {
+  const known = secrets.reduce((to, name) => to.withEnvVariable(name, ''), node);
+  return known.withDirectory(NPM_CACHE, cache).withEnvVariable(OFFLINE, 'true').withEnvVariable(OFFLINE_YARN, 'false');
 }

@@ -6,7 +6,7 @@ import type { StepResult } from '../core/model.ts';
 import { placeOf } from '../core/package.ts';
 import { type PackageSet, setAt } from '../core/package-sets.ts';
 import type { RunContext } from './context.ts';
-import { folderOf, install, PNP_FILES } from './install.ts';
+import { folderOf, install, PNP_FILES, secretFaults } from './install.ts';
 import { commandOf } from './package.ts';
 import { runStep } from './step.ts';
 
@@ -17,13 +17,16 @@ export type Prepared = {
   installed: Container;
   steps: StepResult[];
   log: string;
+  /** What is known of why the install failed. */
+  faults: string[];
 };
 
 /** Install a set, and build the packages of the repository that it holds links to: each behind what it needs itself. */
 export async function prepare(context: RunContext, node: Container, set: PackageSet): Promise<Prepared> {
   const { result, container: installed, log, steps: before } = await install(context, node, set);
   const steps = [...before];
-  if (result.exitCode !== 0) return { container: null, installed, steps, log };
+  if (result.exitCode !== 0) return { container: null, installed, steps, log, faults: secretFaults(context, set, log) };
+  const faults: string[] = [];
   let container = withLocals(context, installed, set);
   for (const { name, path, isCopied, isWorkspace } of set.locals.filter(({ hasBuild }) => hasBuild)) {
     const build = scriptCommand(isWorkspace ? set.manager : NPM, 'build');
@@ -34,10 +37,10 @@ export async function prepare(context: RunContext, node: Container, set: Package
     );
     const built = await runStep(context, { stage: 'install', step: `build-${setAt(path)}`, ...command });
     steps.push(built.result);
-    if (built.result.exitCode !== 0) return { container: null, installed, steps, log: built.log };
+    if (built.result.exitCode !== 0) return { container: null, installed, steps, log: built.log, faults };
     container = built.container;
   }
-  return { container: container.withWorkdir(placeOf(set.path)), installed, steps, log };
+  return { container: container.withWorkdir(placeOf(set.path)), installed, steps, log, faults };
 }
 
 /** Of a package that was copied when it was installed, before it was built. */

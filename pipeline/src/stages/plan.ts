@@ -197,7 +197,10 @@ export class Plan {
       const stage = await timedStage(this.#context, 'install', async () => {
         const ran = await settled([...this.#installed.values()]);
         for (const [index, { name }] of this.#sets.entries()) packages.set(name, (ran[index] as Prepared).installed);
-        return { steps: ran.flatMap(({ steps }) => steps), details: unreachable(ran) };
+        return {
+          steps: ran.flatMap(({ steps }) => steps),
+          details: [...new Set(ran.flatMap(({ faults }) => faults)), ...unreachable(ran)],
+        };
       });
       return { stage, packages };
     });

@@ -26,6 +26,10 @@ export type SharedRequest = {
   /** For the images that stages use; an engine may ask mirrors itself. */
   mirrors: readonly string[];
   strict: boolean;
+  /** For installs, by the names of variables; those that drydock.yaml names are taken. */
+  secrets?: RunContext['secrets'];
+  /** On the laptop only. */
+  loopback?: RunContext['loopback'];
   /** Known on the laptop only. */
   engine?: EngineFacts;
   /** So is how long earlier runs took. */

@@ -150,6 +150,8 @@ async function contextOf(request: SharedRequest): Promise<RunContext> {
     programs: request.programs,
     images: new Images({ archives: request.images, mirrors: request.mirrors, pins: request.pins }),
     packages: request.packages,
+    secrets: request.secrets ?? new Map(),
+    loopback: request.loopback ?? null,
     left: request.left,
     startedMs,
     emit,
@@ -190,9 +192,12 @@ async function addCapsule(
   }
 }
 
-function secretNames({ delivery }: StagesRequest): string[] {
-  const secrets = { token: delivery?.token, ...delivery?.signing };
-  return Object.entries(secrets).flatMap(([name, secret]) => (secret === undefined ? [] : [name]));
+function secretNames({ delivery, secrets = new Map() }: StagesRequest): string[] {
+  const delivering = { token: delivery?.token, ...delivery?.signing };
+  return [
+    ...Object.entries(delivering).flatMap(([name, secret]) => (secret === undefined ? [] : [name])),
+    ...secrets.keys(),
+  ];
 }
 
 async function runStages(context: PackageContext, request: StagesRequest, keep: Keep): Promise<void> {

@@ -4,7 +4,15 @@ import { type EngineOptions, type Invocation, parseInvocation, type StageInvocat
 import { PIN_NAMES } from '../../src/pins.ts';
 import { type Refusal, refusalOf, words } from './make.ts';
 
-const general: EngineOptions = { engine: 'auto', offline: false, mirrors: [], stepTimeout: null, verbose: false };
+const general: EngineOptions = {
+  engine: 'auto',
+  offline: false,
+  mirrors: [],
+  secrets: [],
+  hostPorts: [],
+  stepTimeout: null,
+  verbose: false,
+};
 const images = { ...general, output: 'images', platforms: ['linux/amd64'] };
 const stages: StageInvocation['options'] = {
   ...general,

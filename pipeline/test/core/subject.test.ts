@@ -22,7 +22,16 @@ const within = (folders: readonly string[], scripts: readonly string[] = ['types
   );
 
 /** Of a package that is linked to no other. */
-const ALONE = { manager: NPM, members: [], apart: [], copied: [], workspace: null, locals: [], isShared: false };
+const ALONE = {
+  manager: NPM,
+  members: [],
+  apart: [],
+  copied: [],
+  workspace: null,
+  locals: [],
+  isShared: false,
+  secrets: [],
+};
 
 describe('without a file', () => {
   for (const [name, folders, path] of [
@@ -70,7 +79,7 @@ describe('what a file says', () => {
     expect(packages).toEqual([
       {
         ...{ name: 'docs', path: 'docs', lint: 'markdownlint .', ignore: [] },
-        ...{ types: 'npm run --silent types', test: 'npm test --silent', env: {}, needs: [] },
+        ...{ types: 'npm run --silent types', test: 'npm test --silent', env: {}, needs: [], secrets: [] },
         project: { root: 'docs', manager: NPM, hasWorkspaces: false, members: [], locals: [] },
       },
     ]);
@@ -148,6 +157,16 @@ describe('what it needs while its tests and its smoke run', () => {
   for (const env of ['POSTGRES_PASSWORD: x', 'POSTGRES_HOST_AUTH_METHOD: trust', 'POSTGRES_PASSWORD_FILE: /run/x'])
     test(`Postgres with ${env.split(':')[0]}`, () =>
       expect(needsOf(`{ db: { image: postgres, env: { ${env} } } }`)).toHaveLength(1));
+});
+
+test('secrets are those of all that one lock file installs', async () => {
+  const text =
+    'services: [{ path: ., name: api, secrets: [NPM_TOKEN] }]\npackages: [{ path: ., name: e2e, secrets: [GH_TOKEN, NPM_TOKEN] }]';
+  const [subject] = subjectsIn(await describeSubject(text, within(['']))) as [Subject];
+  expect(packageSets(subject).map(({ name, secrets }) => [name, secrets])).toEqual([
+    ['root', ['GH_TOKEN', 'NPM_TOKEN']],
+    ['production', ['GH_TOKEN', 'NPM_TOKEN']],
+  ]);
 });
 
 describe('what is installed', async () => {
@@ -358,6 +377,12 @@ const REFUSED = [
   ['a variable that is drydock’s', 'services: [{ path: a, env: { PORT: "1" } }]', 'env cannot say PORT'],
   ['a variable that has no name', 'services: [{ path: a, env: { "a-b": x } }]', 'a-b is no name of a variable'],
   ['a variable that is a flag', 'services: [{ path: a, env: { DEBUG: true } }]', 'env.DEBUG must be a text'],
+  ['a secret itself', 'services: [{ path: a, secrets: [npm_abc-def] }]', 'cannot be the variable of a secret'],
+  [
+    'a setting as a secret',
+    'services: [{ path: a, secrets: [npm_config_ignore_scripts] }]',
+    'services[0].secrets names',
+  ],
   ['a tab for a space', 'services:\n\t- path: a', 'drydock.yaml:2: '],
   ['an alias', 'services: [&a { path: a }]\npackages: [*a]', 'an alias hides what is meant'],
   ['the same key twice', 'services: []\nservices: [{ path: a }]', 'this name stands here a second time'],
@@ -386,6 +411,7 @@ describe('the published schema, which editors complete the file by', () => {
     `services: [{ path: a, kind: commands, image: "${PINNED}", start: ./a b, build: x, include: [b], test: y }]`,
     'services: [{ path: a, kind: dockerfile, lint: false }]',
     'services: [{ path: a, env: { A: "", B: 1 }, needs: { c: redis, d: { image: mysql:8, env: { MYSQL_ROOT_PASSWORD: x } } } }]',
+    'services: [{ path: a, secrets: [NPM_TOKEN, NODE_AUTH_TOKEN] }]',
     'services: [{ path: a, needs: { s: { image: "localhost:5000/a/b_c:1", port: 9200, command: [-x] } } }]',
     'services: [{ path: a..b }]\npackages: [{ path: docs, ignore: ["**/*.md"] }]',
     readFileSync(new URL('../../../drydock.yaml', import.meta.url), 'utf8'),

@@ -45,6 +45,8 @@ export type PackageFacts = {
   manifest: string | null;
   /** Of its project. */
   lock: string | null;
+  /** Names of what its install is given. */
+  secrets: string[];
   /** What it is linked to. */
   linked: PackageFiles[];
   npmrc: string | null;

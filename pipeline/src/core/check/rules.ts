@@ -20,6 +20,7 @@ import { deployedTwice, unknownImages } from './need-rules.ts';
 import { enginesOtherNode, fileOfOtherNode } from './node-rules.ts';
 import { type PackageView, viewOf } from './package-view.ts';
 import { doubtfulEntry, missingScripts, noEntry, ownInstallScripts } from './script-rules.ts';
+import { unnamedSecrets } from './secret-rules.ts';
 
 type RepositoryRule = (facts: RepositoryFacts) => Finding[];
 type PackageRule = (view: PackageView, facts: RepositoryFacts) => Finding[];
@@ -43,6 +44,7 @@ const REPOSITORY_RULES = {
 
 const PACKAGE_RULES = {
   cannotInstall,
+  unnamedSecrets,
   archivesOutside,
   missingScripts,
   noEntry,

@@ -49,6 +49,13 @@ const CONFLICT = '{\n<<<<<<< HEAD\n  "name": "a"\n=======\n  "name": "b"\n>>>>>>
 
 const PINNED = `node:24@sha256:${'0'.repeat(64)}`;
 
+/** As npm's documentation writes one. */
+const NPMRC = `# \${NOT_THIS}
+@acme:registry=https://npm.acme.example/
+//npm.acme.example/:_authToken=\${NPM_TOKEN}
+//a.example/:_password=\${OTHER}
+`;
+
 const NEEDS = (needs: string) => `services:\n  - path: .\n    needs:\n      ${needs}\n`;
 
 const rows: [name: string, files: Files, findings: string[]][] = [
@@ -435,6 +442,19 @@ const rows: [name: string, files: Files, findings: string[]][] = [
       },
     ),
     ['blocked: drydock.yaml:4 and docker-compose.yml both name a service cache'],
+  ],
+  [
+    'a registry that asks for a token, which is named or is not',
+    service(
+      {},
+      {
+        '.npmrc': NPMRC,
+        'drydock.yaml': 'services: [{ path: ., secrets: [OTHER] }]\n',
+      },
+    ),
+    [
+      'warning: .npmrc:3 logs in with NPM_TOKEN, and drydock.yaml does not name it as a secret: installs do not have it',
+    ],
   ],
   [
     'results among what git tracks',
