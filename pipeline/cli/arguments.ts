@@ -123,7 +123,9 @@ export type PinsInvocation = {
 };
 export type DoctorInvocation = { kind: 'doctor'; options: EngineOptions & { json: boolean; images: string | null } };
 export type CheckInvocation = { kind: 'check'; json: boolean };
-export type InitInvocation = { kind: 'init'; yes: boolean; dryRun: boolean };
+export type InitInvocation = { kind: 'init'; yes: boolean; dryRun: boolean; json: boolean };
+/** `wanted` is a version, a tag of the registry, or an archive's path. */
+export type UpdateInvocation = { kind: 'update'; wanted: string; dryRun: boolean };
 /** `build` is what builds the image, unless one was named. */
 export type UpInvocation = { kind: 'up'; services: string[]; build: StageInvocation };
 export type DownInvocation = { kind: 'down'; volumes: boolean };
@@ -137,6 +139,7 @@ export type Invocation =
   | DoctorInvocation
   | CheckInvocation
   | InitInvocation
+  | UpdateInvocation
   | ReplayInvocation
   | DiffInvocation
   | BisectInvocation
@@ -208,6 +211,12 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
       files: toCapsules(name, operands, 2),
       options: { stepTimeout: toStepTimeout(values), verbose: values.verbose === true },
     };
+  const dryRun = values['dry-run'] === true;
+  if (name === 'update') {
+    const [wanted = 'latest', ...more] = operands;
+    if (more.length > 0) throw unexpected(name, more);
+    return { kind: 'update', wanted, dryRun };
+  }
   // The image to verify may stand by itself.
   const [reference] = name === 'verify' ? operands.splice(0, 1) : [];
   if (takesServices(name)) return toStages(name, values, { services: operands });
@@ -216,7 +225,7 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
   if (name === 'times') return { kind: 'times', output: text(values, 'output') ?? 'out' };
   if (name === 'down') return { kind: 'down', volumes: values.volumes === true };
   if (name === 'check') return { kind: 'check', json: values.json === true };
-  if (name === 'init') return { kind: 'init', yes: values.yes === true, dryRun: values['dry-run'] === true };
+  if (name === 'init') return { kind: 'init', yes: values.yes === true, dryRun, json: values.json === true };
   if (name === 'doctor') {
     const images = text(values, 'images') ?? null;
     return { kind: 'doctor', options: { ...engineOptions, json: values.json === true, images } };

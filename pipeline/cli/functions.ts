@@ -20,6 +20,7 @@ type OwnFunction =
   | 'doctor'
   | 'check'
   | 'init'
+  | 'update'
   | 'completion';
 export type FunctionName = StageFunction | OwnFunction;
 
@@ -315,9 +316,19 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   },
   init: {
     summary: 'look what is here, and write the few files that a run needs of it',
-    options: ['yes', 'dry-run'],
-    says: { 'dry-run': 'write nothing, and show what would be written' },
+    options: ['yes', 'dry-run', 'json'],
+    says: {
+      'dry-run': 'write nothing, and show what would be written',
+      json: 'print the files, also those that are there, as JSON; write nothing',
+    },
     example: 'init --dry-run',
+  },
+  update: {
+    summary: 'move to another version of drydock, and merge the files that it writes',
+    operands: '[VERSION|FILE.tgz]',
+    options: ['dry-run'],
+    says: { 'dry-run': 'write nothing, and show the difference' },
+    example: 'update --dry-run',
   },
   completion: {
     summary: 'print completion for a shell',

@@ -34,7 +34,6 @@ function general(): string {
     ...columns(COMMON_OPTIONS.map((option) => describeOption(option))),
     '',
     `More options, and an example: ${COMMAND} FUNCTION --help`,
-    '',
     EXIT_CODES,
     '',
   ].join('\n');

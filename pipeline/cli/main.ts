@@ -89,6 +89,10 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
       const { init } = await import('./init/init.ts');
       return await init(invocation, root, terminal);
     }
+    case 'update': {
+      const { update } = await import('./update/update.ts');
+      return await update(invocation, root, terminal);
+    }
     case 'pins': {
       const { updatePins } = await import('./pins/pins.ts');
       return await updatePins(invocation, root, terminal);

@@ -150,6 +150,7 @@ test('both doors know the same functions', () => {
     'doctor',
     'check',
     'init',
+    'update',
     'completion',
     'watch',
     'pins',

@@ -1,42 +1,36 @@
 // `drydock init`: says what is here and what is lacking, and writes the few files that a run needs of it. Overwrites nothing.
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { COMMAND } from '../../src/command.ts';
 import { findingsOf } from '../../src/core/check/rules.ts';
-import { EXIT, PipelineError } from '../../src/core/errors.ts';
-import { describeDockerfile, dockerfileSubject } from '../../src/core/init/dockerfile.ts';
-import { describeFound, lookAt } from '../../src/core/init/found.ts';
-import { subjectFile } from '../../src/core/init/subject-file.ts';
-import { WORKFLOW_FILE, workflowFrom } from '../../src/core/init/workflow.ts';
+import { EXIT } from '../../src/core/errors.ts';
+import { WORKFLOW_FILE } from '../../src/core/init/workflow.ts';
 import { asLines } from '../../src/core/safe-text.ts';
 import { SUBJECT_FILE } from '../../src/core/subject-file.ts';
 import type { InitInvocation } from '../arguments.ts';
 import { readRepository } from '../check/read.ts';
 import { renderFindings } from '../check/render.ts';
-import { TEMPLATES } from '../programs.ts';
-import { repositoryAt } from '../subject.ts';
 import type { Terminal } from '../terminal.ts';
-import { type Look, look } from './read.ts';
-import { isOnGitHub, mainBranch, workflowThere } from './repository.ts';
+import { workflowThere } from './repository.ts';
 import { isThere, type NewFile, writeNew } from './write.ts';
+import { describe } from './written.ts';
 
 export async function init(
-  { yes, dryRun }: InitInvocation,
+  { yes, dryRun, json }: InitInvocation,
   root: string,
   { out, interrupted }: Terminal,
 ): Promise<number> {
   const say = (...lines: string[]) => out.write(asLines(lines));
-  const { rows, subject } = describe(look(root, await servicePath(root)));
+  const { rows, files: all } = await describe(root);
+  if (json) {
+    out.write(`${JSON.stringify(all, null, 1)}\n`);
+    return EXIT.ok;
+  }
   if (rows.length === 0) say('found: no package.json of a service, and no Dockerfile');
   else say('found', ...columns(rows));
-  const workflow = () => workflowFrom(readFileSync(join(TEMPLATES, 'github.yml'), 'utf8'), mainBranch(root));
   const there = workflowThere(root);
-  const wanted: NewFile[] = [
-    ...(subject === null ? [] : [{ path: SUBJECT_FILE, text: subject }]),
-    ...(there === null && isOnGitHub(root) ? [{ path: WORKFLOW_FILE, text: workflow() }] : []),
-  ];
+  const wanted = all.filter(({ path }) => path !== WORKFLOW_FILE || there === null);
   const files = wanted.filter(({ path }) => !isThere(root, path));
   const draft = files.find(({ path }) => path === SUBJECT_FILE)?.text;
   const findings = findingsOf(await readRepository({ root, output: resolve('out'), isWhole: true, draft }));
@@ -64,30 +58,6 @@ export async function init(
   writeNew(root, files);
   say('', `written: ${files.map(({ path }) => path).join(', ')}`, next);
   return EXIT.ok;
-}
-
-type Described = { rows: readonly (readonly [string, string])[]; subject: string | null };
-
-/** What was found, for a person, and the drydock.yaml that says so. */
-function describe({ facts, choice, dockerfile }: Look): Described {
-  if (choice !== null) {
-    const found = lookAt(facts, choice);
-    return { rows: describeFound(facts, found), subject: subjectFile(found) };
-  }
-  if (dockerfile === null) return { rows: [], subject: null };
-  return { rows: describeDockerfile(dockerfile), subject: dockerfileSubject(dockerfile) };
-}
-
-/** What a drydock.yaml that is there names first; null without one, and where it cannot be read, which the check says. */
-async function servicePath(root: string): Promise<string | null> {
-  if (!isThere(root, SUBJECT_FILE)) return null;
-  try {
-    const [service] = (await repositoryAt(root)).services;
-    return service === undefined || service.docker !== null ? null : service.path;
-  } catch (error) {
-    if (error instanceof PipelineError) return null;
-    throw error;
-  }
 }
 
 /** Only a person at a terminal can. The end of what is typed is a no. */

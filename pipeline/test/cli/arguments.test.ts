@@ -182,8 +182,10 @@ const lines: [line: string, meant: Invocation][] = [
 
   ['check', { kind: 'check', json: false }],
   ['check --json', { kind: 'check', json: true }],
-  ['init --yes', { kind: 'init', yes: true, dryRun: false }],
-  ['init --dry-run', { kind: 'init', yes: false, dryRun: true }],
+  ['init --yes', { kind: 'init', yes: true, dryRun: false, json: false }],
+  ['init --dry-run --json', { kind: 'init', yes: false, dryRun: true, json: true }],
+  ['update', { kind: 'update', wanted: 'latest', dryRun: false }],
+  ['update 1.2.3 --dry-run', { kind: 'update', wanted: '1.2.3', dryRun: true }],
   ['doctor', { kind: 'doctor', options: { ...general, json: false, images: null } }],
   [
     'doctor --json --offline --engine embedded',
@@ -215,7 +217,7 @@ for (const [line, meant] of lines) {
 }
 
 const FUNCTIONS =
-  'functions: ci, lint, test, build, sbom, scan, gate, smoke, up, down, publish, cd, verify, reproduce, rollback, explain, times, capsule, replay, diff, bisect, watch, shell, warm, images, pins, doctor, check, init, completion';
+  'functions: ci, lint, test, build, sbom, scan, gate, smoke, up, down, publish, cd, verify, reproduce, rollback, explain, times, capsule, replay, diff, bisect, watch, shell, warm, images, pins, doctor, check, init, update, completion';
 const refusals: [line: string, code: string, message: string, hint: string][] = [
   ['lnit', 'UNKNOWN_FUNCTION', 'there is no function "lnit"', 'did you mean lint?'],
   ['BUILD', 'UNKNOWN_FUNCTION', 'there is no function "BUILD"', 'did you mean build?'],

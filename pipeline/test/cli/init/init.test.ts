@@ -9,10 +9,10 @@ import { TEMPLATES } from '../../../cli/programs.ts';
 import { type Files, hasGit, lockOf, makeRepository, manifest, SERVICE, service } from '../check/repositories.ts';
 import { recorder, temporaryFolder, toRefusal } from '../make.ts';
 
-async function run(root: string, options: { yes?: boolean; dryRun?: boolean } = {}): Promise<string> {
+async function run(root: string, options: { yes?: boolean; dryRun?: boolean; json?: boolean } = {}): Promise<string> {
   const out = recorder();
   const terminal = { out, err: recorder(), interrupted: new Promise<never>(() => {}) };
-  expect(await init({ kind: 'init', yes: false, dryRun: false, ...options }, root, terminal)).toBe(0);
+  expect(await init({ kind: 'init', yes: false, dryRun: false, json: false, ...options }, root, terminal)).toBe(0);
   return out.text();
 }
 const API: Files = {
