@@ -167,6 +167,7 @@ function packagesOf(
           manifest: seen(fileOf({ path: place.folder }, 'package.json')),
           lock: seen(lockFileOf(place)),
         })),
+      scripts: said.flatMap(({ scripts }) => scripts),
       secrets: said.flatMap(({ secrets }) => secrets),
       npmrc: textIn(root, at('.npmrc')),
       entries: namesIn(root, folder),

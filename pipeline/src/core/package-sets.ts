@@ -4,7 +4,7 @@ import type { StageName } from './model.ts';
 import { fileOf, nameOf, type Package } from './package.ts';
 import type { Local, Project } from './project.ts';
 
-type Place = Pick<Package, 'path' | 'project'> & Partial<Pick<Package, 'secrets'>>;
+type Place = Pick<Package, 'path' | 'project'> & Partial<Pick<Package, 'secrets' | 'scripts'>>;
 type PlacesOf = { service: Place; packages: readonly Place[] };
 type Installed = Place & { project: Project };
 
@@ -26,6 +26,8 @@ export type PackageSet = {
   isProduction: boolean;
   /** Names of variables that its install has, and nothing after that. */
   secrets: string[];
+  /** Packages whose install scripts run. */
+  scripts: string[];
   /** Packages of the repository that commands of these packages read, each behind what it needs itself. */
   locals: Local[];
   /** Commands run in other folders than that of the lock file, and may read what lies in it. */
@@ -51,6 +53,7 @@ export function packageSets({ service, packages }: PlacesOf): PackageSet[] {
       workspace: null,
       isProduction: false,
       secrets: unique(inside.flatMap(({ secrets = [] }) => secrets)),
+      scripts: allowed(unique(inside.flatMap(({ scripts = [] }) => scripts))),
       locals: [...locals.values()],
       isShared: inside.some(({ path }) => path !== root),
     };
@@ -58,13 +61,15 @@ export function packageSets({ service, packages }: PlacesOf): PackageSet[] {
   if (!isInstalled(service)) return sets;
   const { path, project } = service;
   const { root, manager, members } = project;
+  const own = sets.find((set) => set.path === root);
   const shipped = {
     name: PRODUCTION,
     path: root,
     manager,
     members,
     isProduction: true,
-    secrets: sets.find((set) => set.path === root)?.secrets ?? [],
+    secrets: own?.secrets ?? [],
+    scripts: own?.scripts ?? [],
   };
   const workspace = path === project.root ? null : path;
   return [
@@ -84,6 +89,9 @@ const apartIn = (locals: readonly Local[]) => locals.filter(({ isApart }) => isA
 export const copiedIn = (locals: readonly Local[]): string[] =>
   locals.filter(({ isCopied }) => isCopied).map(({ path }) => path);
 const unique = (names: readonly string[]) => [...new Set(names)].sort();
+
+/** Those that may run, of names of which some decline. */
+export const allowed = (scripts: readonly string[]): string[] => scripts.filter((name) => !name.startsWith('!'));
 
 export const PRODUCTION = 'production';
 

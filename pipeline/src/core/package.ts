@@ -14,6 +14,8 @@ export type Package = Backing & {
   ignore: string[];
   /** Names of variables that installs have, and nothing else: what .npmrc says of registries. */
   secrets: string[];
+  /** Names of packages whose install scripts run; with a ! before it, of one whose do not, which is then nothing to be told of. */
+  scripts: string[];
   /** Null where nothing is installed for it. */
   project: Project | null;
 };

@@ -117,6 +117,7 @@ function readPackage(fields: Fields): DeclaredPackage {
     ignore: readIgnore(fields),
     ...readBacking(fields),
     secrets: readSecrets(fields),
+    scripts: readScripts(fields),
   };
   fields.end();
   return found;
@@ -126,6 +127,14 @@ function readSecrets(fields: Fields): string[] {
   const names = fields.texts('secrets');
   const odd = names.find((name) => !/^[A-Za-z_]\w*$/.test(name) || NO_SECRETS.test(name));
   if (odd !== undefined) fields.fault('secrets', `names ${odd}, which cannot be the variable of a secret: NPM_TOKEN`);
+  return names;
+}
+
+function readScripts(fields: Fields): string[] {
+  const names = fields.texts('scripts');
+  const odd = names.find((name) => !/^!?(@[\w.-]+\/)?\w[\w.-]*$/.test(name));
+  if (odd !== undefined)
+    fields.fault('scripts', `names ${odd}, which is no package: better-sqlite3, or "!better-sqlite3"`);
   return names;
 }
 

@@ -66,9 +66,25 @@ export async function install(context: RunContext, node: Container, set: Package
   if (manager !== null && manager.result.exitCode !== 0) return { ...manager, steps };
   const ran = await installSet(context, manager?.container ?? cached, set);
   // Later steps see what they saw when there was a network.
-  const container = ran.container.withoutEnvVariable(OFFLINE).withoutEnvVariable(OFFLINE_YARN);
-  return { ...ran, container: withoutSecrets(container, set), steps: [...steps, ran.result] };
+  const container = withoutSecrets(ran.container.withoutEnvVariable(OFFLINE).withoutEnvVariable(OFFLINE_YARN), set);
+  const installed = { ...ran, container, steps: [...steps, ran.result] };
+  if (ran.result.exitCode !== 0 || set.scripts.length === 0) return installed;
+  const scripted = await runScripts(context, container, set);
+  return { ...scripted, steps: [...installed.steps, scripted.result] };
 }
+
+/** The install scripts of the packages that may run theirs, without the secrets of the install. */
+async function runScripts(context: RunContext, container: Container, set: PackageSet): Promise<Ran> {
+  const args = ['npm', 'rebuild', '--foreground-scripts', ...set.scripts];
+  const ran = await runStep(context, {
+    ...{ stage: 'install', step: `${set.name}-scripts`, args },
+    container: container.withEnvVariable(SCRIPTS_OFF, 'false'),
+    shown: set.path === '' ? args.join(' ') : inFolder(set, args.join(' ')),
+  });
+  return { ...ran, container: ran.container.withEnvVariable(SCRIPTS_OFF, ENVIRONMENT[SCRIPTS_OFF]) };
+}
+
+const SCRIPTS_OFF = 'npm_config_ignore_scripts';
 
 async function installSet(context: RunContext, node: Container, set: PackageSet): Promise<Ran> {
   const { name, path } = set;

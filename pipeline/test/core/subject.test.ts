@@ -31,6 +31,7 @@ const ALONE = {
   locals: [],
   isShared: false,
   secrets: [],
+  scripts: [],
 };
 
 describe('without a file', () => {
@@ -79,7 +80,7 @@ describe('what a file says', () => {
     expect(packages).toEqual([
       {
         ...{ name: 'docs', path: 'docs', lint: 'markdownlint .', ignore: [] },
-        ...{ types: 'npm run --silent types', test: 'npm test --silent', env: {}, needs: [], secrets: [] },
+        ...{ types: 'npm run --silent types', test: 'npm test --silent', env: {}, needs: [], secrets: [], scripts: [] },
         project: { root: 'docs', manager: NPM, hasWorkspaces: false, members: [], locals: [] },
       },
     ]);
@@ -157,6 +158,15 @@ describe('what it needs while its tests and its smoke run', () => {
   for (const env of ['POSTGRES_PASSWORD: x', 'POSTGRES_HOST_AUTH_METHOD: trust', 'POSTGRES_PASSWORD_FILE: /run/x'])
     test(`Postgres with ${env.split(':')[0]}`, () =>
       expect(needsOf(`{ db: { image: postgres, env: { ${env} } } }`)).toHaveLength(1));
+});
+
+test('install scripts are those that are allowed, and npm alone runs some of them', async () => {
+  const text = 'services: [{ path: ., name: api, scripts: [better-sqlite3, "!core-js"] }]';
+  const [subject] = subjectsIn(await describeSubject(text, within(['']))) as [Subject];
+  expect(packageSets(subject).map(({ scripts }) => scripts)).toEqual([['better-sqlite3'], ['better-sqlite3']]);
+  const pnpm = filesOf({ 'package.json': '{}', 'pnpm-lock.yaml': "lockfileVersion: '9.0'\n" });
+  await expect(describeSubject(text, pnpm)).rejects.toMatchObject({ code: 'BAD_SUBJECT' });
+  await expect(describeSubject(text.replace('better-sqlite3, ', ''), pnpm)).resolves.toBeDefined();
 });
 
 test('secrets are those of all that one lock file installs', async () => {
@@ -383,6 +393,7 @@ const REFUSED = [
     'services: [{ path: a, secrets: [npm_config_ignore_scripts] }]',
     'services[0].secrets names',
   ],
+  ['a script that is a command', 'services: [{ path: a, scripts: [npm rebuild] }]', 'which is no package'],
   ['a tab for a space', 'services:\n\t- path: a', 'drydock.yaml:2: '],
   ['an alias', 'services: [&a { path: a }]\npackages: [*a]', 'an alias hides what is meant'],
   ['the same key twice', 'services: []\nservices: [{ path: a }]', 'this name stands here a second time'],
@@ -411,7 +422,7 @@ describe('the published schema, which editors complete the file by', () => {
     `services: [{ path: a, kind: commands, image: "${PINNED}", start: ./a b, build: x, include: [b], test: y }]`,
     'services: [{ path: a, kind: dockerfile, lint: false }]',
     'services: [{ path: a, env: { A: "", B: 1 }, needs: { c: redis, d: { image: mysql:8, env: { MYSQL_ROOT_PASSWORD: x } } } }]',
-    'services: [{ path: a, secrets: [NPM_TOKEN, NODE_AUTH_TOKEN] }]',
+    'services: [{ path: a, secrets: [NPM_TOKEN, NODE_AUTH_TOKEN], scripts: [better-sqlite3, "@prisma/client", "!core-js"] }]',
     'services: [{ path: a, needs: { s: { image: "localhost:5000/a/b_c:1", port: 9200, command: [-x] } } }]',
     'services: [{ path: a..b }]\npackages: [{ path: docs, ignore: ["**/*.md"] }]',
     readFileSync(new URL('../../../drydock.yaml', import.meta.url), 'utf8'),

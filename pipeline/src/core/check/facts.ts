@@ -45,6 +45,8 @@ export type PackageFacts = {
   manifest: string | null;
   /** Of its project. */
   lock: string | null;
+  /** Packages whose install scripts run, and with a ! those whose do not. */
+  scripts: string[];
   /** Names of what its install is given. */
   secrets: string[];
   /** What it is linked to. */

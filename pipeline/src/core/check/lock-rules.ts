@@ -1,11 +1,14 @@
 // Rules about lock files and about where packages come from.
 import { posix } from 'node:path';
 import { quoted } from '../../command.ts';
+import { nearest } from '../../suggest.ts';
 import { PipelineError } from '../errors.ts';
 import { LOCK_FILES } from '../manager.ts';
 import { checkPackages } from '../manifests.ts';
 import { fileOf } from '../package.ts';
-import { blocked, type Finding, named, note } from './finding.ts';
+import { SUBJECT_FILE } from '../subject-file.ts';
+import type { RepositoryFacts } from './facts.ts';
+import { blocked, type Finding, lineAt, named, note, warning } from './finding.ts';
 import { nameIn, type PackageView, shippedOf } from './package-view.ts';
 
 /** What Bun wrote before 1.2. */
@@ -101,12 +104,38 @@ export function archivesOutside({ project: { root }, locked, lockFile: file }: P
 export function installScripts(view: PackageView): Finding[] {
   const found = view.service !== null ? shippedOf(view) : [];
   const scripted = found.filter(([, { hasInstallScript, optional }]) => hasInstallScript === true && optional !== true);
-  const names = [...new Set(scripted.map(([path]) => nameIn(path)))].filter((name) => !ONLY_PRINTS.has(name));
+  const decided = new Set(view.scripts.map((name) => name.replace(/^!/, '')));
+  const names = [...new Set(scripted.map(([path]) => nameIn(path)))].filter(
+    (name) => !ONLY_PRINTS.has(name) && !decided.has(name),
+  );
   if (names.length === 0) return [];
   const file = view.lockFile;
   const they = names.length === 1 ? 'has a script' : 'have scripts';
   const problem = `${file}: ${named(names)} ${they} for npm to run at install, and drydock runs none: what they build or fetch is missing`;
-  return [note({ file, problem, hint: INSTEAD })];
+  const list = `in ${SUBJECT_FILE}, scripts: [${names.join(', ')}] lets them run, "!${names[0]}" says that it is not needed`;
+  return [note({ file, problem, hint: view.project.manager.name === 'npm' ? `${list}; ${INSTEAD}` : INSTEAD })];
+}
+
+/** Names of packages that are not installed, or have no scripts. */
+export function unknownScripts(view: PackageView, { subjectText }: RepositoryFacts): Finding[] {
+  if (view.project.manager.name !== 'npm' || view.locked.length === 0) return [];
+  const known = view.locked
+    .filter(([, { hasInstallScript }]) => hasInstallScript === true)
+    .map(([path]) => nameIn(path));
+  return view.scripts
+    .map((name) => name.replace(/^!/, ''))
+    .filter((name) => !known.includes(name))
+    .map((name) => {
+      const near = nearest(name, known);
+      const problem = `${SUBJECT_FILE} names ${name} in scripts, and ${view.lockFile} has no package of that name with install scripts`;
+      const hint = near === undefined ? 'leave it out' : `did you mean ${near}?`;
+      return warning({
+        file: SUBJECT_FILE,
+        line: lineAt(subjectText ?? '', (subjectText ?? '').indexOf(name)),
+        problem,
+        hint,
+      });
+    });
 }
 
 /** Their scripts ask for money or look at versions. */

@@ -15,7 +15,7 @@ import {
   unreadableNames,
 } from './file-rules.ts';
 import { blocked, type Finding } from './finding.ts';
-import { addons, archivesOutside, cannotInstall, installScripts, severalLocks } from './lock-rules.ts';
+import { addons, archivesOutside, cannotInstall, installScripts, severalLocks, unknownScripts } from './lock-rules.ts';
 import { deployedTwice, unknownImages } from './need-rules.ts';
 import { enginesOtherNode, fileOfOtherNode } from './node-rules.ts';
 import { type PackageView, viewOf } from './package-view.ts';
@@ -51,6 +51,7 @@ const PACKAGE_RULES = {
   doubtfulEntry,
   ownInstallScripts,
   installScripts,
+  unknownScripts,
   addons,
   enginesOtherNode,
   fileOfOtherNode,

@@ -334,6 +334,20 @@ const rows: [name: string, files: Files, findings: string[]][] = [
     ],
   ],
   [
+    'install scripts that are allowed, are declined, and are nowhere',
+    service(
+      { dependencies: { bcrypt: '^5.1.1', argon2: '^0.41.0' } },
+      { 'drydock.yaml': 'services:\n  - path: .\n    scripts: [bcrypt, "!argon2", bcryptt]\n' },
+      {
+        'node_modules/bcrypt': { version: '5.1.1', hasInstallScript: true },
+        'node_modules/argon2': { version: '0.41.0', hasInstallScript: true },
+      },
+    ),
+    [
+      'warning: drydock.yaml:3 names bcryptt in scripts, and package-lock.json has no package of that name with install scripts',
+    ],
+  ],
+  [
     'bcrypt, whose addon a script fetches; and esbuild among what only develops it',
     service(
       { dependencies: { bcrypt: '^5.1.1' } },
