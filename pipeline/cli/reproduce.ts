@@ -3,8 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { STATEMENTS } from '../src/core/delivery/statements.ts';
+import { commitOfBuild, isCommit, parseBundle } from '../src/core/delivery/bundle.ts';
 import { EXIT, PipelineError, reasonOf } from '../src/core/errors.ts';
+import { fieldsIn, recordOf } from '../src/core/record.ts';
 import { asLines } from '../src/core/safe-text.ts';
 import { type Attachment, attachments, BUNDLE, latestRecord, RELEASE } from '../src/oci/attach.ts';
 import { differencesBetween } from '../src/oci/compare-images.ts';
@@ -64,35 +65,9 @@ async function fetchClaim(reference: Reference, archive: string): Promise<Claim>
 
 /** As its provenance says it, else its release record. */
 function commitOf(found: readonly Attachment[]): string | undefined {
-  const stated = found.filter(({ type }) => type === BUNDLE).flatMap(({ bytes }) => commitIn(bytes) ?? []);
-  const record = latestRecord(found);
-  const recorded = record === undefined ? undefined : read<{ source?: { commit?: unknown } }>(record)?.source?.commit;
-  return [...stated, recorded].find(isCommit);
-}
-
-const isCommit = (text: unknown): text is string =>
-  typeof text === 'string' && /^([\da-f]{40}|[\da-f]{64})$/.test(text);
-
-type Bundle = { dsseEnvelope?: { payload?: string } };
-type Dependency = { digest?: { gitCommit?: unknown } };
-type Provenance = {
-  predicateType?: string;
-  predicate?: { buildDefinition?: { resolvedDependencies?: Dependency[] } };
-};
-
-function commitIn(bundle: Buffer): unknown {
-  const payload = read<Bundle>(bundle)?.dsseEnvelope?.payload ?? '';
-  const statement = read<Provenance>(Buffer.from(payload, 'base64'));
-  if (statement?.predicateType !== STATEMENTS.provenance) return undefined;
-  return statement.predicate?.buildDefinition?.resolvedDependencies?.map((one) => one.digest?.gitCommit).find(isCommit);
-}
-
-function read<T>(bytes: Buffer): T | undefined {
-  try {
-    return JSON.parse(bytes.toString('utf8')) as T;
-  } catch {
-    return undefined;
-  }
+  const stated = found.filter(({ type }) => type === BUNDLE).flatMap(({ bytes }) => parseBundle(String(bytes)) ?? []);
+  const { commit } = recordOf(fieldsIn(String(latestRecord(found) ?? ''))?.source);
+  return [...stated.map(commitOfBuild), commit].find(isCommit);
 }
 
 type Rebuild = { root: string; commit: string; folder: string; published: string; terminal: Terminal };

@@ -68,6 +68,7 @@ function settings(url: string, authorization: string | undefined): Record<string
 export async function remoteRefs(git: GitRunner, { url }: RemoteRepository): Promise<{ text: string; head: string }> {
   const said = await git(['ls-remote', '--symref', '--', url]);
   const lines = said.split('\n').filter((line) => !line.startsWith('ref: '));
-  const head = /^ref: (\S+)\tHEAD$/m.exec(said)?.[1] ?? 'HEAD';
+  // Any other name is one that no branch can have, an option of git among them.
+  const head = /^ref: (refs\/\S+)\tHEAD$/m.exec(said)?.[1] ?? 'HEAD';
   return { text: lines.join('\n').replaceAll('\t', ' '), head };
 }

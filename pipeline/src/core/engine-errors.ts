@@ -29,6 +29,10 @@ const PULL = new RegExp(
   ].join('|')}):`,
 );
 
+/** A pull names no file: where one is named before it, or the fault is a file's, what looks like a pull is a file's name. */
+const NAMES_FILE = /(?:^|\s)\/|["'`]/;
+const FILE_FAULT = /: (?:no such file or directory|not a directory|is a directory|file name too long)$/;
+
 /** What the registry answered then; all else that a pull may end with is an image that is not available. */
 const ANSWERS: readonly { when: RegExp; lack: Lack }[] = [
   { when: /(?:^|: )\s*(?:429 Too Many Requests\b|toomanyrequests:)/, lack: 'RATE_LIMITED' },
@@ -42,7 +46,7 @@ function lackOf(sentence: string, said: EngineSays | undefined): Lack | undefine
   if (said !== undefined) return Object.hasOwn(HINTS, said.code) ? (said.code as Lack) : undefined;
   if (/(?:^|: )no space left on device$/.test(sentence)) return 'NO_SPACE';
   const pull = PULL.exec(sentence);
-  if (pull === null) return undefined;
+  if (pull === null || NAMES_FILE.test(sentence.slice(0, pull.index)) || FILE_FAULT.test(sentence)) return undefined;
   const answer = sentence.slice(pull.index);
   return ANSWERS.find(({ when }) => when.test(answer))?.lack ?? 'MISSING_IMAGE';
 }

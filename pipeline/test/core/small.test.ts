@@ -90,6 +90,10 @@ const errors: [message: string, code: string, hint: string][] = [
   ['lstat /src/x-403/unauthorized: permission denied', 'ENGINE_FAILED', '--verbose'],
   ['failed to open /src/toomanyrequests.ts: input/output error', 'ENGINE_FAILED', '--verbose'],
   ['cannot parse /var/no such image/manifest unknown.json', 'ENGINE_FAILED', '--verbose'],
+  // Folders that drydock.yaml may name so.
+  ['lstat /api: failed to authorize: 401 Unauthorized: no such file or directory', 'ENGINE_FAILED', '--verbose'],
+  ['failed to stat "a: failed to authorize: 429 Too Many Requests": exit status 1', 'ENGINE_FAILED', '--verbose'],
+  ['open a: failed to authorize: x: not a directory', 'ENGINE_FAILED', '--verbose'],
   ['failed to read "no space left on device.md": invalid argument', 'ENGINE_FAILED', '--verbose'],
   ['something else\nsecond line [traceparent:00-1]', 'ENGINE_FAILED', '--verbose'],
 ];

@@ -2,6 +2,7 @@
 
 import { posix } from 'node:path';
 import { setAt } from '../package-sets.ts';
+import { type Fields, fieldsIn, isRecord, recordOf } from '../record.ts';
 import { type Difference, diffCapsules, packageName, phraseDifference } from './diff.ts';
 import { type CapsuleManifest, SOURCE_FOLDER } from './manifest.ts';
 
@@ -99,28 +100,27 @@ export async function bisect(units: readonly Unit[], fails: Attempt): Promise<{ 
   return { unit, isAlone: failing === 1 || (await fails([unit])) };
 }
 
-/** A lock file or manifest with these entries as the bad one has them. */
+/** A lock file or manifest with these entries as the bad one has them. What is none has no entries. */
 export function mixLock(good: string, bad: string, paths: readonly string[]): string {
-  const [mixed, other] = [JSON.parse(good) as Lock, JSON.parse(bad) as Lock];
-  for (const path of paths) swap(mixed.packages, other.packages, path);
-  for (const field of DEPENDENCIES) mixField(mixed.packages[''], other.packages[''], field, paths);
-  return `${JSON.stringify(mixed, null, 2)}\n`;
+  const mixed = { ...fieldsIn(good) };
+  const [own, theirs] = [recordOf(mixed.packages), recordOf(fieldsIn(bad)?.packages)];
+  for (const path of paths) swap(own, theirs, path);
+  for (const field of DEPENDENCIES) mixField(own[''], theirs[''], field, paths);
+  return `${JSON.stringify({ ...mixed, packages: own }, null, 2)}\n`;
 }
 
 export function mixManifest(good: string, bad: string, paths: readonly string[]): string {
-  const [mixed, other] = [JSON.parse(good) as Entry, JSON.parse(bad) as Entry];
-  for (const field of DEPENDENCIES) mixField(mixed, other, field, paths);
+  const mixed = { ...fieldsIn(good) };
+  for (const field of DEPENDENCIES) mixField(mixed, fieldsIn(bad), field, paths);
   return `${JSON.stringify(mixed, null, 2)}\n`;
 }
 
-type Entry = Record<string, unknown>;
-type Lock = { packages: Record<string, Entry> };
 const DEPENDENCIES = ['dependencies', 'devDependencies', 'optionalDependencies'] as const;
 
 /** What a package asks for directly goes with it. */
-function mixField(mixed: Entry | undefined, other: Entry | undefined, field: string, paths: readonly string[]): void {
-  if (mixed === undefined || other === undefined) return;
-  const [own, theirs] = [{ ...(mixed[field] as Entry | undefined) }, { ...(other[field] as Entry | undefined) }];
+function mixField(mixed: unknown, other: unknown, field: string, paths: readonly string[]): void {
+  if (!isRecord(mixed) || !isRecord(other)) return;
+  const [own, theirs] = [{ ...recordOf(mixed[field]) }, recordOf(other[field])];
   for (const path of paths) {
     const [, name] = /^node_modules\/((?:@[^/]+\/)?[^/]+)$/.exec(path) ?? [];
     if (name !== undefined) swap(own, theirs, name);
@@ -128,7 +128,7 @@ function mixField(mixed: Entry | undefined, other: Entry | undefined, field: str
   if (Object.keys(own).length > 0 || field in mixed) mixed[field] = own;
 }
 
-function swap(own: Record<string, unknown>, theirs: Record<string, unknown>, key: string): void {
+function swap(own: Fields, theirs: Fields, key: string): void {
   if (key in theirs) own[key] = theirs[key];
   else delete own[key];
 }

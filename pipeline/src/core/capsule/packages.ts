@@ -1,6 +1,7 @@
 // The packages of a lock file, for what capsules say of each other.
 import { lockedBy } from '../locks.ts';
 import type { ManagerName } from '../manager.ts';
+import { fieldsIn, recordOf } from '../record.ts';
 import type { CapsulePackage } from './manifest.ts';
 
 /** In the order of the lock file. A lock that cannot be read has none: the stage that installs from it says so. */
@@ -11,16 +12,10 @@ export function lockedPackages(set: string, lock: string, manager: ManagerName =
       version,
       integrity,
     }));
-  type Entry = { version?: unknown; integrity?: unknown };
-  let packages: Record<string, Entry>;
-  try {
-    packages = (JSON.parse(lock) as { packages?: Record<string, Entry> }).packages ?? {};
-  } catch {
-    return [];
-  }
-  return Object.entries(packages).flatMap(([path, { version, integrity }]) =>
-    path === '' || typeof version !== 'string'
+  return Object.entries(recordOf(fieldsIn(lock)?.packages)).flatMap(([path, entry]) => {
+    const { version, integrity } = recordOf(entry);
+    return path === '' || typeof version !== 'string'
       ? []
-      : [{ set, path, version, integrity: typeof integrity === 'string' ? integrity : '' }],
-  );
+      : [{ set, path, version, integrity: typeof integrity === 'string' ? integrity : '' }];
+  });
 }

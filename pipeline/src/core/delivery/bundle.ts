@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { reasonOf } from '../errors.ts';
 import { freeze, parseRecord } from '../gate/verdict.ts';
+import { recordOf } from '../record.ts';
 import { STATEMENTS, type StatementName } from './statements.ts';
 
 export type Statement = {
@@ -51,3 +52,14 @@ function verdictFault(predicate: unknown, digest: string): string | null {
 const isSbomOf = (value: unknown) => typeof (value as { spdxVersion?: unknown } | null)?.spdxVersion === 'string';
 const isProvenance = (value: unknown) =>
   typeof (value as { buildDefinition?: { buildType?: unknown } } | null)?.buildDefinition?.buildType === 'string';
+
+/** The commit that a build was made of, as its provenance says; undefined where it names none. */
+export function commitOfBuild({ name, predicate }: Statement): string | undefined {
+  const { resolvedDependencies } = recordOf(recordOf(predicate).buildDefinition);
+  const dependencies: unknown[] =
+    name === 'provenance' && Array.isArray(resolvedDependencies) ? resolvedDependencies : [];
+  return dependencies.map((one) => recordOf(recordOf(one).digest).gitCommit).find(isCommit);
+}
+
+export const isCommit = (text: unknown): text is string =>
+  typeof text === 'string' && /^([\da-f]{40}|[\da-f]{64})$/.test(text);

@@ -1,4 +1,5 @@
 // What differs between two capsules, and the search for the one thing that matters.
+
 import { describe, expect, test } from 'vitest';
 import {
   bisect,
@@ -10,6 +11,7 @@ import {
 } from '../../../src/core/capsule/bisect.ts';
 import { diffCapsules, phraseDifferences } from '../../../src/core/capsule/diff.ts';
 import type { CapsuleManifest } from '../../../src/core/capsule/manifest.ts';
+import { lockedPackages } from '../../../src/core/capsule/packages.ts';
 import { capsule, file, locked } from './make.ts';
 
 const rows: [name: string, change: Partial<CapsuleManifest>, lines: string[]][] = [
@@ -130,4 +132,22 @@ describe('bisect', () => {
       expect(JSON.parse(mixManifest(manifest(good), manifest(bad), paths))).toEqual({ dependencies });
     });
   }
+});
+
+// Whoever makes a capsule writes its lock files.
+test.each([
+  'null',
+  '[]',
+  '7',
+  '{',
+  '{"packages":7}',
+  '{"packages":{"":null,"node_modules/a":null,"node_modules/b":{"version":{}}}}',
+])('a lock file that says %s has no packages, and is mixed with another all the same', (odd) => {
+  const plain = '{"packages":{"":{"dependencies":{"a":"1"}},"node_modules/a":{"version":"1"}}}';
+  expect(lockedPackages('root', odd)).toEqual([]);
+  const a = { 'node_modules/a': { version: '1' } };
+  expect(JSON.parse(mixLock(odd, plain, ['node_modules/a'])).packages).toMatchObject(a);
+  expect(JSON.parse(mixLock(plain, odd, ['node_modules/c'])).packages).toMatchObject(a);
+  expect(JSON.parse(mixManifest(odd, '{"dependencies":{}}', ['node_modules/a']))).toBeTypeOf('object');
+  expect(JSON.parse(mixManifest('{}', odd, ['node_modules/a']))).toEqual({});
 });

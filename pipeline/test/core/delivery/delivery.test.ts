@@ -1,6 +1,6 @@
 // Delivery's decisions: tags, what may ship, how it is signed, what is stated.
 import { describe, expect, test } from 'vitest';
-import { parseBundle, statementFault } from '../../../src/core/delivery/bundle.ts';
+import { commitOfBuild, parseBundle, statementFault } from '../../../src/core/delivery/bundle.ts';
 import { differences, imageOf } from '../../../src/core/delivery/compare.ts';
 import {
   type EarlierRun,
@@ -438,3 +438,18 @@ describe('a release record', () => {
     expect(faultOf(() => parseRelease(json, DIGEST))).toMatch(said);
   });
 });
+
+const resolved: [said: unknown, commit: string | undefined][] = [
+  [[{ digest: { sha256: 'x' } }, { digest: { gitCommit: COMMIT } }], COMMIT],
+  [[{ digest: { gitCommit: '--upload-pack=x' } }], undefined],
+  [[null, 7, { digest: null }], undefined],
+  ['a text', undefined],
+  [{ map: 1 }, undefined],
+  [undefined, undefined],
+];
+for (const [said, commit] of resolved)
+  test(`the commit of a build whose dependencies are ${JSON.stringify(said)}`, () => {
+    const predicate = { buildDefinition: { resolvedDependencies: said } };
+    expect(commitOfBuild({ name: 'provenance', subjects: [], predicate })).toBe(commit);
+    expect(commitOfBuild({ name: 'sbom', subjects: [], predicate })).toBeUndefined();
+  });
