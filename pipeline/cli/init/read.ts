@@ -32,6 +32,7 @@ export function look(root: string, given: string | null): Look {
     sources: texts(sourcesIn(files, folder)),
     names: namesIn(root, folder),
     dockerfile,
+    compose: texts([...new Set(COMPOSE_FILES.flatMap((name) => [at(name), name]))])[0] ?? null,
     nodeFiles: texts(['.nvmrc', '.node-version']),
   };
   const here = files.filter((path) => !ASIDE.test(path));
@@ -39,6 +40,7 @@ export function look(root: string, given: string | null): Look {
   return { facts, choice, dockerfile: choice === null ? found() : null };
 }
 
+const COMPOSE_FILES = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
 const MANIFEST = /(^|\/)package\.json$/;
 /** What is there to be tried or shown. */
 const ASIDE = /(^|\/)(node_modules|tests?|__tests__|fixtures?|examples?|templates?|dist|docs)\//;

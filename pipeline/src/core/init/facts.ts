@@ -15,6 +15,8 @@ export type InitFacts = {
   sources: readonly Text[];
   names: readonly string[];
   dockerfile: Text | null;
+  /** Of the service's folder or the root. */
+  compose: Text | null;
   /** Files that name a Node version. */
   nodeFiles: readonly Text[];
 };

@@ -6,6 +6,7 @@ import { fieldsIn, recordOf } from '../record.ts';
 import { USUAL } from '../subject-file.ts';
 import type { Choice } from './choose.ts';
 import type { InitFacts, Text } from './facts.ts';
+import { type FoundNeeds, needsIn } from './needs.ts';
 import { checkedPath, exposedPort, isPort, placeIn, type Seen } from './seen.ts';
 
 export type Found = {
@@ -15,13 +16,21 @@ export type Found = {
   health: Seen<string> | null;
   /** Commands that differ from the scripts drydock takes by itself; false is none. */
   commands: Partial<Record<CommandName, string | false>>;
+  backing: FoundNeeds;
 };
 
 type CommandName = 'lint' | 'types' | 'test' | 'build';
 
 export function lookAt(facts: InitFacts, choice: Choice): Found {
   const fields = fieldsIn(facts.candidates.find(({ folder }) => folder === choice.folder)?.manifest ?? null) ?? {};
-  return { choice, fields, port: portIn(facts, fields, choice), health: healthIn(facts), commands: commandsIn(fields) };
+  return {
+    choice,
+    fields,
+    port: portIn(facts, fields, choice),
+    health: healthIn(facts),
+    commands: commandsIn(fields),
+    backing: needsIn(facts.compose),
+  };
 }
 
 function portIn(
@@ -98,7 +107,7 @@ function commandsIn(fields: Record<string, unknown>): Found['commands'] {
 /** Rows for a person, each a name and what was found. */
 export function describeFound(
   facts: InitFacts,
-  { choice, fields, port, health }: Found,
+  { choice, fields, port, health, backing }: Found,
 ): [name: string, found: string][] {
   const at = (name: string) => fileOf({ path: choice.folder }, name);
   const scripts = Object.keys(scriptsOf({ fields }));
@@ -123,6 +132,10 @@ export function describeFound(
     ...(facts.dockerfile === null
       ? []
       : [['Dockerfile', `${facts.dockerfile.file}: not used, drydock makes the image itself`] as [string, string]]),
+    ...Object.entries(backing.needs).map(([name, { image }]): [string, string] => [
+      'needs',
+      `${name}: ${image} (${facts.compose?.file})`,
+    ]),
     ...(compose === undefined ? [] : [['compose', compose] as [string, string]]),
   ];
 }

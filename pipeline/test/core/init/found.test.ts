@@ -18,6 +18,7 @@ function factsOf({ scripts = {}, source = '', dockerfile, folder = '' }: Given):
     sources: [{ file: 'src/server.ts', text: source }],
     names: [],
     dockerfile: dockerfile === undefined ? null : { file: 'Dockerfile', text: dockerfile },
+    compose: null,
     nodeFiles: [],
   };
 }
