@@ -61,7 +61,8 @@ export function takeOutput(folder: string, stages: readonly StageName[], inputs:
   const own = lock(folder);
   const pulse = showLife(join(folder, LOCK));
   const [seal, aside] = [join(folder, SEAL), join(folder, ASIDE)];
-  const before = existsSync(seal) ? readFileSync(seal) : undefined;
+  // A pipe in its place would be waited for, and a link leads elsewhere.
+  const before = lstatSync(seal, { throwIfNoEntry: false })?.isFile() ? readFileSync(seal) : undefined;
   rmSync(aside, { recursive: true, force: true }); // of a run that was killed
   rmSync(seal, { force: true });
   const settle = (exitCode: number) => {

@@ -1,8 +1,8 @@
 // The output folder around a run: what an earlier run left is replaced at its end, what others put there stays, and one run has it at a time.
 
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -180,6 +180,21 @@ test('usage error leaves all as it was', () => {
   output.release();
   expect(list(folder)).toEqual(before);
   expect(readFileSync(join(folder, 'exit-code'), 'utf8')).toBe('x');
+});
+
+test('a pipe or a link in the place of the exit code gives way to it', () => {
+  const [folder, elsewhere] = [temporaryFolder(), join(temporaryFolder(), 'elsewhere')];
+  writeFileSync(elsewhere, 'kept');
+  for (const plant of [
+    (path: string) => execFileSync('mkfifo', [path]),
+    (path: string) => symlinkSync(elsewhere, path),
+  ]) {
+    plant(join(folder, 'exit-code'));
+    runIn(folder);
+    expect(readFileSync(join(folder, 'exit-code'), 'utf8')).toBe('0\n');
+    rmSync(join(folder, 'exit-code'));
+  }
+  expect(readFileSync(elsewhere, 'utf8')).toBe('kept');
 });
 
 test('the exit code of the report gives way to the one that is written last', () => {
