@@ -1,5 +1,5 @@
 // Reads the lock files of Yarn, pnpm and Bun: which packages they hold, on which lines, what needs what, and what each package of the repository asks for.
-import { parse } from 'yaml';
+import { parse, parseAllDocuments, stringify } from 'yaml';
 import type { OtherName } from './manager.ts';
 import { isRecord, recordOf } from './record.ts';
 
@@ -167,6 +167,21 @@ function wantedBy(importer: Record<string, unknown>): Wanted[] {
 
 /** What pnpm 11 and later lock for themselves stands in a document before that of the project: nothing but its lines is left. */
 const ofProject = (text: string) => text.replace(/^[\s\S]*\n---(?=\n)/, (before) => before.replace(/[^\n]+/g, ''));
+
+/** A lock file of pnpm in one document, as scanners read no more than the first: what pnpm locks for itself among what the project asks for. Null for one that is so already, or cannot be read. */
+export function inOneDocument(text: string): string | null {
+  if (ofProject(text) === text) return null;
+  try {
+    const parsed = [...parseAllDocuments(text)];
+    if (parsed.some(({ errors }) => errors.length > 0)) return null;
+    const documents = parsed.map((document) => recordOf(document.toJS()));
+    const there = ['packages', 'snapshots'].filter((key) => documents.some((document) => Object.hasOwn(document, key)));
+    const joined = there.map((key) => [key, Object.assign({}, ...documents.map((document) => document[key]))]);
+    return stringify({ ...documents.at(-1), ...Object.fromEntries(joined) });
+  } catch {
+    return null;
+  }
+}
 
 function parseYaml(text: string): unknown {
   try {

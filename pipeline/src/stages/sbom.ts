@@ -7,6 +7,7 @@ import { nameFor } from '../core/platforms.ts';
 import type { RunContext } from './context.ts';
 import { nodeContainer } from './install.ts';
 import { layoutOf } from './layout.ts';
+import { withReadableLocks } from './scan-source.ts';
 import { obtainScanner, type Scanner } from './scanners.ts';
 import { runStep, stepFolder } from './step.ts';
 import { timedStage } from './timed.ts';
@@ -41,7 +42,7 @@ export async function sbom(context: RunContext, inputs: SbomInputs): Promise<Sbo
     const scanner = await obtainScanner(context, 'syft');
     if ('missing' in scanner) return { steps: [], notEvaluated: scanner.missing };
     Object.assign(output, { scanner: scanner.facts, standIns: scanner.standIns });
-    const subjects = subjectsOf(context, inputs);
+    const subjects = subjectsOf(context, inputs, await withReadableLocks(context.source));
     const described = await Promise.all(subjects.map((subject) => describe(context, scanner, subject)));
     const documents = described.flatMap(({ documents: of }, index) =>
       of === null ? [] : [{ ...(subjects[index] as Subject), documents: of }],
@@ -62,7 +63,7 @@ async function ecosystemsIn(documents: Directory): Promise<string[]> {
 }
 
 /** Each platform of the image, by its own digest, and the source. */
-function subjectsOf(context: RunContext, { archive, image, name }: SbomInputs): Subject[] {
+function subjectsOf(context: RunContext, { archive, image, name }: SbomInputs, sources: Directory): Subject[] {
   const images = image.platforms.map(({ platform, digest }): Subject => {
     const named = (stem: string) => nameFor(stem, platform, image.platforms.length);
     const folder = layoutOf(context, archive, digest);
@@ -72,7 +73,7 @@ function subjectsOf(context: RunContext, { archive, image, name }: SbomInputs): 
     of: 'source',
     label: 'source',
     file: 'sbom-source',
-    folder: context.source,
+    folder: sources,
     name: `${name}-source`,
     digest: null,
   };

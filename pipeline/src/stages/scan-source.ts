@@ -2,6 +2,8 @@
 // fault, nor by the name or the coding of a file.
 import { type Directory, dag } from '@dagger.io/dagger';
 import { NESTED } from '../core/gate/trivy.ts';
+import { inOneDocument } from '../core/locks.ts';
+import { LOCK_FILES } from '../core/manager.ts';
 import type { StepResult } from '../core/model.ts';
 import type { RunContext } from './context.ts';
 import { nodeContainer } from './install.ts';
@@ -17,6 +19,16 @@ export type Scannable = {
   /** Files that hold something packed which nobody could look into. */
   closed: string[];
 };
+
+/** The source with lock files that scanners read to their end. */
+export async function withReadableLocks(source: Directory): Promise<Directory> {
+  const paths = await source.glob(`**/${LOCK_FILES.pnpm}`);
+  const texts = await Promise.all(paths.map((path) => source.file(path).contents()));
+  return paths.reduce((to, path, index) => {
+    const text = inOneDocument(texts[index] ?? '');
+    return text === null ? to : to.withNewFile(path, text);
+  }, source);
+}
 
 export async function scannableSource(context: RunContext): Promise<Scannable> {
   const out = `${stepFolder('scan-source')}/out`;
@@ -34,8 +46,9 @@ export async function scannableSource(context: RunContext): Promise<Scannable> {
     Scannable,
     'suppressed' | 'texts' | 'closed'
   >;
+  const source = await withReadableLocks(context.source);
   const isPlain = found.suppressed.length === 0 && Object.keys(found.texts).length === 0;
-  const folder = isPlain ? context.source : context.source.withDirectory('.', container.directory(`${out}/files`));
+  const folder = isPlain ? source : source.withDirectory('.', container.directory(`${out}/files`));
   // At the top of what it scans, Trivy passes over folders that a system has there: dev, proc and sys.
   return { step: result, folder: dag.directory().withDirectory(NESTED, folder), ...found };
 }

@@ -1,7 +1,8 @@
 // Lock files of Yarn, pnpm and Bun, as their documentation and public repositories show them, and as they write them themselves.
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { LockGraph } from '../../src/core/gate/lock-graph.ts';
-import { lockedBy, missingIn } from '../../src/core/locks.ts';
+import { inOneDocument, lockedBy, missingIn } from '../../src/core/locks.ts';
 import type { OtherName } from '../../src/core/manager.ts';
 
 /** https://classic.yarnpkg.com/lang/en/docs/yarn-lock/, with an alias and a scope. */
@@ -218,6 +219,17 @@ test('what is locked', () => {
     { name: 'ms', version: '2.1.3', integrity: 'sha512-6Fl==' },
   ]);
   expect(lockedBy('bun', '{')).toEqual([]);
+});
+
+test('what scanners read of a lock file in two documents is all of it, in one', () => {
+  const one = inOneDocument(PNPM_11) ?? '';
+  expect(lockedBy('pnpm', one).map(({ name }) => name)).toEqual(['pnpm', '@hono/node-server', 'typescript']);
+  expect(parse(one)).toMatchObject({ lockfileVersion: '9.0', importers: parse(PNPM).importers });
+  expect([inOneDocument(PNPM), inOneDocument(`---\n${PNPM}`), inOneDocument('a: [\n---\nb: ]\n')]).toEqual([
+    null,
+    null,
+    null,
+  ]);
 });
 
 describe('where it stands, what brought it, and whether it ships', () => {
