@@ -106,12 +106,13 @@ function failedIn({ steps }: StageResult, { parts = [] }: Pick<RunResult, 'parts
 
 /** A finding that counts, in two lines: what and where, and what to do. */
 function phraseBlocking({ blocking }: GateResult): string[] {
-  const shown = blocking
-    .slice(0, MOST_BLOCKING)
-    .flatMap(({ severity, id, thing, title, from, fixedIn }) => [
+  const shown = blocking.slice(0, MOST_BLOCKING).flatMap(({ severity, kind, id, thing, title, from, fixedIn }) => {
+    const fixed = fixedIn === null ? 'no fixed version yet' : `fixed in ${fixedIn}`;
+    return [
       `    ${severity} ${id} in ${thing}: ${title}`,
-      `      from ${from}; ${fixedIn === null ? 'no fixed version yet' : `fixed in ${fixedIn}`}`,
-    ]);
+      `      from ${from}${kind === 'vulnerability' ? `; ${fixed}` : ''}`,
+    ];
+  });
   const left = blocking.length - MOST_BLOCKING;
   const more = left > 0 ? [`    … and ${left} more`] : [];
   return [...shown, ...more, `  all, and why: ${COMMAND} explain`];

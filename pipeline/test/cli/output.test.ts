@@ -13,6 +13,7 @@ import type { StageName } from '../../src/core/model.ts';
 import { renderReport } from '../../src/core/report.ts';
 import { processName } from '../../src/process-name.ts';
 import { run } from '../core/make.ts';
+import { hasGit } from '../git.ts';
 import { TYPESCRIPT } from '../typescript.ts';
 import { refusalOf, temporaryFolder } from './make.ts';
 
@@ -203,7 +204,6 @@ test('the exit code of the report gives way to the one that is written last', ()
   expect(readFileSync(join(folder, 'exit-code'), 'utf8')).toBe('0\n');
 });
 
-const hasGit = spawnSync('git', ['--version']).status === 0;
 test.runIf(hasGit)('git sees nothing of a new folder; one that was there is left as it was', () => {
   const parent = temporaryFolder();
   const git = (...args: string[]) => spawnSync('git', ['-C', parent, ...args], { encoding: 'utf8' }).stdout;

@@ -1,6 +1,7 @@
 // Whoever serves a client that is gone ends, busy or not; whoever has one may be as busy as it wants.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
@@ -47,14 +48,26 @@ test('one that is stuck goes on where its client is there, and ends by itself af
 test('nothing stays of who watches', async () => {
   const { child, ended, said } = await stuckFor(0);
   expect(await said()).toBe('free');
-  const watcher = spawn('ps', ['-o', 'pid=', '--ppid', String(child.pid)], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let pids = '';
-  for await (const chunk of watcher.stdout) pids += chunk;
-  expect(pids.trim()).toMatch(/^\d+$/);
+  const [watcher = 0, ...others] = childrenOf(child.pid);
+  expect([isRunning(watcher), others]).toEqual([true, []]);
   child.kill('SIGKILL');
   await ended;
-  await expect.poll(() => isRunning(Number(pids)), { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => isRunning(watcher), { timeout: 10_000 }).toBe(false);
 });
+
+/** The fourth field of a process's `stat`, after a name in brackets, is its parent (proc_pid_stat(5)). */
+const childrenOf = (parent?: number): number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && statOf(name).split(') ').at(-1)?.split(' ')[1] === String(parent))
+    .map(Number);
+
+function statOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return '';
+  }
+}
 
 function isRunning(pid: number): boolean {
   try {

@@ -15,6 +15,7 @@ import { fetchPaced, type Pace } from '../../src/oci/pace.ts';
 import { pushBlob } from '../../src/oci/push-blob.ts';
 import { RegistryClient } from '../../src/oci/registry.ts';
 import { lockOf, npmPin } from '../engine/assembled/packages.ts';
+import { hasGit } from '../git.ts';
 import { scratch, smallImage } from './helpers.ts';
 import { faultOf, type Handler, startRegistry } from './registry-server.ts';
 
@@ -180,7 +181,7 @@ describe('an upload', () => {
   });
 });
 
-describe('a repository by the protocol of git', () => {
+describe.runIf(hasGit)('a repository by the protocol of git', () => {
   type Asked = (url: string, variables: Variables) => Promise<string>;
   const lsRemote: Asked = (url, variables) => gitRunner(folder, variables, async () => '/dev/null')(['ls-remote', url]);
 

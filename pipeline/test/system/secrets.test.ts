@@ -1,5 +1,5 @@
 // A package of a private registry, which asks for a token: installs have it, and nothing that a run leaves holds it.
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,7 +9,7 @@ import { $ } from 'zx';
 import { endingsOf } from './replaying.ts';
 import { add, ci, coldCache, commitAll, edit, filesIn, foreignIn, resultOf, temporaryFolder } from './support.ts';
 
-const TOKEN = 'npm_0Q3xTzR7mVbK9sLfWc2HdYp5NjGaUe1ZtIoX';
+const TOKEN = `npm_${randomBytes(18).toString('hex')}`;
 const json = (value: object) => `${JSON.stringify(value, null, 2)}\n`;
 
 let registry: Server;

@@ -6,8 +6,9 @@ import { describe, expect, test } from 'vitest';
 import { readRepository } from '../../../cli/check/read.ts';
 import { sentenceOf } from '../../../src/core/check/finding.ts';
 import { findingsOf, stoppersOf } from '../../../src/core/check/rules.ts';
+import { hasGit } from '../../git.ts';
 import { temporaryFolder } from '../make.ts';
-import { type Files, hasGit, lockOf, makeRepository, manifest, SERVICE, service } from './repositories.ts';
+import { type Files, lockOf, makeRepository, manifest, SERVICE, service } from './repositories.ts';
 
 const findingsIn = async (root: string) =>
   findingsOf(await readRepository({ root, output: join(root, 'out'), isWhole: true }));

@@ -1,5 +1,5 @@
 // Small repositories as people have them, from public templates and issues; each is made on the disk, under git.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { temporaryFolder } from '../make.ts';
@@ -42,7 +42,6 @@ export const service = (over: Fields = {}, files: Files = {}, packages: Fields =
 export const manifest = json;
 
 /** The image that the tests run in has none. */
-export const hasGit = spawnSync('git', ['--version']).status === 0;
 
 /** The folder of a repository with these files, all of them added. */
 export function makeRepository(files: Files): string {

@@ -1,11 +1,12 @@
 // What the doctor reads of a machine's files: ids, credentials' shape, variables.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { OTHERS } from '../../../cli/doctor/facts.ts';
 import { credentialsIn, readSecrets, unsetVariables } from '../../../cli/doctor/settings.ts';
 import { askGit, freeRange, idsOf, lookAtFolder, readFeatures } from '../../../cli/doctor/surroundings.ts';
+import { hasGit } from '../../git.ts';
 import { temporaryFolder } from '../make.ts';
 
 const ids: [name: string, text: string, count: number][] = [
@@ -133,7 +134,6 @@ for (const [name, text, free] of ranges)
   test(`the first free range of ids: ${name}`, () => expect(freeRange(text)).toBe(free));
 
 // By git's own switch for its tests (t/t0033-safe-directory.sh).
-const hasGit = spawnSync('git', ['--version']).status === 0;
 test.runIf(hasGit)('a working copy of another user is told from one that git reads, and from none', async () => {
   const [copy, none] = [temporaryFolder(), temporaryFolder()];
   execFileSync('git', ['init', '--quiet', copy]);

@@ -6,7 +6,8 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { init } from '../../../cli/init/init.ts';
 import { TEMPLATES } from '../../../cli/programs.ts';
-import { type Files, hasGit, lockOf, makeRepository, manifest, SERVICE, service } from '../check/repositories.ts';
+import { hasGit } from '../../git.ts';
+import { type Files, lockOf, makeRepository, manifest, SERVICE, service } from '../check/repositories.ts';
 import { recorder, temporaryFolder, toRefusal } from '../make.ts';
 
 async function run(root: string, options: { yes?: boolean; dryRun?: boolean; json?: boolean } = {}): Promise<string> {

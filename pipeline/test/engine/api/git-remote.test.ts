@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { remoteRefs } from '../../../engine/api/git-remote.ts';
 import { gitRunner } from '../../../engine/api/git-runner.ts';
+import { hasGit } from '../../git.ts';
 
 const COMMIT = '1'.repeat(40);
 const packet = (line: string) => `${(line.length + 5).toString(16).padStart(4, '0')}${line}\n`;
@@ -16,7 +17,7 @@ const rows: [head: string, isHead: string][] = [
   ['../../config', 'HEAD'],
 ];
 for (const [head, isHead] of rows)
-  test(`a HEAD that is said to be ${head} is ${isHead}`, async () => {
+  test.runIf(hasGit)(`a HEAD that is said to be ${head} is ${isHead}`, async () => {
     const server = createServer((socket) => {
       socket.on('error', () => {}).write(`${packet('version 2')}${packet('ls-refs')}0000`);
       socket.on('data', (chunk) => {
