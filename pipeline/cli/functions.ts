@@ -53,7 +53,7 @@ export const OPTIONS = {
   offline: { summary: 'use no network at all; what is missing is named' },
   output: {
     value: 'DIR',
-    summary: 'where results go; others stay (default out; of images: images)',
+    summary: 'folder for results; other files stay (default out; images: images; replay: out/replay)',
   },
   images: { value: 'DIR', summary: 'take images from a folder of OCI archives, not from a registry' },
   mirror: { value: 'REGISTRY=PLACE', repeatable: true, summary: 'ask this place first, e.g. docker.io=host/prefix' },
@@ -70,7 +70,7 @@ export const OPTIONS = {
   'step-timeout': { value: 'DURATION', summary: 'end a step that runs longer: 90s, 10m, 2h (default 1h)' },
   only: { value: 'A,B', summary: 'run nothing but these stages and what they need' },
   skip: { value: 'A,B', summary: 'leave out these stages and what needs them' },
-  from: { value: 'A,B', summary: 'run from these stages on: they, and what needs them' },
+  from: { value: 'A,B', summary: 'run from these stages on: they, what needs them, and what those need' },
   platforms: { value: 'A,B', summary: `build the image for these (default ${DEFAULT_PLATFORM})` },
   compare: { value: 'FILE', summary: "another run's result.json: fail unless the image is the same" },
   image: { value: 'FILE', summary: 'look at this OCI archive instead of building one' },

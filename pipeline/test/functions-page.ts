@@ -19,14 +19,14 @@ export function renderFunctions(module: Module): string {
   return [
     '# Functions',
     '',
-    'What both doors have, by the same names: `npx tsx pipeline/ci.ts FUNCTION` and `dagger call FUNCTION`. A test holds this page equal to what both say of themselves.',
+    'The functions that the command line (`npx tsx pipeline/ci.ts FUNCTION`) and Dagger (`dagger call FUNCTION`) share; those named `check…` are for `dagger check`. For functions and options of the command line only, see `--help`. A test keeps this page current.',
     '',
     ...table(
       ['function', 'what it does', 'Dagger returns'],
       functions.map(({ name, description, returnType }) => [`\`${name}\``, description, typeName(returnType)]),
     ),
     '',
-    'Each of them, with what the command line calls a value, and of which type it is for Dagger. The command line fills in what it has no option for.',
+    'The tables below give each argument’s form on the command line and its Dagger type. The command line fills in what it has no option for.',
     '',
     'A stage begins when what it needs has passed; `install` comes before whatever runs commands of packages. `ci` takes part of them: `--only build`, `--skip scan`, `--from sbom`.',
     '',
