@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import { type Container, type Directory, dag } from '@dagger.io/dagger';
 import { quoted } from '../command.ts';
+import { PipelineError } from '../core/errors.ts';
 import { SOURCE } from '../core/ignore.ts';
 import {
   entryOfManager,
@@ -16,6 +17,7 @@ import type { StepResult } from '../core/model.ts';
 import { fileOf, placeOf } from '../core/package.ts';
 import type { PackageSet } from '../core/package-sets.ts';
 import type { RunContext } from './context.ts';
+import { contentsIfAny } from './engine.ts';
 import { type Command, type Ran, runStep } from './step.ts';
 
 /** And packages that are kept beside them. */
@@ -59,14 +61,17 @@ export type Installation = Ran & { steps: StepResult[] };
 
 /** Install one set. Manifests go in before sources: an edit to a source must not install every package again. */
 export async function install(context: RunContext, node: Container, set: PackageSet): Promise<Installation> {
-  const cached =
-    context.packages === undefined ? withSecrets(context, node, set) : offline(node, context.packages, set);
+  await refuseGit(context, set);
+  const cached = context.packages === undefined ? node : offline(node, context.packages, set);
   const manager = set.manager.name === 'npm' ? null : await installManager(context, cached, set);
   const steps = manager === null ? [] : [manager.result];
   if (manager !== null && manager.result.exitCode !== 0) return { ...manager, steps };
-  const ran = await installSet(context, manager?.container ?? cached, set);
+  const ready = manager?.container ?? cached;
+  const ran = await installSet(context, context.packages === undefined ? withSecrets(context, ready, set) : ready, set);
   // Later steps see what they saw when there was a network.
-  const container = withoutSecrets(ran.container.withoutEnvVariable(OFFLINE).withoutEnvVariable(OFFLINE_YARN), set);
+  const container = withoutSecrets(ready, ran.container, set)
+    .withoutEnvVariable(OFFLINE)
+    .withoutEnvVariable(OFFLINE_YARN);
   const installed = { ...ran, container, steps: [...steps, ran.result] };
   if (ran.result.exitCode !== 0 || set.scripts.length === 0) return installed;
   const scripted = await runScripts(context, container, set);
@@ -95,7 +100,7 @@ async function installSet(context: RunContext, node: Container, set: PackageSet)
   const command = more.length === 0 ? own : ['sh', '-c', shown];
   return await runStep(context, {
     ...{ stage: 'install', step: name, container, ...(await hiddenOf(context, set)) },
-    args: [...relayed(context, set), ...command],
+    args: [...guarded(context, set), ...command],
     shown: path === '' ? shown : inFolder(set, shown),
   });
 }
@@ -209,30 +214,72 @@ function withSecrets({ secrets, loopback }: RunContext, node: Container, set: Pa
   );
 }
 
-/** Empty from then on: what reads an .npmrc wants them to be there. */
-function withoutSecrets(container: Container, { secrets }: PackageSet): Container {
+/**
+ * The files of the install in a container that never had its secrets, nor its way to the loopback address, which no container can be rid of. The
+ * variables are empty from then on: what reads an .npmrc wants them to be there.
+ */
+function withoutSecrets(before: Container, after: Container, { path, secrets }: PackageSet): Container {
+  if (secrets.length === 0) return after;
   return secrets.reduce(
-    (to, name) => to.withoutSecretVariable(name).withEnvVariable(name, ''),
-    container.withoutEnvVariable(LOGS_AT).withoutMount(NPM_LOGS),
+    (to, name) => to.withEnvVariable(name, ''),
+    before.withRootfs(after.rootfs()).withWorkdir(placeOf(path)),
   );
 }
 
-/** The ports of this machine's loopback address at that of the step, while a command runs: an .npmrc or a lock file may name a registry there. */
-function relayed({ loopback, packages }: RunContext, { secrets }: PackageSet): string[] {
-  if (loopback === null || packages !== undefined || secrets.length === 0) return [];
-  return ['node', '-e', RELAY, loopback.ports.join(',')];
+/**
+ * A package from git is prepared where it is installed, by its own settings and scripts: those would have the secrets of the install.
+ * Throws `BAD_MANIFEST`.
+ */
+async function refuseGit(context: RunContext, { path, apart, manager, secrets }: PackageSet): Promise<void> {
+  if (secrets.length === 0) return;
+  for (const folder of [path, ...apart]) {
+    const lock = fileOf({ path: folder }, LOCK_FILES[manager.name]);
+    const text = await contentsIfAny(context.source, lock);
+    const [found] = FROM_GIT.exec(text ?? '') ?? [];
+    if (found === undefined) continue;
+    throw new PipelineError(
+      'BAD_MANIFEST',
+      `${lock} has a package from git (${found}), whose own settings and scripts would have ${secrets.join(', ')}`,
+      'take the package from a registry, or an archive of it (npm pack), or leave out secrets in drydock.yaml',
+    );
+  }
+}
+
+/** As lock files of npm, Yarn, pnpm and Bun name what git gives, GitHub's archives included. */
+const FROM_GIT =
+  /git\+(?:ssh|https?|file):|\bgit:\/\/|git@[\w.-]+:|\.git#|#commit=|\btype: git\b|codeload\.github\.com|["@](?:github|gitlab|bitbucket|gist):/;
+
+/** What an install with secrets runs in: it can reach the ports that were granted, and npm's cache forgets how the registry was asked. */
+function guarded({ loopback, packages }: RunContext, { secrets }: PackageSet): string[] {
+  if (packages !== undefined || secrets.length === 0) return [];
+  return ['node', '-e', GUARD, loopback?.ports.join(',') ?? ''];
 }
 
 const LOOPBACK = 'host-loopback';
-const RELAY = `const { connect, createServer } = require('node:net');
+/**
+ * The ports of this machine's loopback address are at that of the step while the command runs: an .npmrc or a lock file may name a registry
+ * there. Of a request npm keeps the headers that the answer's `Vary` names, `Authorization` as well; what is known by its hash needs no entry.
+ */
+const GUARD = `const { connect, createServer } = require('node:net');
+const { existsSync, readdirSync, readFileSync, rmSync } = require('node:fs');
 const [, ports, program, ...args] = process.argv;
-Promise.all(ports.split(',').map((port) => new Promise((ready) => createServer((near) => {
+const INDEX = '${NPM_CACHE}/_cacache/index-v5';
+function forget() {
+  if (!existsSync(INDEX)) return;
+  for (const entry of readdirSync(INDEX, { recursive: true, withFileTypes: true })) {
+    const file = entry.parentPath + '/' + entry.name;
+    if (entry.isFile() && /"(proxy-)?authorization"/i.test(readFileSync(file, 'utf8'))) rmSync(file);
+  }
+}
+Promise.all(ports.split(',').filter(Boolean).map((port) => new Promise((ready) => createServer((near) => {
   const far = connect(port, '${LOOPBACK}');
   near.pipe(far).pipe(near);
   for (const [one, other] of [[near, far], [far, near]]) one.on('error', () => other.destroy());
 }).listen(port, '127.0.0.1', ready)))).then(() =>
-  require('node:child_process').spawn(program, args, { stdio: 'inherit' })
-    .on('close', (code, signal) => process.exit(code ?? 128 + require('node:os').constants.signals[signal])));`;
+  require('node:child_process').spawn(program, args, { stdio: 'inherit' }).on('close', (code, signal) => {
+    forget();
+    process.exit(code ?? 128 + require('node:os').constants.signals[signal]);
+  }));`;
 
 const NPM_LOGS = '/var/log/npm';
 const LOGS_AT = 'npm_config_logs_dir';

@@ -29,6 +29,8 @@ async function privateRegistry(): Promise<Server> {
   const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`;
   return createServer((request, response) => {
     const isKnown = request.headers.authorization === `Bearer ${TOKEN}`;
+    // RFC 9110, 12.5.5: a cache may give this answer to those only who authorize themselves so; npm's keeps how it was asked.
+    response.setHeader('Vary', 'Authorization');
     if (!isKnown) response.writeHead(401, { 'www-authenticate': 'Bearer' }).end('{"error":"authentication required"}');
     else if (request.url?.endsWith('.tgz')) response.end(tarball);
     else {
@@ -57,6 +59,9 @@ beforeAll(async () => {
 require('node:test').test('greets, and has no token', () => {
   assert.equal(require('@acme/greet')('you'), 'Hello you!');
   assert.equal(process.env.NPM_TOKEN, '');
+});
+require('node:test').test('cannot ask the registry', async () => {
+  await assert.rejects(fetch('http://host-loopback:${portOf()}/@acme/greet'));
 });
 `,
     'drydock.yaml': 'services: [{ path: ., name: greeter, secrets: [NPM_TOKEN] }]\n',
@@ -97,6 +102,19 @@ test('with the token it is installed, and no file of the caches or the report ho
   const files = [...filesIn(ran.output), ...filesIn(join(env.XDG_CACHE_HOME ?? '', 'drydock'))];
   expect(files.some((file) => readFileSync(file).includes("'Hello ' + name"))).toBe(true);
   expect(files.filter((file) => leaks(readFileSync(file)))).toEqual([]);
+});
+
+test('a package from git, which would have it, is refused', async () => {
+  const lock = readFileSync(join(repository, 'package-lock.json'), 'utf8');
+  const other = await temporaryFolder('from-git');
+  const resolved = 'git+ssh://git@github.com/acme/tool.git#0123456789012345678901234567890123456789';
+  const entry = `"node_modules/@acme/tool": { "version": "1.0.0", "resolved": "${resolved}" },\n    "node_modules/@acme/greet"`;
+  await $({ quiet: true })`cp -a ${repository}/. ${other}`;
+  await add(other, { 'package-lock.json': lock.replace('"node_modules/@acme/greet"', entry) });
+  await commitAll(other, 'Take a package from git');
+  const ran = await ci(other, given('test'), { ...env, NPM_TOKEN: TOKEN });
+  expect(ran.exitCode).not.toBe(0);
+  expect(ran.stdout + ran.stderr).toMatch(/package-lock\.json has a package from git .*would have NPM_TOKEN/);
 });
 
 test('the capsule of a test that failed then replays without registry and token', async () => {
