@@ -18,14 +18,19 @@ import { writtenHere } from '../init/written.ts';
 import { overwrite, plainStats, textIn } from '../plain-files.ts';
 import type { Terminal } from '../terminal.ts';
 import { difference, merged } from './merge.ts';
-import { unpack, writtenBy } from './package.ts';
+import { type Asking, isNotFound, unpack, writtenBy } from './package.ts';
 
 const MANIFEST = 'package.json';
 
 /** What becomes of a file: `text` is what it will hold, null where it stays as it is. */
 type Plan = { path: string; before: string; text: string | null; said: string; beside: NewFile | null };
 
-export async function update({ wanted, dryRun }: UpdateInvocation, root: string, { out }: Terminal): Promise<number> {
+export async function update(invocation: UpdateInvocation, root: string, terminal: Terminal): Promise<number> {
+  const { wanted, dryRun } = invocation;
+  const { out, interrupted } = terminal;
+  const stop = new AbortController();
+  interrupted.catch((reason) => stop.abort(reason));
+  const asking: Asking = { root, signal: stop.signal };
   const manifest = textIn(root, MANIFEST);
   const kind = kindIn(manifest);
   const manager = (await managerIn('', async (file) => textIn(root, file))) ?? NPM;
@@ -34,9 +39,17 @@ export async function update({ wanted, dryRun }: UpdateInvocation, root: string,
     throw new PipelineError('BAD_OPTION', `there is no file ${wanted}`, `npm pack ${PACKAGE} writes one`);
   const aside = mkdtempSync(join(tmpdir(), 'drydock-update-'));
   try {
-    const next = await unpack(file ?? wanted, join(aside, 'next'));
+    const next = await unpack(file ?? wanted, join(aside, 'next'), asking);
     const target: Target = { version: next.version, file: file === null ? null : relative(root, file) };
-    const plans = await plansFor(root, await writtenBy(next, root), { version: next.version, aside });
+    const written = await writtenBy(next, asking);
+    if (written === null)
+      throw new PipelineError(
+        'BAD_OPTION',
+        `${PACKAGE} ${next.version} does not say which files it writes, so they cannot be merged`,
+        `update the package alone: npm install --save-dev --save-exact ${PACKAGE}@${next.version}`,
+      );
+    let plans = await plansFor(written, { ...asking, version: next.version, aside });
+    stop.signal.throwIfAborted();
     const say = (...lines: string[]) => out.write(asLines(lines));
     const words = moveCommand(manager, {
       ...{ target, isDevelopment: kind === 'devDependencies' },
@@ -52,7 +65,8 @@ export async function update({ wanted, dryRun }: UpdateInvocation, root: string,
       if (isMoved) say(`nothing was written; the package is moved by: ${words.map(quoted).join(' ')}`);
       else say(`nothing was written; ${PACKAGE} is ${VERSION} already`);
     } else {
-      if (isMoved) await move(root, manager, words);
+      if (isMoved) await move(manager, words, asking);
+      plans = plans.map((plan) => unlessChanged(root, plan));
       for (const { path, text } of plans) if (text !== null) overwrite(root, path, text);
       writeNew(
         root,
@@ -83,10 +97,19 @@ export async function update({ wanted, dryRun }: UpdateInvocation, root: string,
 
 const newOf = (path: string) => `${path}.new`;
 
-type Next = { version: string; aside: string };
+/** What a person saved meanwhile stays. */
+function unlessChanged(root: string, plan: Plan): Plan {
+  const { path, before, text } = plan;
+  if (text === null || textIn(root, path) === before) return plan;
+  const said = `left as it is: it was changed meanwhile; what was merged is in ${newOf(path)}`;
+  return { ...plan, text: null, said, beside: { path: newOf(path), text } };
+}
+
+type Next = Asking & { version: string; aside: string };
 
 /** Of the files that are here. Throws `BAD_OPTION` where an earlier conflict is not settled, before anything is written. */
-async function plansFor(root: string, written: readonly NewFile[], { version, aside }: Next): Promise<Plan[]> {
+async function plansFor(written: readonly NewFile[], { version, aside, ...asking }: Next): Promise<Plan[]> {
+  const { root } = asking;
   const here = await writtenHere(root);
   const plans: Plan[] = [];
   for (const { path, text } of written) {
@@ -97,7 +120,7 @@ async function plansFor(root: string, written: readonly NewFile[], { version, as
     if (by === null) plans.push({ ...stays, said: `left as it is: it has no mark of ${PACKAGE}` });
     else if (before === text) plans.push({ ...stays, said: 'up to date' });
     else {
-      const base = await baseOf(path, { by, here, root, aside });
+      const base = await baseOf(path, { ...asking, by, here, aside });
       const both = merged(aside, { ours: before, base, theirs: text });
       if (both !== null) {
         plans.push({ ...stays, text: both, said: both === text ? `updated to ${version}` : `merged with ${version}` });
@@ -118,29 +141,32 @@ async function plansFor(root: string, written: readonly NewFile[], { version, as
   return plans;
 }
 
-type Base = { by: string; here: readonly NewFile[]; root: string; aside: string };
+type Base = Asking & { by: string; here: readonly NewFile[]; aside: string };
 
 /** What the version of a file's mark wrote; nothing, where it is not available: then all is a conflict. */
-async function baseOf(path: string, { by, here, root, aside }: Base): Promise<string> {
-  const textOf = (files: readonly NewFile[]) => files.find((file) => file.path === path)?.text ?? '';
+async function baseOf(path: string, { by, here, aside, ...asking }: Base): Promise<string> {
+  const textOf = (files: readonly NewFile[] | null) => files?.find((file) => file.path === path)?.text ?? '';
   if (by === VERSION) return textOf(here);
   if (!/^\d+\.\d+\.\d+[\w.-]*$/.test(by)) return '';
   try {
-    return textOf(await writtenBy(await unpack(by, join(aside, by)), root));
+    return textOf(await writtenBy(await unpack(by, join(aside, by), asking), asking));
   } catch (error) {
-    if (error instanceof PipelineError) return '';
+    if (isNotFound(error)) return '';
     throw error;
   }
 }
 
 /** Puts manifest and lock file back where the manager fails half-way. */
-async function move(root: string, manager: Manager, words: readonly [string, ...string[]]): Promise<void> {
+async function move(manager: Manager, words: readonly [string, ...string[]], { root, signal }: Asking): Promise<void> {
   const [program, ...args] = words;
   const kept = [MANIFEST, LOCK_FILES[manager.name]].map((path) => [path, textIn(root, path)] as const);
   try {
-    await promisify(execFile)(program, args, { cwd: root });
+    await promisify(execFile)(program, args, { cwd: root, signal });
   } catch (error) {
-    for (const [path, text] of kept) if (text !== null) writeFileSync(join(root, path), text);
+    for (const [path, text] of kept)
+      if (text === null) rmSync(join(root, path), { force: true });
+      else writeFileSync(join(root, path), text);
+    signal.throwIfAborted();
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
     const said = `${stderr}\n${stdout}`.split('\n').find((line) => /err/i.test(line)) ?? reasonOf(error);

@@ -1,5 +1,9 @@
 // `drydock update` from one packed version of the tool to another, in a repository whose workflow a person has changed.
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { $ } from 'zx';
@@ -107,6 +111,35 @@ test('a version that is nowhere changes nothing', async () => {
   expect(read('package.json')).toBe(before);
   expect(existsSync(join(repository, 'missing.tgz'))).toBe(false);
   expect((await drydock('update', 'missing.tgz')).exitCode).toBe(2);
+});
+
+test('the registry of the repository is asked; interrupted meanwhile, and where it fails, nothing changes', async () => {
+  const asked: string[] = [];
+  let isBroken = false;
+  const registry = createServer(({ url = '' }, response) => {
+    asked.push(url);
+    if (isBroken) response.writeHead(403).end('{}');
+  });
+  await once(registry.listen(0, '127.0.0.1'), 'listening');
+  await add(repository, { '.npmrc': `registry=http://127.0.0.1:${(registry.address() as AddressInfo).port}/\n` });
+  // Of a version that no one has here, so that what it wrote has to be asked for.
+  await edit(repository, 'drydock.yaml', (text) =>
+    text.replace(/^# Written by drydock [\d.]+;/m, '# Written by drydock 0.0.7;'),
+  );
+  await commitAll(repository, 'A registry');
+  const running = execFile(process.execPath, ['node_modules/drydock-ci/bin/drydock.mjs', 'update', '3.0.0'], {
+    ...{ cwd: repository, env: environment() },
+  });
+  await expect.poll(() => asked.length, { timeout: 60_000 }).toBeGreaterThan(0);
+  expect(asked[0]).toBe('/drydock-ci');
+  running.kill('SIGINT');
+  expect(await once(running, 'exit')).toEqual([130, null]);
+  isBroken = true;
+  const ran = await drydock('update', older);
+  expect([ran.exitCode, ran.stderr]).toEqual([2, expect.stringMatching(/npm cannot download drydock-ci@0\.0\.7/)]);
+  expect(await changed()).toBe('');
+  registry.closeAllConnections();
+  registry.close();
 });
 
 test('where the package manager refuses, nothing is merged, and manifest and lock file are as they were', async () => {
