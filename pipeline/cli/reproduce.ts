@@ -1,5 +1,5 @@
 // Builds again what a reference claims: from the commit that is stated of it, in a folder of its own, and says what differs.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -79,9 +79,22 @@ async function rebuild(
 ): Promise<string | null> {
   const output = join(folder, 'out');
   const platforms = (await describeArchive(published)).images.map(({ platform }) => platform);
+  if (build.options.secrets.length > 0) checkOurs(root, commit);
   const source = checkOut(root, commit, join(folder, 'source'));
   const options = { ...build.options, output, platforms };
   return (await runStages({ ...build, options }, source, terminal)) === EXIT.ok ? join(output, 'image.tar') : null;
+}
+
+/** A registry names the commit, and its files say where secrets of an install go: it has to be one of the repository's own. */
+function checkOurs(root: string, commit: string): void {
+  const ours = ['for-each-ref', '--count=1', `--contains=${commit}`, 'refs/heads', 'refs/remotes', 'refs/tags'];
+  const { stdout, status } = spawnSync('git', [...GIT, ...ours], { cwd: root, encoding: 'utf8' });
+  if (status === 0 && stdout.trim() !== '') return;
+  throw new PipelineError(
+    'BAD_RELEASE',
+    `commit ${commit} is on no branch and no tag here, and would get the secrets of the install`,
+    'fetch the branch or tag that it was built from: git fetch --tags origin',
+  );
 }
 
 /** A clone, which leaves nothing behind in the working copy; gives the folder in it that the root was. */

@@ -46,7 +46,8 @@ async function publish(root: string, tag: string, of = commit): Promise<void> {
   await attach(client, at, digest, { type: RELEASE, bytes: Buffer.from(JSON.stringify(record)), annotations: {} });
 }
 
-const reproduce = async (tag: string) => await ci(elsewhere, ['reproduce', `${host}/acme/${tag}:${tag}`]);
+const reproduce = async (tag: string, more: string[] = [], env = {}) =>
+  await ci(elsewhere, ['reproduce', `${host}/acme/${tag}:${tag}`, ...more], env);
 
 test('equal, in another folder, whatever is checked out there', async () => {
   const { exitCode, stdout, stderr } = await reproduce('good');
@@ -60,6 +61,13 @@ test('tampered with: which file of which layer', async () => {
   expect(exitCode, stdout).toBe(1);
   expect(stdout).toMatch(/^linux\/amd64, layer \d+: app\/dist\/server\.js differs$/m);
   expect(stdout).toMatch(new RegExp(`not equal: ${commit} builds sha256:`));
+});
+
+test('secrets of installs are for commits of a branch or tag here', async () => {
+  const { stdout: stray } = await $({ cwd: elsewhere, quiet: true })`git commit-tree ${'HEAD^{tree}'} -p HEAD -m stray`;
+  await publish(repository, 'stray', stray.trim());
+  const refused = await reproduce('stray', ['--secrets', 'env://NPM_TOKEN'], { NPM_TOKEN: 'x' });
+  expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringMatching(/is on no branch and no tag here/)]);
 });
 
 test('of a commit that is not here, and of none', async () => {
