@@ -379,7 +379,7 @@ export class Ci {
    *
    * @param only run nothing but these stages and what they need
    * @param skip leave out these stages and what needs them
-   * @param from run from these stages on: they, and what needs them
+   * @param from run from these stages on: they, what needs them, and what those need
    * @param compare another run's result.json: fail unless the image is the same
    * @param vulnDb the vulnerability database (default: the policy's)
    * @param vulnDbRef the same, always a reference
