@@ -196,7 +196,7 @@ const alone: [name: string, answers: Parameters<typeof whileServing>[0], rows: s
     { '/version': [200, JSON_TYPE, '{"digest":"sha256:2"}'] },
     [
       '/ is answered passed: 404',
-      '/version says what was deployed failed: it says that digest is "sha256:2", not "sha256:1", which APP_DIGEST told it',
+      '/version says what was deployed failed: it says that digest is "sha256:2", not "sha256:1", which APP_DIGEST passed to it',
     ],
   ],
   [
