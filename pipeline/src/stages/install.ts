@@ -258,17 +258,27 @@ function guarded({ loopback, packages }: RunContext, { secrets }: PackageSet): s
 const LOOPBACK = 'host-loopback';
 /**
  * The ports of this machine's loopback address are at that of the step while the command runs: an .npmrc or a lock file may name a registry
- * there. Of a request npm keeps the headers that the answer's `Vary` names, `Authorization` as well; what is known by its hash needs no entry.
+ * there. Of a request npm keeps the headers that the answer's `Vary` names, `Authorization` as well, in lines that begin with their hash (cacache).
  */
 const GUARD = `const { connect, createServer } = require('node:net');
-const { existsSync, readdirSync, readFileSync, rmSync } = require('node:fs');
+const { createHash } = require('node:crypto');
+const { existsSync, readdirSync, readFileSync, writeFileSync } = require('node:fs');
 const [, ports, program, ...args] = process.argv;
 const INDEX = '${NPM_CACHE}/_cacache/index-v5';
+function withoutRights(line) {
+  const [, json = ''] = line.split('\\t');
+  if (!/authorization"/i.test(json)) return line;
+  const entry = JSON.parse(json);
+  const headers = entry.metadata?.reqHeaders ?? {};
+  for (const name of Object.keys(headers)) if (/authorization$/i.test(name)) delete headers[name];
+  const kept = JSON.stringify(entry);
+  return createHash('sha1').update(kept).digest('hex') + '\\t' + kept;
+}
 function forget() {
   if (!existsSync(INDEX)) return;
   for (const entry of readdirSync(INDEX, { recursive: true, withFileTypes: true })) {
     const file = entry.parentPath + '/' + entry.name;
-    if (entry.isFile() && /"(proxy-)?authorization"/i.test(readFileSync(file, 'utf8'))) rmSync(file);
+    if (entry.isFile()) writeFileSync(file, readFileSync(file, 'utf8').split('\\n').map(withoutRights).join('\\n'));
   }
 }
 Promise.all(ports.split(',').filter(Boolean).map((port) => new Promise((ready) => createServer((near) => {

@@ -119,6 +119,6 @@ test('a package from git, which would have it, is refused', async () => {
 
 test('the capsule of a test that failed then replays without registry and token', async () => {
   const { exitCode, endings } = await endingsOf(repository, ['out/capsule-test.tar']);
-  expect(endings.map(({ stage, outcome }) => [stage, outcome])).toEqual([['test', 'same']]);
+  expect(endings).toMatchObject([{ stage: 'test', outcome: 'same' }]);
   expect(exitCode).toBe(0);
 });

@@ -114,11 +114,13 @@ test('a version that is nowhere changes nothing', async () => {
 });
 
 test('the registry of the repository is asked; interrupted meanwhile, and where it fails, nothing changes', async () => {
+  const { stdout: usual } = await $({ cwd: repository, quiet: true })`npm config get registry`;
   const asked: string[] = [];
   let isBroken = false;
   const registry = createServer(({ url = '' }, response) => {
     asked.push(url);
-    if (isBroken) response.writeHead(403).end('{}');
+    if (url !== '/drydock-ci') response.writeHead(302, { location: new URL(url.slice(1), usual.trim()).href }).end();
+    else if (isBroken) response.writeHead(403).end('{}');
   });
   await once(registry.listen(0, '127.0.0.1'), 'listening');
   await add(repository, { '.npmrc': `registry=http://127.0.0.1:${(registry.address() as AddressInfo).port}/\n` });
