@@ -53,7 +53,7 @@ export const OPTIONS = {
   offline: { summary: 'use no network at all; what is missing is named' },
   output: {
     value: 'DIR',
-    summary: 'folder for results; other files stay (default out; images: images; replay: out/replay)',
+    summary: 'folder for results; other files stay (default out, images or out/replay)',
   },
   images: { value: 'DIR', summary: 'take images from a folder of OCI archives, not from a registry' },
   mirror: { value: 'REGISTRY=PLACE', repeatable: true, summary: 'ask this place first, e.g. docker.io=host/prefix' },

@@ -11,7 +11,7 @@ const RETIRED: readonly [word: RegExp, instead: string][] = [
   [/\bmend(s|ed|ing)?\b/i, 'fix'],
   [/\b(to|can|cannot|could|could not) be had\b/i, 'available'],
   [/\b([Ss]ome|[Aa]ny)body\b|\b[Nn]obody\b(?![@:'`])/, 'the actor, or the passive'],
-  [/(?<!\.)\bstand-ins?\b|\bstands? in for\b/i, 'substitute'],
+  [/(?<!\.)\bstand-ins?\b/i, 'substitute'],
   [/\bWALLS?\b|\b(a|no|each|every) wall\b|\bwalls\b/, 'problem, FAIL'],
   [/\blaptop[’']s door\b|\bother door\b/i, 'the command line, the Dagger module'],
   [/\bshut in\b/i, 'sandboxed'],

@@ -28,7 +28,7 @@ path-include=/usr/share/doc/*/copyright
 
 /** In an image that has no apk. */
 export const NO_APK = `#!/bin/sh
-echo "apk: this image only replaces Alpine, which no registry could give: it holds Debian's busybox, and no apk (debian:13 has apt-get)" >&2
+echo "apk: this image only stands in for Alpine, which no registry could give: it holds Debian's busybox, and no apk (debian:13 has apt-get)" >&2
 exit 1
 `;
 
