@@ -14,7 +14,7 @@ describe.skipIf(isRegistryThere)('where no registry answers (Docker’s is none)
 
   const rows: [image: string, script: string, said: RegExp][] = [
     ['alpine:latest', 'echo "Hello from $(uname -s)"; ls /etc | grep passwd', /^Hello from Linux\npasswd\n$/],
-    ['alpine:3.22', 'apk add curl 2>&1 || true', /only replaces Alpine.*debian:13 has apt-get/],
+    ['alpine:3.22', 'apk add curl 2>&1 || true', /only stands in for Alpine.*debian:13 has apt-get/],
     ['busybox', 'echo a b | wc -w; id -un', /^2\nroot\n$/],
     [
       'node:24',
