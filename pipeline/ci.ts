@@ -1,2 +1,2 @@
-// The laptop's door: `npx tsx pipeline/ci.ts [function] [options]`. What the pipeline does is written in src/ only.
+// The command line: `npx tsx pipeline/ci.ts [function] [options]`. What the pipeline does is written in src/ only.
 import './bin/drydock.mjs';

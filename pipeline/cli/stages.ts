@@ -1,4 +1,4 @@
-// Runs stages from the laptop's door: checks what is at hand, runs them on an engine, writes the report, shows it.
+// Runs stages from the command line: checks what is at hand, runs them on an engine, writes the report, shows it.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type ErrorCode, PipelineError, reasonOf } from '../src/core/errors.ts';

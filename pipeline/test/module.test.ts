@@ -1,4 +1,4 @@
-// The module as Dagger sees it: its own introspection reads every public function, and what it finds is what the laptop's door takes.
+// The module as Dagger sees it: its own introspection reads every public function, and what it finds is whon the command line takes.
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -127,7 +127,7 @@ const REQUIRED: Readonly<Record<string, string[]>> = { explain: ['verdict'] };
 
 // ------------------------------------------------------------------------------------------------------ two doors
 
-/** The repository and its services: the laptop's door knows them by itself. */
+/** The repository and its services: the command line knows them by itself. */
 const FILLED_IN = ['source', 'repo', 'vuln-db-service', 'registry-service'];
 /** About the terminal, the engine, the disk and the Docker Engine of a laptop. */
 const LAPTOP = [

@@ -3,6 +3,9 @@ import { posix } from 'node:path';
 import { PipelineError } from './errors.ts';
 import { fieldsIn } from './record.ts';
 
+/** Where a step keeps what managers fetch. */
+export const NPM_CACHE = '/var/cache/npm';
+
 export type ManagerName = 'npm' | 'yarn' | 'pnpm' | 'bun';
 export type OtherName = Exclude<ManagerName, 'npm'>;
 

@@ -1,4 +1,4 @@
-// Writes the capsule of a run: all that its stages read, in one file that runs them again anywhere, without a network.
+// Writes the capsule of a run: all that its stages read, in one file that runs them again anywhere, without a network.// Writes the capsule of a run: all that its stages read, in one file that runs them again anywhere, without a network.
 import { type Container, type Directory, dag, type File } from '@dagger.io/dagger';
 import { fingerprintOf } from '../core/capsule/fingerprint.ts';
 import {
@@ -18,6 +18,7 @@ import {
 import { backingImages, isCaptured, type Needs, needsOf } from '../core/capsule/needs.ts';
 import { lockedPackages } from '../core/capsule/packages.ts';
 import { PipelineError } from '../core/errors.ts';
+import { NPM_CACHE } from '../core/manager.ts';
 import type { CapsuleResult, RunResult, StageName, StageResult } from '../core/model.ts';
 import { lockFileOf, type PackageSet, packageSets, setsFor } from '../core/package-sets.ts';
 import type { PackSpec } from '../oci/capsule.ts';
@@ -25,7 +26,7 @@ import { imageName, type PinName, pinned } from '../pins.ts';
 import type { PackageContext } from './context.ts';
 import { contentsIfAny, notToBeHad } from './engine.ts';
 import type { Known } from './found.ts';
-import { ENVIRONMENT, NPM_CACHE, nodeContainer } from './install.ts';
+import { ENVIRONMENT, nodeContainer } from './install.ts';
 import { settled } from './settled.ts';
 import { hasPlatform } from './smoke.ts';
 

@@ -6,7 +6,8 @@ import type { StepResult } from '../core/model.ts';
 import { placeOf } from '../core/package.ts';
 import { type PackageSet, setAt } from '../core/package-sets.ts';
 import type { RunContext } from './context.ts';
-import { folderOf, install, PNP_FILES, secretFaults } from './install.ts';
+import { folderOf, install, PNP_FILES } from './install.ts';
+import { secretFaults } from './install-secrets.ts';
 import { commandOf } from './package.ts';
 import { runStep } from './step.ts';
 

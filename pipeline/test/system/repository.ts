@@ -1,4 +1,4 @@
-// Copies of this repository to change, and the laptop's door as a process: for tests and benchmarks of whole runs.
+// Copies of this repository to change, and the command line as a process: for tests and benchmarks of whole runs.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

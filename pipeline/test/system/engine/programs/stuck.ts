@@ -1,5 +1,5 @@
 // Watches its client, and is then too busy to see anything for some seconds, or for ever: `tsx stuck.ts SECONDS`.
-import { endOfClient } from '../../../engine/client.ts';
+import { endOfClient } from '../../../../engine/client.ts';
 
 const seconds = Number(process.argv[2]);
 void endOfClient({ beatSeconds: 0.2, silentSeconds: 1 }).then(() => process.exit(7));
