@@ -26,7 +26,7 @@ sched_setparam sched_setscheduler sched_yield seccomp select semctl semget semop
 sendmmsg sendmsg sendto setfsgid setfsgid32 setfsuid setfsuid32 setgid setgid32 setgroups setgroups32 setitimer setpgid setpriority
 setregid setregid32 setresgid setresgid32 setresuid setresuid32 setreuid setreuid32 setrlimit set_robust_list setsid setsockopt
 set_thread_area set_tid_address setuid setuid32 setxattr setxattrat shmat shmctl shmdt shmget shutdown sigaltstack signalfd signalfd4
-sigprocmask sigreturn socketcall socketpair splice stat stat64 statfs statfs64 statmount statx symlink symlinkat sync sync_file_range
+sigprocmask sigreturn socketpair splice stat stat64 statfs statfs64 statmount statx symlink symlinkat sync sync_file_range
 syncfs sysinfo tee tgkill time timer_create timer_delete timer_getoverrun timer_gettime timer_gettime64 timer_settime timer_settime64
 timerfd_create timerfd_gettime timerfd_gettime64 timerfd_settime timerfd_settime64 times tkill truncate truncate64 ugetrlimit umask
 uname unlink unlinkat uretprobe utime utimensat utimensat_time64 utimes vfork vmsplice wait4 waitid waitpid write writev
@@ -44,6 +44,8 @@ const ENOSYS = 38;
 const CLONE_NEW_NAMESPACES = 0x7e020000;
 /** With one of its own, a step could mount the hierarchy that its cgroup is in; without root the engine's is at its top. */
 const CLONE_NEWCGROUP = 0x02000000;
+/** The kernel's ciphers (CVE-2026-31431: whoever may read a file writes to its copy in memory, which all steps and the host share), and whoever runs virtual machines. */
+const AF_ALG = 38;
 const AF_VSOCK = 40;
 /** `personality` values that change nothing dangerous: Linux, 32 bit, 64 bit variants, and asking. */
 const PERSONALITIES = [0x0, 0x8, 0x20000, 0x20008, 0xffffffff];
@@ -76,7 +78,12 @@ const profile = (syscalls: Rule[]) => ({
   architectures: ARCHITECTURES[process.arch] ?? [],
   syscalls: [
     allow(ALLOWED.trim().split(/\s+/)),
-    allow(['socket'], [{ index: 0, value: AF_VSOCK, op: 'SCMP_CMP_NE' }]),
+    // Conditions of one rule have to hold together, those of several each for itself.
+    allow(['socket'], [{ index: 0, value: AF_ALG, op: 'SCMP_CMP_LT' }]),
+    allow(['socket'], [{ index: 0, value: AF_ALG + 1, op: 'SCMP_CMP_EQ' }]),
+    allow(['socket'], [{ index: 0, value: AF_VSOCK, op: 'SCMP_CMP_GT' }]),
+    // Which family 32-bit programs ask by this is in memory, where no filter looks.
+    { names: ['socketcall'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
     ...PERSONALITIES.map((value) => allow(['personality'], [{ index: 0, value, op: 'SCMP_CMP_EQ' }])),
     { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
     ...syscalls,
