@@ -3,10 +3,10 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { EnvironmentError } from '../errors.ts';
+import { hostAddresses } from './host-addresses.ts';
 import { SESSION_FOLDER } from './mounts.ts';
 import { DOMAIN, NameServer, Names } from './nameserver.ts';
 import { contentOf } from './pid-file.ts';
@@ -32,16 +32,24 @@ const FOLDER = join(SESSION_FOLDER, 'n');
 const ROUTER = join(FOLDER, 'router');
 const IN_ROUTER = `nsenter --net=${ROUTER}`;
 
-/** Steps may speak to the world, not to the machine they run on, by any of its addresses, or its link-local neighbours (cloud metadata lives there). */
-const firewall = (addresses: readonly string[]) => `
+/** Loopback, and link-local neighbours: cloud metadata lives there. */
+const NEVER = ['127.0.0.0/8', '169.254.0.0/16'];
+
+/** Steps may speak to the world, not to the machine they run on, by any of its addresses. */
+const FIREWALL = `
 table ip drydock {
+  set host {
+    type ipv4_addr
+    flags interval
+    auto-merge
+  }
   chain input {
     type filter hook input priority 0;
     ct state invalid drop comment "older pasta sends segments without any flag; an answer to one would reset the connection"
   }
   chain forward {
     type filter hook forward priority 0; policy accept;
-    ip daddr { ${['127.0.0.0/8', '169.254.0.0/16', ...addresses].join(', ')} } drop
+    ip daddr @host drop
   }
   chain postrouting {
     type nat hook postrouting priority 100;
@@ -85,6 +93,8 @@ export class Network implements Networks {
   readonly #enter: readonly [string, ...string[]];
   #router: Promise<void> | undefined;
   #sockets: Promise<Sockets> | undefined;
+  /** Addresses of the host, as the firewall has them. */
+  #blocked = '';
   #links = 0;
   #steps = 0;
   readonly #free: Attachment[] = [];
@@ -103,6 +113,8 @@ export class Network implements Networks {
   /** A namespace for a step. With the network off there is one only once there are services to speak to. */
   async lease(): Promise<Attachment | undefined> {
     if (this.#offline && this.#sockets === undefined) return undefined;
+    await this.#start();
+    await this.#blockHost();
     return this.#free.pop() ?? this.#attachStep();
   }
 
@@ -115,6 +127,8 @@ export class Network implements Networks {
 
   /** A namespace for a service, with the address that it always has. */
   async attach(service: string): Promise<Attachment> {
+    await this.#start();
+    await this.#blockHost();
     const { path, sys, link, address } = await this.#attach(this.addressFor(service));
     const release = async () => {
       // The kernel takes its time to end a namespace; without its link it is out of the way of the next one at once.
@@ -125,7 +139,6 @@ export class Network implements Networks {
   }
 
   async #attach(address: string): Promise<{ path: string; sys: string; link: string; address: string }> {
-    await this.#start();
     const link = `v${++this.#links}`;
     const path = join(FOLDER, link);
     const sys = `${path}.sys`;
@@ -196,9 +209,16 @@ export class Network implements Networks {
     );
     if (this.#offline) return;
     await this.#openWayOut();
-    const ruleset = join(FOLDER, 'rules');
-    writeFileSync(ruleset, firewall(hostAddresses()));
-    await shell(`${IN_ROUTER} sh -ec 'echo 1 >/proc/sys/net/ipv4/ip_forward; nft -f ${ruleset}'`);
+    await this.#blockHost(FIREWALL);
+    await shell(`${IN_ROUTER} sh -ec 'echo 1 >/proc/sys/net/ipv4/ip_forward'`);
+  }
+
+  /** To be asked again whenever something starts: the host gets addresses while a session lasts, of another network or a container's. */
+  async #blockHost(rules = ''): Promise<void> {
+    const addresses = [...NEVER, ...hostAddresses()].join(', ');
+    if (this.#offline || addresses === this.#blocked) return;
+    await setRules(`${rules}\nflush set ip drydock host\nadd element ip drydock host { ${addresses} }\n`);
+    this.#blocked = addresses;
   }
 
   /** If pasta ends, it is started again: a step that waits for an answer would wait for minutes. At the end of a session it cannot be. */
@@ -241,11 +261,15 @@ async function startPasta(enter: readonly [string, ...string[]]): Promise<{ over
 
 const lastOf = (said: Buffer[]): string => Buffer.concat(said).toString().trim().split('\n').at(-1) as string;
 
-/** What lies in the two blocks is left out: intervals may not overlap. */
-const hostAddresses = (): string[] =>
-  Object.values(networkInterfaces())
-    .flat()
-    .flatMap((entry) => (entry?.family === 'IPv4' && !/^(127|169\.254)\./.test(entry.address) ? [entry.address] : []));
+let rulesets = 0;
+
+/** All of them at once, or none. */
+async function setRules(rules: string): Promise<void> {
+  const file = join(FOLDER, `rules-${rulesets++}`);
+  writeFileSync(file, rules);
+  await shell(`${IN_ROUTER} nft -f ${file}`).catch(asUnavailable);
+  rmSync(file);
+}
 
 async function unmount(...paths: string[]): Promise<void> {
   await run('umount', paths).catch(() => {}); // a session that ends takes its mounts with it
