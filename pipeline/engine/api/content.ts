@@ -164,16 +164,16 @@ async function accountOf(session: Session, content: Content, user: string): Prom
   const isNumber = /^\d+$/.test(user);
   for (const [name, , uid, gid, , home] of await table(session, content, '/etc/passwd')) {
     if (isNumber ? uid === user : name === user)
-      return { uid: Number(uid), gid: Number(gid), home: home || '/', name: name as string };
+      return { uid: idOf(uid, user), gid: idOf(gid, user), home: home || '/', name: name as string };
   }
-  if (isNumber) return { uid: Number(user), gid: 0, home: user === '0' ? '/root' : '/', name: '' };
+  if (isNumber) return { uid: idOf(user, user), gid: 0, home: user === '0' ? '/root' : '/', name: '' };
   if (user === '' || user === 'root') return { uid: 0, gid: 0, home: '/root', name: 'root' };
   throw new EngineError(`unable to find user ${user}: no matching entries in passwd file`);
 }
 
 async function groupOf(session: Session, content: Content, group: string): Promise<number> {
-  if (/^\d+$/.test(group)) return Number(group);
-  for (const [name, , gid] of await table(session, content, '/etc/group')) if (name === group) return Number(gid);
+  if (/^\d+$/.test(group)) return idOf(group, group);
+  for (const [name, , gid] of await table(session, content, '/etc/group')) if (name === group) return idOf(gid, group);
   throw new EngineError(`unable to find group ${group}: no matching entries in group file`);
 }
 
@@ -181,7 +181,18 @@ async function groupOf(session: Session, content: Content, group: string): Promi
 async function groupsOf(session: Session, content: Content, user: string): Promise<number[]> {
   if (user === '') return [];
   const rows = await table(session, content, '/etc/group');
-  return rows.filter(([, , , members]) => members?.split(',').includes(user)).map(([, , gid]) => Number(gid));
+  return rows
+    .filter(([, , , members]) => members?.split(',').includes(user))
+    .map(([name = '', , gid]) => idOf(gid, name));
+}
+
+/** As Docker takes them: to the kernel the largest of all means "as it is", which is root. */
+const LARGEST_ID = 2 ** 31 - 1;
+
+function idOf(text: string | undefined, whose: string): number {
+  const id = /^\d+$/.test(text ?? '') ? Number(text) : Number.NaN;
+  if (id <= LARGEST_ID) return id;
+  throw new EngineError(`the id of ${whose} is ${JSON.stringify(text ?? '')}, no number from 0 to ${LARGEST_ID}`);
 }
 
 async function table(session: Session, content: Content, path: string): Promise<string[][]> {

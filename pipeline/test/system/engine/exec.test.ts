@@ -138,6 +138,20 @@ const rows: Row[] = [
     '1000\n65534\n',
   ],
   [
+    // The kernel takes the largest of 32 bits as "leave it as it is": what asks for another user would run as root (the kind of CVE-2024-40635).
+    'no id that is none, or that the kernel reads in another way',
+    async () => {
+      const listed = base().withNewFile(
+        '/etc/passwd',
+        'a:x:4294967295:0::/:\nb:x:nine:0::/:\nc:x::0::/:\nd:x:9:-1::/:\n',
+      );
+      const asked = ['4294967295', '4294967296', '7:4294967295'].map((user) => base().withUser(user));
+      const all = [...asked, ...['a', 'b', 'c', 'd'].map((user) => listed.withUser(user))];
+      return Promise.all(all.map((one) => errorOf(one.withExec(['id', '-u']).stdout())));
+    },
+    Array.from({ length: 7 }, () => expect.stringMatching(/the id of \w+ is ".*", no number from 0 to 2147483647/)),
+  ],
+  [
     'the groups that list the user, unless one is named',
     async () => {
       const grouped = base().withNewFile('/etc/group', 'app:x:1000:\nextra:x:7:app\nnogroup:x:65534:\n');
