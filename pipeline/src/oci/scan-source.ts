@@ -64,7 +64,8 @@ const SHORTEST = 8;
 
 /** The readable text of files that would not be looked into, UTF-16 included, and of what is packed in them: one for each that has any. */
 export function hiddenTexts(path: string, bytes: Buffer, packed: readonly Buffer[] = []): Buffer[] {
-  const isBinary = bytes.subarray(0, HEAD_BYTES).some(isNoText);
+  // Zeros farther on are of UTF-16 in a script that needs none at its beginning: to Trivy a text, in which no rule fits.
+  const isBinary = bytes.subarray(0, HEAD_BYTES).some(isNoText) || bytes.includes(0);
   const isHidden = isBinary || [SKIPPED, SKIPPED_ENDING, SKIPPED_FOLDER].some((skipped) => skipped.test(path));
   return [...(isHidden ? [bytes] : []), ...packed].map(readableIn).filter((text) => text.length > 0);
 }

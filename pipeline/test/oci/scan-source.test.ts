@@ -74,6 +74,12 @@ const files: [what: string, path: string, bytes: Buffer, text: string | null][] 
   ['a package that is checked in', 'node_modules/a/index.js', Buffer.from(SECRET), SECRET],
   ['UTF-16', 'notes.txt', utf16, `${SECRET}\n`],
   ['UTF-16, the other way round', 'notes.txt', Buffer.from(utf16).swap16(), `${SECRET}\n`],
+  [
+    'UTF-16 behind a page of another script',
+    'notes.txt',
+    Buffer.from(`${'中文'.repeat(100)}\n${SECRET}\n`, 'utf16le'),
+    `e\n${SECRET}\n`,
+  ],
   ['a text with one byte in it', 'x.ts', Buffer.from(`a\0\n${SECRET}`), `a\n${SECRET}`],
   ['one with nothing to read in it', 'x.bin', Buffer.from([0, 1, 2, 3]), null],
 ];

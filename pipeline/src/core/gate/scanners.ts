@@ -65,7 +65,7 @@ export function trivyArguments({ version, of, path, output, hasDatabase, hasChec
 /** Rules by which Trivy takes no secret for one in some places. Those for folders of systems are right in an image. */
 const EXCUSES = {
   anywhere: ['tests', 'examples', 'vendor', 'locale-dir', 'markdown'],
-  systems: ['usr-dirs', 'node.js', 'golang', 'python', 'rubygems', 'wordpress', 'anaconda-log'],
+  systems: ['usr-dirs', 'node.js', 'golang', 'python', 'dist-info', 'rubygems', 'wordpress', 'anaconda-log'],
 };
 
 /**

@@ -8,6 +8,7 @@ import { type DatabasePolicy, DEFAULT_POLICY } from '../../../src/core/gate/poli
 import {
   SCAN,
   scannerVersion,
+  secretConfiguration,
   syftArguments,
   type TrivyScan,
   trivyArguments,
@@ -70,6 +71,14 @@ for (const [name, over] of [
 ] as const)
   test(`trivy: ${name}, and no checks of ours`, () =>
     expect(trivy(over)).not.toMatch(/--config-check|--file-patterns/));
+
+// Trivy 0.75, pkg/fanal/secret/builtin-allow-rules.go: each is by the path alone, which whoever writes a file chooses.
+const BY_PATH =
+  'dist-info tests examples vendor usr-dirs locale-dir markdown node.js golang python rubygems wordpress anaconda-log';
+test.for(['source', 'bait'] as const)('in the %s no path excuses a secret', (of) => {
+  const { 'disable-allow-rules': off } = JSON.parse(secretConfiguration(of));
+  expect([...off].sort()).toEqual(BY_PATH.split(' ').sort());
+});
 
 test('our checks leave Kubernetes to Trivy: read as YAML too, a manifest would lose what Trivy finds in it', () =>
   expect(trivy()).not.toContain('--misconfig-scanners'));
