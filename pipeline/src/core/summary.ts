@@ -14,7 +14,7 @@ import {
   phraseStep,
   phraseVerdict,
 } from './phrases.ts';
-import { oneLine, safeText } from './safe-text.ts';
+import { oneLine, safeLines, safeText } from './safe-text.ts';
 
 const MARKS: Record<StageResult['status'], string> = {
   passed: '✅',
@@ -43,7 +43,7 @@ export function renderSummary(run: RunResult): string {
     ...parts.flatMap((part) =>
       part.gate === null
         ? []
-        : fold(`Findings${phrasePart(part)}: ${phraseCounts(part.gate.outcomes) || 'none'}`, gateSection(part.gate)),
+        : fold(`Findings${named(part)}: ${phraseCounts(part.gate.outcomes) || 'none'}`, gateSection(part.gate)),
     ),
     ...parts.flatMap(({ smoke }) => (smoke === null ? [] : smokeSection(smoke))),
     ...fold(
@@ -52,7 +52,8 @@ export function renderSummary(run: RunResult): string {
     ),
     ...fold('Steps', shown.flatMap(steps)),
   ];
-  return `${[...paragraphs.filter((text) => text !== ''), ...details].join('\n\n')}\n`;
+  // Runners without a place for summaries have it printed, and obey commands in what is printed.
+  return safeLines(`${[...paragraphs.filter((text) => text !== ''), ...details].join('\n\n')}\n`);
 }
 
 /** With the verdict, the stages and the four facts there are ten lines at most. */
@@ -97,7 +98,7 @@ function factLines(run: RunResult): string[] {
   const lines = (what: string, phrase: (part: Pick<RunResult, 'image' | 'delivery'>) => string | null) =>
     partsOf(run).flatMap((part) => {
       const phrased = phrase(part);
-      return phrased === null ? [] : [`${what}${phrasePart(part)}: ${code(phrased)}`];
+      return phrased === null ? [] : [`${what}${named(part)}: ${code(phrased)}`];
     });
   return [
     ...lines('Image', phraseImage),
@@ -245,6 +246,8 @@ const longestRun = (text: string) => (text.match(/`+/g) ?? []).reduce((most, { l
 
 /** Parentheses would end it. */
 const linkTarget = (url: string) => encodeURI(url.toWellFormed()).replaceAll('(', '%28').replaceAll(')', '%29');
+
+const named = (part: object) => escapeMarkdown(phrasePart(part));
 
 /** For a place in one line. */
 function escapeMarkdown(text: string): string {

@@ -209,6 +209,19 @@ test('text of others makes no line of the summary, whatever is in it', () => {
   expect(text).not.toMatch(/^(?:# H1|\| ok )/m);
 });
 
+// As runners of Gitea and Forgejo read each line of a log (nektos/act, pkg/runner/command.go), and GitHub's (actions/runner, ActionCommand.cs).
+const COMMANDS = [/^\s*::([^ ]+?)( (.+?))?::/, /##\[[^\]]+\]/];
+
+test('no line of the summary is a command to a runner that prints it', () => {
+  const said = ['::set-env name=PATH::/source/bin', '  ::stop-commands::x', '##[add-path]/source/bin', 'a ##[error]b'];
+  const part = { name: said[0] as string, verdict: 'failed' as const, exitCode: 1, smoke: null, delivery: null };
+  const { image, gate, capsule } = REPORTS.failed.run;
+  const of = { ...part, name: `x\n${said[0]}`, image, gate, capsule };
+  const text = renderSummary(run({ stages: [failedStage({ firstErrors: said })], parts: [of, of] }));
+  for (const words of ['set-env', 'stop-commands', 'add-path', 'error']) expect(text).toContain(words);
+  expect(text.split('\n').filter((line) => COMMANDS.some((command) => command.test(line)))).toEqual([]);
+});
+
 test('only an address of the web is a link, and nothing in it ends it', () => {
   const text = renderSummary(forged());
   expect(text).not.toContain('javascript:');
