@@ -157,7 +157,11 @@ function bundled(options) {
 }
 
 function keepBundle(name, entryFile, file) {
+  // The first thing that a person would wait for; what it makes way for, the program itself says.
+  const isWatched = name === 'cli' && process.stderr.isTTY;
+  if (isWatched) process.stderr.write('preparing drydock, once after its sources changed …');
   const { code, map } = bundle(name, entryFile);
+  if (isWatched) process.stderr.write('\r\u001b[K');
   if (map !== undefined) keepChecked(`${file}.map`, map.contents);
   keepChecked(file, code.contents);
   removeOldExcept(file);

@@ -6,7 +6,9 @@ import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type ErrorCode, PipelineError } from '../src/core/errors.ts';
+import type { EngineEvent } from '../src/core/events.ts';
 import type { EngineFacts } from '../src/core/model.ts';
+import { STEP_FOLDERS } from '../src/stages/step.ts';
 import type { EngineChoice } from './arguments.ts';
 
 /** The engine version that the SDK's own provisioning brings. */
@@ -156,6 +158,8 @@ export type EmbeddedOptions = {
   stepTimeout: string | null;
   /** Told each line that the engine says. */
   onLine?: ((line: string) => void) | undefined;
+  /** Told what it does besides steps, and what steps say. */
+  onEvent?: ((event: EngineEvent) => void) | undefined;
 };
 
 /** Start the engine and wait for its address. Started by ourselves, not by the SDK, so that both start at the same time. */
@@ -171,11 +175,14 @@ export async function startEmbedded({
       ...withOurNode(process.env),
       ...(options.offline ? { DRYDOCK_OFFLINE: '1' } : {}),
       ...(options.mirrors.length > 0 ? { DRYDOCK_MIRRORS: options.mirrors.join(',') } : {}),
+      ...(options.onEvent === undefined ? {} : { DRYDOCK_EVENTS: 'json', DRYDOCK_STEP_LOGS: STEP_FOLDERS }),
       ...(options.stepTimeout === null ? {} : { DRYDOCK_STEP_TIMEOUT: options.stepTimeout }),
     },
   });
   const said: string[] = [];
   createInterface({ input: child.stderr }).on('line', (line) => {
+    const event = options.onEvent === undefined ? undefined : readEvent(line);
+    if (event !== undefined) return SHOWN.has(event.kind) ? options.onEvent?.(event as EngineEvent) : undefined;
     said.push(line);
     if (said.length > 200) said.shift();
     options.onLine?.(line);
@@ -214,6 +221,18 @@ export async function startEmbedded({
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+const SHOWN: ReadonlySet<string> = new Set<EngineEvent['kind']>(['activity', 'activity-ended', 'step-output']);
+
+/** Events are JSON, one a line; whatever else the engine says is for people. */
+function readEvent(line: string): { kind: string } | undefined {
+  if (!line.startsWith('{"kind":')) return undefined;
+  try {
+    return JSON.parse(line) as { kind: string };
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,5 +1,6 @@
-// Shows a run to a person while it goes on: a live display on a terminal, quiet lines elsewhere. Two tables over the same events.
+// Shows a run to a person while it goes on, in lines: all that a log holds, and what stays above the live display (live.ts).
 
+import { escapeData } from '../src/core/annotations.ts';
 import { phraseCapsuleFile } from '../src/core/capsule/phrases.ts';
 import type { Listener, RunEvent } from '../src/core/events.ts';
 import type { RunResult, StageResult } from '../src/core/model.ts';
@@ -12,7 +13,6 @@ import {
   phraseIsolation,
   phraseReasons,
   phraseRow,
-  phraseSeconds,
   phraseStage,
   phraseStandIns,
   phraseStep,
@@ -20,6 +20,7 @@ import {
 } from '../src/core/phrases.ts';
 import { asLines } from '../src/core/safe-text.ts';
 import { NOT_ASKED } from '../src/core/summary.ts';
+import { Ongoing, stageOf } from './ongoing.ts';
 
 /** Where it is shown. */
 export type Screen = {
@@ -29,61 +30,65 @@ export type Screen = {
   control: (text: string) => void;
   isTerminal: boolean;
   columns: () => number;
+  rows: () => number;
+  /** Calls whenever one of them is another. Gives the way to stop. */
+  onResize: (listener: () => void) => () => void;
   hasColour: boolean;
 };
 
-export type RenderOptions = { screen: Screen; isVerbose: boolean; output: string; now?: () => number };
+export type RenderOptions = {
+  screen: Screen;
+  isVerbose: boolean;
+  output: string;
+  /** The stages that are to run. */
+  asked?: readonly string[];
+  /** Since when somebody waits. */
+  startedMs?: number;
+  /** Whether GitHub's runner reads the lines, and folds what is in a group. */
+  isGitHub?: boolean;
+  now?: () => number;
+};
 
 type Table = { [K in RunEvent['kind']]: (event: Extract<RunEvent, { kind: K }>) => string[] };
 
 export type Renderer = { listener: Listener; close: () => void };
 
-/** Lines that stay: what a log of the run should hold. */
-export function renderPlain({ screen, isVerbose, output }: RenderOptions): Renderer {
-  const table = lines(isVerbose, output, painter(screen.hasColour));
-  return { listener: (event) => printLines(screen, phrase(table, event)), close: () => {} };
-}
+const HEARTBEAT_MS = 30_000;
 
-/** The same lines, and below them what runs right now. */
-export function renderTty({ screen, isVerbose, output, now = Date.now }: RenderOptions): Renderer {
+/** Lines that stay: what a log of the run should hold. */
+export function renderPlain(options: RenderOptions): Renderer {
+  const { screen, now = Date.now } = options;
   const paint = painter(screen.hasColour);
-  const table = lines(isVerbose, output, paint);
-  const running = new Map<string, { label: string; sinceMs: number }>();
-  let drawn = 0;
-  const erase = () => {
-    if (drawn > 0) screen.control(`\u001b[${drawn}A\u001b[0J`);
-    drawn = 0;
-  };
-  const draw = () => {
-    const rows = [...running.values()].map(({ label, sinceMs }) => {
-      const time = phraseSeconds((now() - sinceMs) / 1000);
-      return paint('dim', `  … ${label} · ${time}`.slice(0, Math.max(20, screen.columns() - 1)));
-    });
-    printLines(screen, rows);
-    drawn = rows.length;
-  };
-  const timer = setInterval(() => {
-    erase();
-    draw();
-  }, 100);
+  const phrase = linesOf(options);
+  const ongoing = new Ongoing(options.asked ?? [], options.startedMs ?? now());
+  const timer = setInterval(() => printLines(screen, [paint('dim', ongoing.heartbeat(now()))]), HEARTBEAT_MS);
   timer.unref();
   return {
     listener: (event) => {
-      erase();
-      if (event.kind === 'step-started') {
-        const label = `${stageOf(event)}: ${event.command}`;
-        running.set(`${stageOf(event)} ${event.step}`, { label, sinceMs: event.atMs });
-      }
-      if (event.kind === 'step-finished') running.delete(`${stageOf(event)} ${event.step.name}`);
-      if (event.kind === 'run-finished') running.clear();
-      printLines(screen, phrase(table, event));
-      draw();
+      ongoing.take(event, now());
+      if (event.kind === 'stage-started') printLines(screen, [paint('dim', `start ${stageOf(event)}`)]);
+      const isGroup = options.isGitHub === true && event.kind === 'step-finished' && event.log !== '';
+      if (isGroup && (options.isVerbose || event.step.exitCode !== 0)) printGroup(screen, event);
+      else printLines(screen, phrase(event));
+      if (event.kind === 'run-finished') clearInterval(timer);
     },
-    close: () => {
-      clearInterval(timer);
-      erase();
-    },
+    close: () => clearInterval(timer),
   };
+}
+
+type StepFinished = Extract<RunEvent, { kind: 'step-finished' }>;
+
+/** A log that GitHub shows folded: of each step where that is asked for, else of those that failed. */
+function printGroup(screen: Screen, event: StepFinished): void {
+  screen.control(`::group::${escapeData(phraseStepEnd(event))}\n`);
+  printLines(screen, logLines(event.log));
+  screen.control('::endgroup::\n');
+}
+
+/** The lines that stay of an event. */
+export function linesOf({ screen, isVerbose, output }: RenderOptions): (event: RunEvent) => string[] {
+  const table = lines(isVerbose, output, painter(screen.hasColour));
+  return (event) => phrase(table, event);
 }
 
 function phrase<K extends RunEvent['kind']>(table: Table, event: Extract<RunEvent, { kind: K }>): string[] {
@@ -94,19 +99,12 @@ function lines(isVerbose: boolean, output: string, paint: Paint): Table {
   return {
     engine: ({ engine }) => [paint('dim', `engine: ${engine.kind} (${engine.why})`)],
     note: ({ text }) => [paint('dim', text)],
+    activity: () => [],
+    'activity-ended': () => [],
+    'step-output': () => [],
+    'stage-started': () => [],
     'step-started': (event) => (isVerbose ? [paint('dim', `run   ${stageOf(event)}: ${event.command}`)] : []),
-    'step-finished': (event) => {
-      if (!isVerbose) return [];
-      const { step, log } = event;
-      const rows =
-        log === ''
-          ? []
-          : log
-              .trimEnd()
-              .split('\n')
-              .map((line) => `      ${line}`);
-      return [`${step.exitCode === 0 ? 'done' : 'FAIL'}  ${stageOf(event)}: ${phraseStep(step)}`, ...rows];
-    },
+    'step-finished': (event) => (isVerbose ? [phraseStepEnd(event), ...logLines(event.log)] : []),
     // Told at length, the whole log stands above.
     'stage-finished': ({ stage, part }) => [paintStage(stage, paint, part), ...(isVerbose ? [] : phraseReasons(stage))],
     'run-finished': ({ run }) => [
@@ -116,9 +114,16 @@ function lines(isVerbose: boolean, output: string, paint: Paint): Table {
   };
 }
 
-/** The stage, and of several services which one's it is. */
-const stageOf = ({ stage, part }: { stage: string; part?: string }) =>
-  part === undefined ? stage : `${part} ${stage}`;
+const phraseStepEnd = (event: StepFinished) =>
+  `${event.step.exitCode === 0 ? 'done' : 'FAIL'}  ${stageOf(event)}: ${phraseStep(event.step)}`;
+
+const logLines = (log: string) =>
+  log === ''
+    ? []
+    : log
+        .trimEnd()
+        .split('\n')
+        .map((line) => `      ${line}`);
 
 function paintStage(stage: StageResult, paint: Paint, part?: string): string {
   const colour = stage.status === 'passed' ? 'green' : stage.status === 'failed' ? 'red' : 'yellow';

@@ -1,6 +1,7 @@
 // Work inside an engine's session: tries the engines in turn, and leaves nothing running however it ends.
 import { setTimeout as wait } from 'node:timers/promises';
 import { PipelineError } from '../src/core/errors.ts';
+import type { EngineEvent } from '../src/core/events.ts';
 import type { EngineFacts } from '../src/core/model.ts';
 import type { EngineOptions } from './arguments.ts';
 import { didNotStart, endOfCli, hasEnded } from './dagger-cli.ts';
@@ -20,6 +21,8 @@ export type SessionOptions = Omit<EngineOptions, 'secrets' | 'hostPorts'> & {
   say: (line: string) => void;
   /** Told which engine it is, before it starts, and once more when it has, with what is only known then. */
   onEngine: (engine: EngineFacts) => void;
+  /** Told what the engine does besides steps. */
+  onEvent?: (event: EngineEvent) => void;
   /** In milliseconds, for a Dagger engine: by default as long as the SDK waits. */
   startWithin?: number;
 };
@@ -27,6 +30,8 @@ export type SessionOptions = Omit<EngineOptions, 'secrets' | 'hostPorts'> & {
 /** Run the work on the first engine that starts. */
 export async function withEngine<T>(options: SessionOptions, work: (engine: EngineFacts) => Promise<T>): Promise<T> {
   const { env, platform } = process;
+  const { onEvent = () => {} } = options;
+  onEvent({ kind: 'activity', ...ENGINE, what: 'looking for one' });
   const around = { env, platform, provisioning: () => findProvisioning(env) };
   const engines = await Promise.race([engineCandidates(options.engine, options.offline, around), options.interrupted]);
   for (const [index, engine] of engines.entries()) {
@@ -40,6 +45,10 @@ export async function withEngine<T>(options: SessionOptions, work: (engine: Engi
   }
   throw new PipelineError('NO_ENGINE', 'no engine can be used here', 'use --engine embedded on Linux, or start Docker');
 }
+
+/** The start of an engine, as an activity. */
+const ENGINE = { id: 'engine', name: 'engine' } as const;
+const STARTED = { kind: 'activity-ended', id: ENGINE.id } as const;
 
 /** The engine never answered: another may be tried. */
 class DidNotStart extends Error {
@@ -56,8 +65,11 @@ async function onEmbedded<T>(
   options: SessionOptions,
   work: (engine: EngineFacts) => Promise<T>,
 ): Promise<T> {
-  const { root, offline, mirrors, stepTimeout, verbose, say, interrupted } = options;
+  const { root, offline, mirrors, stepTimeout, verbose, say, interrupted, onEvent = () => {} } = options;
   options.onEngine(engine);
+  const starts = (what: string) => onEvent({ kind: 'activity', ...ENGINE, what });
+  starts('starting');
+  let session: EngineSession | undefined;
   // Started first: while it starts, we load the SDK, which takes longer.
   const starting = startEmbedded({
     root,
@@ -67,9 +79,10 @@ async function onEmbedded<T>(
     onLine: (line) => {
       if (verbose) say(`engine: ${line}`);
       else if (line.startsWith('warning: ')) say(line);
+      else if (session === undefined) starts(line);
     },
+    onEvent,
   });
-  let session: EngineSession | undefined;
   try {
     const loading = loadSdk();
     session = await Promise.race([starting, interrupted]);
@@ -77,6 +90,7 @@ async function onEmbedded<T>(
     const known = notIsolated === undefined ? engine : { ...engine, notIsolated };
     options.onEngine(known);
     const { connection } = await loading;
+    onEvent(STARTED);
     const done = connected(connection, () => work(known)).catch((error) => rootOf(error, lost));
     return await Promise.race([done, lost, interrupted]);
   } finally {
@@ -99,7 +113,9 @@ async function onDagger<T>(
   options: SessionOptions,
   work: (engine: EngineFacts) => Promise<T>,
 ): Promise<T> {
+  const { onEvent = () => {} } = options;
   options.onEngine(engine);
+  onEvent({ kind: 'activity', ...ENGINE, what: 'starting' });
   if (options.stepTimeout !== null)
     options.say('warning: --step-timeout has no effect: a Dagger engine ends no step for the time that it takes');
   const { connection, dag } = await loadSdk();
@@ -110,6 +126,7 @@ async function onDagger<T>(
   let isStarted = false;
   const started = async () => {
     isStarted = true;
+    onEvent(STARTED);
     // Why it does not answer, the work finds out.
     const version = (await dag.version().catch(() => DAGGER_VERSION)).replace(/^v/, '');
     if (version !== DAGGER_VERSION)

@@ -18,8 +18,9 @@ import { readSecrets } from './delivery.ts';
 import { asFault } from './faults.ts';
 import { checkInputs, filesOf } from './inputs.ts';
 import { keepTimes, readBudgets, readTimes } from './ledger.ts';
+import { renderTty } from './live.ts';
 import { type Output, takeOutput } from './output.ts';
-import { renderPlain, renderTty } from './render.ts';
+import { renderPlain } from './render.ts';
 import { askedBy, type Places, requestOf } from './request.ts';
 import { withEngine } from './session.ts';
 import { checkRepository, checkSubjectFile, repositoryAt, shownPath } from './subject.ts';
@@ -52,7 +53,14 @@ export async function runStages(
   const screen = options.json ? terminal.err : terminal.out;
   const isLive = options.progress === 'tty' || (options.progress === 'auto' && screen.isTerminal);
   const shown = shownPath(output);
-  const renderer = (isLive ? renderTty : renderPlain)({ screen, isVerbose: options.verbose, output: shown });
+  const renderer = (isLive ? renderTty : renderPlain)({
+    screen,
+    isVerbose: options.verbose,
+    output: shown,
+    asked: askedBy(invocation),
+    startedMs,
+    isGitHub: process.env.GITHUB_ACTIONS === 'true',
+  });
   const say = (text: string) => renderer.listener({ kind: 'note', text });
   const checked = { root, output, asked: askedBy(invocation), services: options.services };
   let engine: EngineFacts | null = null;
@@ -85,6 +93,7 @@ export async function runStages(
             if (engine === null) renderer.listener({ kind: 'engine', engine: chosen });
             engine = chosen;
           },
+          onEvent: renderer.listener,
         },
         (chosen) => {
           const { listener } = renderer;

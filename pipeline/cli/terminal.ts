@@ -45,7 +45,12 @@ function screenOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Screen {
     write: (text) => stream.write(safeLines(text)),
     control: (text) => stream.write(text),
     isTerminal,
-    columns: () => stream.columns ?? 80,
+    columns: () => stream.columns || 80,
+    rows: () => stream.rows || 24,
+    onResize: (listener) => {
+      stream.on('resize', listener);
+      return () => stream.off('resize', listener);
+    },
     hasColour: env.NO_COLOR ? false : env.FORCE_COLOR ? env.FORCE_COLOR !== '0' : isTerminal,
   };
 }

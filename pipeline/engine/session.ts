@@ -44,11 +44,28 @@ export interface SessionOptions {
   readonly credentials: (registry: string) => Credentials | undefined;
 }
 
-/** What a session tells of its steps, one JSON object a line on standard error. */
+/** What a session tells of its steps and of what else it does, one JSON object a line on standard error. */
 export type Progress =
+  | ({ readonly kind: 'activity' } & Doing)
+  | { readonly kind: 'activity-ended'; readonly id: string }
+  | { readonly kind: 'step-output'; readonly step: string; readonly line: string }
   | { readonly kind: 'started' | 'cached'; readonly key: string; readonly args: readonly string[] }
   | { readonly kind: 'ended'; readonly key: string; readonly args: readonly string[]; readonly exitCode: number }
   | { readonly kind: 'substitute'; readonly reference: string; readonly standIn: string };
+
+/** Work besides steps, and how far it is. */
+export interface Doing {
+  readonly id: string;
+  readonly name: 'upload' | 'image' | 'packages';
+  readonly what: string;
+  readonly count?: number;
+  readonly counts?: number;
+  readonly bytes?: number;
+  readonly totalBytes?: number;
+}
+
+/** How often it is told how far something is. */
+const TOLD_MS = 200;
 
 /** Ids of containers are this much higher on the host when the engine is root; without root the kernel maps them. */
 const ROOT_SHIFT = 1_879_048_192;
@@ -164,6 +181,22 @@ export class Session {
     process.stderr.write(`${JSON.stringify(shown)}\n`);
   }
 
+  /** Tells of some work while it goes on. The work says how far it is as often as it likes. */
+  async during<T>(doing: Doing, work: (went: (far: Partial<Doing>) => void) => Promise<T>): Promise<T> {
+    let toldMs = 0;
+    const tell = (far: Partial<Doing>) => {
+      if (performance.now() - toldMs < TOLD_MS) return;
+      toldMs = performance.now();
+      this.progress({ kind: 'activity', ...doing, ...far });
+    };
+    this.progress({ kind: 'activity', ...doing });
+    try {
+      return await work(tell);
+    } finally {
+      this.progress({ kind: 'activity-ended', id: doing.id });
+    }
+  }
+
   /** The same work under one name runs once, however many ask for it at the same time. */
   once<T>(name: string, work: () => Promise<T>): Promise<T> {
     const running = this.#running.get(name) as Promise<T> | undefined;
@@ -222,7 +255,7 @@ export class Session {
   }
 
   /** Those that no step is to say, whether it has them or not. */
-  secretValues(): Iterable<Buffer> {
+  secretValues(): Buffer[] {
     return [...this.#secrets.values()].filter(({ length }) => length >= SCRUBBED_EVERYWHERE);
   }
 

@@ -9,7 +9,8 @@ import { asLines, safeJson } from '../../src/core/safe-text.ts';
 import { archiveOf, PIN_NAMES } from '../../src/pins.ts';
 import type { LeftStep } from '../../src/stages/context.ts';
 import type { ReplayInvocation } from '../arguments.ts';
-import { renderPlain, renderTty } from '../render.ts';
+import { renderTty } from '../live.ts';
+import { renderPlain } from '../render.ts';
 import { offerTerminal, openShell } from '../shell.ts';
 import { shownPath } from '../subject.ts';
 import type { Terminal } from '../terminal.ts';
@@ -54,7 +55,12 @@ async function replayStages(
   const isLive = options.progress === 'tty' || (options.progress === 'auto' && screen.isTerminal);
   const output = resolve(options.output);
   const shown = shownPath(output);
-  const renderer = (isLive ? renderTty : renderPlain)({ screen, isVerbose: options.verbose, output: shown });
+  const renderer = (isLive ? renderTty : renderPlain)({
+    screen,
+    isVerbose: options.verbose,
+    output: shown,
+    asked: stages,
+  });
   try {
     return await withReplayEngine({ folder, terminal, options, listener: renderer.listener }, async (run) => {
       const source = options.with === null ? capsule.source : resolve(options.with);

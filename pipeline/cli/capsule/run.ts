@@ -60,6 +60,7 @@ export async function withReplayEngine<T>(
       interrupted: terminal.interrupted,
       say: (text: string) => listener({ kind: 'note', text }),
       onEngine: () => {},
+      onEvent: listener,
     };
     return await withEngine(session, async (engine) => {
       const { listen } = await import('../../src/stages/progress.ts');

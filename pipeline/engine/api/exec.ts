@@ -4,6 +4,7 @@ import { join, posix } from 'node:path';
 import { EngineError, ExecError, errorOutputIn } from '../errors.ts';
 import { FileOutputs, type Outputs } from '../run/outputs.ts';
 import type { StepRequest } from '../run/runner.ts';
+import { lastLogLine } from '../run/step-log.ts';
 import { timedOut } from '../run/time-limit.ts';
 import type { Session } from '../session.ts';
 import { readBytes } from '../store/bytes.ts';
@@ -105,7 +106,8 @@ async function run(
     });
     request = { ...prepared, limitMs: timeLimit.ms };
     session.progress({ kind: 'started', key, args });
-    const outcome = await session.runner.run(request);
+    const unfollow = followLog(session, upper, hasSecrets(session, state));
+    const outcome = await session.runner.run(request).finally(unfollow);
     session.progress({ kind: 'ended', key, args, exitCode: outcome.exitCode });
     bound.throwIfEnded();
     if (outcome.isTimedOut) throw timedOut(timeLimit, session.shown(args).join(' '));
@@ -131,6 +133,25 @@ async function run(
     for (const left of [folder, upper, ...overlays.map((mount) => mount.upper)]) await removeTree(left);
   }
 }
+
+const FOLLOWED_EVERY_MS = 500;
+
+/** Tells what a step says, while it runs, to who asked for that. Of one that has secrets nothing: its log is cleaned at its end. */
+function followLog(session: Session, upper: string, isSecret: boolean): () => void {
+  const folders = process.env.DRYDOCK_STEP_LOGS;
+  if (!folders || isSecret) return () => {};
+  let told = '';
+  const timer = setInterval(() => {
+    const found = lastLogLine(upper, folders);
+    if (found === undefined || found.line === told) return;
+    told = found.line;
+    session.progress({ kind: 'step-output', ...found });
+  }, FOLLOWED_EVERY_MS);
+  return () => clearInterval(timer);
+}
+
+const hasSecrets = (session: Session, { secretVariables, mounts }: ContainerState) =>
+  secretVariables.size > 0 || mounts.some(({ kind }) => kind === 'secret') || session.secretValues().length > 0;
 
 const TOO_DEEP = 'the command left folders so deep in each other that no path to the last is short enough';
 

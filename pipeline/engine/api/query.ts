@@ -1,7 +1,7 @@
 // Runs a GraphQL request against the session: checks it against the schema, then hands each field to its resolver.
 
 import { lstatSync, statSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import {
   buildSchema,
   type DocumentNode,
@@ -106,7 +106,11 @@ const hostFields: Resolvers<HostValue> = {
     const folder = session.hostPath(path);
     const isWhole = !filter.include?.length && !filter.exclude?.length && !filter.gitignore;
     return new DirectoryValue(
-      lazy(async () => wholeTree(await session.host.folder(folder, filter))),
+      lazy(async () =>
+        session.during({ id: `upload ${folder}`, name: 'upload', what: basename(folder) }, async (went) =>
+          wholeTree(await session.host.folder(folder, filter, went)),
+        ),
+      ),
       { hostPath: isWhole ? folder : undefined },
     );
   },

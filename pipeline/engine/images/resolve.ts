@@ -129,7 +129,14 @@ async function fromRegistry(
     if (session.options.offline)
       throw new OciError('UNREACHABLE', 'the network is off', 'run once with a network, which fills the cache');
     const client = await registryClient(session, reference.registry, rights);
-    const top = await pullToLayout(client, reference, folder, { platforms: [platform], most: session.store.budget });
+    const what = nameOf(reference);
+    const top = await session.during({ id: `image ${what}`, name: 'image', what }, (went) =>
+      pullToLayout(client, reference, folder, {
+        platforms: [platform],
+        most: session.store.budget,
+        onBytes: (bytes, totalBytes) => went({ bytes, totalBytes }),
+      }),
+    );
     return (await fromLayout(session, folder, top.digest, platform)) as ImageRecord;
   } catch (error) {
     const fault = registryFault(session, 'cannot have', formatReference(reference), error);
@@ -142,6 +149,10 @@ async function fromRegistry(
   }
 }
 
+/** Without the digest, which says nothing to a person. */
+const nameOf = ({ registry, repository, tag, digest = '' }: Reference) =>
+  `${registry}/${repository}${tag === undefined ? `@${digest.slice(0, 19)}` : `:${tag}`}`;
+
 /** The fault, and what can be had here. */
 async function withNames(fault: Error): Promise<Error> {
   if (!(fault instanceof EngineError)) return fault;
@@ -151,12 +162,16 @@ async function withNames(fault: Error): Promise<Error> {
 async function assembled(session: Session, recipe: Recipe | TagRecipe, platform: string): Promise<ImageRecord> {
   const layout = session.store.scratchFolder('assembled');
   try {
-    const made = await assembleImage(recipe, platform, {
-      destination: layout,
-      cache: packageFolder(),
-      offline: session.options.offline,
-      log: session.log,
-    });
+    const doing = { id: `packages ${recipe.reference}`, name: 'packages', what: `for ${recipe.reference}` } as const;
+    const made = await session.during(doing, (went) =>
+      assembleImage(recipe, platform, {
+        destination: layout,
+        cache: packageFolder(),
+        offline: session.options.offline,
+        log: session.log,
+        onPackage: ({ title, ...far }) => went({ ...far, what: `${doing.what}: ${title}` }),
+      }),
+    );
     const pin = 'digest' in recipe ? recipe.digest : made.manifestDigest;
     const found = (await fromLayout(session, layout, pin, platform)) as ImageRecord;
     return { ...found, standIn: made.label };

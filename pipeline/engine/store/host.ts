@@ -38,6 +38,17 @@ const IN_MEMORY_BYTES = 256 * 1024;
 const RACY_MS = 100;
 const FILES_PER_TURN = 400;
 
+/** How many files of a folder are read. */
+interface Far {
+  readonly count: number;
+  readonly bytes: number;
+}
+interface Progress {
+  count: number;
+  bytes: number;
+  readonly went: (far: Far) => void;
+}
+
 /** The host's files as they are when they are asked for. What did not change since it was last read is not read again. */
 export class HostFiles {
   readonly #store: Store;
@@ -51,16 +62,16 @@ export class HostFiles {
   }
 
   /** A folder, without what the filter leaves out. Everything belongs to root, as a real engine has it. */
-  async folder(path: string, filter: Filter): Promise<DirNode> {
+  async folder(path: string, filter: Filter, went: (far: Far) => void = () => {}): Promise<DirNode> {
     const stats = lstatSync(path, { throwIfNoEntry: false });
     if (stats === undefined) throw new EngineError(`${path}: no such file or directory on the host`);
     if (!stats.isDirectory() && !stats.isSymbolicLink()) throw new EngineError(`not a directory on the host: ${path}`);
     const paths = new PathFilter(filter);
     if (paths.readsGitignore) addGitignoresAbove(path, paths);
-    return this.#folder(path, '', paths, { files: 0 });
+    return this.#folder(path, '', paths, { count: 0, bytes: 0, went });
   }
 
-  async #folder(root: string, prefix: string, filter: PathFilter, progress: { files: number }): Promise<DirNode> {
+  async #folder(root: string, prefix: string, filter: PathFilter, progress: Progress): Promise<DirNode> {
     const folder = join(root, prefix);
     const entries = readdirTypes(folder);
     if (filter.readsGitignore && entries.some((entry) => entry.name === '.gitignore' && entry.isFile())) {
@@ -74,9 +85,14 @@ export class HostFiles {
         const child = await this.#folder(root, `${path}/`, filter, progress);
         if (child.children.size > 0 || filter.keepsFolder(path)) children.set(entry.name, child);
       } else if (filter.keepsFile(path)) {
-        if (++progress.files % FILES_PER_TURN === 0) await nextTurn();
+        if (++progress.count % FILES_PER_TURN === 0) await nextTurn();
         if (entry.isSymbolicLink()) children.set(entry.name, readLink(`${root}/${path}`));
-        else if (entry.isFile()) children.set(entry.name, await this.file(`${root}/${path}`));
+        else if (entry.isFile()) {
+          const file = await this.file(`${root}/${path}`);
+          children.set(entry.name, file);
+          progress.bytes += file.size;
+          progress.went({ count: progress.count, bytes: progress.bytes });
+        }
       }
     }
     return dirNode(attributesOf(lstatSync(folder)), children);

@@ -37,7 +37,7 @@ export function renderAnnotation({ title, message, place }: Annotation): string 
   return `::error ${properties.join(',')}::${escapeData(shown)}`;
 }
 
-const escapeData = (text: string) => safeText(text).replaceAll('%', '%25').replaceAll('\n', '%0A');
+export const escapeData = (text: string) => safeText(text).replaceAll('%', '%25').replaceAll('\n', '%0A');
 const escapeProperty = (text: string) => escapeData(text).replaceAll(':', '%3A').replaceAll(',', '%2C');
 
 /** The first of each, then the second of each: fifty lines that are not formatted do not hide a test that failed. */

@@ -16,6 +16,8 @@ export type PullOptions = {
   platforms?: readonly string[];
   /** How many bytes its blobs may have together. Default: what is free on the disk. */
   most?: number;
+  /** Told how many bytes of its blobs are there, of how many. */
+  onBytes?: (bytes: number, of: number) => void;
 };
 
 /** Fill a layout folder with the image; returns the descriptor of what the reference names. Finished blobs are kept. */
@@ -49,8 +51,15 @@ export async function pullToLayout(
   }
   const announced = [...wanted.values()].reduce((sum, { size }) => sum + size, 0);
   await requireRoom(announced, folder, where, options.most);
+  const arrived = new Map<string, number>();
   await inParallel([...wanted.values()], (blob) =>
-    client.blobToFile(reference, blob, join(blobs, blob.digest.slice(7))),
+    client.blobToFile(reference, blob, join(blobs, blob.digest.slice(7)), (bytes) => {
+      arrived.set(blob.digest, bytes);
+      options.onBytes?.(
+        [...arrived.values()].reduce((sum, size) => sum + size, 0),
+        announced,
+      );
+    }),
   );
 
   const descriptor: Descriptor = { mediaType: top.mediaType, digest: top.digest, size: top.size };

@@ -148,7 +148,12 @@ export class RegistryClient {
   }
 
   /** Download a blob into a file, which exists afterwards only if digest and size are right. */
-  async blobToFile(reference: Reference, expected: Expected, path: string): Promise<void> {
+  async blobToFile(
+    reference: Reference,
+    expected: Expected,
+    path: string,
+    onBytes: (bytes: number) => void = () => {},
+  ): Promise<void> {
     await requireRoom(expected.size, dirname(path), expected.digest);
     await this.#fromAny(reference, async (endpoint) => {
       await retried(this.#options, async () => {
@@ -157,7 +162,7 @@ export class RegistryClient {
           path: `blobs/${expected.digest}`,
         });
         const where = `${endpoint.host}/${endpoint.repository}`;
-        await writeChecked(path, verified(this.#body(response, endpoint), expected, where));
+        await writeChecked(path, verified(counted(this.#body(response, endpoint), onBytes), expected, where));
       });
     });
   }
@@ -493,5 +498,14 @@ export class RegistryClient {
       url = next;
     }
     throw tooManyRedirects(`the token service of ${endpoint.host}`);
+  }
+}
+
+async function* counted<T extends Uint8Array>(chunks: AsyncIterable<T>, onBytes: (bytes: number) => void) {
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    onBytes(bytes);
+    yield chunk;
   }
 }

@@ -172,6 +172,8 @@ async function addCapsule(
   const { stages, thin } = request.capsule ?? { stages: [], thin: false };
   if (result.error !== null || capturedStages(result, stages).length === 0) return;
   const { platforms, strict, scanning } = request;
+  const id = `capsule ${context.subject.service.name}`;
+  emit({ kind: 'activity', id, name: 'capsule', what: 'writing the failure to a file' });
   try {
     const { file, capsule } = await writeCapsule(context, result, known, {
       stages,
@@ -189,6 +191,8 @@ async function addCapsule(
     const fault = asPipelineError(error);
     if (fault === undefined || stages.length > 0) throw error;
     emit({ kind: 'note', text: `no capsule of this failure: ${fault.message}` });
+  } finally {
+    emit({ kind: 'activity-ended', id });
   }
 }
 

@@ -62,9 +62,12 @@ export type Ran = {
   container: Container;
 };
 
+/** Holds a folder of each step, with what it says in the file `log`. */
+export const STEP_FOLDERS = '/var/drydock';
+
 /** Where a step may put files that are read later, such as test reports. */
 export function stepFolder(step: string): string {
-  return `/var/drydock/${step}`;
+  return `${STEP_FOLDERS}/${step}`;
 }
 
 /** Run the command and read what became of it. Throws only when the engine could not run it at all. */

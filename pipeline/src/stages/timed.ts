@@ -11,6 +11,7 @@ export async function timedStage(
   work: () => Promise<Omit<StageFacts, 'name' | 'startedMs' | 'seconds' | 'isShared'>>,
 ): Promise<StageResult> {
   const [startedMs, from] = [Date.now(), performance.now()];
+  context.emit({ kind: 'stage-started', stage: name, atMs: startedMs });
   const facts = await work();
   const about = { name, startedMs, seconds: seconds(performance.now() - from), isShared: isShared(context.engine) };
   const stage = stageResult({ ...about, ...facts });

@@ -42,6 +42,8 @@ export function recorder(over: Partial<Screen> = {}): Screen & { text: () => str
   return {
     isTerminal: false,
     columns: () => 80,
+    rows: () => 24,
+    onResize: () => () => {},
     hasColour: false,
     ...over,
     write: (more) => {
@@ -54,23 +56,26 @@ export function recorder(over: Partial<Screen> = {}): Screen & { text: () => str
   };
 }
 
-/** What a terminal of this width shows after all that was written: it wraps, moves up, erases below, and ignores colour. */
+/** What a terminal of this width shows after all that was written: it wraps where it may, moves up, erases, and ignores colour. */
 export function visible(text: string, columns: number): string {
-  const rows = [''];
-  let at = 0;
+  const rows: string[] = [''];
+  let [x, y, wraps] = [0, 0, true];
   const write = (character: string) => {
-    const row = rows[at] ?? '';
-    const isFull = row.length === columns;
-    if (character === '\n' || isFull) at += 1;
-    if (character === '\n') rows[at] ??= '';
-    else rows[at] = isFull ? character : row + character;
+    if (character === '\n' || (x === columns && wraps)) [x, y] = [0, y + 1];
+    rows[y] ??= '';
+    if (character === '\n' || x === columns) return;
+    const row = (rows[y] as string).padEnd(x);
+    rows[y] = row.slice(0, x) + character + row.slice(x + 1);
+    x += 1;
   };
   const [start = '', ...sequences] = text.split('\u001b[');
   for (const character of start) write(character);
   for (const sequence of sequences) {
-    const [code = '', count, letter] = /^(\d*)([A-Za-z])/.exec(sequence) ?? [];
-    if (letter === 'A') at -= Number(count);
-    if (letter === 'J') rows.splice(at, rows.length, '');
+    const [code = '', parameter, letter] = /^([?\d]*)([A-Za-z])/.exec(sequence) ?? [];
+    if (letter === 'A') y -= Number(parameter);
+    if (letter === 'K' || letter === 'J') rows[y] = (rows[y] as string).slice(0, x);
+    if (letter === 'J') rows.splice(y + 1);
+    if (parameter === '?7') wraps = letter === 'h';
     for (const character of sequence.slice(code.length)) write(character);
   }
   return rows.join('\n');

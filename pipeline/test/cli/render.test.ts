@@ -1,8 +1,9 @@
 // A run as it is shown while it goes on: the whole of it as text that a person can read, plain and on a terminal.
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type Renderer, renderPlain, renderTty } from '../../cli/render.ts';
+import { afterEach, expect, test, vi } from 'vitest';
+import { type RenderOptions, renderPlain } from '../../cli/render.ts';
 import type { RunEvent } from '../../src/core/events.ts';
 import type { RunError, RunResult, StageName, StageResult, SuiteResult } from '../../src/core/model.ts';
+import { safeLines } from '../../src/core/safe-text.ts';
 import { skippedStage } from '../../src/core/verdict.ts';
 import { failedStage, image, run, stage, step } from '../core/make.ts';
 import { REPORTS } from '../reports.ts';
@@ -355,122 +356,6 @@ test('colours say the same as the words, and only where they are wanted', () => 
   expect(shownPlain(eventsOf(red))).not.toContain(ESC);
 });
 
-// ------------------------------------------------------------------------------------------------ on a terminal
-
-beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] }));
-afterEach(() => void vi.useRealTimers());
-
-/** A terminal of this width, a clock that stands where it is put, and what is seen. */
-function live(columns = 60, over: { hasColour?: boolean } = {}) {
-  const screen = recorder({ isTerminal: true, columns: () => columns, hasColour: over.hasColour ?? false });
-  const clock = { ms: 0 };
-  const renderer: Renderer = renderTty({ screen, isVerbose: false, output: 'out', now: () => clock.ms });
-  const at = (ms: number, ...events: RunEvent[]) => {
-    clock.ms = ms;
-    for (const event of events) renderer.listener(event);
-  };
-  const tick = (ms: number) => {
-    clock.ms = ms;
-    vi.advanceTimersByTime(100);
-  };
-  return { at, tick, close: () => renderer.close(), seen: () => visible(screen.text(), columns), text: screen.text };
-}
-
-const lintBiome = started('lint', 'biome', 'npx biome ci .', 1000);
-const lintTsc = started('lint', 'tsc', 'npx tsc --noEmit', 1500);
-const engine: RunEvent = { kind: 'engine', engine: { kind: 'embedded', why: 'asked for' } };
-const finished = (name: string): RunEvent => ({ kind: 'step-finished', stage: 'lint', step: step({ name }), log: 'x' });
-
-test('what runs stands below what is done, and goes when it ends', () => {
-  const { at, tick, seen, close } = live();
-  at(1000, engine, lintBiome);
-  expect(seen()).toBe('engine: embedded (asked for)\n  … lint: npx biome ci . · 0.0 s\n');
-  at(2000, lintTsc);
-  expect(seen()).toBe(
-    'engine: embedded (asked for)\n  … lint: npx biome ci . · 1.0 s\n  … lint: npx tsc --noEmit · 0.5 s\n',
-  );
-  tick(62_000);
-  expect(seen()).toBe(
-    'engine: embedded (asked for)\n  … lint: npx biome ci . · 1 min 1 s\n  … lint: npx tsc --noEmit · 1 min 1 s\n',
-  );
-  at(62_000, finished('biome'));
-  expect(seen()).toBe('engine: embedded (asked for)\n  … lint: npx tsc --noEmit · 1 min 1 s\n');
-  at(62_000, { kind: 'note', text: 'a note' });
-  expect(seen()).toBe('engine: embedded (asked for)\na note\n  … lint: npx tsc --noEmit · 1 min 1 s\n');
-  at(62_000, finished('tsc'), { kind: 'stage-finished', stage: lint });
-  expect(seen()).toBe('engine: embedded (asked for)\na note\nok    lint     2.0 s\n');
-  close();
-});
-
-test('in the end, a terminal shows what a log holds', () => {
-  for (const given of [green, red]) {
-    const { at, seen, close } = live(200);
-    at(0, ...eventsOf(given));
-    close();
-    expect(`\n${seen()}`).toBe(shownPlain(eventsOf(given)));
-  }
-});
-
-test('what still ran when the run ended is gone', () => {
-  const { at, tick, seen, close } = live(100);
-  at(0, lintBiome, lintTsc, {
-    kind: 'run-finished',
-    run: run({ verdict: 'error', exitCode: 3, stages: [], error: diskFull }),
-  });
-  tick(5000);
-  expect(seen()).not.toContain('…');
-  expect(seen()).toMatch(/^error: the disk is full/);
-  close();
-});
-
-test('closing erases what is drawn, and stops the clock', () => {
-  const { at, tick, seen, text, close } = live();
-  at(0, engine, lintBiome);
-  close();
-  expect(seen()).toBe('engine: embedded (asked for)\n');
-  const before = text();
-  tick(10_000);
-  expect(text()).toBe(before);
-  expect(vi.getTimerCount()).toBe(0);
-});
-
-for (const columns of [20, 21, 40, 80]) {
-  for (const hasColour of [false, true]) {
-    test(`on ${columns} columns, ${hasColour ? 'coloured' : 'plain'}, a live row is cut and can be erased`, () => {
-      const { at, tick, seen, text, close } = live(columns, { hasColour });
-      at(1000, started('lint', 'long', `npx ${'very-'.repeat(30)}long`, 0), lintBiome);
-      tick(2000);
-      const rows = seen().trimEnd().split('\n');
-      expect(rows).toHaveLength(2);
-      for (const row of rows) expect(row.length).toBeLessThan(Math.max(21, columns));
-      expect(rows[0]).toMatch(/^ {2}… lint: npx v/);
-      expect(text().includes(`${ESC}[2m`)).toBe(hasColour);
-      expect(text().replaceAll(`${ESC}[2m`, '').includes(`${ESC}[0m`)).toBe(hasColour);
-      close();
-      expect(seen()).toBe('');
-    });
-  }
-}
-
-test('a terminal that does not know its width still shows something', () => {
-  const { at, text, close } = live(0);
-  at(0, lintBiome);
-  expect(text()).toContain('  … lint: npx biome ');
-  close();
-});
-
-test('the live display holds nothing open', () => {
-  const unref = vi.fn();
-  const real = globalThis.setInterval;
-  const spy = vi.spyOn(globalThis, 'setInterval').mockImplementation((...args) => {
-    const timer = real(...args);
-    return Object.assign(timer, { unref });
-  });
-  live().close();
-  expect(unref).toHaveBeenCalledOnce();
-  spy.mockRestore();
-});
-
 test('no text of others makes a line of its own', () => {
   const screen = recorder();
   const text = 'x\nsame failure: test, service: exit 0\npassed in 1.0 s';
@@ -485,3 +370,76 @@ test('no text of others makes a line of its own', () => {
   expect(screen.text()).toContain('x ⏎ same failure: ');
   expect(screen.text()).not.toMatch(/^\s*(?:same failure|passed in)/m);
 });
+
+// ------------------------------------------------------------------------------------------------ while it goes on
+
+afterEach(() => void vi.useRealTimers());
+
+/** All lines of a run whose clock stands where it is put. */
+function plain(over: Partial<RenderOptions> = {}) {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  const written = recorder();
+  const screen = { ...written, write: (text: string) => written.write(safeLines(text)) };
+  const clock = { ms: 0 };
+  const renderer = renderPlain({ screen, isVerbose: false, output: 'out', now: () => clock.ms, ...over });
+  const at = (ms: number, ...events: RunEvent[]) => {
+    vi.advanceTimersByTime(ms - clock.ms);
+    clock.ms = ms;
+    for (const event of events) renderer.listener(event);
+  };
+  return { at, text: written.text, close: renderer.close };
+}
+
+test('in a log there is a line when a stage starts, and one each 30 s that says what runs and what waits', () => {
+  const { at, text, close } = plain({ asked: ['lint', 'test', 'scan'] });
+  at(1000, { kind: 'stage-started', stage: 'lint', atMs: 1000 }, started('lint', 'biome', 'npx biome ci .', 1000));
+  at(2000, { kind: 'stage-started', stage: 'test', atMs: 2000, part: 'api' });
+  at(29_000);
+  expect(text()).toBe('start lint\nstart api test\n');
+  at(30_000, {
+    kind: 'activity',
+    id: 'i',
+    name: 'image',
+    what: 'docker.io/library/node:24',
+    bytes: 9e6,
+    totalBytes: 45e6,
+  });
+  expect(text()).toBe(
+    'start lint\nstart api test\n…     total    29.0 s · running: lint 28.0 s, api test 27.0 s · waiting: scan\n',
+  );
+  at(70_000);
+  expect(text().split('\n').slice(3)).toEqual([
+    '…     total    30.0 s · running: lint 29.0 s, api test 28.0 s, image 0.0 s (docker.io/library/node:24 · 9.0 MB of 45.0 MB) · waiting: scan',
+    '',
+  ]);
+  close();
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('when a run has ended, nothing is said any more', () => {
+  const { at, text } = plain();
+  at(0, { kind: 'stage-started', stage: 'lint', atMs: 0 }, { kind: 'run-finished', run: green });
+  const before = text();
+  at(100_000);
+  expect(text()).toBe(before);
+});
+
+const [passedStep, failedStep] = [step({ name: 'biome' }), step({ name: 'tsc', exitCode: 2 })];
+const groups: [isGitHub: boolean, isVerbose: boolean, titles: string[]][] = [
+  [true, false, ['::group::FAIL  lint: tsc · exit 2 · 1.5 s']],
+  [true, true, ['::group::done  lint: biome · 1.5 s', '::group::FAIL  lint: tsc · exit 2 · 1.5 s']],
+  [false, true, []],
+];
+for (const [isGitHub, isVerbose, titles] of groups) {
+  test(`${isGitHub ? 'on GitHub' : 'elsewhere'}, ${isVerbose ? 'at length' : 'in short'}, logs in groups: ${titles.length}`, () => {
+    const { at, text, close } = plain({ isGitHub, isVerbose });
+    for (const one of [passedStep, failedStep])
+      at(0, { kind: 'step-finished', stage: 'lint', step: one, log: 'a line\n::endgroup::\n' });
+    const lines = text().trimEnd().split('\n');
+    expect(lines.filter((line) => line.startsWith('::group::'))).toEqual(titles);
+    expect(lines.filter((line) => line === '::endgroup::')).toHaveLength(titles.length);
+    // What a step says ends no group.
+    if (titles.length > 0) expect(text()).toContain('      a line\n      : :endgroup::\n::endgroup::\n');
+    close();
+  });
+}

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { digestOf } from '../../../src/oci/digest.ts';
 import { writeTar } from '../../../src/oci/tar.ts';
 import { type Descriptor, type ImageConfig, type Manifest, MEDIA, STAND_IN_LABEL } from '../../../src/oci/types.ts';
-import { fetchAll, wantedOf } from './cache.ts';
+import { type FetchOptions, fetchAll, wantedOf } from './cache.ts';
 import { AssembleError } from './errors.ts';
 import type { PlatformLock } from './lock-file.ts';
 import type { LayerRecipe, Recipe } from './recipe.ts';
@@ -25,6 +25,7 @@ export type AssembleOptions = {
   cache: string;
   offline: boolean;
   log?: (line: string) => void;
+  onPackage?: FetchOptions['onPackage'];
   /** Default: those this machine is configured for. */
   registries?: Registries;
 };
@@ -37,11 +38,11 @@ export type StandIn = {
 
 /** Write the substitute of a recipe for a platform (`linux/amd64`) as an OCI layout. The same lock makes the same digest. */
 export async function assembleStandIn(recipe: Made, platform: string, options: AssembleOptions): Promise<StandIn> {
-  const { destination, cache, offline, log = () => {}, registries = hostRegistries() } = options;
+  const { destination, cache, offline, log = () => {}, onPackage, registries = hostRegistries() } = options;
   const lock = platformLock(recipe, platform);
   const stopwatch = startStopwatch();
   const wanted = wantedOf(lock, recipe.lock.madeFrom);
-  const packages = await fetchAll(wanted, { cache, offline, registries, log });
+  const packages = await fetchAll(wanted, { cache, offline, registries, log, onPackage });
   log(`${recipe.reference}: ${wanted.size} packages at hand after ${stopwatch()} s`);
 
   const aside = `${destination}.${randomUUID()}.part`;

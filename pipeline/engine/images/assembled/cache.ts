@@ -24,6 +24,8 @@ export type FetchOptions = {
   offline: boolean;
   registries: Registries;
   log: (line: string) => void;
+  /** Told each package that has come, and how many have, of those that were missing. */
+  onPackage?: ((arrived: { title: string; count: number; counts: number; bytes: number }) => void) | undefined;
   /** How slow a registry may be. */
   pace?: Pace;
 };
@@ -124,8 +126,12 @@ export async function fetchAll(wanted: Map<object, Wanted>, options: FetchOption
   if (missing.length === 0) return found;
   if (options.offline) throw offlineMissing(missing.map(([, one]) => one.title));
   options.log(`fetching ${missing.length} of ${wanted.size} packages`);
+  let [count, size] = [0, 0];
   await inParallel(missing, async ([pin, one]) => {
-    found.set(pin, await download(one, options));
+    const bytes = await download(one, options);
+    found.set(pin, bytes);
+    [count, size] = [count + 1, size + bytes.length];
+    options.onPackage?.({ title: one.title, count, counts: missing.length, bytes: size });
   });
   return found;
 }

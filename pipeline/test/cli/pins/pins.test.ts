@@ -11,10 +11,9 @@ import { askNpm } from '../../../cli/pins/ask.ts';
 import { type Inventory, takeInventory } from '../../../cli/pins/inventory.ts';
 import { renewLock } from '../../../cli/pins/npm.ts';
 import { updatePins } from '../../../cli/pins/pins.ts';
-import type { Screen } from '../../../cli/render.ts';
 import { smallImage } from '../../oci/helpers.ts';
 import { startRegistry } from '../../oci/registry-server.ts';
-import { temporaryFolder } from '../make.ts';
+import { recorder, temporaryFolder } from '../make.ts';
 
 const NOW = new Date('2026-06-15T12:00:00Z');
 const day = (date: string) => `${date}T00:00:00Z`;
@@ -91,11 +90,7 @@ async function update({ image, action = false, options = {} }: Case) {
     images: image === undefined ? [] : [{ name: 'node', ...image }],
     actions: action ? found.actions : [],
   };
-  let said = '';
-  const write = (text: string) => {
-    said += text;
-  };
-  const out: Screen = { write, control: write, isTerminal: false, columns: () => 80, hasColour: false };
+  const out = recorder();
   const terminal = { out, err: out, interrupted: new Promise<never>(() => {}) };
   const invocation: PinsInvocation = {
     kind: 'pins',
@@ -103,7 +98,12 @@ async function update({ image, action = false, options = {} }: Case) {
   };
   const exitCode = await updatePins(invocation, root, terminal, NOW, inventory);
   const now = Object.fromEntries(Object.keys(files).map((path) => [path, readFileSync(join(root, path), 'utf8')]));
-  return { exitCode, said: said.trimEnd().split('\n'), isChanged: JSON.stringify(now) !== JSON.stringify(files), now };
+  return {
+    exitCode,
+    said: out.text().trimEnd().split('\n'),
+    isChanged: JSON.stringify(now) !== JSON.stringify(files),
+    now,
+  };
 }
 
 beforeEach(() => {
