@@ -30,12 +30,18 @@ import { checkOutput } from './tracked.ts';
 /** How many damaged things of the cache a run makes again, one after another, before it gives up. */
 const MOST_DAMAGED = 20;
 
+type RunOptions = {
+  /** One of many runs, while somebody works: no file is made of its failure. */
+  isWatched?: boolean;
+  onFinished?: (run: RunResult) => void;
+};
+
 /** Run what was asked for. Returns the exit code; a run that could not begin has a report too. */
 export async function runStages(
   invocation: StageInvocation,
   root: string,
   terminal: Terminal,
-  onFinished: (run: RunResult) => void = () => {},
+  { isWatched = false, onFinished = () => {} }: RunOptions = {},
 ): Promise<number> {
   const { options } = invocation;
   const startedMs = Date.now();
@@ -98,7 +104,7 @@ export async function runStages(
         (chosen) => {
           const { listener } = renderer;
           const places = { root, output, inputs, secrets, timing, listener, runtime: deploying?.runtime };
-          return runOn(chosen, invocation, { ...places, place });
+          return runOn(chosen, invocation, { ...places, place, isWatched });
         },
       );
     let run = await once();
@@ -154,11 +160,13 @@ async function composeDeployment() {
   return await composeRuntime(process.env);
 }
 
+type Running = { timing: Timing; listener: Listener; place: Output; isWatched: boolean };
+
 /** Everything that talks to the engine. Loaded late, because the SDK comes with it. */
 async function runOn(
   engine: EngineFacts,
   invocation: StageInvocation,
-  { timing, listener, place, ...places }: Places & { timing: Timing; listener: Listener; place: Output },
+  { timing, listener, place, isWatched, ...places }: Places & Running,
 ): Promise<RunResult> {
   const [{ dag }, { run }, { listen }] = await Promise.all([
     import('@dagger.io/dagger'),
@@ -167,7 +175,9 @@ async function runOn(
   ]);
   const stop = listen(listener);
   try {
-    const { report, result } = await run({ ...requestOf(dag, engine, invocation, places), timing });
+    const request = requestOf(dag, engine, invocation, places);
+    if (request.kind === 'stages' && isWatched) request.capsule = null;
+    const { report, result } = await run({ ...request, timing });
     const { error } = result;
     if (error !== null && WRONG_USE.has(error.code)) throw new PipelineError(error.code, error.message, error.hint);
     await report.export(place.aside);

@@ -21,9 +21,7 @@ export function openTerminal(env: NodeJS.ProcessEnv = process.env): Terminal {
         // wish that came on two ways: from the terminal, and passed on by npx and tsx.
         if (firstMs !== undefined && Date.now() - firstMs > SAME_WISH_MS) process.exit(EXIT.interrupted);
         firstMs ??= Date.now();
-        reject(
-          new PipelineError('INTERRUPTED', 'interrupted', 'nothing is left running; what was finished is in the cache'),
-        );
+        reject(interruption());
       });
     }
   });
@@ -34,6 +32,9 @@ export function openTerminal(env: NodeJS.ProcessEnv = process.env): Terminal {
     interrupted,
   };
 }
+
+export const interruption = () =>
+  new PipelineError('INTERRUPTED', 'interrupted', 'nothing is left running; what was finished is in the cache');
 
 function screenOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Screen {
   // A reader that went away (`| head`) is not our failure.

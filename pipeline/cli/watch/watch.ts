@@ -1,58 +1,99 @@
-// Runs a function again whenever a file is saved. What is outdated is not waited for, and what ran again is told with its reason.
-import { PipelineError } from '../../src/core/errors.ts';
+// Runs a function again whenever a file is saved or a key is pressed. What is outdated is not waited for, and what ran again is shown with its reason.
+import { EXIT, PipelineError } from '../../src/core/errors.ts';
 import type { RunResult } from '../../src/core/model.ts';
 import { asLines } from '../../src/core/safe-text.ts';
-import type { WatchInvocation } from '../arguments.ts';
+import type { StageInvocation, WatchInvocation } from '../arguments.ts';
+import { painter } from '../render.ts';
 import { runStages } from '../stages.ts';
 import { checkRepository, repositoryAt } from '../subject.ts';
-import type { Terminal } from '../terminal.ts';
+import { interruption, type Terminal } from '../terminal.ts';
 import { Changes } from './changes.ts';
+import { KEYS_HELP, type Key, Keys } from './keys.ts';
 import { phraseChanges, reasonsToRun } from './reasons.ts';
+import { failedOnly } from './scope.ts';
 
-/** Ends when somebody presses Ctrl-C, or when a run cannot even be asked for. */
+/** Why it is to run again, or to end. */
+type Wish = { files: string[] } | { key: Key };
+
+const PHRASES: Readonly<Record<Key, string>> = {
+  again: 'run again',
+  failed: 'failed only',
+  all: 'run all',
+  quit: 'quit',
+};
+const phraseWish = (wish: Wish) => ('files' in wish ? phraseChanges(wish.files) : PHRASES[wish.key]);
+
+/** Ends with q or Ctrl-C, or when a run cannot even be asked for. */
 export async function watchSource({ run }: WatchInvocation, root: string, terminal: Terminal): Promise<number> {
   checkRepository(root);
   const changes = await Changes.since(root);
+  const keys = process.stdin.isTTY && terminal.out.isTerminal ? new Keys(process.stdin) : null;
   const say = (line: string) => void terminal.out.write(asLines([line]));
   try {
+    let scope: StageInvocation | null = run;
+    let asked = run;
     let changed: string[] = [];
     let before: RunResult | null = null;
     for (;;) {
-      const next = changes.next();
-      const last = await runUntil(next, run, root, terminal);
+      const next = nextWish(changes, keys);
+      const last: RunResult | null = scope === null ? null : await runUntil(next, scope, root, terminal);
+      if (scope === null) say('nothing failed');
+      else asked = scope;
       if (last !== null) {
         for (const reason of reasonsToRun(last.stages, before?.stages ?? [], changed, await repositoryAt(root)))
           say(reason);
         before = last;
-        say('waiting for a change; Ctrl-C ends');
       }
-      changed = await Promise.race([next, terminal.interrupted]);
-      terminal.out.write('\n');
-      say(phraseChanges(changed));
+      if (last !== null || scope === null) say(keys === null ? WAITING : `${WAITING} · ${KEYS_HELP}`);
+      const wish: Wish = await Promise.race([next, terminal.interrupted]);
+      changed = 'files' in wish ? wish.files : [];
+      if ('files' in wish || wish.key === 'all') scope = run;
+      else if (wish.key === 'again') scope = asked;
+      else if (wish.key === 'failed') scope = failedOnly(run, before);
+      else return EXIT.ok;
+      say(rule(phraseWish(wish), terminal));
     }
   } finally {
+    keys?.close();
     changes.close();
   }
 }
 
-/** The result; null where a file changed before it was there. */
+const WAITING = 'waiting for a change; Ctrl-C ends';
+
+async function nextWish(changes: Changes, keys: Keys | null): Promise<Wish> {
+  const files = changes.next().then((found) => ({ files: found }));
+  return await (keys === null ? files : Promise.race([files, keys.next().then((key) => ({ key }))]));
+}
+
+/** Between two runs: when the next one began, and why. */
+function rule(why: string, { out }: Terminal): string {
+  const text = `── ${new Date().toTimeString().slice(0, 8)} · ${why} `;
+  return painter(out.hasColour)('dim', text.padEnd(out.columns() - 1, '─'));
+}
+
+/** The result; null where a file changed or a key was pressed before it was there. */
 async function runUntil(
-  next: Promise<string[]>,
-  run: WatchInvocation['run'],
+  next: Promise<Wish>,
+  run: StageInvocation,
   root: string,
   terminal: Terminal,
 ): Promise<RunResult | null> {
   let isOutdated = false;
-  const outdated = next.then((files) => {
+  const outdated = next.then((wish) => {
     isOutdated = true;
-    throw new PipelineError('INTERRUPTED', `outdated: ${phraseChanges(files)}`, 'restarting');
+    if ('key' in wish && wish.key === 'quit') throw interruption();
+    throw new PipelineError('INTERRUPTED', `outdated: ${phraseWish(wish)}`, 'restarting');
   });
   const interrupted = Promise.race([terminal.interrupted, outdated]);
   interrupted.catch(() => {}); // told where it is awaited
   let result: RunResult | null = null;
-  await runStages(run, root, { ...terminal, interrupted }, (finished) => {
-    result = finished;
-  });
+  await runStages(
+    run,
+    root,
+    { ...terminal, interrupted },
+    { isWatched: true, onFinished: (finished) => (result = finished) },
+  );
   // Whoever asked for the end is told once, by who waits for it.
   return isOutdated ? null : result;
 }
