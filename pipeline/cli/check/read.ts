@@ -1,6 +1,6 @@
 // Reads of a repository what the rules of a check look at. Starts nothing but git, and follows no link.
 import { readlinkSync, statSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, posix, relative, resolve } from 'node:path';
 import type { DockerfileFacts, LinkFacts, PackageFacts, RepositoryFacts } from '../../src/core/check/facts.ts';
 import { COMPOSE_FILE, readCompose } from '../../src/core/compose/read.ts';
 import { PipelineError, refusalOf } from '../../src/core/errors.ts';
@@ -47,7 +47,7 @@ export async function readRepository({ root, output, isWhole, draft, services }:
     deployed: servicesIn(seen(COMPOSE_FILE)),
     subjectText: seen(SUBJECT_FILE),
     isSubjectIgnored: unseen.has(SUBJECT_FILE),
-    unignored: isWhole && files.length > 0 ? unignoredIn(root) : [],
+    unignored: isWhole && files.length > 0 ? unignoredIn(root, files) : [],
     files,
     links: listed.filter(({ kind }) => kind === 'link').flatMap(({ path }) => strayLink(root, path) ?? []),
     pointers: filesLackingContent(root, files),
@@ -66,14 +66,15 @@ function servicesIn(compose: string | null): string[] {
   return refusalOf(read) === undefined ? read().services.map(({ name }) => name) : [];
 }
 
-const WRITTEN = ['node_modules', 'out'];
-
-function unignoredIn(root: string): string[] {
+/** What a run writes, and where there are packages, what npm does. */
+function unignoredIn(root: string, files: readonly string[]): string[] {
+  const isNode = files.some((path) => posix.basename(path) === 'package.json');
+  const written = isNode ? ['node_modules', 'out'] : ['out'];
   const ignored = ignoredOf(
     root,
-    WRITTEN.map((name) => `${name}/any`),
+    written.map((name) => `${name}/any`),
   );
-  return WRITTEN.filter((name) => !ignored.has(`${name}/any`));
+  return written.filter((name) => !ignored.has(`${name}/any`));
 }
 
 /** Read once. */

@@ -57,7 +57,7 @@ export function clip(line: string): string {
   return line.length > MAX_LENGTH ? `${line.slice(0, MAX_LENGTH - 1)}…` : line;
 }
 
-/** `file(1,2): error TS2322: …` of tsc, and Biome's headings with the sentence below them. */
+/** `file(1,2): error TS2322: …` of tsc, Ruff's sentences with their places below them, and Biome's headings the other way round. */
 function compilerAndLinter(lines: readonly string[]): Diagnostic[] {
   const compiler = lines.flatMap((text) => {
     const [, place, message = ''] = /^(?:(\S.*?)(?:: | - ))?(error TS\d+: .*)$/.exec(text) ?? [];
@@ -67,7 +67,18 @@ function compilerAndLinter(lines: readonly string[]): Diagnostic[] {
   const diagnostics = lines.flatMap((line, index) => biomeDiagnostic(line, lines.slice(index + 1, index + 4)));
   const errors = diagnostics.filter(({ isError }) => isError);
   // Warnings fail nothing by themselves; they are only worth a line where nothing worse is said.
-  return [...compiler, ...(errors.length > 0 ? errors : diagnostics)];
+  return [...compiler, ...aboveArrows(lines), ...(errors.length > 0 ? errors : diagnostics)];
+}
+
+/** As Ruff and rustc say it: a sentence, and below it an arrow to its place. `[*]` marks what Ruff could fix itself. */
+function aboveArrows(lines: readonly string[]): Diagnostic[] {
+  return lines.flatMap((line, index) => {
+    const place = /^\s*--> (\S+:\d+:\d+)$/.exec(line)?.[1];
+    const message = lines[index - 1]?.replace(/^(\S+) \[\*\] /, '$1 ') ?? '';
+    return place === undefined || message === ''
+      ? []
+      : [{ text: `${place} ${message}`, message, place: parsePlace(place) }];
+  });
 }
 
 function biomeDiagnostic(line: string, next: readonly string[]): (Diagnostic & { isError: boolean })[] {
@@ -142,7 +153,7 @@ function npm(lines: readonly string[]): Diagnostic[] {
 /** Whatever looks like an error, where the tool is not known. */
 function anything(lines: readonly string[]): Diagnostic[] {
   const isNoise = (line: string) =>
-    /^(npm (error|ERR!|warn)|> )/.test(line) || /\b(0|no) (errors|failures|failed)\b/i.test(line);
+    /^(npm (error|ERR!|warn)|WARNING: |> )/.test(line) || /\b(0|no) (errors|failures|failed)\b/i.test(line);
   const errors = lines.filter(
     (line) =>
       /\b(error|fatal|emerg|failed|failure|exception|panic|cannot|denied|ENOSPC|not found)\b|Error\b/i.test(line) &&

@@ -29,6 +29,16 @@ const outputs: [file: string, lines: string[]][] = [
       "src/b.ts(3,26): error TS2345: Argument of type 'string' is not assignable to parameter of type 'number'.",
     ],
   ],
+  [
+    'ruff',
+    [
+      'app/sums.py:1:8 F401 `os` imported but unused',
+      'app/sums.py:2:8 F401 `sys` imported but unused',
+      'app/sums.py:3:1 UP035 `typing.List` is deprecated, use `list` instead',
+      'app/sums.py:3:20 F401 `typing.List` imported but unused',
+      'app/sums.py:7:16 F821 Undefined name `c`',
+    ],
+  ],
   ['vitest', VITEST],
   ['vitest-coloured', VITEST],
   [
