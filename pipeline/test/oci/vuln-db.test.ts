@@ -290,7 +290,7 @@ const FACTS: Partial<DatabaseFacts> = {
   sha256: digestOf(await readFile(databasePath('trivy.db'))),
   schemaVersion: 2,
   downloadedAt: null,
-  advisories: { 'debian 12': 4, 'debian 13': 4, npm: 7 },
+  advisories: { 'debian 12': 4, 'debian 13': 4, npm: 7, pip: 1 },
 };
 
 /** The files of the real database in a folder. */
