@@ -1,7 +1,7 @@
 // What the probes make of answers, row by row.
 import { expect, test } from 'vitest';
 import { eventOf, labelsOf } from '../../src/probes/alerts.ts';
-import { queriesOf, scrapesUntil } from '../../src/probes/metrics.ts';
+import { queriesOf, runtimeOf, scrapesUntil } from '../../src/probes/metrics.ts';
 import { judge as judgePath } from '../../src/probes/paths.ts';
 import type { Message } from '../../src/probes/receiver.ts';
 import { judge as judgeRestart, type Outcome } from '../../src/probes/restart.ts';
@@ -81,6 +81,14 @@ test('queries are found in rows and panels, with values for Grafana’s variable
     ['b', 'y'],
   ]);
 });
+
+const runtimes: [query: string, runtime: string | undefined][] = [
+  ['nodejs_eventloop_lag_p99_seconds{job="app"}', 'nodejs'],
+  ['sum(rate(go_gc_duration_seconds_count[5m]))', 'go'],
+  ['rate(process_cpu_seconds_total{job="app"}[1m])', undefined],
+  ['sum by (route) (rate(http_requests_total{route!~"/go_on|/metrics"}[1m]))', undefined],
+];
+test.for(runtimes)('whose metrics it asks for: %s', ([query, runtime]) => expect(runtimeOf(query)).toBe(runtime));
 
 const message = (body: unknown): Message => ({ path: '/x', authorization: null, body });
 
