@@ -14,11 +14,8 @@ const OUT = `${stepFolder('assemble')}/image`;
 /** A base for a platform, and where it stands in the container that assembles. */
 type Archive = { path: string; file: File };
 
-export const placesOf = (platforms: readonly string[], archiveFor: (platform: string) => File): Archive[] =>
-  platforms.map((platform) => ({
-    path: `/assembly/base/${platform.replaceAll('/', '-')}.tar`,
-    file: archiveFor(platform),
-  }));
+export const placesOf = (bases: readonly (readonly [platform: string, archive: File])[]): Archive[] =>
+  bases.map(([platform, file]) => ({ path: `/assembly/base/${platform.replaceAll('/', '-')}.tar`, file }));
 
 type Assembly = { app: Directory; spec: Record<string, unknown>; archives: readonly Archive[] };
 

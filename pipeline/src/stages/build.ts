@@ -91,7 +91,7 @@ async function makeOfPackages(
   const [start, hasHealthcheck] = await Promise.all([startIn(app, manifest.starts), app.exists(SERVICE.healthcheck)]);
   if (start === undefined)
     return { ...about, steps, folder: null, fault: noStart(context.subject.service, manifest.starts) };
-  const archives = placesOf(platforms, (platform) => context.images.archive('runtime', platform));
+  const archives = placesOf(platforms.map((platform) => [platform, context.images.archive('runtime', platform)]));
   const { port, health } = context.subject.service;
   const spec = imageSpec({
     ...{ manifest, start, port, health, pin, hasHealthcheck, app: APP, platforms: [...platforms], offline: false },

@@ -1,5 +1,5 @@
 // A service's image as its own commands make it: what they leave in its folder, on the image that they ran in.
-import { dag, type Platform } from '@dagger.io/dagger';
+import { dag } from '@dagger.io/dagger';
 import { ownSpec, SERVICE } from '../core/service.ts';
 import { shipped } from '../core/shipped.ts';
 import { APP, assemble, imageIn, placesOf } from './assemble.ts';
@@ -29,12 +29,12 @@ export async function makeByCommands(
     .directory()
     .withDirectory('/', context.source.filter({ include: ['LICENSE'] }))
     .withDirectory('/', left.filter(shipped(service)));
-  const archives = placesOf(platforms, (platform) =>
-    dag
-      .container({ platform: platform as Platform })
-      .from(image)
-      .asTarball(),
+  const bases = await Promise.all(
+    platforms.map(
+      async (platform) => [platform, (await context.images.named(image, platform)).container.asTarball()] as const,
+    ),
   );
+  const archives = placesOf(bases);
   const { port, health, start } = service;
   const spec = ownSpec({
     ...{ manifest, image, app: APP, platforms: [...platforms], port, health, start: start ?? [] },

@@ -150,15 +150,14 @@ function failureOf(error: unknown): Failure {
   return { exitCode: Number(exitCode) || 1, log: `${said.join('\n')}\n`, where };
 }
 
-/** Every image that a service which is no npm package is made of or checked in. */
-export async function ownImagesOf(context: PackageContext): Promise<string[]> {
+/** Every image that the Dockerfile of a service names, where one makes it. */
+export async function dockerfileImages(context: PackageContext): Promise<string[]> {
   const { service } = context.subject;
   const { docker, checks } = service;
-  const checked = checks !== null && 'image' in checks ? [checks.image] : [];
-  if (docker === null) return checked;
+  if (docker === null) return [];
   const stages = stagesOf(await readDockerfile(context, service, docker), docker.args);
   const targets = [docker.target, ...(checks !== null && 'target' in checks ? [checks.target] : [])];
-  return [...new Set([...checked, ...targets.flatMap((target) => imagesOf(stages, target))])];
+  return [...new Set(targets.flatMap((target) => imagesOf(stages, target)))];
 }
 
 /** Of all images that take part in the build, also by a stage that is only copied from. */

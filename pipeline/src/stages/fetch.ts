@@ -1,5 +1,5 @@
 // Fetches what stages need from elsewhere: images, packages, the vulnerability database. Nothing is checked or built with it.
-import { dag, type Platform } from '@dagger.io/dagger';
+import { type Container, dag, type Platform } from '@dagger.io/dagger';
 import { backingImages, needsOf } from '../core/capsule/needs.ts';
 import type { StageName } from '../core/model.ts';
 import { packageSets } from '../core/package-sets.ts';
@@ -7,10 +7,11 @@ import { subjectsIn } from '../core/subject.ts';
 import { PINS, type PinName } from '../pins.ts';
 import type { RunContext } from './context.ts';
 import { obtainDatabase } from './database.ts';
-import { ownImagesOf } from './dockerfile.ts';
+import { dockerfileImages } from './dockerfile.ts';
 import { notToBeHad } from './engine.ts';
 import { Images } from './images.ts';
 import { install, nodeContainer } from './install.ts';
+import { checkImages } from './own-image.ts';
 import { readDeciding } from './policy.ts';
 import { emit } from './progress.ts';
 import type { StagesRequest } from './request.ts';
@@ -74,11 +75,15 @@ export async function fetchAll(
       ),
     ),
     ...subjects.map(async (subject) => {
-      for (const image of await ownImagesOf({ ...context, subject }))
-        await keep(`image ${image.replace(/@.*/, '')} of ${subject.service.name}`, async () => {
-          for (const platform of request.platforms) await imageOf(image, platform).asTarball().size();
+      const keepImage = (image: string, imageFor: (platform: string) => Promise<Container>) =>
+        keep(`image ${image.replace(/@.*/, '')} of ${subject.service.name}`, async () => {
+          for (const platform of request.platforms) await (await imageFor(platform)).asTarball().size();
           return null;
         });
+      for (const image of checkImages(subject.service))
+        await keepImage(image, async (platform) => (await context.images.named(image, platform)).container);
+      for (const image of await dockerfileImages({ ...context, subject }))
+        await keepImage(image, async (platform) => dag.container({ platform: platform as Platform }).from(image));
     }),
     keep('vulnerability database', async () => {
       const { parsed } = await readDeciding(context.source, request.repo, '');
@@ -88,8 +93,6 @@ export async function fetchAll(
   ]);
   return fetched;
 }
-
-const imageOf = (image: string, platform: string) => dag.container({ platform: platform as Platform }).from(image);
 
 /** The runtime is the base of what is built, for each platform; the others are run here. */
 async function obtain({ images }: RunContext, name: PinName, { platforms }: StagesRequest): Promise<null> {

@@ -61,19 +61,21 @@ export class Images {
 
   /**
    * An image that the repository names: of the archives the one that is called after it, else as the engine pulls it. Where its digest cannot be
-   * had, a substitute of its tag will do, but no other image of that tag. Throws as `obtain` does.
+   * had, a substitute of its tag will do, but no other image of that tag. Of the engine's own platform, if none is named. Throws as `obtain` does.
    */
-  async named(reference: string): Promise<NamedImage> {
-    const known = this.#named.get(reference) ?? this.#obtainNamed(reference);
-    this.#named.set(reference, known);
+  async named(reference: string, platform?: string): Promise<NamedImage> {
+    const key = `${reference} ${platform ?? ''}`;
+    const known = this.#named.get(key) ?? this.#obtainNamed(reference, platform);
+    this.#named.set(key, known);
     return await known;
   }
 
-  async #obtainNamed(reference: string): Promise<NamedImage> {
+  async #obtainNamed(reference: string, platform?: string): Promise<NamedImage> {
+    const empty = dag.container(platform === undefined ? {} : { platform: platform as Platform });
     const { archives, mirrors } = this.#source;
-    if (archives !== undefined) return await asNamed(await namedArchive(archives, reference), reference);
+    if (archives !== undefined) return await asNamed(await namedArchive(empty, archives, reference), reference);
     const whole = formatReference(parseReference(reference));
-    const pulled = (image: string) => asNamed(dag.container().from(image), reference);
+    const pulled = (image: string) => asNamed(empty.from(image), reference);
     try {
       return await pulled(mirrored(whole, mirrors));
     } catch (error) {
@@ -130,9 +132,9 @@ async function asNamed(container: Container, reference: string): Promise<NamedIm
   return { container, standIns };
 }
 
-async function namedArchive(archives: Directory, reference: string): Promise<Container> {
+async function namedArchive(empty: Container, archives: Directory, reference: string): Promise<Container> {
   const file = archiveOf(imageName(reference));
-  if (await archives.exists(file)) return dag.container().import_(archives.file(file));
+  if (await archives.exists(file)) return empty.import_(archives.file(file));
   throw new PipelineError(
     'MISSING_IMAGE',
     `the --images folder lacks ${file} (${reference})`,

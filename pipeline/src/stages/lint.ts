@@ -1,5 +1,5 @@
 // Lint: each package's own lint rules and type check, side by side.
-import type { StageResult } from '../core/model.ts';
+import type { StageResult, StandIn } from '../core/model.ts';
 import type { Package } from '../core/package.ts';
 import { allPackages } from '../core/subject.ts';
 import type { PackageContext } from './context.ts';
@@ -8,15 +8,19 @@ import { commandOf, type Installed, NOTHING_TO_RUN, withSource } from './package
 import { runStep } from './step.ts';
 import { timedStage } from './timed.ts';
 
-export async function lint(context: PackageContext, installed: Installed): Promise<StageResult> {
+export type Linted = { stage: StageResult; standIns: StandIn[] };
+
+export async function lint(context: PackageContext, installed: Installed): Promise<Linted> {
+  const standIns: StandIn[] = [];
   const usual = (of: Package, command: string) => commandOf(withSource(context, installed(of), of), of, command);
   const checks = allPackages(context.subject).flatMap((of) => [
     { of, step: of.name, command: of.lint },
     { of, step: `types-${of.name}`, command: of.types },
   ]);
-  return await timedStage(context, 'lint', async () => {
+  const stage = await timedStage(context, 'lint', async () => {
     const { service } = context.subject;
     const own = await ownImageFor(context, 'lint', [service.lint, service.types]);
+    standIns.push(...(own?.standIns ?? []));
     const ran = await Promise.all(
       checks.map(async ({ of, step, command }) => {
         if (command === null) return [];
@@ -27,4 +31,5 @@ export async function lint(context: PackageContext, installed: Installed): Promi
     const steps = [...(own?.steps ?? []), ...ran.flat()];
     return steps.length > 0 ? { steps } : { steps, remark: NOTHING_TO_RUN };
   });
+  return { stage, standIns };
 }

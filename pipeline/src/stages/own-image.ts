@@ -1,7 +1,7 @@
 // Where the commands of a service run that is no npm package: in an image of its own, or in a stage of its Dockerfile.
 import { type Container, dag } from '@dagger.io/dagger';
 import { quoted } from '../command.ts';
-import type { StageName, StepResult } from '../core/model.ts';
+import type { StageName, StandIn, StepResult } from '../core/model.ts';
 import type { Checks, ServicePackage } from '../core/package.ts';
 import { SERVICE } from '../core/service.ts';
 import type { PackageContext } from './context.ts';
@@ -15,7 +15,13 @@ export type OwnImage = {
   /** As whom its commands run; empty for root. */
   user: string;
   steps: StepResult[];
+  /** Where only a substitute of the image could be had. */
+  standIns: StandIn[];
 };
+
+/** The image that a service names for its commands. */
+export const checkImages = ({ checks }: ServicePackage): string[] =>
+  checks !== null && 'image' in checks ? [checks.image] : [];
 
 /** Of a service that is no npm package, and has such commands; null of all others. */
 export async function ownImageFor(
@@ -32,8 +38,8 @@ export async function ownImageFor(
 /** An image with the service's folder where it stands when it ships; of a stage, what the Dockerfile put there. */
 export async function ownImage(context: PackageContext, stage: StageName, checks: Checks): Promise<OwnImage> {
   const { service } = context.subject;
-  const { container, steps } = await found(context, stage, checks);
-  if (container === null) return { container, steps, user: '' };
+  const { container, ...how } = await found(context, stage, checks);
+  if (container === null) return { container, ...how, user: '' };
   const user = await container.user();
   const folder = folderOf(context, service.path);
   const { ignore } = service;
@@ -42,18 +48,14 @@ export async function ownImage(context: PackageContext, stage: StageName, checks
     'target' in checks
       ? container
       : container.withDirectory(SERVICE.target, source, ownedBy(user)).withWorkdir(SERVICE.target);
-  return { container: placed.withEnvVariable('CI', 'true').withEnvVariable('NO_COLOR', '1'), user, steps };
+  return { container: placed.withEnvVariable('CI', 'true').withEnvVariable('NO_COLOR', '1'), user, ...how };
 }
 
-async function found(
-  context: PackageContext,
-  stage: StageName,
-  checks: Checks,
-): Promise<Pick<OwnImage, 'container' | 'steps'>> {
-  if ('image' in checks) return { container: dag.container().from(checks.image), steps: [] };
+async function found(context: PackageContext, stage: StageName, checks: Checks): Promise<Omit<OwnImage, 'user'>> {
+  if ('image' in checks) return { ...(await context.images.named(checks.image)), steps: [] };
   const { service } = context.subject;
   const { step, container } = await buildStep(context, { stage, service, target: checks.target });
-  return { container, steps: [step] };
+  return { container, steps: [step], standIns: [] };
 }
 
 const ownedBy = (user: string) => (user === '' ? {} : { owner: user });

@@ -15,7 +15,7 @@ import type { Delivery, Ready } from './delivery.ts';
 import { type Found, type Keep, together } from './found.ts';
 import { type Gated, gate, replayGate } from './gate.ts';
 import { nodeContainer } from './install.ts';
-import { lint } from './lint.ts';
+import { type Linted, lint } from './lint.ts';
 import { type Prepared, prepare } from './locals.ts';
 import type { Installed } from './package.ts';
 import type { Deciding } from './policy.ts';
@@ -57,7 +57,7 @@ export type Shipped = Given & { archive: File };
 
 /** What each stage leaves beside its result. */
 type Left = {
-  lint: object;
+  lint: Linted;
   test: Tested;
   build: Built;
   sbom: Sboms;
@@ -88,7 +88,7 @@ export class Plan {
   readonly #stages: { readonly [Name in Planned]: (need: Need) => Promise<Outcome<Name>> } = {
     lint: async () => {
       const installed = await this.#allReady('lint');
-      return installed === null ? lacking('lint', 'install') : { stage: await lint(this.#context, installed) };
+      return installed === null ? lacking('lint', 'install') : await lint(this.#context, installed);
     },
 
     test: async () => {

@@ -41,7 +41,7 @@ export async function test(context: PackageContext, installed: Installed): Promi
     const backed = await Promise.all(
       suites.map(async (suite) => ({ suite, backed: await backedBy(context, suite.backing, `test-${suite.name}`) })),
     );
-    standIns.push(...backed.flatMap((each) => each.backed.standIns));
+    standIns.push(...(own?.standIns ?? []), ...backed.flatMap((each) => each.backed.standIns));
     const lacking = backed.flatMap(({ suite, backed: { missing } }) =>
       missing === null ? [] : `${suite.name}: ${missing}`,
     );
