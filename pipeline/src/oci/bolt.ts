@@ -109,6 +109,13 @@ class BoltWalk {
     return this.#toPage(bytes, where);
   }
 
+  /** A bucket that holds nothing has no page, and neither has a branch: without entries, a page has lost them. */
+  #pageBelow(id: number): Page {
+    const page = this.#page(id);
+    if (page.count === 0) throw this.#fault(`${page.where} says that it holds nothing`);
+    return page;
+  }
+
   #toPage(bytes: Buffer, where: string): Page {
     const kind = bytes.readUInt16LE(8);
     const count = bytes.readUInt16LE(10);
@@ -145,7 +152,7 @@ class BoltWalk {
       if (position !== at || end > bytes.length) throw this.#fault(`entry ${index} of ${where} is out of place`);
       const key = bytes.subarray(position, keyEnd);
       if (before !== undefined && before.compare(key) >= 0) throw this.#fault(`the keys of ${where} are out of order`);
-      if (!isLeaf) this.#walk(this.#page(this.#number(bytes, element + 8, where)), names, depth + 1);
+      if (!isLeaf) this.#walk(this.#pageBelow(this.#number(bytes, element + 8, where)), names, depth + 1);
       else this.#entry(bytes.readUInt32LE(element), key.toString(), bytes.subarray(keyEnd, end), names, depth, where);
       before = key;
       at = end;
@@ -162,7 +169,7 @@ class BoltWalk {
     if (this.#visitor.bucket?.(inner) === false) return;
     if (value.length < BUCKET_HEADER) throw this.#fault(`the bucket ${inner.join('/')} is cut off`);
     const root = this.#number(value, 0, where);
-    this.#walk(root === 0 ? this.#inlinePage(value, inner) : this.#page(root), inner, depth + 1);
+    this.#walk(root === 0 ? this.#inlinePage(value, inner) : this.#pageBelow(root), inner, depth + 1);
   }
 
   #inlinePage(value: Buffer, names: readonly string[]): Page {

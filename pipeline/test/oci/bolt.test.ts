@@ -55,6 +55,7 @@ test('buckets in buckets, inline ones and pages of their own', () => {
     'CVE-2021-23337',
     'CVE-2021-44906',
     'CVE-2022-37434',
+    'CVE-2025-43859',
     'CVE-2025-9230',
   ]);
 });
