@@ -70,7 +70,7 @@ exit 137 if getppid() != $starter; # it was gone before
 socket(my $listener, $AF_UNIX, $SOCK_STREAM, 0) or die "socket: $!\n";
 bind($listener, pack('Sa108', $AF_UNIX, $socket)) && listen($listener, 1) or die "$socket: $!\n";
 my ($runtime, $status);
-$SIG{CHLD} = sub { shutdown($listener, 2) if has_ended() }; # it may end before it connects
+$SIG{CHLD} = sub {}; # ends a wait
 $SIG{TERM} = sub { end_all(); forget(); exit 137 };
 $runtime = fork // die "fork: $!\n";
 if ($runtime == 0) {
@@ -92,8 +92,10 @@ sub has_ended {
 
 # The filter's file descriptor, the last of those that the runtime sends, and one of the step's first process.
 sub receive {
-  my $connection;
-  until (accept($connection, $listener)) { return if has_ended() }
+  vec(my $listening = '', fileno($listener), 1) = 1;
+  # It may end before it connects; a signal that comes just before the wait does not end that.
+  until (select(my $ready = $listening, undef, undef, 0.05) > 0) { return if has_ended() }
+  accept(my $connection, $listener) or return;
   my ($text, $control) = ("\0" x 65536, "\0" x 256);
   my $vector = pack('PQ', $text, length $text);
   my $message = pack('QLx4PQPQlx4', 0, 0, $vector, 1, $control, length $control, 0);
