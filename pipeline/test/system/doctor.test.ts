@@ -25,6 +25,7 @@ async function doctor(before: readonly string[], args: readonly string[], env: E
     quiet: true,
   };
   const { exitCode, stdout, stderr } = await $(options)`${program} ${rest}`;
+  if (!stdout.startsWith('{')) throw new Error(`no answer (exit code ${exitCode}): ${stdout}${stderr}`);
   const { rows, canRun } = JSON.parse(stdout) as { rows: Row[]; canRun: boolean };
   return { exitCode, canRun, rows: new Map(rows.map((row) => [row.check, row])), all: stdout + stderr };
 }
@@ -117,7 +118,7 @@ test.runIf(isRoot)('a user whom a filter refuses namespaces: no row says that th
     syscall(${call.prctl}, 22, 2, $program) == 0 or die "prctl: $!";
     exec @ARGV`;
   const reading = ['--inh-caps=-all,+dac_read_search', '--ambient-caps=+dac_read_search'];
-  const user = [...(await tool('setpriv')), '--reuid=41234', '--regid=41234', '--clear-groups', ...reading, '--'];
+  const user = [...(await tool('setpriv')), '--reuid=41235', '--regid=41235', '--clear-groups', ...reading, '--'];
   const cache = await temporaryFolder('doctor-user');
   chmodSync(cache, 0o777);
   const { rows, exitCode } = await doctor([...(await tool('perl')), '-e', filter, '--', ...user], ['--offline'], {

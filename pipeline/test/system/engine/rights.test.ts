@@ -149,7 +149,9 @@ describe.skipIf(!isRoot)('where something is missing (root is needed, to take it
   ];
   test.each(running)('%s: steps run', async (_, within, said) => {
     const found = await opened(within);
-    await expectRightSteps(found);
+    await expectRightSteps(found).catch(({ message, cause }: Error) => {
+      throw new Error(`${message} ${JSON.stringify(cause)}\n${found.session.said()}`, { cause });
+    });
     expect(found.session.said()).toMatch(said);
   });
 
