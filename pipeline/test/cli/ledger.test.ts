@@ -1,15 +1,11 @@
 // Past runs in the output folder: each is kept whole, whoever else writes there; the oldest go.
-import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { keepTimes, readBudgets, readTimes } from '../../cli/ledger.ts';
 import { takeOutput } from '../../cli/output.ts';
 import { showTimes } from '../../cli/times.ts';
 import { timed } from '../core/times/make.ts';
-import { TYPESCRIPT } from '../typescript.ts';
 import { refusalOf, temporaryFolder } from './make.ts';
 
 const day = (index: number) => timed(`2026-01-0${index}`, { lint: index });
@@ -43,17 +39,6 @@ test('what is torn, empty or not ours is passed over', () => {
   writeFileSync(join(output, 'times', '.2026-01-04T0-aside.json'), JSON.stringify(day(4)));
   writeFileSync(join(output, 'times', 'notes.txt'), 'mine');
   expect(readTimes(output)).toEqual([day(1)]);
-});
-
-test('processes that write at once lose nothing', async () => {
-  const output = temporaryFolder();
-  const module = fileURLToPath(new URL('../../cli/ledger.ts', import.meta.url));
-  const program = `import { keepTimes } from ${JSON.stringify(module)};
-    for (let i = 0; i < 50; i += 1) keepTimes(${JSON.stringify(output)}, ${JSON.stringify(day(1))});`;
-  const write = () => promisify(execFile)(process.execPath, [...TYPESCRIPT, '--input-type=module', '--eval', program]);
-  await Promise.all([write(), write(), write()]);
-  expect(readTimes(output)).toEqual(Array.from({ length: 150 }, () => day(1)));
-  expect(readdirSync(join(output, 'times')).length).toBe(150);
 });
 
 test('budgets are the file of the repository, where there is one', () => {

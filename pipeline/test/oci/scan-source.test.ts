@@ -1,15 +1,11 @@
 // What tells the scanner to look away: comments, in the forms that Trivy documents and in those that its parser takes besides, and names and codings.
-import { spawnSync } from 'node:child_process';
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { Opener } from '../../src/oci/packed.ts';
 import { hiddenTexts, main, withoutSuppressions } from '../../src/oci/scan-source.ts';
 import { ending, scratch, tarOf } from './helpers.ts';
-
-const PROGRAM = fileURLToPath(new URL('../../src/oci/scan-source.ts', import.meta.url));
 
 // Put together here: in one piece they would be comments of this file.
 const [TRIVY, TFSEC] = ['trivy', 'tfsec'];
@@ -175,68 +171,6 @@ test('texts go where no file of the source is', async () => {
   const { texts } = JSON.parse(await readFile(join(out, 'found.json'), 'utf8'));
   expect(texts).toEqual({ 'drydock-texts-/0.txt': 'docs/a.png' });
   expect(await readFile(join(out, 'files/drydock-texts-/0.txt'), 'utf8')).toBe(`${SECRET}\n`);
-});
-
-// What a file of such a size may cost: a heap that holds none of it, and the file itself a few times beside it.
-const SIZE = 20 * 1024 * 1024;
-const large: [what: string, bytes: () => Buffer, found: (path: string) => object][] = [
-  ['one run of letters in a program', () => Buffer.concat([Buffer.alloc(1), Buffer.alloc(SIZE, 'a')]), text],
-  ['millions of short runs', () => Buffer.alloc(SIZE, 'abcdefgh\x01'), text],
-  ['nothing to read', () => Buffer.alloc(SIZE, '\x01\x02\x03'), nothing],
-  ['millions of lines, and a comment', () => Buffer.alloc(SIZE, '\n').fill(`\n#${TRIVY}:ignore:x`, SIZE - 16), comment],
-  ['a line of nothing but names', () => Buffer.alloc(SIZE, `${TRIVY}:`), nothing],
-  ['a line of nothing but comments', () => Buffer.alloc(SIZE, `${TRIVY}:ignore:`), firstLine],
-];
-function text(path: string) {
-  return { suppressed: [], texts: { 'drydock-texts/0.txt': path }, closed: [] };
-}
-function nothing() {
-  return { suppressed: [], texts: {}, closed: [] };
-}
-function comment(path: string) {
-  return { ...nothing(), suppressed: [`${path}:${SIZE - 14}`] };
-}
-function firstLine(path: string) {
-  return { ...nothing(), suppressed: [`${path}:1`] };
-}
-
-/** As the stage starts it, with a heap and a stack that are small. */
-const scanned = (source: string, out: string) =>
-  spawnSync(process.execPath, ['--max-old-space-size=48', '--import', 'tsx', PROGRAM, '--in', source, '--out', out], {
-    encoding: 'utf8',
-  });
-
-for (const [what, bytes, found] of large)
-  test(`large: ${what}`, async () => {
-    const [source, out] = [join(await scratch(onTestFinished), 'source'), join(await scratch(onTestFinished), 'out')];
-    await mkdir(source);
-    await writeFile(join(source, 'a'), bytes());
-    expect(scanned(source, out)).toMatchObject({ status: 0, stderr: '' });
-    expect(JSON.parse(await readFile(join(out, 'found.json'), 'utf8'))).toEqual(found('a'));
-    await rm(source, { recursive: true });
-    await rm(out, { recursive: true });
-  });
-
-test('folders as deep as a path may be are walked', async () => {
-  const [source, out] = [join(await scratch(onTestFinished), 'source'), join(await scratch(onTestFinished), 'out')];
-  const deep = join(source, 'd/'.repeat(1900));
-  await mkdir(deep, { recursive: true });
-  await writeFile(join(deep, 'a.tf'), `#${TRIVY}:ignore:x`);
-  for (let count = 0; count < 300; count++) await writeFile(join(source, `${count}.ts`), '');
-  expect(scanned(source, out)).toMatchObject({ status: 0, stderr: '' });
-  const { suppressed } = JSON.parse(await readFile(join(out, 'found.json'), 'utf8'));
-  expect(suppressed).toEqual([`${'d/'.repeat(1900)}a.tf:1`]);
-});
-
-test('comments beyond any number are one sentence', async () => {
-  const [source, out] = [join(await scratch(onTestFinished), 'source'), join(await scratch(onTestFinished), 'out')];
-  await mkdir(source);
-  await writeFile(join(source, 'a.tf'), `#${TRIVY}:ignore:x\n`.repeat(10_001));
-  const { status, stderr } = scanned(source, out);
-  expect(status).toBe(1);
-  expect(stderr).toMatch(
-    /^more than 10000 comments tell the scanner to look away, the last of them in a\.tf\nhint: .+\n$/,
-  );
 });
 
 test('an archive whose text is its own is read once, however often it is packed', async () => {

@@ -1,5 +1,5 @@
 // What `check` says of small repositories as people have them, and that it is silent about those that run.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -580,19 +580,4 @@ test.runIf(hasGit)('what stops one stage stops a run of that stage alone', async
   const findings = await findingsIn(makeRepository(service({ main: 'app.js' })));
   expect(stoppersOf(findings, ['lint', 'test'])).toEqual([]);
   expect(stoppersOf(findings, ['build']).map(({ code }) => code)).toEqual(['BAD_SERVICE']);
-});
-
-test('npm itself ends with what is refused of other managers', () => {
-  for (const range of ['workspace:*', 'catalog:', 'link:../x', 'portal:../x', 'patch:x@1.0.0#y']) {
-    const root = temporaryFolder();
-    writeFileSync(join(root, 'package.json'), manifest({ name: 'a', dependencies: { x: range } }));
-    writeFileSync(join(root, 'package-lock.json'), lockOf({ name: 'a' }));
-    const { status, stderr } = spawnSync('npm', ['ci', '--offline', '--loglevel=error'], {
-      cwd: root,
-      encoding: 'utf8',
-    });
-    expect(status, range).not.toBe(0);
-    expect(stderr).toContain('EUNSUPPORTEDPROTOCOL');
-    rmSync(root, { recursive: true });
-  }
 });

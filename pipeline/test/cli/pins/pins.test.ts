@@ -1,19 +1,14 @@
-// `pins update` against real neighbours on loopback: an image registry, a server that speaks GitHub's protocol, npm's registry.
-import { execFile } from 'node:child_process';
+// `pins update` against real neighbours on loopback: an image registry, and a server that speaks GitHub's protocol.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
-import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import type { PinsInvocation } from '../../../cli/arguments.ts';
-import { askNpm } from '../../../cli/pins/ask.ts';
 import { type Inventory, takeInventory } from '../../../cli/pins/inventory.ts';
-import { renewLock } from '../../../cli/pins/npm.ts';
 import { updatePins } from '../../../cli/pins/pins.ts';
 import { smallImage } from '../../oci/helpers.ts';
 import { startRegistry } from '../../oci/registry-server.ts';
 import { recorder, temporaryFolder } from '../make.ts';
+import { server } from './server.ts';
 
 const NOW = new Date('2026-06-15T12:00:00Z');
 const day = (date: string) => `${date}T00:00:00Z`;
@@ -33,19 +28,6 @@ async function registry(days: Readonly<Record<string, string>>) {
   const blobs = new Map(images.flatMap(({ image }) => [...image.blobs]));
   const { host } = await startRegistry({ repository: 'library/node', tags, blobs });
   return { image: `${host}/library/node:1.0-slim`, tags };
-}
-
-/** A server that answers paths with JSON, to the end of the test. */
-async function server(answers: Readonly<Record<string, unknown>>, seen: (string | undefined)[] = []): Promise<string> {
-  const http = createServer((request, response) => {
-    seen.push(request.headers.authorization);
-    const answer = answers[decodeURIComponent(request.url ?? '')];
-    response.writeHead(answer === undefined ? 404 : 200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(answer ?? {}));
-  });
-  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => void http.close());
-  return `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
 }
 
 const released = (tag: string, date: string, more = {}) => ({
@@ -230,69 +212,6 @@ test('a registry that refuses is told with what it said', async () => {
 });
 
 // -------------------------------------------------------------------------------------------------------- packages
-
-test('npm is asked for the days of a package’s versions', async () => {
-  const time = {
-    created: day('2020-01-01'),
-    modified: day('2026-06-14'),
-    '1.0.0': day('2026-01-01'),
-    '1.1.0': day('2026-06-01'),
-    '1.2.0': day('2026-06-14'),
-    '1.3.0-beta.1': day('2026-01-01'),
-  };
-  const versions = Object.fromEntries(
-    ['1.0.0', '1.1.0', '1.2.0'].map((version) => [version, { name: '@scope/tool', version }]),
-  );
-  const host = await server({
-    '/@scope/tool': { name: '@scope/tool', 'dist-tags': { latest: '1.2.0' }, versions, time },
-  });
-  vi.stubEnv('npm_config_registry', host);
-  expect(await askNpm({ name: '@scope/tool', version: '1.0.0' }, NOW)).toEqual({
-    due: { version: '1.1.0', identity: '1.1.0', ageDays: 14 },
-    waiting: { version: '1.2.0', until: '2026-06-21' },
-    undated: null,
-    major: null,
-    moved: null,
-  });
-});
-
-/** docs.npmjs.com, "npmrc": a project's file counts before the person's, and `${NAME}` in it is a variable of the environment. */
-test('an .npmrc of the repository has no say, and gets nothing of the environment', async () => {
-  const [seen, stolen]: [(string | undefined)[], (string | undefined)[]] = [[], []];
-  const versions = ['1.0.0', '1.1.0'].map((version) => [
-    version,
-    {
-      name: 'tool',
-      version,
-      dist: { tarball: 'http://127.0.0.1:1/tool.tgz', integrity: `sha512-${Buffer.alloc(64).toString('base64')}` },
-    },
-  ]);
-  const time = { '1.0.0': day('2026-01-01'), '1.1.0': day('2026-06-01') };
-  const tool = { name: 'tool', 'dist-tags': { latest: '1.1.0' }, versions: Object.fromEntries(versions), time };
-  const [own, other] = [await server({ '/tool': tool }, seen), await server({ '/tool': tool }, stolen)];
-  const home = temporaryFolder();
-  writeFileSync(join(home, 'npmrc'), `registry=${own}/\n`);
-  vi.stubEnv('npm_config_userconfig', join(home, 'npmrc'));
-  vi.stubEnv('npm_config_registry', undefined);
-  vi.stubEnv('npm_config_cache', join(home, 'cache'));
-  vi.stubEnv('A_TOKEN', 'of-the-environment');
-  const root = temporaryFolder();
-  writeFileSync(join(root, '.npmrc'), `registry=${other}/\n${other.replace('http:', '')}/:_authToken=\${A_TOKEN}\n`);
-  writeFileSync(join(root, 'package.json'), '{"name":"a","version":"1.0.0","dependencies":{"tool":"1.0.0"}}\n');
-  // The other's registry is what npm asks by itself there: else this would show nothing.
-  await promisify(execFile)('npm', ['view', 'tool'], { cwd: root });
-  expect(stolen).toContain('Bearer of-the-environment');
-  stolen.length = 0;
-  const before = process.cwd();
-  onTestFinished(() => process.chdir(before));
-  process.chdir(root);
-  expect((await askNpm({ name: 'tool', version: '1.0.0' }, NOW)).due?.version).toBe('1.1.0');
-  writeFileSync(join(root, 'package.json'), '{"name":"a","version":"1.0.0","dependencies":{"tool":"1.1.0"}}\n');
-  await renewLock(root);
-  expect(readFileSync(join(root, 'package-lock.json'), 'utf8')).toContain('"version": "1.1.0"');
-  expect(seen.length).toBeGreaterThan(1);
-  expect(stolen).toEqual([]);
-});
 
 const ROOT = join(import.meta.dirname, '../../../..');
 test('the inventory has every action of the workflows, and every package of the manifests', () => {

@@ -1,4 +1,4 @@
-// The module as Dagger sees it: its own introspection reads every public function, and what it finds is whon the command line takes.
+// The module as Dagger sees it: its own introspection reads every public function, and what it finds is what the command line takes.
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,16 +7,19 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { preProcessFile } from 'typescript';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { loadParentState, loadResult } from '../../node_modules/@dagger.io/dagger/dist/src/module/entrypoint/load.js';
-import { Executor } from '../../node_modules/@dagger.io/dagger/dist/src/module/executor.js';
-import { scan } from '../../node_modules/@dagger.io/dagger/dist/src/module/introspector/index.js';
-import { DAGGER_VERSION } from '../cli/engine.ts';
-import { FUNCTION_NAMES, FUNCTIONS, isFunction, type OptionName, optionInfo, optionsOf } from '../cli/functions.ts';
-import { Ci } from '../src/index.ts';
-import { renderFunctions, toOption } from './functions-page.ts';
-import { leftOut, makeModule } from './module-folder.ts';
+import {
+  loadParentState,
+  loadResult,
+} from '../../../node_modules/@dagger.io/dagger/dist/src/module/entrypoint/load.js';
+import { Executor } from '../../../node_modules/@dagger.io/dagger/dist/src/module/executor.js';
+import { scan } from '../../../node_modules/@dagger.io/dagger/dist/src/module/introspector/index.js';
+import { DAGGER_VERSION } from '../../cli/engine.ts';
+import { FUNCTION_NAMES, FUNCTIONS, isFunction, type OptionName, optionInfo, optionsOf } from '../../cli/functions.ts';
+import { Ci } from '../../src/index.ts';
+import { renderFunctions, toOption } from '../functions-page.ts';
+import { leftOut, makeModule } from '../module-folder.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const json = (path: string) => JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
 
 type Module = Awaited<ReturnType<typeof scan>>;
@@ -54,7 +57,7 @@ test('Dagger finds the module’s objects, and no more', () => {
 
 test('what was not given to the constructor is not there in a function either', async () => {
   const handle = (id: string) => ({ id: async () => id });
-  const executor = new Executor([await import('../src/index.ts')] as never, module);
+  const executor = new Executor([await import('../../src/index.ts')] as never, module);
   const given = { source: 'the source', repo: 'the repository' };
   const built = new Ci(handle('the source') as never, handle('the repository') as never, undefined);
   const kept = await loadResult(built, module, module.objects.Ci as never);
@@ -69,7 +72,7 @@ test('what was not given to the constructor is not there in a function either', 
 
 // sdk/typescript/runtime of Dagger: `tsx --no-deprecation --tsconfig … __dagger.entrypoint.ts`, in a folder that has nothing to do with the module.
 test('it is loaded with its own compiler settings, and the SDK that Dagger generates', async () => {
-  const SDK_MODULE = '../../node_modules/@dagger.io/dagger/dist/src/module';
+  const SDK_MODULE = '../../../node_modules/@dagger.io/dagger/dist/src/module';
   const at = (path: string) => JSON.stringify(new URL(`${SDK_MODULE}/${path}`, import.meta.url).href);
   const entrypoint = join(folder, 'src/__dagger.entrypoint.ts');
   writeFileSync(

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { $ } from 'zx';
-import { TYPESCRIPT } from './typescript.ts';
+import { TYPESCRIPT } from '../typescript.ts';
 
 test.for([
   ['__dagger.entrypoint.ts', 'npx drydock'],
@@ -17,7 +17,7 @@ test.for([
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   writeFileSync(
     path,
-    `import { COMMAND } from ${JSON.stringify(new URL('../src/command.ts', import.meta.url).href)};\nconsole.log(COMMAND);\n`,
+    `import { COMMAND } from ${JSON.stringify(new URL('../../src/command.ts', import.meta.url).href)};\nconsole.log(COMMAND);\n`,
   );
   const { stdout } = await $({ quiet: true })`${process.execPath} ${TYPESCRIPT} ${path}`;
   expect(stdout.trim()).toBe(expected);
