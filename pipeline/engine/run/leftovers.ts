@@ -10,16 +10,13 @@ const LOOKS_WITHOUT = 2;
 const PAUSE_MS = 2;
 const MOST_LOOKS = 2000;
 
-/** Of any session (chroot-runner.ts). */
-const KEEPER_FILE = /\/drydock-[^/\0]+\/keeper\0/;
-
 export class LeftRunning extends EngineError {
   constructor() {
     super('the step ended what watches it, and goes on: its processes cannot be ended');
   }
 }
 
-/** Resolves when no process of the step is left; `since` is when its keeper started, `tree` its root. */
+/** Resolves when no process of the step is left; `since` is when its keeper started, `tree` its root. No step of this engine runs beside it. */
 export async function endLeftovers(tree: string, since: string | undefined): Promise<void> {
   const own = filtersOf('self');
   for (let looks = 0, without = 0; without < LOOKS_WITHOUT; looks++) {
@@ -43,15 +40,14 @@ function kindOf(pid: string, tree: string, since: number, own: number): Kind {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return existsSync(`/proc/${pid}`) ? 'other' : 'gone';
   }
-  // It says nobody where it is, as a process of another user or one that may not be looked into. What it cannot get rid of is the step's filter.
+  // It says nobody where it is, as a process of another user or one that may not be looked into. What it cannot get rid of is the step's
+  // filter, and to be the engine's descendant (bin/embedded-engine). The engine's own programs have no more filters than the engine.
   const start = Number(startOf(Number(pid)) ?? 0);
-  return start >= since && filtersOf(pid) > own && !isKept(pid, own) ? 'left' : 'other';
+  return start >= since && filtersOf(pid) > own && isDescendant(pid) ? 'left' : 'other';
 }
 
-/** Whether it belongs to a step that has its keeper, of another session. The filtered may call themselves anything. */
-function isKept(pid: string, own: number): boolean {
-  for (let at = pid; Number(at) > 1; at = fieldOf(at, 'PPid'))
-    if (filtersOf(at) <= own && KEEPER_FILE.test(contentOf(at, 'cmdline'))) return true;
+function isDescendant(pid: string): boolean {
+  for (let at = pid; Number(at) > 1; at = fieldOf(at, 'PPid')) if (at === String(process.pid)) return true;
   return false;
 }
 

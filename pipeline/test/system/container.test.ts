@@ -1,4 +1,6 @@
 // In a container without privileges: the same answers and the same image as elsewhere, and nothing leaves from there.
+import { spawn } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +10,7 @@ import { makeBase } from './conformance/base.ts';
 import { CONTAINER, canRestrict } from './container.ts';
 import { type EngineSession, openSession, sh } from './engine-session.ts';
 import { ci, coldCache, copyOfRepository, type Environment, edit, ROOT, resultOf, temporaryFolder } from './support.ts';
-import { toolsFolder } from './tools.ts';
+import { tool, toolsFolder } from './tools.ts';
 
 const CALLS = process.arch === 'arm64' ? { mmap: 222, read: 63 } : { mmap: 9, read: 0 };
 /** Puts `new` into a file through a mapping of it, by the system calls mmap and read. */
@@ -144,6 +146,21 @@ describe.skipIf(!canRestrict)('without the right to make namespaces (root is nee
         expect(await readFile(join(outside, 'below', 'file'), 'utf8')).toBe('kept');
       },
     );
+
+    // As browsers start what shows their pages.
+    test('ends no process of others, though that is below a filter and shows nobody where it is', async () => {
+      const { ask } = await open();
+      const filter = `syscall(${process.arch === 'arm64' ? 167 : 157}, 22, 2, pack("Sx6P", 1, pack("SCCL", 0x06, 0, 0, 0x7fff0000))) == 0 or die`;
+      const word = `3.${String(Math.random()).slice(2)}`;
+      const step = ask(sh(`sleep ${word}; echo done`));
+      await vi.waitFor(async () => expect((await processesWith(`sleep\0${word}`)).length).toBeGreaterThan(0), WAIT);
+      const [perl = '', ...words] = await tool('perl');
+      const others = spawn(perl, [...words, '-e', `${filter}; $> = $< = 1234; ${UNDUMPABLE}; sleep 600`]);
+      onTestFinished(() => void others.kill());
+      expect(await step).toBe('done\n');
+      expect([others.exitCode, others.signalCode]).toEqual([null, null]);
+      expect(readlinkSync(`/proc/${others.pid}/root`)).toBe('/'); // we, with all rights, may see it: it runs
+    });
 
     test('cannot change a file of a layer in place', async () => {
       const { session, ask } = await open();
