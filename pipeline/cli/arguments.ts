@@ -1,5 +1,6 @@
 // Reads the command line into one value, with every default in it. Throws in one sentence what cannot be meant.
 import { parseArgs } from 'node:util';
+import { COMMAND } from '../src/command.ts';
 import { PipelineError, reasonOf } from '../src/core/errors.ts';
 import { CAPSULE_STAGES, type CapsuleStage, type StageFunction } from '../src/core/functions.ts';
 import { DEFAULT_PLATFORM, parsePlatforms } from '../src/core/platforms.ts';
@@ -21,7 +22,8 @@ import {
 } from './functions.ts';
 
 export type EngineChoice = 'auto' | 'dagger' | 'embedded';
-export type Shell = 'bash' | 'zsh';
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof SHELLS)[number];
 
 /** What every function that needs an engine knows. */
 export type EngineOptions = {
@@ -112,6 +114,9 @@ export type VulnDbChoice = { given: string; isReference: boolean };
 export type ReproduceInvocation = { kind: 'reproduce'; reference: string; build: StageInvocation };
 export type ExplainInvocation = { kind: 'explain'; verdict: string; before: string | null };
 export type TimesInvocation = { kind: 'times'; output: string };
+export type RunsInvocation = { kind: 'runs'; output: string; json: boolean };
+/** Of which run: the latest is 1; null for what the output folder has, whatever that is of. */
+export type OpenInvocation = { kind: 'open'; output: string; run: number | null };
 export type ImagesInvocation = {
   kind: 'images';
   names: PinName[];
@@ -135,6 +140,8 @@ export type Invocation =
   | ReproduceInvocation
   | ExplainInvocation
   | TimesInvocation
+  | RunsInvocation
+  | OpenInvocation
   | PinsInvocation
   | DoctorInvocation
   | CheckInvocation
@@ -217,12 +224,14 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
     if (more.length > 0) throw unexpected(name, more);
     return { kind: 'update', wanted, dryRun };
   }
+  if (name === 'open') return { kind: 'open', output: text(values, 'output') ?? 'out', run: toRun(operands) };
   // The image to verify may stand by itself.
   const [reference] = name === 'verify' ? operands.splice(0, 1) : [];
   if (takesServices(name)) return toStages(name, values, { services: operands });
   if (operands.length > 0) throw unexpected(name, operands);
   if (name === 'warm') return { kind: 'warm', run: toStages('ci', values) };
   if (name === 'times') return { kind: 'times', output: text(values, 'output') ?? 'out' };
+  if (name === 'runs') return { kind: 'runs', output: text(values, 'output') ?? 'out', json: values.json === true };
   if (name === 'down') return { kind: 'down', volumes: values.volumes === true };
   if (name === 'check') return { kind: 'check', json: values.json === true };
   if (name === 'init') return { kind: 'init', yes: values.yes === true, dryRun, json: values.json === true };
@@ -511,12 +520,25 @@ function toPin(name: string): PinName {
   throw new PipelineError('BAD_OPTION', `no image is pinned as ${JSON.stringify(name)}`, hint);
 }
 
+/** As `runs` numbers them. */
+function toRun([run, ...more]: readonly string[]): number | null {
+  if (more.length > 0) throw unexpected('open', more);
+  if (run === undefined) return null;
+  if (/^[1-9]\d{0,3}$/.test(run)) return Number(run);
+  throw new PipelineError(
+    'BAD_OPTION',
+    `${JSON.stringify(run)} is not a number of a run`,
+    `list them: ${COMMAND} runs`,
+  );
+}
+
 function toShell(operands: readonly string[]): Shell {
   const [shell, ...more] = operands;
   if (more.length > 0) throw unexpected('completion', more);
-  if (shell === 'bash' || shell === 'zsh') return shell;
+  const found = SHELLS.find((one) => one === shell);
+  if (found !== undefined) return found;
   const given = shell === undefined ? 'no shell was named' : `there is no completion for ${JSON.stringify(shell)}`;
-  throw new PipelineError('BAD_OPTION', given, 'write completion bash, or completion zsh');
+  throw new PipelineError('BAD_OPTION', given, `write ${SHELLS.map((one) => `completion ${one}`).join(', or ')}`);
 }
 
 function checkMirrors(mirrors: string[]): string[] {

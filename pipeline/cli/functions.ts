@@ -8,6 +8,8 @@ type OwnFunction =
   | 'down'
   | 'explain'
   | 'times'
+  | 'runs'
+  | 'open'
   | 'images'
   | 'reproduce'
   | 'pins'
@@ -150,7 +152,11 @@ const COMMON = [...GENERAL, 'images', 'output', 'strict', 'json', 'progress'] as
 const INSTALL = ['secrets', 'host-port'] as const;
 const RUN = [...COMMON, ...INSTALL] as const;
 /** What the general help lists; the rest is in the help of the functions that take it. */
-export const COMMON_OPTIONS: readonly OptionName[] = [...COMMON, 'platforms', 'help', 'version'];
+export const COMMON_OPTIONS: readonly OptionName[] = [
+  ...COMMON.filter((name) => name !== 'step-timeout'),
+  'help',
+  'version',
+];
 
 const SCAN = ['vuln-db', 'vuln-db-ref', 'base'] as const;
 const GATE = [...SCAN, 'baseline', 'rehearsal'] as const;
@@ -251,6 +257,17 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     options: ['output'],
     example: 'times --output out',
   },
+  runs: {
+    summary: 'list the last ten runs',
+    options: ['output', 'json'],
+    example: 'runs',
+  },
+  open: {
+    summary: 'open the report, or that of an earlier run, in a browser',
+    operands: '[RUN]',
+    options: ['output'],
+    example: 'open 2',
+  },
   capsule: {
     summary: 'write a file that runs a stage again, anywhere and without a network',
     operands: SERVICES,
@@ -332,7 +349,7 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
   },
   completion: {
     summary: 'print completion for a shell',
-    operands: 'bash|zsh',
+    operands: 'bash|zsh|fish',
     options: [],
     example: 'completion bash',
   },

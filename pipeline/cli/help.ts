@@ -1,7 +1,7 @@
 // Help and completion, written from the table of functions.
 import { COMMAND } from '../src/command.ts';
 import { PIN_NAMES } from '../src/pins.ts';
-import type { Shell } from './arguments.ts';
+import { SHELLS, type Shell } from './arguments.ts';
 import {
   COMMON_OPTIONS,
   FUNCTION_NAMES,
@@ -69,7 +69,7 @@ function columns(rows: readonly (readonly [string, string])[]): string[] {
 
 /** A script for the shell. It completes after `ci.ts`, however that is called, through an alias named drydock. */
 export function renderCompletion(shell: Shell): string {
-  return shell === 'bash' ? bash() : zsh();
+  return { bash, zsh, fish }[shell]();
 }
 
 const USE = `alias drydock='${COMMAND}'`;
@@ -80,7 +80,7 @@ const OPERANDS: Partial<Record<FunctionName, readonly string[]>> = {
   pins: ['update'],
   shell: ['lint', 'test', 'build', 'sbom', 'scan', 'smoke'],
   watch: ['ci', 'lint', 'test', 'build', 'sbom', 'scan', 'gate', 'smoke'],
-  completion: ['bash', 'zsh'],
+  completion: SHELLS,
 };
 
 function bash(): string {
@@ -141,6 +141,36 @@ function zsh(): string {
     '  _arguments -s "1:function:{_describe function functions}" $options',
     '}',
     'compdef _drydock drydock',
+    '',
+  ].join('\n');
+}
+
+/** What stands behind a function's name is offered there alone; before one is named, options are those of `ci`. */
+function fish(): string {
+  const quote = (text: string) => `'${text.replace(/['\\]/g, '\\$&')}'`;
+  const offer = (condition: string, rest: string) => `complete -c drydock -f -n ${quote(condition)} ${rest}`;
+  const none = '__fish_use_subcommand';
+  const functions = FUNCTION_NAMES.map((name) => offer(none, `-a ${name} -d ${quote(FUNCTIONS[name].summary)}`));
+  const operands = Object.entries(OPERANDS).map(([name, all]) =>
+    offer(`__fish_seen_subcommand_from ${name}`, `-a ${quote(all.join(' '))}`),
+  );
+  const options = (Object.keys(OPTIONS) as OptionName[]).map((option) => {
+    const { value, choices, summary } = optionInfo(option);
+    const names = FUNCTION_NAMES.filter((name) => optionsOf(name).includes(option));
+    const isOfDefault = optionsOf('ci').includes(option);
+    const condition = `${isOfDefault ? `${none}; or ` : ''}__fish_seen_subcommand_from ${names.join(' ')}`;
+    const argument = choices !== undefined ? ` -xa ${quote(choices.join(' '))}` : value === undefined ? '' : ' -r';
+    const files = value === 'DIR' ? " -xa '(__fish_complete_directories)'" : argument;
+    return `complete -c drydock -n ${quote(condition)} -l ${option}${files} -d ${quote(summary)}`;
+  });
+  return [
+    `# Use: ${COMMAND} completion fish | source; then type: drydock <TAB>`,
+    // An alias of fish would complete as npx does.
+    `function drydock; ${COMMAND} $argv; end`,
+    'complete -c drydock -e',
+    ...functions,
+    ...operands,
+    ...options,
     '',
   ].join('\n');
 }

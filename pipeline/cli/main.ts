@@ -77,6 +77,14 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
       terminal.out.write(showTimes(invocation, root));
       return 0;
     }
+    case 'runs': {
+      const { listRuns } = await import('./runs.ts');
+      return listRuns(invocation, terminal);
+    }
+    case 'open': {
+      const { openReport } = await import('./runs.ts');
+      return openReport(invocation, terminal);
+    }
     case 'doctor': {
       const { doctor } = await import('./doctor/doctor.ts');
       return await doctor(invocation, root, terminal);

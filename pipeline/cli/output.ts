@@ -24,6 +24,7 @@ import { PipelineError } from '../src/core/errors.ts';
 import type { StageName } from '../src/core/model.ts';
 import { makeFolders } from '../src/oci/folders.ts';
 import { isOutOfSight, isRunning, PROCESS_NAME, processName, showLife } from '../src/process-name.ts';
+import { RUNS } from './kept-runs.ts';
 import { plainStats } from './plain-files.ts';
 
 /** The account of a run: each run has its own. */
@@ -44,8 +45,8 @@ const ASIDE = '.new';
 export type Output = {
   /** Where a report is written before it takes its place. */
   aside: string;
-  /** Puts in place what is aside, and says with which exit code the run ended. */
-  settle: (exitCode: number) => void;
+  /** Puts in place what is aside, and says with which exit code the run ended. Gives the paths of what it has put there. */
+  settle: (exitCode: number) => string[];
   /** As it was found, for a run that was not one. */
   restore: () => void;
   /** Lets another run have it. */
@@ -69,8 +70,9 @@ export function takeOutput(folder: string, stages: readonly StageName[], inputs:
     removeStale(folder, stages, inputs);
     // The report has one, too, which is to be the last.
     rmSync(join(aside, SEAL), { force: true });
-    if (existsSync(aside)) moveInto(aside, folder);
+    const moved = existsSync(aside) ? moveInto(aside, folder) : [];
     writeFileSync(seal, `${exitCode}\n`, { flush: true });
+    return [...moved, SEAL];
   };
   const restore = () => before !== undefined && writeFileSync(seal, before);
   const release = () => {
@@ -194,7 +196,7 @@ function removeStale(folder: string, stages: readonly StageName[], inputs: reado
 }
 
 /** Folders of results, by way of which files are written: where one is a link, they would be somebody else's. */
-const FOLDERS = ['logs', 'times'];
+const FOLDERS = ['logs', 'times', RUNS];
 
 const linkThere = (path: string) =>
   new PipelineError(
@@ -203,7 +205,9 @@ const linkThere = (path: string) =>
     `rm ${quoted(path)}`,
   );
 
-function moveInto(from: string, to: string): void {
+/** Gives the paths of what was moved. */
+function moveInto(from: string, to: string): string[] {
+  const moved: string[] = [];
   for (const entry of readdirSync(from, { recursive: true, withFileTypes: true })) {
     if (entry.isDirectory()) continue;
     const path = join(entry.parentPath, entry.name);
@@ -212,7 +216,9 @@ function moveInto(from: string, to: string): void {
     mkdirSync(dirname(target), { recursive: true });
     if (!plainStats(to, dirname(place))?.isDirectory()) throw linkThere(dirname(target));
     renameSync(path, target);
+    moved.push(place);
   }
+  return moved;
 }
 
 /** The room of a large file is given back while the run goes on: that takes as long as the engine's start. */

@@ -17,6 +17,7 @@ import { sayDoubts, whatStops } from './check/first.ts';
 import { readSecrets } from './delivery.ts';
 import { asFault } from './faults.ts';
 import { checkInputs, filesOf } from './inputs.ts';
+import { keepRun } from './kept-runs.ts';
 import { keepTimes, readBudgets, readTimes } from './ledger.ts';
 import { renderTty } from './live.ts';
 import { type Output, takeOutput } from './output.ts';
@@ -31,7 +32,7 @@ import { checkOutput } from './tracked.ts';
 const MOST_DAMAGED = 20;
 
 type RunOptions = {
-  /** One of many runs, while somebody works: no file is made of its failure. */
+  /** One of many runs while a person works: it is not kept, and no capsule is made of its failure. */
   isWatched?: boolean;
   onFinished?: (run: RunResult) => void;
 };
@@ -85,6 +86,10 @@ export async function runStages(
     return run.exitCode;
   };
   const place = takeOutput(output, askedBy(invocation), filesOf(inputs));
+  const settle = (run: RunResult) => {
+    const paths = place.settle(run.exitCode);
+    if (!isWatched) keepQuietly('results are', renderer.listener, () => keepRun(output, run.startedAt, paths));
+  };
   try {
     const fault = await whatStops(checked, say);
     if (fault !== null) throw fault;
@@ -113,7 +118,7 @@ export async function runStages(
       renderer.listener({ kind: 'note', text: `${run.error.message}: all is looked at again` });
       run = await once();
     }
-    place.settle(run.exitCode);
+    settle(run);
     await sayDoubts(checked, run, say);
     return await finish(run);
   } catch (thrown) {
@@ -138,7 +143,7 @@ export async function runStages(
       ...together([]),
     });
     writeTexts(place.aside, run);
-    place.settle(run.exitCode);
+    settle(run);
     return await finish(run);
   } finally {
     place.release();
@@ -188,14 +193,17 @@ async function runOn(
   }
 }
 
-/** A run is as good without a record of how long it took. */
 function remember(run: RunResult, output: string, listener: Listener): void {
   const times = timedRun(run);
-  if (times === null) return;
+  if (times !== null) keepQuietly('times are', listener, () => keepTimes(output, times));
+}
+
+/** A run is as good without a record of it. */
+function keepQuietly(what: string, listener: Listener, keep: () => void): void {
   try {
-    keepTimes(output, times);
+    keep();
   } catch (error) {
-    listener({ kind: 'note', text: `how long this run took is not kept: ${reasonOf(error)}` });
+    listener({ kind: 'note', text: `the ${what} not kept for later: ${reasonOf(error)}` });
   }
 }
 

@@ -259,7 +259,7 @@ function readPath(fields: Fields): string {
 }
 
 /** Folders of a report. */
-const RESERVED = ['logs', 'times', 'attestations', 'replay', 'exit-code'];
+const RESERVED = ['logs', 'times', 'runs', 'attestations', 'replay', 'exit-code'];
 
 function readName(fields: Fields, path: string): string {
   const name = fields.text('name', nameOf(posix.basename(path)));

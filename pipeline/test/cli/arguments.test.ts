@@ -168,6 +168,10 @@ const lines: [line: string, meant: Invocation][] = [
 
   ['times', { kind: 'times', output: 'out' }],
   ['times -o elsewhere', { kind: 'times', output: 'elsewhere' }],
+  ['runs', { kind: 'runs', output: 'out', json: false }],
+  ['runs --json -o elsewhere', { kind: 'runs', output: 'elsewhere', json: true }],
+  ['open', { kind: 'open', output: 'out', run: null }],
+  ['open 2', { kind: 'open', output: 'out', run: 2 }],
 
   ['images', { kind: 'images', names: [], options: images }],
   ['images node runtime', { kind: 'images', names: ['node', 'runtime'], options: images }],
@@ -198,6 +202,7 @@ const lines: [line: string, meant: Invocation][] = [
 
   ['completion bash', { kind: 'completion', shell: 'bash' }],
   ['completion zsh', { kind: 'completion', shell: 'zsh' }],
+  ['completion fish', { kind: 'completion', shell: 'fish' }],
 
   ['--help', { kind: 'help', of: null }],
   ['-h', { kind: 'help', of: null }],
@@ -217,7 +222,7 @@ for (const [line, meant] of lines) {
 }
 
 const FUNCTIONS =
-  'functions: ci, lint, test, build, sbom, scan, gate, smoke, up, down, publish, cd, verify, reproduce, rollback, explain, times, capsule, replay, diff, bisect, watch, shell, warm, images, pins, doctor, check, init, update, completion';
+  'functions: ci, lint, test, build, sbom, scan, gate, smoke, up, down, publish, cd, verify, reproduce, rollback, explain, times, runs, open, capsule, replay, diff, bisect, watch, shell, warm, images, pins, doctor, check, init, update, completion';
 const refusals: [line: string, code: string, message: string, hint: string][] = [
   ['lnit', 'UNKNOWN_FUNCTION', 'there is no function "lnit"', 'did you mean lint?'],
   ['BUILD', 'UNKNOWN_FUNCTION', 'there is no function "BUILD"', 'did you mean build?'],
@@ -380,8 +385,15 @@ const refusals: [line: string, code: string, message: string, hint: string][] = 
   ],
   ['lint --check', 'UNKNOWN_OPTION', 'lint does not take --check', 'what it takes: lint --help'],
 
-  ['completion', 'BAD_OPTION', 'no shell was named', 'write completion bash, or completion zsh'],
-  ['completion fish', 'BAD_OPTION', 'there is no completion for "fish"', 'write completion bash, or completion zsh'],
+  ['open out', 'BAD_OPTION', '"out" is not a number of a run', 'list them: npx tsx pipeline/ci.ts runs'],
+  ['open 0', 'BAD_OPTION', '"0" is not a number of a run', 'list them: npx tsx pipeline/ci.ts runs'],
+  ['completion', 'BAD_OPTION', 'no shell was named', 'write completion bash, or completion zsh, or completion fish'],
+  [
+    'completion csh',
+    'BAD_OPTION',
+    'there is no completion for "csh"',
+    'write completion bash, or completion zsh, or completion fish',
+  ],
   [
     'completion bash zsh',
     'BAD_OPTION',

@@ -1,5 +1,5 @@
 // Help and completion: everything that can be typed is in them, it fits, and bash does complete it.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -137,7 +137,7 @@ const completions: [line: string, offered: string[]][] = [
   ['drydock --engine ', ['auto', 'dagger', 'embedded']],
   ['drydock lint --engine e', ['embedded']],
   ['drydock lint --progress ', ['auto', 'tty', 'plain']],
-  ['drydock completion ', ['bash', 'zsh', ...long('completion')]],
+  ['drydock completion ', ['bash', 'zsh', 'fish', ...long('completion')]],
   ['drydock completion z', ['zsh']],
   ['drydock images n', ['node', 'nginx']],
   ['drydock images node r', ['runtime', 'registry']],
@@ -170,3 +170,32 @@ const hasZsh = (process.env.PATH ?? '').split(':').some((folder) => existsSync(j
 test.skipIf(!hasZsh)('the zsh script is valid (where there is a zsh)', () => {
   expect(() => execFileSync('zsh', ['-n'], { input: renderCompletion('zsh'), stdio: 'pipe' })).not.toThrow();
 });
+
+test('the fish script knows every function, and every option of it', () => {
+  const script = renderCompletion('fish');
+  for (const name of FUNCTION_NAMES) expect(script).toContain(` -a ${name} -d `);
+  for (const option of OPTION_NAMES) expect(script).toMatch(new RegExp(` -l ${option}( |$)`, 'm'));
+});
+
+/** Not on many machines. */
+const hasFish = spawnSync('fish', ['--version']).status === 0;
+const fishCompletions: [line: string, offered: string[]][] = [
+  ['drydock l', ['lint']],
+  ['drydock --o', ['--offline', '--only', '--output']],
+  ['drydock lint --p', ['--progress']],
+  ['drydock build --p', ['--platforms', '--progress']],
+  ['drydock lint --engine ', ['auto', 'dagger', 'embedded']],
+  ['drydock lint --progress=t', ['--progress=tty']],
+  ['drydock images n', ['nginx', 'node']],
+  ['drydock completion f', ['fish']],
+];
+for (const [line, offered] of fishCompletions)
+  test.runIf(hasFish)(`fish completes ${JSON.stringify(line)}`, () => {
+    const script = `${renderCompletion('fish')}\ncomplete -C ${JSON.stringify(line)}`;
+    const found = execFileSync('fish', ['--no-config', '-c', script], {
+      encoding: 'utf8',
+      env: { ...process.env, HOME: temporaryFolder() },
+    });
+    const words = found.split('\n').flatMap((row) => row.split('\t')[0] || []);
+    expect(words.sort()).toEqual([...offered].sort());
+  });

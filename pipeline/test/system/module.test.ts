@@ -160,6 +160,8 @@ test('both doors know the same functions', () => {
     'up',
     'down',
     'times',
+    'runs',
+    'open',
     'warm',
     'replay',
     'diff',
