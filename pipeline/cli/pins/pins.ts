@@ -29,9 +29,11 @@ export async function updatePins(
   now: Date = new Date(),
   inventory: Inventory = takeInventory(root),
 ): Promise<number> {
-  const answers = await Promise.race([askAll(inventory, options, now), terminal.interrupted]);
+  const progress = progressOn(terminal);
+  const asking = askAll(inventory, options, now, progress.asked);
+  const answers = await Promise.race([asking, terminal.interrupted]).finally(progress.close);
   const all = [...answers.images, ...answers.actions, ...answers.packages];
-  for (const asked of all) for (const line of describe(asked)) terminal.out.write(asLines([line]));
+  terminal.out.write(asLines([...inOrder(all.flatMap(describe)), ...describeUnknown(all)]));
   const due = all.filter((asked) => dueOf(asked) !== null).length;
   const unknown = all.filter(({ answer }) => 'notEvaluated' in answer).length;
   terminal.out.write(`${all.length} pins: ${due} due, ${unknown} not evaluated\n`);
@@ -50,7 +52,20 @@ type Answers = {
   packages: Asked<Inventory['packages'][number]>[];
 };
 
-async function askAll(inventory: Inventory, options: PinsInvocation['options'], now: Date): Promise<Answers> {
+/** How many pins have been asked for, on a terminal, until all have. */
+function progressOn({ err }: Terminal): { asked: (count: number, of: number) => void; close: () => void } {
+  const show = (text: string) => (err.isTerminal ? err.control(`\r${text}\u001b[K`) : undefined);
+  return { asked: (count, of) => show(`asked for ${count} of ${of} pins`), close: () => show('') };
+}
+
+async function askAll(
+  inventory: Inventory,
+  options: PinsInvocation['options'],
+  now: Date,
+  onAsked: (count: number, of: number) => void,
+): Promise<Answers> {
+  const total = inventory.images.length + inventory.actions.length + inventory.packages.length;
+  let count = 0;
   const config = readDockerConfig(process.env);
   const client = new RegistryClient({
     mirrors: parseMirrors(options.mirrors),
@@ -66,6 +81,8 @@ async function askAll(inventory: Inventory, options: PinsInvocation['options'], 
     await inTurns(pins, async (pin): Promise<Asked<P>> => {
       if (options.offline) return { pin, title: titleOf(pin), answer: { notEvaluated: 'skipped (--offline)' } };
       const answer = await question(pin).catch((error: unknown) => ({ notEvaluated: whyNot(error) }));
+      count += 1;
+      onAsked(count, total);
       return { pin, title: titleOf(pin), answer };
     });
   const [images, actions, packages] = await Promise.all([
@@ -112,9 +129,29 @@ function dueOf({ pin, answer }: Asked<object>): Decision['due'] {
   return 'notEvaluated' in answer || heldOf(pin) !== undefined ? null : answer.due;
 }
 
+/** What has to be acted on first. */
+const ORDER = ['MOVED', 'due', 'undated', 'major', 'waits', 'held', 'ok'];
+const urgency = (line: string) => ORDER.indexOf(line.split(' ')[0] ?? '');
+const inOrder = (lines: readonly string[]) => [...lines].sort((a, b) => urgency(a) - urgency(b));
+
+const MOST_NAMED = 3;
+
+/** A line for each reason, whatever the number of pins that it holds for. */
+function describeUnknown(all: readonly Asked<object>[]): string[] {
+  const reasons = new Map<string, string[]>();
+  for (const { title, answer } of all)
+    if ('notEvaluated' in answer)
+      reasons.set(answer.notEvaluated, [...(reasons.get(answer.notEvaluated) ?? []), title]);
+  return [...reasons].map(([reason, titles]) => {
+    const left = titles.length - MOST_NAMED;
+    const named = [...titles.slice(0, MOST_NAMED), ...(left > 0 ? [`${left} more`] : [])].join(', ');
+    return `NOT EVALUATED  ${named}: ${reason}`;
+  });
+}
+
 /** One line for a pin, and one for each thing that a person should know besides. */
 function describe({ pin, title, answer }: Asked<object>): string[] {
-  if ('notEvaluated' in answer) return [`NOT EVALUATED  ${title}: ${answer.notEvaluated}`];
+  if ('notEvaluated' in answer) return [];
   const { due, waiting, undated, major, moved } = answer;
   const held = heldOf(pin);
   const lines: string[] = [];

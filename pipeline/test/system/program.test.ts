@@ -70,12 +70,13 @@ const REPORT = [
   'logs',
   'report.html',
   'result.json',
+  'runs',
   'summary.md',
 ];
 
 test.concurrent('a run that could not begin says why, and has a report too', patient, async ({ expect }) => {
   const output = join(folder, 'no-engine');
-  const env = { PATH: join(folder, 'nothing') };
+  const env = { PATH: join(folder, 'nothing'), CI: '' };
   const { exitCode, stdout, stderr } = await ci(`lint --engine dagger --output ${output}`, env);
   expect({ exitCode, stderr }).toEqual({ exitCode: 3, stderr: '' });
   expect(stdout).toContain('error: a Dagger engine cannot be started: no container runtime answers\nhint: ');

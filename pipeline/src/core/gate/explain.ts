@@ -12,10 +12,13 @@ export function explainSince(record: VerdictRecord, before: VerdictRecord | null
 /** One run: the verdict, its reasons, and each finding with why. */
 export function explain(record: VerdictRecord): string {
   const { inputs, verdict } = record;
-  const lines = verdict.decisions.flatMap(({ outcome, why }, index) => {
+  const described = verdict.decisions.flatMap(({ outcome, why }, index) => {
     const finding = inputs.findings[index];
-    return finding === undefined ? [] : describe(finding, outcome === 'blocks', why);
+    return finding === undefined
+      ? []
+      : [{ counts: outcome === 'blocks', lines: describe(finding, outcome === 'blocks', why) }];
   });
+  const lines = described.sort((a, b) => Number(b.counts) - Number(a.counts)).flatMap((each) => each.lines);
   return asLines([
     `${verdict.status} on ${inputs.date}${inputs.rehearsal ? ', as a rehearsal' : ''}`,
     ...verdict.reasons.map((reason) => `  ${reason}`),
@@ -46,6 +49,7 @@ function describe(finding: Finding, blocks: boolean, why: string): string[] {
   const mark = blocks ? 'COUNTS' : 'no';
   return [
     `${mark.padEnd(6)} ${finding.severity.padEnd(8)} ${finding.id} in ${phraseThing(finding)} (${phrasePlace(finding.places[0])})`,
+    ...(finding.title === '' ? [] : [`    ${finding.title}`]),
     `    ${why}`,
     ...via,
     ...fix,

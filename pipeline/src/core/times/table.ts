@@ -14,7 +14,7 @@ function renderEngine({ past, budgets }: Timing, engine: TimedRun['engine']): st
   const times = stageTimes(past, engine);
   const rows = times.map(({ stage, runs, cached, median, p95 }) => {
     const budget = budgets.stages[stage];
-    const took = runs === 0 ? ['', ''] : [phraseSeconds(median), phraseSeconds(p95)];
+    const took = runs === 0 ? ['–', '–'] : [phraseSeconds(median), phraseSeconds(p95)];
     return [stage, String(runs), String(cached), ...took, budget === undefined ? '' : phraseSeconds(budget)];
   });
   const warnings = times.flatMap(({ stage }) => {

@@ -51,11 +51,12 @@ const github = async (releases: object[], shas: Readonly<Record<string, string>>
 type Case = {
   image?: { image: string; digest: string };
   action?: boolean;
+  packages?: Inventory['packages'];
   options?: Partial<PinsInvocation['options']>;
 };
 
 /** Runs it in a repository of a compose file and a workflow, and tells what was said and what is then written. */
-async function update({ image, action = false, options = {} }: Case) {
+async function update({ image, action = false, packages, options = {} }: Case) {
   const root = temporaryFolder();
   const reference = image ?? { image: '127.0.0.1:1/library/node:1.0-slim', digest: `sha256:${'a'.repeat(64)}` };
   const files = {
@@ -71,9 +72,10 @@ async function update({ image, action = false, options = {} }: Case) {
     ...found,
     images: image === undefined ? [] : [{ name: 'node', ...image }],
     actions: action ? found.actions : [],
+    ...(packages === undefined ? {} : { packages }),
   };
-  const out = recorder();
-  const terminal = { out, err: out, interrupted: new Promise<never>(() => {}) };
+  const [out, err] = [recorder(), recorder({ isTerminal: true })];
+  const terminal = { out, err, interrupted: new Promise<never>(() => {}) };
   const invocation: PinsInvocation = {
     kind: 'pins',
     options: { offline: false, mirrors: [], check: false, strict: false, ...options },
@@ -83,6 +85,7 @@ async function update({ image, action = false, options = {} }: Case) {
   return {
     exitCode,
     said: out.text().trimEnd().split('\n'),
+    progress: err.text(),
     isChanged: JSON.stringify(now) !== JSON.stringify(files),
     now,
   };
@@ -106,8 +109,8 @@ test('an image moves to the newest tag that is a week old, in every file', async
   const { exitCode, said, now } = await update({ image: { image, digest: tags['1.0-slim'] ?? '' } });
   expect(said).toEqual([
     'due  image node 1.0-slim -> 1.2-slim, 14 days old',
-    'waits  image node 1.0-slim: 1.3-slim is younger than 7 days until 2026-06-21',
     'major  image node 1.0-slim: 2.0-slim is there; move it by hand',
+    'waits  image node 1.0-slim: 1.3-slim is younger than 7 days until 2026-06-21',
     '1 pins: 1 due, 0 not evaluated',
     'wrote docker-compose.yml',
     expect.stringMatching(/^next: /),
@@ -202,6 +205,18 @@ for (const [options, exitCode, reason] of silences) {
     expect(ran).toMatchObject({ exitCode, isChanged: false });
   });
 }
+
+test('what could not be asked for the same reason is one line, and on a terminal the progress is shown until the end', async () => {
+  const packages = ['a', 'b', 'c', 'd', 'e'].map((name) => ({ name, version: '1.0.0' }));
+  const offline = await update({ packages, options: { offline: true } });
+  expect(offline.said).toEqual([
+    'NOT EVALUATED  package a 1.0.0, package b 1.0.0, package c 1.0.0, 2 more: skipped (--offline)',
+    '5 pins: 0 due, 5 not evaluated',
+  ]);
+  const { image, tags } = await registry({});
+  const asked = await update({ image: { image, digest: tags['1.0-slim'] ?? '' } });
+  expect(asked.progress).toBe('\rasked for 1 of 1 pins\u001b[K\r\u001b[K');
+});
 
 test('a registry that refuses is told with what it said', async () => {
   const { image, tags } = await registry({});

@@ -249,17 +249,21 @@ VEX       policy/vex/own.json ${vex.sha256}, from the working tree
 baseline  main
 
 COUNTS CRITICAL github-pat in service/settings.env:2 (service/settings.env:2)
+    GitHub Personal Access Token
     CRITICAL counts from HIGH
-no     HIGH     CVE-2026-0001 in lodash 4.17.4 (service/package-lock.json:7)
-    fixed says policy/vex/own.json:1: fixed
-    fixed in 4.17.21
-no     HIGH     CVE-2026-0002 in openssl 3.5.0 (image:/var/lib/dpkg)
-    accepted by o until 2026-12-31: r
-    fixed in 3.5.1
 COUNTS HIGH     CVE-2026-0003 in lodash 4.17.4 (service/package-lock.json:7)
+    It is wrong
     HIGH counts from HIGH
     brought by express > lodash
     fixed in 4.17.21
+no     HIGH     CVE-2026-0001 in lodash 4.17.4 (service/package-lock.json:7)
+    It is wrong
+    fixed says policy/vex/own.json:1: fixed
+    fixed in 4.17.21
+no     HIGH     CVE-2026-0002 in openssl 3.5.0 (image:/var/lib/dpkg)
+    It is wrong
+    accepted by o until 2026-12-31: r
+    fixed in 3.5.1
 `);
 });
 
