@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { type ErrorCode, PipelineError, reasonOf } from '../src/core/errors.ts';
 import type { Listener } from '../src/core/events.ts';
 import type { EngineFacts, RunResult } from '../src/core/model.ts';
+import { partsOf } from '../src/core/parts.ts';
 import { renderReport } from '../src/core/report.ts';
 import { runResult } from '../src/core/result.ts';
 import { safeJson } from '../src/core/safe-text.ts';
@@ -187,6 +188,8 @@ async function runOn(
     const { report, result } = await run({ ...request, timing });
     const { error } = result;
     if (error !== null && WRONG_USE.has(error.code)) throw new PipelineError(error.code, error.message, error.hint);
+    const isLarge = partsOf(result).some(({ capsule }) => capsule !== null);
+    listener({ kind: 'activity', id: 'results', name: 'results', what: isLarge ? 'report and capsule' : 'report' });
     await report.export(place.aside);
     remember(result, places.output, listener);
     return result;

@@ -7,7 +7,7 @@ type OfPart = { part?: string };
 /** What goes on besides steps, and how far it is, where that is known. */
 export type Activity = {
   id: string;
-  name: 'engine' | 'upload' | 'image' | 'packages' | 'capsule';
+  name: 'engine' | 'upload' | 'image' | 'packages' | 'capsule' | 'results';
   /** The image, or the package that came last. */
   what: string;
   count?: number;
