@@ -59,14 +59,26 @@ export function takeOutput(folder: string, stages: readonly StageName[], inputs:
   const link = FOLDERS.find((name) => plainStats(folder, name)?.isSymbolicLink());
   if (link !== undefined) throw linkThere(join(folder, link));
   ensureFolder(join(folder, 'logs'));
+  const [seal, aside] = [join(folder, SEAL), join(folder, ASIDE)];
   const own = lock(folder);
   const pulse = showLife(join(folder, LOCK));
-  const [seal, aside] = [join(folder, SEAL), join(folder, ASIDE)];
-  // A pipe in its place would be waited for, and a link leads elsewhere.
-  const before = lstatSync(seal, { throwIfNoEntry: false })?.isFile() ? readFileSync(seal) : undefined;
-  rmSync(aside, { recursive: true, force: true }); // of a run that was killed
-  rmSync(seal, { force: true });
+  const release = () => {
+    clearInterval(pulse);
+    rmSync(aside, { recursive: true, force: true });
+    if (readLock(join(folder, LOCK))?.holder === own) rmSync(join(folder, LOCK), { force: true });
+  };
+  let before: Buffer | undefined;
+  try {
+    // A pipe in its place would be waited for, and a link leads elsewhere.
+    before = lstatSync(seal, { throwIfNoEntry: false })?.isFile() ? readFileSync(seal) : undefined;
+    rmSync(aside, { recursive: true, force: true }); // of a run that was killed
+    rmSync(seal, { force: true });
+  } catch (cause) {
+    release();
+    throw cause;
+  }
   const settle = (exitCode: number) => {
+    before = undefined; // what it was of goes, even if what comes cannot be written
     removeStale(folder, stages, inputs);
     // The report has one, too, which is to be the last.
     rmSync(join(aside, SEAL), { force: true });
@@ -75,11 +87,6 @@ export function takeOutput(folder: string, stages: readonly StageName[], inputs:
     return [...moved, SEAL];
   };
   const restore = () => before !== undefined && writeFileSync(seal, before);
-  const release = () => {
-    clearInterval(pulse);
-    rmSync(aside, { recursive: true, force: true });
-    if (readLock(join(folder, LOCK))?.holder === own) rmSync(join(folder, LOCK), { force: true });
-  };
   return { aside, settle, restore, release };
 }
 

@@ -183,6 +183,26 @@ test('usage error leaves all as it was', () => {
   expect(readFileSync(join(folder, 'exit-code'), 'utf8')).toBe('x');
 });
 
+test('where results cannot be put in place there is no exit code, whatever an earlier run ended with', () => {
+  const folder = temporaryFolder();
+  runIn(folder, ['result.json', 'summary.md']);
+  rmSync(join(folder, 'summary.md'));
+  mkdirSync(join(folder, 'summary.md/x'), { recursive: true });
+  const output = takeOutput(folder, CI);
+  write(output.aside, ['result.json', 'summary.md']);
+  expect(() => output.settle(1)).toThrow(/directory/);
+  output.restore();
+  output.release();
+  expect(list(folder)).not.toContain('exit-code');
+});
+
+test('where an exit code cannot be put the folder is let go', () => {
+  const folder = temporaryFolder();
+  mkdirSync(join(folder, 'exit-code/x'), { recursive: true });
+  for (let times = 0; times < 2; times++) expect(() => takeOutput(folder, CI)).toThrow(/directory/);
+  expect(list(folder).filter((name) => name.startsWith('.running'))).toEqual([]);
+});
+
 test('a pipe or a link in the place of the exit code gives way to it', () => {
   const [folder, elsewhere] = [temporaryFolder(), join(temporaryFolder(), 'elsewhere')];
   writeFileSync(elsewhere, 'kept');
