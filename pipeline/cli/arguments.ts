@@ -131,6 +131,8 @@ export type CheckInvocation = { kind: 'check'; json: boolean };
 export type InitInvocation = { kind: 'init'; yes: boolean; dryRun: boolean; json: boolean };
 /** `wanted` is a version, a tag of the registry, or an archive's path. */
 export type UpdateInvocation = { kind: 'update'; wanted: string; dryRun: boolean };
+/** A program that speaks to a Dagger engine, with its arguments. */
+export type RunInvocation = { kind: 'run'; command: [string, ...string[]]; options: EngineOptions };
 /** `build` is what builds the image, unless one was named. */
 export type UpInvocation = { kind: 'up'; services: string[]; build: StageInvocation };
 export type DownInvocation = { kind: 'down'; volumes: boolean };
@@ -155,6 +157,8 @@ export type Invocation =
   | WatchInvocation
   | UpInvocation
   | DownInvocation
+  | RunInvocation
+  | { kind: 'engine' }
   | { kind: 'completion'; shell: Shell }
   | { kind: 'help'; of: FunctionName | null }
   | { kind: 'version' };
@@ -186,6 +190,7 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
     };
   }
   const engineOptions = toEngineOptions(values);
+  if (name === 'run') return { kind: 'run', command: toCommand(operands), options: engineOptions };
   if (name === 'pins') return { kind: 'pins', options: toPinsOptions(operands, values, engineOptions) };
   if (name === 'images') {
     const output = text(values, 'output') ?? 'images';
@@ -229,6 +234,7 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
   const [reference] = name === 'verify' ? operands.splice(0, 1) : [];
   if (takesServices(name)) return toStages(name, values, { services: operands });
   if (operands.length > 0) throw unexpected(name, operands);
+  if (name === 'engine') return { kind: 'engine' };
   if (name === 'warm') return { kind: 'warm', run: toStages('ci', values) };
   if (name === 'times') return { kind: 'times', output: text(values, 'output') ?? 'out' };
   if (name === 'runs') return { kind: 'runs', output: text(values, 'output') ?? 'out', json: values.json === true };
@@ -240,6 +246,11 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
     return { kind: 'doctor', options: { ...engineOptions, json: values.json === true, images } };
   }
   return toStages(name, values, { reference });
+}
+
+function toCommand([program, ...args]: readonly string[]): [string, ...string[]] {
+  if (program !== undefined) return [program, ...args];
+  throw new PipelineError('BAD_OPTION', 'run needs a command', `for example: ${exampleOf('run')}`);
 }
 
 function toReference(operands: readonly string[]): string {

@@ -23,6 +23,8 @@ type OwnFunction =
   | 'check'
   | 'init'
   | 'update'
+  | 'engine'
+  | 'run'
   | 'completion';
 export type FunctionName = StageFunction | OwnFunction;
 
@@ -346,6 +348,17 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     options: ['dry-run'],
     says: { 'dry-run': 'write nothing, and show the difference' },
     example: 'update --dry-run',
+  },
+  run: {
+    summary: 'run a Dagger program, whatever its SDK, on the embedded engine',
+    operands: '-- COMMAND…',
+    options: ['offline', 'mirror', 'step-timeout', 'verbose'],
+    example: 'run -- python pipeline.py',
+  },
+  engine: {
+    summary: 'print the variable by which Dagger SDKs find the embedded engine, for a shell',
+    options: [],
+    example: 'engine',
   },
   completion: {
     summary: 'print completion for a shell',

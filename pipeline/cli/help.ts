@@ -44,7 +44,7 @@ function forFunction(name: FunctionName): string {
   return [
     `${name}: ${summary}`,
     '',
-    `Usage: ${COMMAND} ${name}${operands === undefined ? '' : ` ${operands}`} [options]`,
+    `Usage: ${COMMAND} ${[name, ...(operands?.startsWith('--') ? ['[options]', operands] : [operands, '[options]'])].filter(Boolean).join(' ')}`,
     '',
     'Options:',
     ...columns(optionsOf(name).map((option) => describeOption(option, FUNCTIONS[name].says?.[option]))),

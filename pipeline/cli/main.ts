@@ -31,6 +31,15 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
     case 'completion':
       terminal.out.control(renderCompletion(invocation.shell));
       return 0;
+    case 'engine': {
+      const { showEngine } = await import('./dagger-program.ts');
+      terminal.out.control(showEngine());
+      return 0;
+    }
+    case 'run': {
+      const { runProgram } = await import('./dagger-program.ts');
+      return await runProgram(invocation, terminal);
+    }
     case 'up': {
       const { up } = await import('./platform/up.ts');
       return await up(invocation, root, terminal);

@@ -184,6 +184,10 @@ const lines: [line: string, meant: Invocation][] = [
     },
   ],
 
+  ['engine', { kind: 'engine' }],
+  ['run -- go run . --verbose', { kind: 'run', command: ['go', 'run', '.', '--verbose'], options: general }],
+  ['run --offline -- ci', { kind: 'run', command: ['ci'], options: { ...general, offline: true } }],
+
   ['check', { kind: 'check', json: false }],
   ['check --json', { kind: 'check', json: true }],
   ['init --yes', { kind: 'init', yes: true, dryRun: false, json: false }],
@@ -222,7 +226,7 @@ for (const [line, meant] of lines) {
 }
 
 const FUNCTIONS =
-  'functions: ci, lint, test, build, sbom, scan, gate, smoke, up, down, publish, cd, verify, reproduce, rollback, explain, times, runs, open, capsule, replay, diff, bisect, watch, shell, warm, images, pins, doctor, check, init, update, completion';
+  'functions: ci, lint, test, build, sbom, scan, gate, smoke, up, down, publish, cd, verify, reproduce, rollback, explain, times, runs, open, capsule, replay, diff, bisect, watch, shell, warm, images, pins, doctor, check, init, update, run, engine, completion';
 const refusals: [line: string, code: string, message: string, hint: string][] = [
   ['lnit', 'UNKNOWN_FUNCTION', 'there is no function "lnit"', 'did you mean lint?'],
   ['BUILD', 'UNKNOWN_FUNCTION', 'there is no function "BUILD"', 'did you mean build?'],
@@ -385,6 +389,8 @@ const refusals: [line: string, code: string, message: string, hint: string][] = 
   ],
   ['lint --check', 'UNKNOWN_OPTION', 'lint does not take --check', 'what it takes: lint --help'],
 
+  ['run', 'BAD_OPTION', 'run needs a command', 'for example: npx tsx pipeline/ci.ts run -- python pipeline.py'],
+  ['engine x', 'BAD_OPTION', expect.any(String), expect.any(String)],
   ['open out', 'BAD_OPTION', '"out" is not a number of a run', 'list them: npx tsx pipeline/ci.ts runs'],
   ['open 0', 'BAD_OPTION', '"0" is not a number of a run', 'list them: npx tsx pipeline/ci.ts runs'],
   ['completion', 'BAD_OPTION', 'no shell was named', 'write completion bash, or completion zsh, or completion fish'],

@@ -154,6 +154,8 @@ test('both doors know the same functions', () => {
     'check',
     'init',
     'update',
+    'run',
+    'engine',
     'completion',
     'watch',
     'pins',
@@ -168,7 +170,6 @@ test('both doors know the same functions', () => {
     'bisect',
     'reproduce',
     'shell',
-    'reproduce',
   ];
   const shared = FUNCTION_NAMES.filter((name) => !laptopOnly.includes(name));
   expect(
