@@ -1,6 +1,6 @@
 // A container that runs as a service: started, waited for until it is ready, and stopped.
 import { asErrorOutput, EngineError, ExecError } from '../errors.ts';
-import { type HealthTest, portsOpen, testPasses } from './health.ts';
+import { type HealthTest, inTime, portsOpen, testPasses } from './health.ts';
 import type { StepOutcome } from './outcome.ts';
 import { TailOutputs } from './outputs.ts';
 import type { RunningStep } from './runner.ts';
@@ -74,10 +74,11 @@ async function isReachable(run: ServiceRun, over: AbortSignal): Promise<void> {
 async function isHealthy(run: ServiceRun, test: HealthTest, over: AbortSignal): Promise<void> {
   const check = async () => {
     const outputs = new TailOutputs(run.secrets);
-    const signal = AbortSignal.any([over, AbortSignal.timeout(test.timeoutMs)]);
-    const exitCode = await run.step.exec(test.args, outputs, signal);
+    const { result: exitCode, isLate } = await inTime(test.timeoutMs, over, (signal) =>
+      run.step.exec(test.args, outputs, signal),
+    );
     if (exitCode === 0) return undefined;
-    const why = signal.aborted ? `no answer within ${test.timeoutMs / 1000} s` : `exit code: ${exitCode}`;
+    const why = isLate ? `no answer within ${test.timeoutMs / 1000} s` : `exit code: ${exitCode}`;
     const [stdout, stderr] = (['stdout', 'stderr'] as const).map((name) =>
       asErrorOutput(Buffer.from(outputs.text(name))),
     );

@@ -42,6 +42,20 @@ export async function testPasses(
   }
 }
 
+/**
+ * Some work that is told by a signal when its time is over. A timer that nothing knows but `any` is collected in Node, and never fires: this one
+ * is kept by its use at the end.
+ */
+export async function inTime<T>(
+  ms: number,
+  over: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<{ result: T; isLate: boolean }> {
+  const late = AbortSignal.timeout(ms);
+  const result = await work(AbortSignal.any([over, late]));
+  return { result, isLate: late.aborted };
+}
+
 /** Resolves when all ports accept connections; rejects only when `signal` says to give up. */
 export async function portsOpen(
   sockets: Sockets,
