@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import { quoted } from '../src/command.ts';
 import { PipelineError } from '../src/core/errors.ts';
+import { asLines } from '../src/core/safe-text.ts';
 import type { RunInvocation } from './arguments.ts';
 import { EMBEDDED_ENGINE, type EngineSession, engineCandidates, findProvisioning, startEmbedded } from './engine.ts';
 import type { Terminal } from './terminal.ts';
@@ -16,7 +17,7 @@ export async function runProgram({ command, options }: RunInvocation, terminal: 
   const { env, platform } = process;
   await engineCandidates('embedded', options.offline, { env, platform, provisioning: () => findProvisioning(env) });
   const onLine = (line: string) => {
-    if (options.verbose || line.startsWith('warning: ')) terminal.err.write(`${line}\n`);
+    if (options.verbose || line.startsWith('warning: ')) terminal.err.write(asLines([line]));
   };
   const starting = startEmbedded({ ...options, root: process.cwd(), onLine });
   let session: EngineSession | undefined;
