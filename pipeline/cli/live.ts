@@ -1,7 +1,9 @@
 // The live display: the lines that stay, and below them what goes on, drawn again ten times a second and whenever the window changes its size.
+import { join } from 'node:path';
 import { asLines, oneLine, safeLines } from '../src/core/safe-text.ts';
 import { Ongoing } from './ongoing.ts';
 import { linesOf, painter, type Renderer, type RenderOptions } from './render.ts';
+import { fileLink } from './terminal.ts';
 
 const REDRAW_MS = 100;
 const ESC = '\u001b';
@@ -24,7 +26,7 @@ export function renderTty(options: RenderOptions): Renderer {
   };
   const draw = (kept: readonly string[] = []) => {
     const rows = isOver ? [] : fitted(ongoing.rows(now()), screen.columns() - 1, screen.rows() - 1);
-    const stay = safeLines(asLines(kept)).replaceAll('\n', `${TO_END_OF_ROW}\n`);
+    const stay = withLink(safeLines(asLines(kept)), options).replaceAll('\n', `${TO_END_OF_ROW}\n`);
     const drawn = rows.map((row) => `${safeLines(paint('dim', row))}${TO_END_OF_ROW}\n`).join('');
     const top = toTop();
     lengths = rows.map((row) => row.length);
@@ -48,6 +50,13 @@ export function renderTty(options: RenderOptions): Renderer {
       draw();
     },
   };
+}
+
+/** The path of the report, as one that can be clicked. */
+function withLink(text: string, { output, folder }: RenderOptions): string {
+  if (folder === undefined) return text;
+  const path = `report: ${output}/report.html`;
+  return text.replace(path, () => fileLink(path, join(folder, 'report.html')));
 }
 
 /** What has room: of too many rows the last, which holds the total, stays. */

@@ -40,6 +40,8 @@ export type RenderOptions = {
   screen: Screen;
   isVerbose: boolean;
   output: string;
+  /** The same folder by its full path, for links to what is in it. */
+  folder?: string;
   /** The stages that are to run. */
   asked?: readonly string[];
   /** Since when somebody waits. */

@@ -2,13 +2,12 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { COMMAND, quoted } from '../src/command.ts';
 import { PipelineError } from '../src/core/errors.ts';
-import { asLines, safeJson, safeText } from '../src/core/safe-text.ts';
+import { asLines, safeJson } from '../src/core/safe-text.ts';
 import type { OpenInvocation, RunsInvocation } from './arguments.ts';
 import { type KeptRun, keptRuns } from './kept-runs.ts';
-import type { Terminal } from './terminal.ts';
+import { fileLink, type Terminal } from './terminal.ts';
 
 export function listRuns({ output, json }: RunsInvocation, { out }: Terminal): number {
   const runs = keptRuns(output);
@@ -27,9 +26,7 @@ function phraseRun(run: KeptRun, index: number): string {
 export function openReport({ output, run }: OpenInvocation, { out }: Terminal, env = process.env): number {
   const report = join(run === null ? resolve(output) : resolve(chosen(output, run).folder), 'report.html');
   if (!existsSync(report)) throw noRun(output);
-  const { href } = pathToFileURL(report);
-  // https://gist.github.com/egmontkob/eb114294efbcd5adb1944c9f3cb5feda: a terminal that knows no links shows the text alone.
-  if (out.isTerminal) out.control(`\u001b]8;;${href}\u001b\\${safeText(report)}\u001b]8;;\u001b\\\n`);
+  if (out.isTerminal) out.control(`${fileLink(report, report)}\n`);
   else out.write(asLines([report]));
   const opener = openerOf(process.platform, env);
   if (opener !== null) show(opener, report, env);

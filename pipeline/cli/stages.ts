@@ -65,6 +65,7 @@ export async function runStages(
     screen,
     isVerbose: options.verbose,
     output: shown,
+    folder: output,
     asked: askedBy(invocation),
     startedMs,
     isGitHub: process.env.GITHUB_ACTIONS === 'true',

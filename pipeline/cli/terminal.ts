@@ -1,6 +1,7 @@
 // The person at the other end: where to write, whether there is a terminal, and the wish to stop.
+import { pathToFileURL } from 'node:url';
 import { EXIT, PipelineError } from '../src/core/errors.ts';
-import { safeLines } from '../src/core/safe-text.ts';
+import { safeLines, safeText } from '../src/core/safe-text.ts';
 import type { Screen } from './render.ts';
 
 export type Terminal = {
@@ -32,6 +33,10 @@ export function openTerminal(env: NodeJS.ProcessEnv = process.env): Terminal {
     interrupted,
   };
 }
+
+/** A text that leads to a file where it is clicked. A terminal that knows no links (OSC 8) shows the text alone. */
+export const fileLink = (text: string, file: string) =>
+  `\u001b]8;;${pathToFileURL(file).href}\u001b\\${safeText(text)}\u001b]8;;\u001b\\`;
 
 export const interruption = () =>
   new PipelineError('INTERRUPTED', 'interrupted', 'nothing is left running; what was finished is in the cache');

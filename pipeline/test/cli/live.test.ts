@@ -249,3 +249,12 @@ test('the live display holds nothing open', () => {
   expect(unref).toHaveBeenCalledOnce();
   spy.mockRestore();
 });
+
+test('the path of the report leads to it, and reads as in a log', () => {
+  const screen = recorder({ isTerminal: true });
+  const { listener, close } = renderTty({ screen, isVerbose: false, output: 'my out', folder: '/a/my out' });
+  listener({ kind: 'run-finished', run: run({}) });
+  close();
+  const link = `${ESC}]8;;file:///a/my%20out/report.html${ESC}\\report: my out/report.html${ESC}]8;;${ESC}\\`;
+  expect(screen.text()).toContain(`${link}, my out/summary.md, `);
+});
