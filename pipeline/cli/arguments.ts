@@ -130,6 +130,8 @@ export type DoctorInvocation = { kind: 'doctor'; options: EngineOptions & { json
 export type CheckInvocation = { kind: 'check'; json: boolean };
 export type InitInvocation = { kind: 'init'; yes: boolean; dryRun: boolean; json: boolean };
 /** `wanted` is a version, a tag of the registry, or an archive's path. */
+export type AddInvocation = { kind: 'add'; dryRun: boolean };
+
 export type UpdateInvocation = { kind: 'update'; wanted: string; dryRun: boolean };
 /** A program that speaks to a Dagger engine, with its arguments. */
 export type RunInvocation = { kind: 'run'; command: [string, ...string[]]; options: EngineOptions };
@@ -148,6 +150,7 @@ export type Invocation =
   | DoctorInvocation
   | CheckInvocation
   | InitInvocation
+  | AddInvocation
   | UpdateInvocation
   | ReplayInvocation
   | DiffInvocation
@@ -224,6 +227,12 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
       options: { stepTimeout: toStepTimeout(values), verbose: values.verbose === true },
     };
   const dryRun = values['dry-run'] === true;
+  if (name === 'add') {
+    const [what, ...more] = operands;
+    if (what === 'platform' && more.length === 0) return { kind: 'add', dryRun };
+    const given = what === undefined ? 'nothing was named to add' : `there is no ${operands.join(' ')} to add`;
+    throw new PipelineError('BAD_OPTION', given, 'write add platform, or add platform --dry-run');
+  }
   if (name === 'update') {
     const [wanted = 'latest', ...more] = operands;
     if (more.length > 0) throw unexpected(name, more);

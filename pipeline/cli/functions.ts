@@ -22,6 +22,7 @@ type OwnFunction =
   | 'doctor'
   | 'check'
   | 'init'
+  | 'add'
   | 'update'
   | 'engine'
   | 'run'
@@ -155,7 +156,7 @@ const INSTALL = ['secrets', 'host-port'] as const;
 const RUN = [...COMMON, ...INSTALL] as const;
 /** What the general help lists; the rest is in the help of the functions that take it. */
 export const COMMON_OPTIONS: readonly OptionName[] = [
-  ...COMMON.filter((name) => name !== 'step-timeout'),
+  ...COMMON.filter((name) => name !== 'step-timeout' && name !== 'images'),
   'help',
   'version',
 ];
@@ -341,6 +342,13 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
       json: 'print the files, also those that are there, as JSON; write nothing',
     },
     example: 'init --dry-run',
+  },
+  add: {
+    summary: 'write what deploys the service: a compose file, nginx and monitoring',
+    operands: 'platform',
+    options: ['dry-run'],
+    says: { 'dry-run': 'write nothing, and list what would be written' },
+    example: 'add platform --dry-run',
   },
   update: {
     summary: 'move to another version of drydock, and merge the files that it writes',

@@ -78,6 +78,7 @@ const USE = `alias drydock='${COMMAND}'`;
 const OPERANDS: Partial<Record<FunctionName, readonly string[]>> = {
   images: PIN_NAMES,
   pins: ['update'],
+  add: ['platform'],
   shell: ['lint', 'test', 'build', 'sbom', 'scan', 'smoke'],
   watch: ['ci', 'lint', 'test', 'build', 'sbom', 'scan', 'gate', 'smoke'],
   completion: SHELLS,

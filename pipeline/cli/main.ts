@@ -106,6 +106,10 @@ async function dispatch(invocation: Invocation, terminal: Terminal): Promise<num
       const { init } = await import('./init/init.ts');
       return await init(invocation, root, terminal);
     }
+    case 'add': {
+      const { add } = await import('./init/add.ts');
+      return await add(invocation, root, terminal);
+    }
     case 'update': {
       const { update } = await import('./update/update.ts');
       return await update(invocation, root, terminal);

@@ -10,7 +10,9 @@ import { FILES, textOf, type Workflow, workflowOf } from './github/workflows.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FOLDER = join(ROOT, 'pipeline/templates');
-const TEMPLATES = readdirSync(FOLDER).sort();
+const TEMPLATES = readdirSync(FOLDER)
+  .filter((file) => file.endsWith('.yml'))
+  .sort();
 const templateOf = (name: string) => readFileSync(join(FOLDER, name), 'utf8');
 const { name, version, bin, repository } = JSON.parse(readFileSync(join(ROOT, 'pipeline/package.json'), 'utf8'));
 const DOORS = readFileSync(join(ROOT, 'docs/doors.md'), 'utf8');

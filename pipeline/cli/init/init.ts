@@ -14,7 +14,7 @@ import { renderFindings } from '../check/render.ts';
 import type { Terminal } from '../terminal.ts';
 import { workflowThere } from './repository.ts';
 import { isThere, type NewFile, writeNew } from './write.ts';
-import { describe } from './written.ts';
+import { describe, writtenHere } from './written.ts';
 
 export async function init(
   { yes, dryRun, json }: InitInvocation,
@@ -22,11 +22,11 @@ export async function init(
   { out, interrupted }: Terminal,
 ): Promise<number> {
   const say = (...lines: string[]) => out.write(asLines(lines));
-  const { rows, files: all } = await describe(root);
   if (json) {
-    out.write(`${JSON.stringify(all, null, 1)}\n`);
+    out.write(`${JSON.stringify(await writtenHere(root), null, 1)}\n`);
     return EXIT.ok;
   }
+  const { rows, files: all } = await describe(root);
   if (rows.length === 0) say('found: no package.json of a service, and no Dockerfile');
   else say('found', ...columns(rows));
   const there = workflowThere(root);

@@ -204,6 +204,8 @@ const lines: [line: string, meant: Invocation][] = [
     { kind: 'doctor', options: { ...general, json: false, engine: 'dagger', images: 'DIR' } },
   ],
 
+  ['add platform', { kind: 'add', dryRun: false }],
+  ['add platform --dry-run', { kind: 'add', dryRun: true }],
   ['completion bash', { kind: 'completion', shell: 'bash' }],
   ['completion zsh', { kind: 'completion', shell: 'zsh' }],
   ['completion fish', { kind: 'completion', shell: 'fish' }],
@@ -226,7 +228,7 @@ for (const [line, meant] of lines) {
 }
 
 const FUNCTIONS =
-  'functions: ci, lint, test, build, sbom, scan, gate, smoke, up, down, publish, cd, verify, reproduce, rollback, explain, times, runs, open, capsule, replay, diff, bisect, watch, shell, warm, images, pins, doctor, check, init, update, run, engine, completion';
+  'functions: ci, lint, test, build, sbom, scan, gate, smoke, up, down, publish, cd, verify, reproduce, rollback, explain, times, runs, open, capsule, replay, diff, bisect, watch, shell, warm, images, pins, doctor, check, init, add, update, run, engine, completion';
 const refusals: [line: string, code: string, message: string, hint: string][] = [
   ['lnit', 'UNKNOWN_FUNCTION', 'there is no function "lnit"', 'did you mean lint?'],
   ['BUILD', 'UNKNOWN_FUNCTION', 'there is no function "BUILD"', 'did you mean build?'],
@@ -391,6 +393,8 @@ const refusals: [line: string, code: string, message: string, hint: string][] = 
 
   ['run', 'BAD_OPTION', 'run needs a command', 'for example: npx tsx pipeline/ci.ts run -- python pipeline.py'],
   ['engine x', 'BAD_OPTION', expect.any(String), expect.any(String)],
+  ['add', 'BAD_OPTION', 'nothing was named to add', 'write add platform, or add platform --dry-run'],
+  ['add plaform', 'BAD_OPTION', 'there is no plaform to add', 'write add platform, or add platform --dry-run'],
   ['open out', 'BAD_OPTION', '"out" is not a number of a run', 'list them: npx tsx pipeline/ci.ts runs'],
   ['open 0', 'BAD_OPTION', '"0" is not a number of a run', 'list them: npx tsx pipeline/ci.ts runs'],
   ['completion', 'BAD_OPTION', 'no shell was named', 'write completion bash, or completion zsh, or completion fish'],

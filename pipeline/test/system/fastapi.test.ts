@@ -6,7 +6,17 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { $ } from 'zx';
 import { DATABASE, databasePath } from '../oci/vulnerabilities.ts';
-import { ci, coldCache, commitAll, foreignIn, ROOT, resultOf, temporaryFolder, whileEdited } from './support.ts';
+import {
+  ci,
+  coldCache,
+  commitAll,
+  environment,
+  foreignIn,
+  ROOT,
+  resultOf,
+  temporaryFolder,
+  whileEdited,
+} from './support.ts';
 
 const EXAMPLE = 'examples/fastapi';
 
@@ -20,10 +30,10 @@ database:
   leastAdvisories: { debian: 1 }
 `;
 
-async function copyTracked(folder: string, ...paths: string[]): Promise<void> {
-  const { stdout } = await $({ cwd: ROOT })`git ls-files -z --cached --others --exclude-standard ${paths}`;
+async function copyExample(folder: string): Promise<void> {
+  const { stdout } = await $({ cwd: ROOT })`git ls-files -z --cached --others --exclude-standard ${EXAMPLE}`;
   for (const path of stdout.split('\0').filter((name) => name !== ''))
-    cpSync(join(ROOT, path), join(folder, path.replace(`${EXAMPLE}/`, '')), { recursive: true });
+    cpSync(join(ROOT, path), join(folder, path.replace(`${EXAMPLE}/`, '')));
 }
 
 let repository: string;
@@ -31,7 +41,7 @@ let repository: string;
 beforeAll(async () => {
   repository = await temporaryFolder('fastapi');
   await foreignIn(repository, { 'policy/gate.yaml': POLICY }, async (folder) => {
-    await copyTracked(folder, EXAMPLE);
+    await copyExample(folder);
     // What links to the tool is the test's.
     await $({ cwd: folder })`printf 'pipeline\n' >>.gitignore`.quiet();
   });
@@ -98,7 +108,7 @@ describe('a service in another language', () => {
   });
 
   test('is served and watched by the platform, as it is', async () => {
-    await copyTracked(repository, 'docker-compose.yml', 'nginx', 'monitoring');
+    await $({ cwd: repository, env: environment() })`${process.execPath} pipeline/bin/drydock.mjs add platform`.quiet();
     await commitAll(repository, 'The platform');
     const ran = await ci(repository, ['smoke']);
     expect(ran.exitCode, `${ran.stdout}${ran.stderr}`).toBe(0);

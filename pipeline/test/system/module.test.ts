@@ -153,6 +153,7 @@ test('both doors know the same functions', () => {
     'doctor',
     'check',
     'init',
+    'add',
     'update',
     'run',
     'engine',

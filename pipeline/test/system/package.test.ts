@@ -1,7 +1,7 @@
 // The tool as npm has it: packed here, installed into a repository that has nothing of ours, and run there.
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { $ } from 'zx';
 import { cacheFolder } from '../../engine/store/store.ts';
@@ -38,6 +38,11 @@ describe('the package', () => {
   test('is small, and holds what runs and nothing else', () => {
     expect(packed.size).toBeLessThan(3_000_000);
     expect(packed.unpackedSize).toBeLessThan(13_000_000);
+    const folder = join(ROOT, 'pipeline/templates/platform');
+    const platform = readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(join(ROOT, 'pipeline'), join(entry.parentPath, entry.name)))
+      .sort();
     const kinds = packed.files.map(({ path }) =>
       path.replace(/[^/]+\.ts$/, '*.ts').replace(/^dist\/\w+\.cjs/, 'dist/*.cjs'),
     );
@@ -47,7 +52,9 @@ describe('the package', () => {
       ...['engine/bin/embedded-engine', 'engine/bin/tools.sh', 'engine/bin/without-network'],
       ...['engine/images/assembled/locks/engine-tools.json', 'engine/launch.mjs', 'engine/tools/*.ts', 'package.json'],
       ...['src/oci/*.ts', 'src/oci/package.json', 'src/probes/*.ts', 'src/probes/package.json'],
-      ...['templates/forgejo.yml', 'templates/github.yml', 'templates/gitlab.yml', 'templates/woodpecker.yml'],
+      ...['templates/forgejo.yml', 'templates/github.yml', 'templates/gitlab.yml'],
+      ...platform,
+      'templates/woodpecker.yml',
     ]);
   });
 

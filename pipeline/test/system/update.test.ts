@@ -7,10 +7,13 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { $ } from 'zx';
+import { markedBy } from '../../src/core/init/mark.ts';
 import { greeterIn } from './greeter.ts';
 import { add, commitAll, copyInto, edit, environment, temporaryFolder } from './support.ts';
 
 const WORKFLOW = '.github/workflows/drydock.yml';
+const NGINX = 'nginx/templates/default.conf.template';
+const DASHBOARD = 'monitoring/grafana/dashboards/slo.json';
 let repository: string;
 let [older, newer] = ['', ''];
 
@@ -29,6 +32,10 @@ beforeAll(async () => {
   await edit(source, 'pipeline/templates/github.yml', (text) =>
     text.replace('# the image', '# the image and its signature'),
   );
+  for (const path of ['nginx/templates/default.conf.template', 'monitoring/grafana/dashboards/slo.json'])
+    await edit(source, `pipeline/templates/platform/${path}`, (text) =>
+      text.replace('rate=50r/s', 'rate=60r/s').replace('"refresh": "', '"refresh": "1'),
+    );
   newer = await pack();
   repository = await temporaryFolder('updated repository');
   await add(repository, {
@@ -43,8 +50,13 @@ beforeAll(async () => {
   );
   await $({ cwd: repository, quiet: true })`npm install --save-dev ${older}`;
   await commitAll(repository, 'A greeter');
-  const ran = await drydock('init', '--yes');
-  expect(ran.exitCode, `${ran.stdout}${ran.stderr}`).toBe(0);
+  for (const words of [
+    ['add', 'platform'],
+    ['init', '--yes'],
+  ]) {
+    const ran = await drydock(...words);
+    expect(ran.exitCode, `${ran.stdout}${ran.stderr}`).toBe(0);
+  }
   await commitAll(repository, 'A shop');
 });
 
@@ -55,6 +67,7 @@ const changed = async () => (await $({ cwd: repository, quiet: true })`git statu
 
 test('a dry run shows the difference, and changes nothing', async () => {
   await edit(repository, WORKFLOW, (text) => text.replace('types: [opened,', 'types: [labeled, opened,'));
+  await edit(repository, NGINX, (text) => text.replace('keepalive_timeout     30s', 'keepalive_timeout     75s'));
   await commitAll(repository, 'Labels');
   const ran = await drydock('update', newer, '--dry-run');
   expect(ran.exitCode, `${ran.stdout}${ran.stderr}`).toBe(0);
@@ -74,6 +87,9 @@ test("the package moves by the repository's own manager, and what a person chang
   expect(read(WORKFLOW)).toContain('# the image and its signature');
   expect(read(WORKFLOW)).toContain('# Written by drydock 0.2.0;');
   expect(read('drydock.yaml')).toContain('# Written by drydock 0.2.0;');
+  expect(read(NGINX)).toMatch(/rate=60r\/s[\s\S]*keepalive_timeout {5}75s/);
+  expect([NGINX, DASHBOARD, 'docker-compose.yml'].map((path) => markedBy(read(path)))).toEqual(Array(3).fill('0.2.0'));
+  expect(JSON.parse(read(DASHBOARD)).refresh).toMatch(/^1/);
   await commitAll(repository, 'Later');
 });
 

@@ -53,8 +53,8 @@ test.runIf(hasGit)('--yes writes two files, after which nothing is left to write
   );
 });
 
-test.runIf(hasGit)('the workflow is the template, for the branch of the repository', async () => {
-  const root = makeRepository(service());
+test.runIf(hasGit)('the workflow is the template, for the branch of a repository with a platform', async () => {
+  const root = makeRepository(service({}, { 'docker-compose.yml': 'services: { app: { image: "$APP_IMAGE" } }\n' }));
   const git = (...args: string[]) => execFileSync('git', args, { cwd: root, stdio: 'ignore' });
   git('symbolic-ref', 'HEAD', 'refs/heads/trunk');
   git('remote', 'add', 'origin', 'git@github.com:acme/shop.git');
