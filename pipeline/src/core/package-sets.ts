@@ -91,7 +91,7 @@ export const copiedIn = (locals: readonly Local[]): string[] =>
 const unique = (names: readonly string[]) => [...new Set(names)].sort();
 
 /** Those that may run, of names of which some decline. */
-export const allowed = (scripts: readonly string[]): string[] => scripts.filter((name) => !name.startsWith('!'));
+const allowed = (scripts: readonly string[]): string[] => scripts.filter((name) => !name.startsWith('!'));
 
 export const PRODUCTION = 'production';
 

@@ -4,7 +4,6 @@ import { NO_BACKING } from './backing.ts';
 import { PipelineError } from './errors.ts';
 import { scriptCommand } from './manager.ts';
 import { fileOf, nameOf, type Package, type ServicePackage } from './package.ts';
-import { allowed } from './package-sets.ts';
 import { type Project, projectOf, type RepositoryFiles } from './project.ts';
 import { type Fields, fieldsIn, recordOf } from './record.ts';
 import {
@@ -56,7 +55,6 @@ export async function describeSubject(text: string | null, files: RepositoryFile
       const plain = scripted('test');
       return plain === null ? null : await testCommand(plain, String(scripts?.test ?? ''), beside);
     };
-    checkScripts(declared, project);
     const described = { ...declared, lint: command('lint'), types: command('types'), test: await test(), project };
     return { scripted, described: described as typeof described & { project: Project | null } };
   };
@@ -69,16 +67,6 @@ export async function describeSubject(text: string | null, files: RepositoryFile
     services: await Promise.all(services.map(withBuild)),
     packages: await Promise.all(packages.map(async (each) => (await withScripts(each)).described)),
   };
-}
-
-/** Throws `BAD_SUBJECT` where another manager than npm would have to run them. */
-function checkScripts({ name, scripts }: DeclaredPackage, project: Project | null): void {
-  if (allowed(scripts).length === 0 || project === null || project.manager.name === 'npm') return;
-  throw new PipelineError(
-    'BAD_SUBJECT',
-    `${SUBJECT_FILE}: scripts of ${name} names ${allowed(scripts).join(', ')}, and only npm can run install scripts of some packages; this is installed by ${project.manager.name}`,
-    'leave it out, and call what the scripts do in the script build or test',
-  );
 }
 
 /** What is no npm package has no scripts that could be taken. */

@@ -76,7 +76,7 @@ export async function install(context: RunContext, node: Container, set: Package
   return { ...scripted, steps: [...installed.steps, scripted.result] };
 }
 
-/** The install scripts of the packages that may run theirs, without the secrets of the install. */
+/** The install scripts of the packages that may run theirs, without the secrets of the install. npm finds them, whichever manager has put them there. */
 async function runScripts(context: RunContext, container: Container, set: PackageSet): Promise<Ran> {
   const args = ['npm', 'rebuild', '--foreground-scripts', ...set.scripts];
   const ran = await runStep(context, {

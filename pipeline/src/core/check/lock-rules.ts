@@ -113,7 +113,7 @@ export function installScripts(view: PackageView): Finding[] {
   const they = names.length === 1 ? 'has a script' : 'have scripts';
   const problem = `${file}: ${named(names)} ${they} for npm to run at install, and drydock runs none: what they build or fetch is missing`;
   const list = `in ${SUBJECT_FILE}, scripts: [${names.join(', ')}] lets them run, "!${names[0]}" says that it is not needed`;
-  return [note({ file, problem, hint: view.project.manager.name === 'npm' ? `${list}; ${INSTEAD}` : INSTEAD })];
+  return [note({ file, problem, hint: `${list}; ${INSTEAD}` })];
 }
 
 /** Names of packages that are not installed, or have no scripts. */
