@@ -169,7 +169,7 @@ export type Invocation =
 type Values = Partial<Record<OptionName, string | boolean | string[]>>;
 
 export function parseInvocation(args: readonly string[]): Invocation {
-  const { values, positionals } = parseLoosely(args);
+  const { values, positionals } = parseLoosely(withCommandApart(args));
   const [first, ...operands] = positionals;
   if (first === 'help') return { kind: 'help', of: operands[0] === undefined ? null : toFunction(operands[0]) };
   const name = first === undefined ? 'ci' : toFunction(first);
@@ -257,9 +257,25 @@ function build(name: FunctionName, operands: string[], values: Values): Invocati
   return toStages(name, values, { reference });
 }
 
+/** What follows the name of a command is the command's, as `env` has it. */
+function withCommandApart(args: readonly string[]): readonly string[] {
+  if (args[0] !== 'run') return args;
+  for (let at = 1; at < args.length && args[at] !== '--'; at += 1) {
+    const word = args[at] as string;
+    if (!word.startsWith('-')) return [...args.slice(0, at), '--', ...args.slice(at)];
+    const name = word.replace(/^--/, '');
+    if (Object.hasOwn(OPTIONS, name) && optionInfo(name as OptionName).value !== undefined) at += 1; // its value
+  }
+  return args;
+}
+
 function toCommand([program, ...args]: readonly string[]): [string, ...string[]] {
   if (program !== undefined) return [program, ...args];
-  throw new PipelineError('BAD_OPTION', 'run needs a command', `for example: ${exampleOf('run')}`);
+  throw new PipelineError(
+    'BAD_OPTION',
+    'run needs a command',
+    `for example: ${exampleOf('run')}; the pipeline is run by: ${COMMAND} ci`,
+  );
 }
 
 function toReference(operands: readonly string[]): string {

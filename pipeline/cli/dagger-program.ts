@@ -1,6 +1,7 @@
 // Dagger programs of any SDK, on the embedded engine: with a session, as `dagger run` gives them one, or with what lets them start their own.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { quoted } from '../src/command.ts';
 import { PipelineError } from '../src/core/errors.ts';
@@ -31,7 +32,8 @@ export async function runProgram({ command, options }: RunInvocation, terminal: 
 
 /** An engine that is lost ends the command too. */
 async function ended([program, ...args]: RunInvocation['command'], { lost }: EngineSession): Promise<number> {
-  const child = spawn(program, args, { stdio: 'inherit' });
+  const env = { ...process.env, _EXPERIMENTAL_DAGGER_CLI_BIN: EMBEDDED_ENGINE };
+  const child = spawn(program, args, { stdio: 'inherit', env });
   const stopPassing = passSignals(child);
   try {
     const [code, signal] = (await Promise.race([once(child, 'exit'), lost])) as [number | null, NodeJS.Signals | null];
@@ -50,9 +52,18 @@ async function ended([program, ...args]: RunInvocation['command'], { lost }: Eng
   }
 }
 
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** What we are sent, the command is; but for Ctrl-C, which a terminal sends to both. It does not outlive us. */
 function passSignals(child: ChildProcess): () => void {
-  const signals = ['SIGTERM', 'SIGHUP', ...(process.stdin.isTTY ? [] : ['SIGINT' as const])] as const;
+  const signals = ['SIGTERM', 'SIGHUP', ...(hasTerminal() ? [] : ['SIGINT' as const])] as const;
   const pass = (signal: NodeJS.Signals) => void child.kill(signal);
   const end = () => void child.kill('SIGKILL');
   for (const signal of signals) process.on(signal, pass);

@@ -54,6 +54,9 @@ export async function engineCandidates(
       { ...embedded, why: choice === 'embedded' ? 'asked for' : 'the only one that --offline can be promised for' },
     ];
   }
+  // As `drydock engine` and `drydock run` name it: a session of it would not say whether steps are isolated.
+  if (env._EXPERIMENTAL_DAGGER_CLI_BIN === EMBEDDED_ENGINE && choice === 'auto')
+    return [{ ...embedded, why: '_EXPERIMENTAL_DAGGER_CLI_BIN names it' }];
   if (env.DAGGER_SESSION_PORT)
     return [{ kind: 'session', why: 'DAGGER_SESSION_PORT names a session that is already there' }];
   for (const name of ['_EXPERIMENTAL_DAGGER_RUNNER_HOST', '_EXPERIMENTAL_DAGGER_CLI_BIN']) {

@@ -13,7 +13,10 @@ export function listRuns({ output, json }: RunsInvocation, { out }: Terminal): n
   const runs = keptRuns(output);
   if (json) out.control(safeJson(runs));
   else if (runs.length === 0) throw noRun(output);
-  else out.write(asLines([...runs.map(phraseRun), `open a report: ${COMMAND} open ${runs.length > 1 ? 2 : 1}`]));
+  else
+    out.write(
+      asLines([...runs.map(phraseRun), `open a report: ${COMMAND} open ${runs.length > 1 ? 2 : 1}${inFolder(output)}`]),
+    );
   return 0;
 }
 
@@ -38,8 +41,14 @@ function chosen(output: string, run: number): KeptRun {
   const found = runs[run - 1];
   if (found !== undefined) return found;
   if (runs.length === 0) throw noRun(output);
-  throw new PipelineError('BAD_OPTION', `${output} holds ${runs.length} runs, and not run ${run}`, `${COMMAND} runs`);
+  throw new PipelineError(
+    'BAD_OPTION',
+    `${output} holds ${runs.length} runs, and not run ${run}`,
+    `${COMMAND} runs${inFolder(output)}`,
+  );
 }
+
+const inFolder = (output: string) => (output === 'out' ? '' : ` --output ${quoted(output)}`);
 
 /** The program that opens a file as a person's desktop does; null where there is no display. */
 function openerOf(platform: NodeJS.Platform, env: NodeJS.ProcessEnv): string | null {

@@ -81,7 +81,7 @@ async function onEmbedded<T>(
       else if (line.startsWith('warning: ')) say(line);
       else if (session === undefined) starts(line);
     },
-    onEvent,
+    onEvent: options.onEvent,
   });
   try {
     const loading = loadSdk();

@@ -22,10 +22,10 @@ export async function shell({ stage }: ShellInvocation, root: string, terminal: 
   const { options } = stage;
   const inputs = checkInputs(options);
   const secrets = readSecrets(options.delivery);
-  const { listener } = renderPlain({ screen: terminal.out, isVerbose: options.verbose, output: options.output });
+  const renderer = renderPlain({ screen: terminal.out, isVerbose: options.verbose, output: options.output });
   const session = {
     ...{ ...options, engine: 'embedded' as const, root, interrupted: terminal.interrupted },
-    say: (text: string) => listener({ kind: 'note', text }),
+    say: (text: string) => renderer.listener({ kind: 'note', text }),
     onEngine: () => {},
   };
   return await withEngine(session, async (engine) => {
@@ -34,16 +34,18 @@ export async function shell({ stage }: ShellInvocation, root: string, terminal: 
       import('../src/stages/run.ts'),
       import('../src/stages/progress.ts'),
     ]);
-    const stop = listen(listener);
+    const stop = listen(renderer.listener);
     try {
       const steps: LeftStep[] = [];
       const request = stagesRequestOf(dag, engine, stage, { root, output: resolve(options.output), inputs, secrets });
       const { result } = await run({ ...request, capsule: null, left: (step) => void steps.push(step) });
       if (result.error !== null) throw new PipelineError(result.error.code, result.error.message, result.error.hint);
+      renderer.close(); // the terminal is the shell's
       await openShell(steps, terminal);
       return EXIT.ok;
     } finally {
       stop();
+      renderer.close();
     }
   });
 }

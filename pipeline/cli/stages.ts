@@ -58,6 +58,7 @@ export async function runStages(
   const budgets = readBudgets(root);
   const timing = { past: readTimes(output), budgets };
   const deploying = options.runtime === 'compose' ? await composeDeployment() : undefined;
+  const place = takeOutput(output, askedBy(invocation), filesOf(inputs));
   const screen = options.json ? terminal.err : terminal.out;
   const isLive = options.progress === 'tty' || (options.progress === 'auto' && screen.isTerminal);
   const shown = shownPath(output);
@@ -87,7 +88,6 @@ export async function runStages(
     }
     return run.exitCode;
   };
-  const place = takeOutput(output, askedBy(invocation), filesOf(inputs));
   const settle = (run: RunResult) => {
     const paths = place.settle(run.exitCode);
     // A CI runner begins with an empty folder, and would upload everything twice.
@@ -191,7 +191,7 @@ async function runOn(
     if (error !== null && WRONG_USE.has(error.code)) throw new PipelineError(error.code, error.message, error.hint);
     const isLarge = partsOf(result).some(({ capsule }) => capsule !== null);
     listener({ kind: 'activity', id: 'results', name: 'results', what: isLarge ? 'report and capsule' : 'report' });
-    await report.export(place.aside);
+    await report.export(place.aside).finally(() => listener({ kind: 'activity-ended', id: 'results' }));
     remember(result, places.output, listener);
     return result;
   } finally {

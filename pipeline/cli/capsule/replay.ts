@@ -69,7 +69,10 @@ async function replayStages(
       const request = { stages, source, isOther: options.with !== null, images: options.images, left };
       const { report, result } = await run(capsule, request);
       await report.export(output);
-      if (options.shell) await openShell(steps, terminal);
+      if (options.shell) {
+        renderer.close(); // the terminal is the shell's
+        await openShell(steps, terminal);
+      }
       return compareEndings(capsule.manifest.stages, result, stages);
     });
   } finally {

@@ -54,8 +54,13 @@ type Answers = {
 
 /** How many pins have been asked for, on a terminal, until all have. */
 function progressOn({ err }: Terminal): { asked: (count: number, of: number) => void; close: () => void } {
-  const show = (text: string) => (err.isTerminal ? err.control(`\r${text}\u001b[K`) : undefined);
-  return { asked: (count, of) => show(`asked for ${count} of ${of} pins`), close: () => show('') };
+  let isClosed = !err.isTerminal;
+  const show = (text: string) => (isClosed ? undefined : err.control(`\r${text}\u001b[K`));
+  const close = () => {
+    show('');
+    isClosed = true;
+  };
+  return { asked: (count, of) => show(`asked for ${count} of ${of} pins`), close };
 }
 
 async function askAll(

@@ -11,6 +11,8 @@ export const KEYS_HELP = 'r run again · f failed only · Enter run all · q qui
 export class Keys {
   readonly #input: ReadStream;
   #waiting: ((key: Key) => void) | undefined;
+  /** The last that was pressed while nobody waited. */
+  #early: Key | undefined;
 
   constructor(input: ReadStream) {
     this.#input = input;
@@ -23,6 +25,7 @@ export class Keys {
   next(): Promise<Key> {
     return new Promise((resolve) => {
       this.#waiting = resolve;
+      this.#tell();
     });
   }
 
@@ -37,7 +40,15 @@ export class Keys {
     for (const character of String(text)) {
       if (character === CTRL_C) process.kill(process.pid, 'SIGINT');
       const key = KEYS[character.toLowerCase()];
-      if (key !== undefined) this.#waiting?.(key);
+      if (key !== undefined && this.#early !== 'quit') this.#early = key;
     }
+    this.#tell();
   };
+
+  #tell(): void {
+    if (this.#early === undefined || this.#waiting === undefined) return;
+    this.#waiting(this.#early);
+    this.#waiting = undefined;
+    this.#early = undefined;
+  }
 }

@@ -34,8 +34,9 @@ export async function watchSource({ run }: WatchInvocation, root: string, termin
     let asked = run;
     let changed: string[] = [];
     let before: RunResult | null = null;
+    const wishes = new Wishes(changes, keys);
     for (;;) {
-      const next = nextWish(changes, keys);
+      const next = wishes.next();
       const last: RunResult | null = scope === null ? null : await runUntil(next, scope, root, terminal);
       if (scope === null) say('nothing failed');
       else asked = scope;
@@ -61,9 +62,27 @@ export async function watchSource({ run }: WatchInvocation, root: string, termin
 
 const WAITING = 'waiting for a change; Ctrl-C ends';
 
-async function nextWish(changes: Changes, keys: Keys | null): Promise<Wish> {
-  const files = changes.next().then((found) => ({ files: found }));
-  return await (keys === null ? files : Promise.race([files, keys.next().then((key) => ({ key }))]));
+/** What is wished while a wish is carried out is the next one. */
+class Wishes {
+  readonly #sources: readonly (() => Promise<Wish>)[];
+  /** Asked and not answered yet, by the place of their source. */
+  readonly #asked = new Map<number, Promise<Wish>>();
+
+  constructor(changes: Changes, keys: Keys | null) {
+    const files = async () => ({ files: await changes.next() });
+    this.#sources = keys === null ? [files] : [async () => ({ key: await keys.next() }), files];
+  }
+
+  async next(): Promise<Wish> {
+    const asking = this.#sources.map((source, place) => {
+      const asked = this.#asked.get(place) ?? source();
+      this.#asked.set(place, asked);
+      return asked.then((wish) => ({ wish, place }));
+    });
+    const { wish, place } = await Promise.race(asking);
+    this.#asked.delete(place);
+    return wish;
+  }
 }
 
 /** Between two runs: when the next one began, and why. */

@@ -185,6 +185,14 @@ const lines: [line: string, meant: Invocation][] = [
   ],
 
   ['engine', { kind: 'engine' }],
+  [
+    'run --mirror docker.io=a/b pytest -v --offline -- x',
+    {
+      kind: 'run',
+      command: ['pytest', '-v', '--offline', '--', 'x'],
+      options: { ...general, mirrors: ['docker.io=a/b'] },
+    },
+  ],
   ['run -- go run . --verbose', { kind: 'run', command: ['go', 'run', '.', '--verbose'], options: general }],
   ['run --offline -- ci', { kind: 'run', command: ['ci'], options: { ...general, offline: true } }],
 
@@ -391,7 +399,12 @@ const refusals: [line: string, code: string, message: string, hint: string][] = 
   ],
   ['lint --check', 'UNKNOWN_OPTION', 'lint does not take --check', 'what it takes: lint --help'],
 
-  ['run', 'BAD_OPTION', 'run needs a command', 'for example: npx tsx pipeline/ci.ts run -- python pipeline.py'],
+  [
+    'run',
+    'BAD_OPTION',
+    'run needs a command',
+    'for example: npx tsx pipeline/ci.ts run -- python pipeline.py; the pipeline is run by: npx tsx pipeline/ci.ts ci',
+  ],
   ['engine x', 'BAD_OPTION', expect.any(String), expect.any(String)],
   ['add', 'BAD_OPTION', 'nothing was named to add', 'write add platform, or add platform --dry-run'],
   ['add plaform', 'BAD_OPTION', 'there is no plaform to add', 'write add platform, or add platform --dry-run'],

@@ -6,6 +6,7 @@ import type { EngineChoice } from '../../cli/arguments.ts';
 import {
   BRING_CLI,
   DAGGER_VERSION,
+  EMBEDDED_ENGINE,
   engineCandidates,
   engineError,
   findProvisioning,
@@ -39,6 +40,7 @@ const unreachable = {
 };
 const session = { env: { DAGGER_SESSION_PORT: '1234' } };
 const runner = { env: { _EXPERIMENTAL_DAGGER_RUNNER_HOST: 'tcp://somewhere' } };
+const ours = { env: { _EXPERIMENTAL_DAGGER_CLI_BIN: EMBEDDED_ENGINE } };
 const cli = { env: { _EXPERIMENTAL_DAGGER_CLI_BIN: '/opt/dagger' } };
 
 const orders: [choice: EngineChoice, offline: boolean, around: Around, order: string[]][] = [
@@ -67,6 +69,9 @@ const orders: [choice: EngineChoice, offline: boolean, around: Around, order: st
     ['session: DAGGER_SESSION_PORT names a session that is already there'],
   ],
   ['auto', false, runner, ['dagger: _EXPERIMENTAL_DAGGER_RUNNER_HOST names it']],
+  ['auto', false, ours, ['embedded: _EXPERIMENTAL_DAGGER_CLI_BIN names it']],
+  ['auto', false, { env: { ...ours.env, ...session.env } }, ['embedded: _EXPERIMENTAL_DAGGER_CLI_BIN names it']],
+  ['dagger', false, ours, ['dagger: _EXPERIMENTAL_DAGGER_CLI_BIN names it']],
   ['dagger', false, cli, ['dagger: _EXPERIMENTAL_DAGGER_CLI_BIN names it']],
   [
     'auto',

@@ -66,7 +66,7 @@ test('they are listed, the latest first, with how they ended', () => {
     [
       ' 1  2026-06-01 12:02:00 UTC  lint     failed in 3.0 s: not all was evaluated (--strict)',
       ' 2  2026-06-01 12:01:00 UTC  ci       passed in 12.0 s',
-      'open a report: npx tsx pipeline/ci.ts open 2',
+      `open a report: npx tsx pipeline/ci.ts open 2 --output ${output}`,
       '',
     ].join('\n'),
   );

@@ -33,6 +33,9 @@ for (const [name, log, unformatted] of logs)
 const packages: [folder: string, manifest: string | null, command: string | null][] = [
   ['', '{"scripts":{"format":"biome check --write ."}}', 'npm run format'],
   ['web app', '{"scripts":{"lint:fix":"x","fmt":"y"}}', "(cd 'web app' && npm run fmt)"],
+  ['', '{"scripts":{"format":"prettier --check .","format:fix":"prettier --write ."}}', 'npm run format:fix'],
+  ['', '{"scripts":{"format":"biome format ."}}', null],
+  ['', '{"scripts":{"fmt":"deno fmt --check","format":"deno fmt"}}', 'npm run format'],
   ['', '{"scripts":{"lint":"biome ci ."}}', null],
   ['', '{}', null],
   ['', 'torn', null],
