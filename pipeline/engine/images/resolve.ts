@@ -61,15 +61,20 @@ async function fromStore(
   const { standIn } = known;
   if (standIn === undefined) return known;
   if (!session.options.substitutes) return undefined;
-  return session.options.offline || (await serves(known, reference, platform)) ? known : undefined;
+  const recipe = await recipeOf(reference);
+  const isOfRecipe = recipe !== undefined && isCurrent(recipe, platform, known.top.digest);
+  if (!session.options.offline) return isOfRecipe && isRecent(known) ? known : undefined;
+  if (!isOfRecipe)
+    session.sayOnce(
+      `warning: the substitute of ${formatReference(reference)} was made by another version of drydock, and images built on it may differ; a run with a network makes it again`,
+    );
+  return known;
 }
 
-/** Made not long ago, and from the recipe as it is now. */
-async function serves({ importedAt, top }: ImageRecord, reference: Reference, platform: string): Promise<boolean> {
+function isRecent({ importedAt }: ImageRecord): boolean {
   // One from the future was made by a clock that was wrong: how old it is nobody knows.
   const age = Date.now() - importedAt;
-  const recipe = await recipeOf(reference);
-  return age >= 0 && age < STAND_IN_MS && recipe !== undefined && isCurrent(recipe, platform, top.digest);
+  return age >= 0 && age < STAND_IN_MS;
 }
 
 /** `--images`: a folder with an archive for each pin. */

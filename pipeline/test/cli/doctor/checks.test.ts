@@ -355,6 +355,14 @@ const cases: Case[] = [
     /--mirror/,
   ],
   [
+    'no registry that this machine reaches, and an engine that has the image',
+    { images: [unreachable], packages: [], probe: null, engines: docker, trial: tried({}) },
+    'images',
+    'warning',
+    /cannot be reached; the engine has the image that was tried$/,
+    /--mirror/,
+  ],
+  [
     'no registry, but packages',
     { images: [unreachable] },
     'images',
