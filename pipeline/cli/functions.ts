@@ -358,7 +358,7 @@ export const FUNCTIONS: Record<FunctionName, FunctionInfo> = {
     example: 'update --dry-run',
   },
   run: {
-    summary: 'run a Dagger program, whatever its SDK, on the embedded engine',
+    summary: 'run a program of any Dagger SDK on the embedded engine',
     operands: '-- COMMAND…',
     options: ['offline', 'mirror', 'step-timeout', 'verbose'],
     example: 'run -- python pipeline.py',
@@ -387,9 +387,11 @@ export function takesServices(name: FunctionName): name is StageFunction {
   return FUNCTIONS[name].operands === SERVICES;
 }
 
-/** The options of a function, help and version among them. */
+/** The options of a function, its own first; help and version among them. */
 export function optionsOf(name: FunctionName): OptionName[] {
-  return [...FUNCTIONS[name].options, 'help', 'version'];
+  const { options } = FUNCTIONS[name];
+  const isCommon = (option: OptionName) => (COMMON as readonly OptionName[]).includes(option);
+  return [...options.filter((option) => !isCommon(option)), ...options.filter(isCommon), 'help', 'version'];
 }
 
 export function exampleOf(name: FunctionName): string {

@@ -109,7 +109,8 @@ function bash(): string {
     '  esac',
     '  COMPREPLY=($(compgen -W "$words" -- "$word"))',
     '}',
-    'complete -F _drydock drydock',
+    // Where nothing of ours fits, files do.
+    'complete -o default -F _drydock drydock',
     '',
   ].join('\n');
 }

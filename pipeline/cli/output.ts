@@ -185,12 +185,15 @@ function inUse(folder: string, holder: string): PipelineError {
   );
 }
 
+/** Of whose failures a capsule is named after. */
+const capsuleStages = (name: string): string[] | undefined => /^capsule-([a-z-]+)\.tar$/.exec(name)?.[1]?.split('-');
+
 /** What an earlier run left and this one replaces. Whatever else is in there stays. */
 function removeStale(folder: string, stages: readonly StageName[], inputs: readonly string[]): void {
   const isStale = (name: string) =>
     ACCOUNT.includes(name) ||
     MADE.some(([pattern, by]) => pattern.test(name) && stages.includes(by)) ||
-    stages.some((stage) => name === `capsule-${stage}.tar`);
+    capsuleStages(name)?.every((stage) => stages.some((other) => other === stage));
   const stale = readdirSync(folder).filter(isStale);
   const real = realpathSync(folder);
   for (const path of stale.map((name) => join(real, name))) if (!inputs.includes(path)) remove(path);

@@ -143,21 +143,28 @@ function closing(run: RunResult, output: string, paint: Paint): string[] {
   const capsules = partsOf(run).flatMap(({ capsule }) => capsule ?? []);
   return [
     ...skipped.map((stage) => paintStage(stage, paint)),
+    ...images.map((image) => `image: ${image.replace(/\S+$/, (file) => `${output}/${file}`)}`),
+    ...deliveries.map((delivered) => `delivery: ${delivered}`),
+    ...phraseDetails(run.stages.filter(({ status }) => status !== 'failed')).map((line) => paint('yellow', line)),
+    ...[...phraseIsolation(run.engine), ...phraseStandIns(run)].map((line) => paint('yellow', line)),
+    paint('dim', `report: ${output}/report.html, ${output}/summary.md, ${output}/result.json`),
+    // What is to be done comes last: nothing scrolls it away.
     ...failed.flatMap((stage) => {
       const [head = '', ...rest] = phraseFailure(stage, run, output);
       return ['', paint('red', head), ...rest.map((line) => paintDiff(line, paint))];
     }),
     ...(failed.length > 0 ? [''] : []),
-    ...images.map((image) => `image: ${image.replace(/\S+$/, (file) => `${output}/${file}`)}`),
-    ...deliveries.map((delivered) => `delivery: ${delivered}`),
-    ...phraseDetails(run.stages.filter(({ status }) => status !== 'failed')).map((line) => paint('yellow', line)),
-    ...[...phraseIsolation(run.engine), ...phraseStandIns(run)].map((line) => paint('yellow', line)),
-    ...(run.error === null ? [] : [paint('red', `error: ${run.error.message}`), `hint: ${run.error.hint}`]),
-    `${run.error === null ? paint(run.verdict === 'passed' ? 'green' : 'red', phraseVerdict(run)) : ''}`,
+    ...(run.error === null
+      ? [paint(colourOf(run), phraseVerdict(run))]
+      : [paint('red', `error: ${run.error.message}`), `hint: ${run.error.hint}`]),
     ...capsules.map((capsule) => phraseCapsuleFile(capsule, output)),
-    paint('dim', `report: ${output}/report.html, ${output}/summary.md, ${output}/result.json`),
   ].filter((line, index, all) => line !== '' || all[index - 1] !== '');
 }
+
+const colourOf = ({ verdict, stages }: RunResult) => {
+  if (verdict !== 'passed') return 'red';
+  return stages.some(({ status }) => status === 'not evaluated') ? 'yellow' : 'green';
+};
 
 /** As test runners colour what was expected, and what came. */
 function paintDiff(line: string, paint: Paint): string {

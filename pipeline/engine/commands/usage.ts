@@ -21,6 +21,7 @@ Read from the environment:
   DRYDOCK_STEP_PROCESSES=8192 how many processes a step may have
   DRYDOCK_STEP_TIMEOUT=1h     how long a step may run before it is ended: 90s, 10m, 2h
   DRYDOCK_TOOL_PACKAGES=DIR   where packages of the engine's own programs may lie, named by their sha256
+  DRYDOCK_SUBSTITUTES=0 assemble no image in the place of a tag that no registry answers for
   DRYDOCK_STORE_BUDGET=20GB  how large the store may be (default: a tenth of its disk, from 5 to 20 GB)
   XDG_CACHE_HOME        where the store lives (default ~/.cache)
 

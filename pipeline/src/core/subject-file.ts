@@ -51,6 +51,7 @@ type Kind = (typeof KINDS)[number];
 /** What cannot be said of every kind. */
 const OF_KINDS: Readonly<Record<string, readonly Kind[]>> = {
   ...{ build: ['node', 'commands'], include: ['node', 'commands'], image: ['commands'] },
+  ...{ secrets: ['node'], scripts: ['node'] },
   ...{ dockerfile: ['dockerfile'], target: ['dockerfile'], args: ['dockerfile'], checks: ['dockerfile'] },
 };
 

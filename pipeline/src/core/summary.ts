@@ -130,7 +130,9 @@ export const NOT_ASKED = 'not asked for';
 
 function row(stage: StageResult): string {
   const tests = stage.suites
-    .map(({ name, tests: { total, failed } }) => `${escapeMarkdown(name)} ${total - failed}/${total}`)
+    .map(
+      ({ name, tests: { total, failed, skipped } }) => `${escapeMarkdown(name)} ${total - failed - skipped}/${total}`,
+    )
     .join(', ');
   const covered = stage.suites.flatMap(({ name, coverage }) =>
     coverage ? [`${escapeMarkdown(name)} ${phraseCoverage(coverage)}`] : [],

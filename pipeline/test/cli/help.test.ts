@@ -127,10 +127,10 @@ const completions: [line: string, offered: string[]][] = [
   ['drydock c', ['ci', 'cd', 'capsule', 'check', 'completion']],
   ['drydock lint', ['lint']], // typed to its end: the space behind it is still to be had
   ['drydock x', []],
-  ['drydock --o', ['--offline', '--output', '--only']],
+  ['drydock --o', ['--only', '--offline', '--output']],
   ['drydock lint ', long('lint')],
   ['drydock lint --p', ['--progress']],
-  ['drydock build --p', ['--progress', '--platforms']],
+  ['drydock build --p', ['--platforms', '--progress']],
   ['drydock images --p', ['--platforms']],
   ['drydock lint --json --st', ['--step-timeout', '--strict']],
   ['drydock --json --st', ['--step-timeout', '--strict']],

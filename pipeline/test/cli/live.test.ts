@@ -141,7 +141,7 @@ test('what still ran when the run ended is gone', () => {
   at(0, biome, tsc, { kind: 'run-finished', run: run({ verdict: 'error', exitCode: 3, stages: [], error: diskFull }) });
   at(5000);
   expect(seen()).not.toMatch(/…|total|waiting/);
-  expect(seen()).toMatch(/^error: the disk is full/);
+  expect(seen()).toMatch(/^report: .*\nerror: the disk is full/);
   close();
 });
 

@@ -104,17 +104,17 @@ function shownPlain(events: readonly RunEvent[], over: { isVerbose?: boolean; ha
 
 test('a green run', () =>
   expect(shownPlain(eventsOf(green))).toMatchInlineSnapshot(`
-  "
-  engine: embedded (no container runtime answers)
-  ok    install  4.2 s
-  ok    lint     2.0 s
-  ok    test     1 min 12 s · service 31 passed, 98.0 % covered
-  ok    build    0.4 s
-  image: sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa for linux/amd64 in out/image.tar
-  passed in 3.0 s
-  report: out/report.html, out/summary.md, out/result.json
-  "
-`));
+    "
+    engine: embedded (no container runtime answers)
+    ok    install  4.2 s
+    ok    lint     2.0 s
+    ok    test     1 min 12 s · service 31 passed, 98.0 % covered
+    ok    build    0.4 s
+    image: sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa for linux/amd64 in out/image.tar
+    report: out/report.html, out/summary.md, out/result.json
+    passed in 3.0 s
+    "
+  `));
 
 test('a green run, told at length', () => {
   const events = eventsOf(run({ stages: [lint] }));
@@ -130,8 +130,8 @@ test('a green run, told at length', () => {
           tsc says
           that it is done
     ok    lint     2.0 s
-    passed in 3.0 s
     report: out/report.html, out/summary.md, out/result.json
+    passed in 3.0 s
     "
   `);
 });
@@ -146,6 +146,7 @@ test('a red run: stage, command, first errors, log, and how to run just this aga
           src/b.ts(2,14): error TS2322: Type it is not
     ok    test     1 min 12 s · service 31 passed, 98.0 % covered
     skip  build    not reached: lint failed
+    report: out/report.html, out/summary.md, out/result.json
 
     lint failed: tsc: exit 2
       npx tsc --noEmit
@@ -156,7 +157,6 @@ test('a red run: stage, command, first errors, log, and how to run just this aga
       re-run:   npx tsx pipeline/ci.ts lint
 
     failed in 3.0 s: lint
-    report: out/report.html, out/summary.md, out/result.json
     "
   `);
   expect(text.split('\n').length).toBeLessThanOrEqual(19);
@@ -186,6 +186,7 @@ test('two stages that failed', () => {
           src/b.ts(2,14): error TS2322: Type it is not
     FAIL  test     2.0 s · tsc: exit 2
           src/b.ts(2,14): error TS2322: Type it is not
+    report: out/report.html, out/summary.md, out/result.json
 
     lint failed: tsc: exit 2
       npx tsc --noEmit
@@ -204,7 +205,6 @@ test('two stages that failed', () => {
       re-run:   npx tsx pipeline/ci.ts test
 
     failed in 3.0 s: lint, test
-    report: out/report.html, out/summary.md, out/result.json
     "
   `);
 });
@@ -216,13 +216,13 @@ test('a stage that failed though no step did', () => {
     "
     engine: embedded (no container runtime answers)
     FAIL  test     2.0 s · no report was written
+    report: out/report.html, out/summary.md, out/result.json
 
     test failed
       no report was written
       re-run:   npx tsx pipeline/ci.ts test
 
     failed in 3.0 s: test
-    report: out/report.html, out/summary.md, out/result.json
     "
   `);
 });
@@ -256,8 +256,8 @@ test('a cached run', () => {
           assemble says
           that it is done
     ok    build    cached
-    passed in 0.9 s
     report: out/report.html, out/summary.md, out/result.json
+    passed in 0.9 s
     "
   `);
 });
@@ -271,8 +271,8 @@ test('a run on substitutes', () => {
     ok    build    0.4 s
     image: sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa for linux/amd64 in out/image.tar
     substitute for docker.io/library/node:24, never published: no registry answered, so it was assembled here from debian 12 + node 24
-    passed in 3.0 s
     report: out/report.html, out/summary.md, out/result.json
+    passed in 3.0 s
     "
   `);
 });
@@ -290,8 +290,8 @@ test('something that could not be evaluated, with --strict', () => {
     engine: embedded (no container runtime answers)
     ok    lint     2.0 s
     NOT EVALUATED test     2.0 s · no coverage was written
-    failed in 3.0 s: not all was evaluated (--strict)
     report: out/report.html, out/summary.md, out/result.json
+    failed in 3.0 s: not all was evaluated (--strict)
     "
   `);
 });
@@ -306,10 +306,9 @@ test('an error before the start', () => {
   const events = eventsOf(run({ verdict: 'error', exitCode: 3, engine: null, stages, error }));
   expect(shownPlain(events)).toMatchInlineSnapshot(`
     "
+    report: out/report.html, out/summary.md, out/result.json
     error: nothing here can run containers: no container runtime answers
     hint: install and start Docker Desktop, Podman or another container runtime
-
-    report: out/report.html, out/summary.md, out/result.json
     "
   `);
 });
@@ -325,10 +324,9 @@ test('an error in the middle', () => {
     the Dagger engine did not start: ECONNREFUSED
     ok    install  4.2 s
     ok    lint     2.0 s
+    report: out/report.html, out/summary.md, out/result.json
     error: the disk is full (/out/image.tar)
     hint: free some space
-
-    report: out/report.html, out/summary.md, out/result.json
     "
   `);
 });

@@ -44,8 +44,8 @@ export function renderHtml(run: RunResult, suites: SuiteCases, logs: ReportTexts
 <header class="${run.verdict}"><h1>${title}</h1><p>${about(run)}</p></header>
 <main>
 ${run.error === null ? null : html`<section><h2>It could not be carried out</h2><p>${run.error.message}<br>hint: ${run.error.hint}</p></section>`}
-${shown.filter(({ status }) => status === 'failed').map(failure)}
 ${failedTests(run, suites)}
+${shown.filter(({ status }) => status === 'failed').map(failure)}
 <section id="stages"><h2>Stages</h2>${stages(shown)}${remarks(shown)}</section>
 ${partsOf(run).map((part) => (part.gate === null ? null : findings(part.gate, phrasePart(part))))}
 ${partsOf(run).map((part) => (part.smoke === null ? null : smoke(part.smoke, phrasePart(part))))}
@@ -215,7 +215,7 @@ function timeline(run: RunResult): Markup | null {
     from,
     to,
     isCritical,
-  }: Bar) => html`<tr${isCritical ? html` class="critical"` : null}><th scope="row">${stage}: ${step.name}</th><td class="number" data-name="after">${phraseSeconds(from)}</td><td class="number">${phraseSeconds(step.seconds)}</td><td class="lane"><i style="left:${percent(from)};width:${percent(to - from)}"></i></td></tr>
+  }: Bar) => html`<tr${isCritical ? html` class="critical"` : null}><th scope="row">${stage}: ${step.name}</th><td class="number" data-name="after">${phraseSeconds(from)}</td><td class="number">${phraseSeconds(step.seconds)}</td><td class="lane"><i title="${phraseSeconds(from)} – ${phraseSeconds(to)}" style="left:${percent(from)};width:${percent(to - from)}"></i></td></tr>
 `;
   return html`<section id="when"><h2>Timeline</h2>${
     bars.length === 0

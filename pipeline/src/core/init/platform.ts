@@ -40,6 +40,12 @@ const CHANGES: Readonly<Record<string, readonly Change[]>> = {
   ],
 };
 
+/** Probes are no users' requests. */
+const OF_PROBES: readonly Change[] = [
+  [/(?<=route!~\\?")\/health(?=\|)/g, ({ health }) => health.replaceAll('.', '[.]')],
+  [/(?<=route=")\/health(?=")/g, ({ health }) => health],
+];
+
 /** What is said of names in any of the manifests for Kubernetes. */
 const IN_MANIFESTS: readonly Change[] = [
   [/^# Rendered by deploy\/render\.ts\..*$/gm, () => '# What docker-compose.yml runs, for Kubernetes.'],
@@ -62,8 +68,8 @@ export function platformText(path: string, template: string, facts: PlatformFact
     if (!text.includes(from as string)) throw new Error(`the template ${path} does not have ${JSON.stringify(from)}`);
     return text.replaceAll(from, () => to(facts));
   }, template);
-  const named = path.startsWith('deploy/') ? IN_MANIFESTS : [];
-  return named.reduce((text, [from, to]) => text.replaceAll(from, () => to(facts)), own);
+  const general = path.startsWith('deploy/') ? [...OF_PROBES, ...IN_MANIFESTS] : OF_PROBES;
+  return general.reduce((text, [from, to]) => text.replaceAll(from, () => to(facts)), own);
 }
 
 /** As Docker Compose and Kubernetes take names. */
