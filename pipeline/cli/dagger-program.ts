@@ -65,11 +65,9 @@ function hasTerminal(): boolean {
 function passSignals(child: ChildProcess): () => void {
   const signals = ['SIGTERM', 'SIGHUP', ...(hasTerminal() ? [] : ['SIGINT' as const])] as const;
   const pass = (signal: NodeJS.Signals) => void child.kill(signal);
-  const end = () => void child.kill('SIGKILL');
   for (const signal of signals) process.on(signal, pass);
-  process.once('exit', end);
+  process.once('exit', () => void child.kill('SIGKILL'));
   return () => {
     for (const signal of signals) process.off(signal, pass);
-    process.off('exit', end);
   };
 }

@@ -40,11 +40,12 @@ function general(): string {
 }
 
 function forFunction(name: FunctionName): string {
-  const { summary, operands, example } = FUNCTIONS[name];
+  const { summary, operands = '', example } = FUNCTIONS[name];
+  const words = operands.startsWith('--') ? [name, '[options]', operands] : [name, operands, '[options]'];
   return [
     `${name}: ${summary}`,
     '',
-    `Usage: ${COMMAND} ${[name, ...(operands?.startsWith('--') ? ['[options]', operands] : [operands, '[options]'])].filter(Boolean).join(' ')}`,
+    `Usage: ${COMMAND} ${words.filter(Boolean).join(' ')}`,
     '',
     'Options:',
     ...columns(optionsOf(name).map((option) => describeOption(option, FUNCTIONS[name].says?.[option]))),

@@ -44,7 +44,7 @@ export type RenderOptions = {
   folder?: string;
   /** The stages that are to run. */
   asked?: readonly string[];
-  /** Since when somebody waits. */
+  /** When the run began, in milliseconds since 1970. */
   startedMs?: number;
   /** Whether GitHub's runner reads the lines, and folds what is in a group. */
   isGitHub?: boolean;

@@ -11,7 +11,7 @@ export const KEYS_HELP = 'r run again · f failed only · Enter run all · q qui
 export class Keys {
   readonly #input: ReadStream;
   #waiting: ((key: Key) => void) | undefined;
-  /** The last that was pressed while nobody waited. */
+  /** The last key that was pressed before `next` was asked for it. */
   #early: Key | undefined;
 
   constructor(input: ReadStream) {

@@ -108,6 +108,15 @@ test.for(made)('%s replaces the account and what it makes, and keeps the rest', 
   expect(list(folder)).toEqual(['exit-code', 'logs', 'result.json', ...kept].sort());
 });
 
+test('a capsule of several stages goes when all of them ran again', () => {
+  const folder = temporaryFolder();
+  write(folder, ['exit-code', 'capsule-lint-test.tar']);
+  runIn(folder, [], stagesOf('lint'));
+  expect(list(folder)).toContain('capsule-lint-test.tar');
+  runIn(folder, [], stagesOf('ci'));
+  expect(list(folder)).not.toContain('capsule-lint-test.tar');
+});
+
 test('foreign files stay', () => {
   const folder = temporaryFolder();
   write(folder, foreign);

@@ -342,6 +342,16 @@ const REFUSED = [
   ['commands that start nothing', `services: [{ path: a, kind: commands, image: "${PINNED}" }]`, 'start is missing'],
   ['an image of Node’s kind', `services: [{ path: a, image: "${PINNED}" }]`, 'image is for kind commands, not node'],
   [
+    'secrets where nothing is installed',
+    `services: [{ path: a, kind: commands, image: "${PINNED}", start: x, secrets: [NPM_TOKEN] }]`,
+    'secrets is for kind node, not commands',
+  ],
+  [
+    'install scripts of a Dockerfile’s packages',
+    'services: [{ path: a, kind: dockerfile, scripts: [sharp] }]',
+    'scripts is for kind node, not dockerfile',
+  ],
+  [
     'a stage without a Dockerfile',
     'services: [{ path: a, target: runtime }]',
     'target is for kind dockerfile, not node',

@@ -50,6 +50,22 @@ test.runIf(hasGit)('all that a platform is made of, each file marked, and nothin
   expect(again).not.toContain('written:');
 });
 
+test.runIf(hasGit)('probes of the service’s own health path count as no requests', async () => {
+  const config = 'services:\n  - path: .\n    health: /internal/health.json\n';
+  const root = makeRepository(service({}, { 'drydock.yaml': config }));
+  await run(root);
+  const [rules, dashboard, manifest] = [
+    'monitoring/prometheus/rules/slo.yml',
+    'monitoring/grafana/dashboards/service.json',
+    'deploy/base/monitoring.yaml',
+  ].map((path) => read(root, path));
+  for (const text of [rules, dashboard, manifest]) {
+    expect(text).toMatch(/route!~\\?"\/internal\/health\[\.\]json\|\/metrics/);
+    expect(text).not.toMatch(/route!~\\?"\/health\|/);
+  }
+  expect(read(root, 'monitoring/prometheus/tests/slo.yml')).toContain('route="/internal/health.json"');
+});
+
 test.runIf(hasGit)('what is there stays, and a compose file that deploys something else is named', async () => {
   const compose = 'services:\n  db: { image: "postgres:17" }\n';
   const root = makeRepository(service({}, { 'docker-compose.yml': compose, '.env.example': 'A=1\n' }));

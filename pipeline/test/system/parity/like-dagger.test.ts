@@ -33,7 +33,7 @@ test('what did not change is not done again', async () => {
   expect(Object.entries(cached(run)).filter(([, isCached]) => !isCached)).toEqual([]);
 });
 
-test('an edit of the service runs what reads the service, and no suite of anything else', async () => {
+test('an edit of the service runs its suite, and not the pipeline’s', async () => {
   // One that no run before this can have had.
   await edit(repository, 'service/src/about.ts', (text) => `${text}// ${randomUUID()}\n`);
   const again = cached(await ci(repository, RUN, LIKE_DAGGER));
